@@ -1,0 +1,1 @@
+"""Speed and start-up, as ratios against peers measured in the same run."""

@@ -1,0 +1,1 @@
+"""What everything shares: values, results, registries, units and errors."""

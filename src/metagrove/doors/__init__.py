@@ -1,0 +1,1 @@
+"""The functions that R users know, under R's names: thin, and nothing but carrying."""

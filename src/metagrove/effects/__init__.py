@@ -1,0 +1,1 @@
+"""Arms in, one effect with its variance out."""

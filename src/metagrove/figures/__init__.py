@@ -1,0 +1,1 @@
+"""Images and PDF pages in, survival curves out."""

@@ -1,0 +1,1 @@
+"""An estimate in, the next trial out."""

@@ -1,0 +1,1 @@
+"""Effects in, one estimate with its doubts out."""

@@ -1,0 +1,1 @@
+"""Results and the folder in, a report out."""

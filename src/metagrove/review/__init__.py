@@ -1,0 +1,1 @@
+"""The review folder: the only room that reads and writes it."""

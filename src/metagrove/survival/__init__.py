@@ -1,0 +1,1 @@
+"""Curves to patients and patients to curves."""
