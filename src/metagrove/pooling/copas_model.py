@@ -170,8 +170,10 @@ class CopasModel(Result):
         """The path as a table and the adjusted effect."""
         lines = [f"Copas selection model, k = {self.k}", "publprob      TE   seTE  p(residual bias)  unpublished"]
         lines += [
-            f"{row['publprob']:8.2f} {row['TE']:7.4f} {row['seTE']:6.4f} {row['pval_rsb']:17.4f} {row['N_unpubl']:12.1f}"
-            for row in self.rows()
+            f"{publprob:8.2f} {effect:7.4f} {se:6.4f} {rest:17.4f} {unpublished:12.1f}"
+            for publprob, effect, se, rest, unpublished in zip(
+                self.publprob, self.TE_slope, self.seTE_slope, self.pval_rsb, self.N_unpubl, strict=True
+            )
         ]
         if self.chosen is None:
             lines.append(
