@@ -265,7 +265,14 @@ def heterogeneity(fit: LinearFit) -> dict[str, float]:
     p = float(special.chdtrc(df, qe))
     if fit.equal_effects:
         h2 = qe / df
-        return {"QE": qe, "df": df, "QEp": p, "I2": 100 * max(0.0, 1 - 1 / h2) if h2 > 0 else 0.0, "H2": h2, "vt": np.nan}
+        return {
+            "QE": qe,
+            "df": df,
+            "QEp": p,
+            "I2": 100 * max(0.0, 1 - 1 / h2) if h2 > 0 else 0.0,
+            "H2": h2,
+            "vt": np.nan,
+        }
     root = 1 / np.sqrt(fit.v)
     q = np.linalg.qr(fit.X * root[:, None])[0]
     vt = df / float(((1 - (q**2).sum(axis=1)) / fit.v).sum())

@@ -32,7 +32,10 @@ def text_table(rows: list[dict[str, Any]]) -> str:
         return "(no rows)"
     cells = [[str(key) for key in rows[0]], *([_shown(value) for value in row.values()] for row in rows)]
     width = [max(len(line[j]) for line in cells) for j in range(len(cells[0]))]
-    lines = ("  ".join(c.ljust(w) if j == 0 else c.rjust(w) for j, (c, w) in enumerate(zip(line, width, strict=True))) for line in cells)
+    lines = (
+        "  ".join(c.ljust(w) if j == 0 else c.rjust(w) for j, (c, w) in enumerate(zip(line, width, strict=True)))
+        for line in cells
+    )
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -13,11 +13,12 @@ from scipy import special
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array
+from metagrove.pooling.coefficients import Coefficients
 from metagrove.pooling.columns import ColumnResult, text_table
 from metagrove.pooling.linear_model import FitStatistics, critical_value, omnibus, two_sided
 
 __all__ = [
-    "Coefficients",
+    "Compared",
     "Contrasts",
     "Inflation",
     "LikelihoodRatio",
@@ -28,17 +29,6 @@ __all__ = [
     "likelihood_ratio",
     "wald",
 ]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Coefficients:
-    """Estimates `b` (p,), covariance `vb` (p, p), degrees of freedom `ddf` (scalar or (p,)) and names."""
-
-    b: Array
-    vb: Array
-    ddf: float
-    names: tuple[str, ...]
-    has_intercept: bool
 
 
 def chosen(btt: Any, names: Sequence[str]) -> tuple[int, ...]:
@@ -69,7 +59,9 @@ class WaldTest(Result):
 
     def rows(self) -> list[dict[str, Any]]:
         """One row."""
-        return [{"tested": ", ".join(self.tested), "QM": self.QM, "df": self.QMdf[0], "ddf": self.QMdf[1], "p": self.QMp}]
+        return [
+            {"tested": ", ".join(self.tested), "QM": self.QM, "df": self.QMdf[0], "ddf": self.QMdf[1], "p": self.QMp}
+        ]
 
     def summary(self) -> str:
         """The test as one line."""
@@ -85,7 +77,7 @@ class WaldTest(Result):
 def wald(model: Coefficients, btt: Any) -> WaldTest:
     """The Wald test of the coefficients that `btt` names (see `chosen`)."""
     index = list(chosen(btt, model.names))
-    qm, df, p = omnibus(model.b[index], model.vb[np.ix_(index, index)], model.ddf)
+    qm, df, p = omnibus(model.b[index], model.vb[np.ix_(index, index)], float(model.ddf[index].min()))
     return WaldTest(tuple(model.names[i] for i in index), qm, df, p)
 
 
@@ -120,12 +112,13 @@ def combinations(model: Coefficients, X: ArrayLike, *, rhs: ArrayLike = 0.0, lev
     value = rows @ model.b - np.broadcast_to(np.asarray(rhs, dtype=float), (rows.shape[0],))
     covariance = rows @ model.vb @ rows.T
     se = np.sqrt(np.diag(covariance))
-    z, crit = value / se, critical_value(level, model.ddf)
+    ddf = np.array([model.ddf[row != 0].min(initial=np.inf) for row in rows])
+    z, crit = value / se, critical_value(level, ddf)
     full = np.linalg.matrix_rank(rows) == rows.shape[0]
-    qm, df, pm = omnibus(value, covariance, model.ddf) if full else (np.nan, np.array([np.nan, np.nan]), np.nan)
+    qm, df, pm = omnibus(value, covariance, float(ddf.min())) if full else (np.nan, np.array([np.nan, np.nan]), np.nan)
     labels = tuple(_equation(row, model.names) for row in rows)
     return Contrasts(
-        labels, value, se, z, two_sided(z, model.ddf), value - crit * se, value + crit * se, float(qm), df, float(pm)
+        labels, value, se, z, two_sided(z, ddf), value - crit * se, value + crit * se, float(qm), df, float(pm)
     )
 
 
@@ -166,7 +159,10 @@ class LikelihoodRatio(Result):
 
     def rows(self) -> list[dict[str, Any]]:
         """The full and the reduced model."""
-        pairs = (("full", self.full, self.parms_f, self.QE_f, self.tau2_f), ("reduced", self.reduced, self.parms_r, self.QE_r, self.tau2_r))
+        pairs = (
+            ("full", self.full, self.parms_f, self.QE_f, self.tau2_f),
+            ("reduced", self.reduced, self.parms_r, self.QE_r, self.tau2_r),
+        )
         return [
             {"model": n, "parameters": m, "AIC": f.AIC, "BIC": f.BIC, "AICc": f.AICc, "ll": f.ll, "QE": q, "tau2": t}
             for n, f, m, q, t in pairs
@@ -204,7 +200,9 @@ class Compared:
 def likelihood_ratio(one: Compared, two: Compared) -> LikelihoodRatio:
     """The test of the smaller of two models within the larger, in either order."""
     if one.y.shape != two.y.shape or not np.array_equal(one.y, two.y):
-        raise MethodError("the two models were fitted to different data; a likelihood-ratio test needs the same studies")
+        raise MethodError(
+            "the two models were fitted to different data; a likelihood-ratio test needs the same studies"
+        )
     if one.restricted != two.restricted:
         raise MethodError("one model was fitted by REML and the other not; refit both by the same method")
     full, reduced = (one, two) if one.parameters >= two.parameters else (two, one)
@@ -212,7 +210,9 @@ def likelihood_ratio(one: Compared, two: Compared) -> LikelihoodRatio:
     if df == 0:
         raise MethodError("the two models have the same number of parameters; one must be nested in the other")
     if full.restricted and not _same_space(full.X, reduced.X):
-        raise MethodError("REML likelihoods of models with different moderators cannot be compared; use method='ML' or refit=True")
+        raise MethodError(
+            "REML likelihoods of models with different moderators cannot be compared; use method='ML' or refit=True"
+        )
     lrt = max(0.0, 2 * (full.stats.ll - reduced.stats.ll))
     r2 = 100 * max(0.0, (reduced.tau2 - full.tau2) / reduced.tau2) if reduced.tau2 > 0 else np.nan
     return LikelihoodRatio(
@@ -271,7 +271,9 @@ def inflation(model: Coefficients, btt: Any = None) -> Inflation:
     """
     first = 1 if model.has_intercept else 0
     if model.b.size - first < 2:
-        raise MethodError("variance inflation needs at least two moderators; the model has " + str(model.b.size - first))
+        raise MethodError(
+            "variance inflation needs at least two moderators; the model has " + str(model.b.size - first)
+        )
     free = list(range(first, model.b.size))
     inner = model.vb[np.ix_(free, free)]
     scale = np.sqrt(np.diag(inner))

@@ -328,7 +328,11 @@ def matrix_design(mods: ArrayLike, k: int, *, intercept: bool = True, names: Seq
     if matrix.ndim != 2 or matrix.shape[0] != k:
         raise DataError(f"moderators have shape {matrix.shape}; {k} studies need {k} rows")
     m = matrix.shape[1]
-    labels = [str(name) for name in named] if named is not None else (["mods"] if m == 1 else [f"X{i + 1}" for i in range(m)])
+    labels = (
+        [str(name) for name in named]
+        if named is not None
+        else (["mods"] if m == 1 else [f"X{i + 1}" for i in range(m)])
+    )
     ones = (matrix == 1).all(axis=0)
     if ones.any():
         labels = [label for label, one in zip(labels, ones, strict=True) if not one]

@@ -330,7 +330,9 @@ class _Expansion:
     @staticmethod
     def power(base: list[Term], power: str) -> list[Term]:
         if not power.isdigit() or not 1 <= int(power) <= 6:
-            raise SpecError(f"'^{power}' in a formula: the power is a whole number from 1 to 6; arithmetic goes inside I()")
+            raise SpecError(
+                f"'^{power}' in a formula: the power is a whole number from 1 to 6; arithmetic goes inside I()"
+            )
         have = base
         for _ in range(int(power) - 1):
             have = _union(have, _union([], [_merged(s, t) for s, t in product(have, base)]))

@@ -243,7 +243,11 @@ def linear_fit(y: Array, v: Array, X: Array, settings: Settings | None = None) -
         tau2 = chosen.tau2
     total = v + tau2
     default = chosen.weighted and chosen.weights is None
-    a = 1 / total if default else (chosen.weights if chosen.weighted and chosen.weights is not None else np.ones(y.size))
+    a = (
+        1 / total
+        if default
+        else (chosen.weights if chosen.weighted and chosen.weights is not None else np.ones(y.size))
+    )
     root = np.sqrt(a)
     q, r = np.linalg.qr(X * root[:, None])
     b = np.linalg.solve(r, q.T @ (root * y))
@@ -265,7 +269,9 @@ def _hartung_factor(factor: float, test: str) -> float:
     if test == "adhoc":
         return max(1.0, factor)
     if factor <= 0:
-        raise MethodError("all effects lie exactly on the model: Knapp-Hartung standard errors are 0; use test='adhoc' or 'z'")
+        raise MethodError(
+            "all effects lie exactly on the model: Knapp-Hartung standard errors are 0; use test='adhoc' or 'z'"
+        )
     return factor
 
 

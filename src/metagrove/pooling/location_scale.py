@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from metagrove.core.errors import ConvergenceError, DataError, MethodError, UnknownName
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation
 from metagrove.core.values import Array
+from metagrove.pooling.coefficients import CoefficientResult, Coefficients
 from metagrove.pooling.columns import text_table
-from metagrove.pooling.contrasts import Coefficients, Compared, LikelihoodRatio, WaldTest, likelihood_ratio, wald
+from metagrove.pooling.contrasts import Compared, LikelihoodRatio, WaldTest, likelihood_ratio, wald
 from metagrove.pooling.design import Design, check_rank
 from metagrove.pooling.linear_model import FitStatistics, Settings, critical_value, omnibus, two_sided
 from metagrove.pooling.predictions import Predictions, new_rows, transformed
@@ -80,7 +81,9 @@ def _climb(at: Callable[[Array], _Point], alpha: Array, smallest: float) -> tupl
         else:
             damping = max(damping, 1e-6) * 10
         if here.tau2.max() < smallest:
-            raise MethodError("the between-study variance goes to 0 for every study; a scale model has nothing to describe")
+            raise MethodError(
+                "the between-study variance goes to 0 for every study; a scale model has nothing to describe"
+            )
         if damping > 1e12:
             if np.abs(here.gradient / scale).max() < 1e-6:
                 return alpha, here
@@ -115,7 +118,7 @@ def _maximum(y: Array, v: Array, X: Array, Z: Array, restricted: bool) -> tuple[
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LocationScale(Result):
+class LocationScale(CoefficientResult):
     """A location-scale model: coefficients of the mean (`b`, metafor's names) and of log tau2 (`alpha`).
 
     `tau2` is one variance per study, shape (k,); `va` the covariance of alpha; QM and QS test the moderators of the mean
@@ -128,33 +131,73 @@ class LocationScale(Result):
     scale: Design
     settings: Settings
     slab: tuple[str, ...]
-    b: Array
-    vb: Array
+    location: tuple[Array, Array]
     alpha: Array
     va: Array
     tau2: Array
     s2w: float
     excluded: tuple[str, ...] = ()
 
-    beta = property(lambda self: self.b)
-    k = property(lambda self: int(self.yi.size))
-    p = property(lambda self: self.design.p)
-    q = property(lambda self: self.scale.p)
-    X = property(lambda self: self.design.X)
-    Z = property(lambda self: self.scale.X)
-    coef_names = property(lambda self: self.design.names)
-    scale_names = property(lambda self: self.scale.names)
-    method = property(lambda self: self.settings.method)
-    test = property(lambda self: self.settings.test)
-    level = property(lambda self: self.settings.level)
+    @property
+    def coefficients(self) -> Coefficients:
+        """Coefficients of the mean with their covariance and degrees of freedom."""
+        free = np.full(self.p, self._free(self.p))
+        return Coefficients(*self.location, free, self.design.names, self.design.intercept)
+
+    @property
+    def scale_coefficients(self) -> Coefficients:
+        """Coefficients of log tau2 with their covariance and degrees of freedom."""
+        return Coefficients(
+            self.alpha, self.va, np.full(self.q, self._free(self.q)), self.scale.names, self.scale.intercept
+        )
+
+    @property
+    def k(self) -> int:
+        """Number of studies."""
+        return int(self.yi.size)
+
+    @property
+    def p(self) -> int:
+        """Number of coefficients of the mean."""
+        return self.design.p
+
+    @property
+    def q(self) -> int:
+        """Number of coefficients of the variance."""
+        return self.scale.p
+
+    @property
+    def X(self) -> Array:
+        """Design of the mean, shape (k, p)."""
+        return self.design.X
+
+    @property
+    def Z(self) -> Array:
+        """Design of the variance, shape (k, q)."""
+        return self.scale.X
+
+    @property
+    def scale_names(self) -> tuple[str, ...]:
+        """Names of alpha."""
+        return self.scale.names
+
+    @property
+    def method(self) -> str:
+        """One of "REML" or "ML"."""
+        return self.settings.method
+
+    @property
+    def test(self) -> str:
+        """How coefficients are tested."""
+        return self.settings.test
+
+    @property
+    def level(self) -> float:
+        """Confidence level, a proportion."""
+        return self.settings.level
 
     def _free(self, lost: int) -> float:
         return float("inf") if self.settings.test == "z" else float(self.yi.size - lost)
-
-    @property
-    def se(self) -> Array:
-        """Standard errors of b, shape (p,)."""
-        return np.sqrt(np.diag(self.vb))
 
     @property
     def se_alpha(self) -> Array:
@@ -162,36 +205,14 @@ class LocationScale(Result):
         return np.sqrt(np.diag(self.va))
 
     @property
-    def zval(self) -> Array:
-        """Statistics of b, shape (p,)."""
-        return self.b / self.se
-
-    @property
     def zval_alpha(self) -> Array:
         """Statistics of alpha, shape (q,)."""
         return self.alpha / self.se_alpha
-
-    stat, stat_alpha = zval, zval_alpha
-
-    @property
-    def pval(self) -> Array:
-        """P-values of b, shape (p,)."""
-        return two_sided(self.zval, self._free(self.p))
 
     @property
     def pval_alpha(self) -> Array:
         """P-values of alpha, shape (q,)."""
         return two_sided(self.zval_alpha, self._free(self.q))
-
-    @property
-    def ci_lb(self) -> Array:
-        """Lower limits of b, shape (p,)."""
-        return self.b - critical_value(self.level, self._free(self.p)) * self.se
-
-    @property
-    def ci_ub(self) -> Array:
-        """Upper limits of b, shape (p,)."""
-        return self.b + critical_value(self.level, self._free(self.p)) * self.se
 
     @property
     def ci_lb_alpha(self) -> Array:
@@ -280,10 +301,9 @@ class LocationScale(Result):
         if other is not None:
             return likelihood_ratio(self.compared, other.compared)
         if att is not None:
-            return wald(Coefficients(self.alpha, self.va, self._free(self.q), self.scale.names, self.scale.intercept), att)
+            return wald(self.scale_coefficients, att)
         tested = range(2 if self.design.intercept and self.p > 1 else 1, self.p + 1)
-        model = Coefficients(self.b, self.vb, self._free(self.p), self.design.names, self.design.intercept)
-        return wald(model, list(tested) if btt is None else btt)
+        return wald(self.coefficients, list(tested) if btt is None else btt)
 
     def predict(
         self, newmods: Any = None, *, newscale: Any = None, level: float | None = None,
@@ -320,7 +340,10 @@ class LocationScale(Result):
 
     def explain(self) -> Explanation:
         """The methods sentence and its reference."""
-        return Explanation(f"A location-scale model with a log link for the between-study variance was fitted by {self.method}.", (_PAPER,))
+        return Explanation(
+            f"A location-scale model with a log link for the between-study variance was fitted by {self.method}.",
+            (_PAPER,),
+        )
 
     def to_r(self) -> str:
         """R code that reproduces this fit with metafor."""
@@ -347,7 +370,13 @@ def _means(rows: Array, b: Array, vb: Array, tau2: Array | None, level: float, d
 
 
 def location_scale(
-    y: Array, v: Array, *, design: Design, scale: Design, settings: Settings | None = None, slab: Sequence[str] | None = None
+    y: Array,
+    v: Array,
+    *,
+    design: Design,
+    scale: Design,
+    settings: Settings | None = None,
+    slab: Sequence[str] | None = None,
 ) -> LocationScale:
     """The location-scale model of effects `y` and variances `v`, shape (k,), by REML or ML, with a log link.
 
@@ -375,4 +404,4 @@ def location_scale(
         factor = float((resid**2 / (v + at.tau2)).sum()) / (k - design.p)
         factor = max(1.0, factor) if chosen.test == "adhoc" else factor
     labels = tuple(slab) if slab is not None else tuple(str(i + 1) for i in range(k))
-    return LocationScale(y, v, design, scale, chosen, labels, at.b, factor * at.vb, alpha, va, at.tau2, factor)
+    return LocationScale(y, v, design, scale, chosen, labels, (at.b, factor * at.vb), alpha, va, at.tau2, factor)

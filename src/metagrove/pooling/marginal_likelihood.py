@@ -35,6 +35,7 @@ class Component:
     times : shape (J,), the inner levels' positions.
     levels : the inner levels' names.
     outer : the outer level's index of each effect, shape (k,).
+    groups : the outer levels' names.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Component:
     times: Array
     levels: tuple[str, ...]
     outer: NDArray[np.intp]
+    groups: tuple[str, ...]
 
     @property
     def J(self) -> int:
@@ -204,7 +206,9 @@ def _free(theta: Array, gradient: Array, lower: Array, upper: Array) -> NDArray[
     return ~stuck
 
 
-def _observed(like: Callable[[Array], Evaluation | None], theta: Array, free: NDArray[np.bool_], lower: Array, upper: Array) -> Array | None:
+def _observed(
+    like: Callable[[Array], Evaluation | None], theta: Array, free: NDArray[np.bool_], lower: Array, upper: Array
+) -> Array | None:
     """Minus the Hessian over the free parameters, by differences of the gradient; one-sided next to a bound."""
     index = np.flatnonzero(free)
     columns = []
@@ -234,7 +238,13 @@ def _newton_step(H: Array, g: Array) -> Array | None:
 
 
 def climb(
-    like: Callable[[Array], Evaluation | None], start: Array, lower: Array, upper: Array, *, close: float = 1e-17, steps: int = 300
+    like: Callable[[Array], Evaluation | None],
+    start: Array,
+    lower: Array,
+    upper: Array,
+    *,
+    close: float = 1e-17,
+    steps: int = 300,
 ) -> Climb:
     """The maximum of a likelihood within a box, from `start`, by projected Newton steps.
 

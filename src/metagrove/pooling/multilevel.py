@@ -99,7 +99,9 @@ def _box(like: Marginal, plain: int, fixed: Fixed) -> tuple[Array, Array]:
     for c, value in enumerate(sigma2):
         if value is not None:
             lower[like.cuts[c]] = upper[like.cuts[c]] = value
-    pairs = list(zip(range(plain, len(like.components)), (fixed.tau2, fixed.gamma2), (fixed.rho, fixed.phi), strict=False))
+    pairs = list(
+        zip(range(plain, len(like.components)), (fixed.tau2, fixed.gamma2), (fixed.rho, fixed.phi), strict=False)
+    )
     for c, variances, correlations in pairs:
         component = like.components[c]
         kinds = component.structure.box(component.J).kinds
@@ -111,7 +113,12 @@ def _box(like: Marginal, plain: int, fixed: Fixed) -> tuple[Array, Array]:
         for given, part in ((variances, "variances"), (correlations, "correlations")):
             if not given:
                 continue
-            if part == "correlations" and "angle" in kinds and len(spots[part]) > 1 and any(v is not None for v in given):
+            if (
+                part == "correlations"
+                and "angle" in kinds
+                and len(spots[part]) > 1
+                and any(v is not None for v in given)
+            ):
                 raise MethodError("correlations of an unstructured matrix of more than two levels cannot be held fixed")
             for i, value in zip(spots[part], _held(given, len(spots[part]), part), strict=True):
                 if value is not None:
@@ -164,7 +171,9 @@ def _checked_covariance(V: Array, k: int) -> Array:
     if not np.allclose(V, V.T, rtol=1e-8, atol=1e-12):
         raise DataError("V is not symmetric")
     if (np.diag(V) <= 0).any():
-        raise DataError(f"the variance of effect {int(np.argmax(np.diag(V) <= 0)) + 1} is {np.diag(V).min():g}; variances are above 0")
+        raise DataError(
+            f"the variance of effect {int(np.argmax(np.diag(V) <= 0)) + 1} is {np.diag(V).min():g}; variances are above 0"
+        )
     return np.asarray(0.5 * (V + V.T))
 
 
@@ -178,13 +187,25 @@ def _identified(like: Marginal, lower: Array, upper: Array, theta: Array) -> Non
         return
     info = at.information[np.ix_(free, free)]
     scale = np.sqrt(np.maximum(np.diag(info), 1e-300))
-    if np.linalg.eigvalsh(info / np.outer(scale, scale))[0] < 1e-9 or (np.diag(info) <= 1e-12 * np.diag(info).max()).any():
+    if (
+        np.linalg.eigvalsh(info / np.outer(scale, scale))[0] < 1e-9
+        or (np.diag(info) <= 1e-12 * np.diag(info).max()).any()
+    ):
         names = ", ".join(f"'{c.name}'" for c in like.components)
-        raise MethodError(f"the data cannot tell the variances or correlations of {names} apart; simplify the random effects")
+        raise MethodError(
+            f"the data cannot tell the variances or correlations of {names} apart; simplify the random effects"
+        )
 
 
 def mixed_fit(
-    y: Array, V: Array, design: Design, *, plain: Sequence[Component], inner: Sequence[Component], method: str = "REML", fixed: Fixed | None = None
+    y: Array,
+    V: Array,
+    design: Design,
+    *,
+    plain: Sequence[Component],
+    inner: Sequence[Component],
+    method: str = "REML",
+    fixed: Fixed | None = None,
 ) -> MixedFit:
     """The mixed model of effects `y` (k,) with sampling covariance `V` (k, k) on a design, by REML or ML.
 
@@ -200,7 +221,9 @@ def mixed_fit(
     k = y.size
     V = _checked_covariance(V, k)
     if k <= design.p:
-        raise MethodError(f"{k} effects cannot carry {design.p} coefficients; the model needs more effects than coefficients")
+        raise MethodError(
+            f"{k} effects cannot carry {design.p} coefficients; the model needs more effects than coefficients"
+        )
     check_rank(design.X, design.names)
     like = Marginal(y, V, design.X, [*plain, *inner], restricted=method == "REML")
     lower, upper = _box(like, len(plain), fixed or Fixed())
@@ -210,7 +233,9 @@ def mixed_fit(
             raise DataError("V is not positive definite")
         return MixedFit(like, (), (), lower, upper, np.empty(0), at, method)
     if int((lower < upper).sum()) >= k - (design.p if method == "REML" else 0):
-        raise MethodError(f"{k} effects cannot carry {int((lower < upper).sum())} variance parameters and {design.p} coefficients")
+        raise MethodError(
+            f"{k} effects cannot carry {int((lower < upper).sum())} variance parameters and {design.p} coefficients"
+        )
     starts = _starts(like)
     _identified(like, lower, upper, np.clip(starts[0], lower, upper))
     best = maximum(like, starts, lower, upper)

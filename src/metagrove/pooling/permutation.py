@@ -70,7 +70,9 @@ def _distinct_orders(codes: list[int]) -> Iterator[list[int]]:
         a[i + 1 :] = reversed(a[i + 1 :])
 
 
-def _arrangements(fit: LinearFit, exact: bool, iterations: int, rng: np.random.Generator | None) -> tuple[Iterator[tuple[Array, Array]], int, bool]:
+def _arrangements(
+    fit: LinearFit, exact: bool, iterations: int, rng: np.random.Generator | None
+) -> tuple[Iterator[tuple[Array, Array]], int, bool]:
     """Pairs of effects and designs under the null, the observed one first unless all are listed; how many; whether all."""
     flips = fit.p == 1
     if flips:

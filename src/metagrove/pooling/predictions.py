@@ -22,7 +22,9 @@ _ROBINSON = "Robinson GK. Stat Sci 1991;6:15-32. doi:10.1214/ss/1177011926"
 #: Prediction intervals: (degrees of freedom from k - p and the test's own, whether the coefficients' error counts).
 PREDICTION: Registry[tuple[Callable[[float, float], float], bool]] = Registry("prediction interval (predtype)")
 PREDICTION.put("default", (lambda own, residual: own, True), title="with the test's own distribution", cite=_RILEY)
-PREDICTION.put("Riley", (lambda own, residual: residual - 1, True), title="t with k - p - 1 degrees of freedom", cite=_RILEY)
+PREDICTION.put(
+    "Riley", (lambda own, residual: residual - 1, True), title="t with k - p - 1 degrees of freedom", cite=_RILEY
+)
 PREDICTION.put("t", (lambda own, residual: residual, True), title="t with k - p degrees of freedom", cite=_RILEY)
 PREDICTION.put(
     "simple",
@@ -85,7 +87,14 @@ def transformed(result: Predictions, transf: Callable[[Any], Any] | None) -> Pre
     low, high = np.fmin(done["ci_lb"], done["ci_ub"]), np.fmax(done["ci_lb"], done["ci_ub"])
     below, above = np.fmin(done["pi_lb"], done["pi_ub"]), np.fmax(done["pi_lb"], done["pi_ub"])
     return replace(
-        result, pred=done["pred"], se=np.full(low.shape, np.nan), ci_lb=low, ci_ub=high, pi_lb=below, pi_ub=above, vcov=None
+        result,
+        pred=done["pred"],
+        se=np.full(low.shape, np.nan),
+        ci_lb=low,
+        ci_ub=high,
+        pi_lb=below,
+        pi_ub=above,
+        vcov=None,
     )
 
 

@@ -98,12 +98,12 @@ def _intercepts(term: RandomTerm, columns: Mapping[str, ArrayLike], k: int, R: M
         if label in R:
             known = _known(R[label], levels, label)
             shared = known[codes[:, None], codes[None, :]]
-        found.append(Component(label, np.ones((k, 1)), shared, STRUCTURES["ID"], np.zeros(1), levels, codes))
+        found.append(Component(label, np.ones((k, 1)), shared, STRUCTURES["ID"], np.zeros(1), ("",), codes, levels))
     return found
 
 
 def _inner(term: RandomTerm, struct: str, columns: Mapping[str, ArrayLike], k: int) -> Component:
-    outer, _ = _codes(columns, term.outer, k)
+    outer, groups = _codes(columns, term.outer, k)
     shared = (outer[:, None] == outer[None, :]).astype(float)
     assert term.inner is not None
     if slopes(struct):
@@ -117,8 +117,11 @@ def _inner(term: RandomTerm, struct: str, columns: Mapping[str, ArrayLike], k: i
         Z = np.zeros((k, len(levels)))
         Z[np.arange(k), codes] = 1.0
     if len(levels) < 2 and struct not in ("ID", "DIAG", "GEN", "GDIAG"):
-        raise MethodError(f"random '{term.text}': one inner level ('{levels[0]}') has no correlation; use '~ 1 | {term.outer[0]}'")
-    return Component(f"{deparse(term.inner)} | {term.outer[0]}", Z, shared, STRUCTURES[struct], times, tuple(levels), outer)
+        raise MethodError(
+            f"random '{term.text}': one inner level ('{levels[0]}') has no correlation; use '~ 1 | {term.outer[0]}'"
+        )
+    name = f"{deparse(term.inner)} | {term.outer[0]}"
+    return Component(name, Z, shared, STRUCTURES[struct], times, tuple(levels), outer, groups)
 
 
 def _positions(values: ArrayLike, levels: Sequence[str], struct: str) -> Array:
@@ -131,7 +134,11 @@ def _positions(values: ArrayLike, levels: Sequence[str], struct: str) -> Array:
 
 
 def components(
-    terms: Sequence[RandomTerm], structs: Sequence[str], columns: Mapping[str, ArrayLike], k: int, R: Mapping[str, Any] | None = None
+    terms: Sequence[RandomTerm],
+    structs: Sequence[str],
+    columns: Mapping[str, ArrayLike],
+    k: int,
+    R: Mapping[str, Any] | None = None,
 ) -> tuple[list[Component], list[Component]]:
     """The components without and with an inner factor, in the order they were written.
 

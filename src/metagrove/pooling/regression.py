@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metagrove.core.errors import DataError, MethodError, UnknownName
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation
 from metagrove.core.sockets import socket
 from metagrove.core.values import Array
 from metagrove.pooling import case_diagnostics, contrasts, scripts
 from metagrove.pooling.case_diagnostics import Influence, RefitTable, Residuals, heterogeneity, order_of
-from metagrove.pooling.columns import ColumnResult, text_table
-from metagrove.pooling.contrasts import Coefficients, Compared, Contrasts, Inflation, LikelihoodRatio, WaldTest
+from metagrove.pooling.coefficients import CoefficientResult, Coefficients, Intervals
+from metagrove.pooling.columns import text_table
+from metagrove.pooling.contrasts import Compared, Contrasts, Inflation, LikelihoodRatio, WaldTest
 from metagrove.pooling.design import Design, check_rank
 from metagrove.pooling.intervals import tau2_limits
 from metagrove.pooling.linear_model import (
@@ -31,42 +32,25 @@ from metagrove.pooling.linear_model import (
     fit_statistics,
     linear_fit,
     omnibus,
-    two_sided,
 )
 from metagrove.pooling.permutation import Permutation, permutation_test
-from metagrove.pooling.predictions import Predictions, best_predictions, new_rows, predictions, random_effects, transformed
+from metagrove.pooling.predictions import (
+    Predictions,
+    best_predictions,
+    new_rows,
+    predictions,
+    random_effects,
+    transformed,
+)
 from metagrove.pooling.robust import Robust, WorkingModel, robust_inference
 from metagrove.pooling.tau2 import TAU2
 from metagrove.pooling.tau2 import Design as Weighted
 
-__all__ = ["Regression", "RegressionIntervals", "regression"]
+__all__ = ["Regression", "regression"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RegressionIntervals(ColumnResult):
-    """Confidence intervals, one row per quantity: `estimate`, `ci_lb`, `ci_ub` (NaN where there is none)."""
-
-    labels: tuple[str, ...]
-    estimate: Array
-    ci_lb: Array
-    ci_ub: Array
-    method: str = ""
-
-    COLUMNS: ClassVar[tuple[str, ...]] = ("estimate", "ci_lb", "ci_ub")
-    TITLE: ClassVar[str] = "Confidence intervals"
-    SENTENCE: ClassVar[str] = "Confidence intervals were calculated for the coefficients and the heterogeneity."
-    REFERENCES: ClassVar[tuple[str, ...]] = ("Viechtbauer W. Stat Med 2007;26:37-52. doi:10.1002/sim.2514",)
-
-    def __getitem__(self, label: str) -> tuple[float, float, float]:
-        try:
-            i = self.labels.index(label)
-        except ValueError:
-            raise UnknownName("interval", label, self.labels) from None
-        return float(self.estimate[i]), float(self.ci_lb[i]), float(self.ci_ub[i])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Regression(Result):
+class Regression(CoefficientResult):
     """A meta-analytic linear model. Scalars are floats, coefficients arrays of shape (p,), NaN where there is no value.
 
     Parameters
@@ -145,55 +129,16 @@ class Regression(Result):
 
     # coefficients
     @property
-    def coef_names(self) -> tuple[str, ...]:
-        """Names of the coefficients."""
-        return self.design.names
-
-    @property
-    def b(self) -> Array:
-        """Coefficients, shape (p,)."""
-        return self.fit.b
-
-    beta = b
-
-    @property
-    def vb(self) -> Array:
-        """Covariance of the coefficients, shape (p, p)."""
-        return self.fit.vb
-
-    @property
-    def se(self) -> Array:
-        """Standard errors, shape (p,)."""
-        return np.sqrt(np.diag(self.fit.vb))
-
-    @property
-    def zval(self) -> Array:
-        """Test statistics, shape (p,): z or t by `test`."""
-        return self.b / self.se
-
-    stat = tval = zval
+    def coefficients(self) -> Coefficients:
+        """Coefficients with their covariance and degrees of freedom."""
+        return Coefficients(
+            self.fit.b, self.fit.vb, np.full(self.p, self.fit.ddf), self.design.names, self.design.intercept
+        )
 
     @property
     def ddf(self) -> float:
         """Degrees of freedom of the tests, NaN where they are normal."""
         return self.fit.ddf if np.isfinite(self.fit.ddf) else float("nan")
-
-    dfs = ddf
-
-    @property
-    def pval(self) -> Array:
-        """Two-sided p-values, shape (p,)."""
-        return two_sided(self.zval, self.fit.ddf)
-
-    @property
-    def ci_lb(self) -> Array:
-        """Lower confidence limits, shape (p,)."""
-        return self.b - critical_value(self.level, self.fit.ddf) * self.se
-
-    @property
-    def ci_ub(self) -> Array:
-        """Upper confidence limits, shape (p,)."""
-        return self.b + critical_value(self.level, self.fit.ddf) * self.se
 
     @property
     def s2w(self) -> float:
@@ -432,14 +377,9 @@ class Regression(Result):
         return transformed(random_effects(self.fit, self.slab, level=chance), transf)
 
     # tests and intervals
-    @property
-    def coefficients(self) -> Coefficients:
-        """Coefficients with their covariance, for tests."""
-        return Coefficients(self.b, self.vb, self.fit.ddf, self.coef_names, self.design.intercept)
-
     def confint(
         self, *, type: str = "QP", fixed: bool = False, random: bool = True, level: float | None = None
-    ) -> RegressionIntervals:
+    ) -> Intervals:
         """Intervals of tau2, tau, I2 and H2 (`type` a code of TAU2_INTERVALS), with `fixed` also of the coefficients."""
         chance = _level(self.level if level is None else level)
         rows: list[tuple[str, float, float, float]] = []
@@ -456,7 +396,7 @@ class Regression(Result):
             for name, of in _SCALES.items():
                 rows.append((name, of(self.tau2, vt), of(low, vt), of(high, vt)))
         names, values = [row[0] for row in rows], np.array([row[1:] for row in rows], dtype=float).reshape(-1, 3)
-        return RegressionIntervals(tuple(names), values[:, 0], values[:, 1], values[:, 2], type)
+        return Intervals(tuple(names), values[:, 0], values[:, 1], values[:, 2], type)
 
     def anova(
         self, other: Regression | None = None, *, btt: Any = None, X: ArrayLike | None = None, rhs: ArrayLike = 0.0,
@@ -530,12 +470,6 @@ class Regression(Result):
         return socket("trimfill")(self, estimator=estimator)
 
     # telling
-    def rows(self) -> list[dict[str, Any]]:
-        """One row per coefficient."""
-        columns = zip(self.coef_names, self.b, self.se, self.zval, self.pval, self.ci_lb, self.ci_ub, strict=True)
-        keys = ("term", "estimate", "se", "statistic", "p", "lower", "upper")
-        return [dict(zip(keys, (name, *map(float, values)), strict=True)) for name, *values in columns]
-
     def summary(self) -> str:
         """The model as text."""
         kind = "Equal-effects" if self.method == "EE" else ("Random-effects" if self.int_only else "Mixed-effects")
@@ -554,7 +488,10 @@ class Regression(Result):
     def explain(self) -> Explanation:
         """The methods sentence and its references."""
         return scripts.methods_sentence(
-            self.method, self.test, () if self.int_only else self.coef_names[1 if self.design.intercept else 0 :], self.level
+            self.method,
+            self.test,
+            () if self.int_only else self.coef_names[1 if self.design.intercept else 0 :],
+            self.level,
         )
 
     def to_r(self) -> str:
@@ -599,11 +536,19 @@ def regression(
     """
     if design.p > 1 or not design.intercept:
         if y.size <= design.p and y.size > 1:
-            raise MethodError(f"{y.size} studies cannot carry {design.p} coefficients; the model needs more studies than coefficients")
+            raise MethodError(
+                f"{y.size} studies cannot carry {design.p} coefficients; the model needs more studies than coefficients"
+            )
         check_rank(design.X, design.names)
     fit = linear_fit(y, v, design.X, settings)
-    tested = contrasts.chosen(btt, design.names) if btt is not None else tuple(range(1 if design.intercept and design.p > 1 else 0, design.p))
+    tested = (
+        contrasts.chosen(btt, design.names)
+        if btt is not None
+        else tuple(range(1 if design.intercept and design.p > 1 else 0, design.p))
+    )
     asked = settings.method if settings is not None else "REML"
-    notes = ("one study: fitted by equal effects",) if fit.k == 1 and asked != "EE" and fit.settings.method == "EE" else ()
+    notes = (
+        ("one study: fitted by equal effects",) if fit.k == 1 and asked != "EE" and fit.settings.method == "EE" else ()
+    )
     labels = tuple(slab) if slab is not None else tuple(str(i + 1) for i in range(fit.k))
     return Regression(fit, design, labels, tested, (), notes)

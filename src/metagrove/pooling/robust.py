@@ -15,10 +15,11 @@ from scipy import special
 
 from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.core.registry import Registry
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation
 from metagrove.core.values import Array
+from metagrove.pooling.coefficients import CoefficientResult, Coefficients
 from metagrove.pooling.columns import text_table
-from metagrove.pooling.linear_model import critical_value, omnibus, two_sided
+from metagrove.pooling.linear_model import omnibus
 
 __all__ = ["SANDWICHES", "Robust", "WorkingModel", "robust_inference"]
 
@@ -45,68 +46,47 @@ class WorkingModel:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Robust(Result):
+class Robust(CoefficientResult):
     """Coefficients with cluster-robust tests, under metafor's names.
 
     `b`, `se`, `stat`, `pval`, `ci_lb`, `ci_ub`, `dfs`: shape (p,); `vb` (p, p); `QM` with `QM_df` (m, ddf) and `QM_p`.
     """
 
-    coef_names: tuple[str, ...]
-    b: Array
-    vb: Array
-    dfs: Array
+    table: Coefficients
     QM: float
     QM_df: Array
     QM_p: float
     n_clusters: int
     k: int
     kind: str
-    level: float
+    confidence: float
 
     TITLE: ClassVar[str] = "Cluster-robust tests"
 
     @property
-    def se(self) -> Array:
-        """Standard errors, shape (p,)."""
-        return np.sqrt(np.diag(self.vb))
+    def coefficients(self) -> Coefficients:
+        """Coefficients with their cluster-robust covariance and degrees of freedom."""
+        return self.table
 
     @property
-    def stat(self) -> Array:
-        """t statistics, shape (p,)."""
-        return self.b / self.se
-
-    @property
-    def pval(self) -> Array:
-        """Two-sided p-values, shape (p,)."""
-        return two_sided(self.stat, self.dfs)
-
-    @property
-    def ci_lb(self) -> Array:
-        """Lower confidence limits, shape (p,)."""
-        return self.b - critical_value(self.level, self.dfs) * self.se
-
-    @property
-    def ci_ub(self) -> Array:
-        """Upper confidence limits, shape (p,)."""
-        return self.b + critical_value(self.level, self.dfs) * self.se
+    def level(self) -> float:
+        """Confidence level, a proportion."""
+        return self.confidence
 
     @property
     def QMp(self) -> float:
         """The p-value of QM."""
         return self.QM_p
 
-    beta = property(lambda self: self.b)
-    zval = tval = stat
-    ddf = property(lambda self: self.dfs)
-    QMdf = property(lambda self: self.QM_df)
-    n = property(lambda self: self.n_clusters)
+    @property
+    def QMdf(self) -> Array:
+        """Degrees of freedom of QM, shape (2,)."""
+        return self.QM_df
 
-    def rows(self) -> list[dict[str, Any]]:
-        """One row per coefficient."""
-        keys = ("term", "estimate", "se", "statistic", "df", "p", "lower", "upper")
-        columns = (self.b, self.se, self.stat, self.dfs, self.pval, self.ci_lb, self.ci_ub)
-        lines = zip(self.coef_names, *columns, strict=True)
-        return [dict(zip(keys, (name, *map(float, values)), strict=True)) for name, *values in lines]
+    @property
+    def n(self) -> int:
+        """Number of clusters."""
+        return self.n_clusters
 
     def summary(self) -> str:
         """The tests as text."""
@@ -116,7 +96,10 @@ class Robust(Result):
     def explain(self) -> Explanation:
         """The methods sentence and its reference."""
         entry = SANDWICHES.entry(self.kind)
-        return Explanation(f"Dependence within clusters was allowed for by a sandwich covariance ({self.kind}: {entry.title}).", (entry.cite,))
+        return Explanation(
+            f"Dependence within clusters was allowed for by a sandwich covariance ({self.kind}: {entry.title}).",
+            (entry.cite,),
+        )
 
 
 def _groups(cluster: NDArray[Any], k: int) -> list[NDArray[np.intp]]:
@@ -180,7 +163,9 @@ def robust_inference(
     groups = _groups(cluster, k)
     n = len(groups)
     if n <= p:
-        raise MethodError(f"{n} clusters for {p} coefficients; cluster-robust tests need more clusters than coefficients")
+        raise MethodError(
+            f"{n} clusters for {p} coefficients; cluster-robust tests need more clusters than coefficients"
+        )
     xw = model.X.T @ model.W
     bread = np.linalg.inv(xw @ model.X)
     left = bread @ xw
@@ -191,12 +176,18 @@ def robust_inference(
     scores = np.array([left[:, rows] @ residual[rows] for rows in groups])
     vb = scores.T @ scores * (n / (n - p) if kind == "CR1" else 1.0)
     qm, df, pm = omnibus(model.b[tested], _positive(vb[np.ix_(tested, tested)], n), float(n - p))
-    return Robust(model.names, model.b, vb, np.full(p, float(n - p)), qm, df, pm, n, k, kind, level)
+    return Robust(_coefficients(model, vb, np.full(p, float(n - p))), qm, df, pm, n, k, kind, level)
+
+
+def _coefficients(model: WorkingModel, vb: Array, dfs: Array) -> Coefficients:
+    return Coefficients(model.b, vb, dfs, model.names, model.names[0] == "intrcpt")
 
 
 def _positive(vb: Array, n: int) -> Array:
     if (np.diag(vb) <= 0).any() or np.linalg.matrix_rank(vb) < vb.shape[0]:
-        raise MethodError(f"the cluster-robust covariance is singular with {n} clusters; too few for these coefficients")
+        raise MethodError(
+            f"the cluster-robust covariance is singular with {n} clusters; too few for these coefficients"
+        )
     return vb
 
 
@@ -204,7 +195,9 @@ def _bias_reduced(
     model: WorkingModel, groups: list[NDArray[np.intp]], bread: Array, tested: list[int], level: float
 ) -> Robust:
     if _crossed(model.M, groups):
-        raise MethodError("effects of different clusters share random effects or sampling errors; cluster at the outermost level")
+        raise MethodError(
+            "effects of different clusters share random effects or sampling errors; cluster at the outermost level"
+        )
     k, p = model.X.shape
     n = len(groups)
     adjust = _adjustments(model, groups, bread)
@@ -219,7 +212,7 @@ def _bias_reduced(
     dfs = np.array([_satterthwaite(maps[:, [c], :], model.M) for c in range(p)])
     block = _positive(vb[np.ix_(tested, tested)], n)
     qm, df, pm = _hotelling(model.b[tested], block, maps[:, tested, :], model.M)
-    return Robust(model.names, model.b, vb, dfs, qm, df, pm, n, k, "CR2", level)
+    return Robust(_coefficients(model, vb, dfs), qm, df, pm, n, k, "CR2", level)
 
 
 def _satterthwaite(maps: Array, M: Array) -> float:

@@ -113,7 +113,5 @@ def methods_sentence(method: str, test: str, moderators: Sequence[str], level: f
     what = f" on {', '.join(moderators)}" if moderators else ""
     if moderators:
         references.insert(0, _THOMPSON)
-    sentence = (
-        f"Effects were pooled by {model}{what}, with {by}; tests and {100 * level:g}% confidence intervals were {tests}."
-    )
+    sentence = f"Effects were pooled by {model}{what}, with {by}; tests and {100 * level:g}% confidence intervals were {tests}."
     return Explanation(sentence, (*references, asked.cite) if test != "z" else (*references, _SOFTWARE))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from metagrove.core.registry import Registry
 from metagrove.core.values import Array
 
-__all__ = ["STRUCTURES", "Box", "Parts", "Structure", "slopes"]
+__all__ = ["STRUCTURES", "Box", "Parts", "Structure", "angles_of", "slopes"]
 
 Complex = NDArray[np.complex128]
 _HALF_PI = float(np.pi / 2)
@@ -124,6 +124,12 @@ def _flat_angles(J: int, rho: float) -> Array:
     """Angles of the matrix with all correlations `rho`."""
     corr = np.full((J, J), max(rho, 0.9 * _lowest(J)))
     np.fill_diagonal(corr, 1.0)
+    return angles_of(corr)
+
+
+def angles_of(corr: Array) -> Array:
+    """Angles of a positive definite correlation matrix, the inverse of the spherical parametrisation; row by row."""
+    J = corr.shape[0]
     factor = np.linalg.cholesky(corr)
     angles = []
     for i in range(1, J):
