@@ -20,6 +20,11 @@ _HOME = {
     "UnknownName": "metagrove.core.errors",
     "MethodError": "metagrove.core.errors",
     "ConvergenceError": "metagrove.core.errors",
+    "metacor": "metagrove.doors.one_arm",
+    "metagen": "metagrove.doors.generic",
+    "metamean": "metagrove.doors.one_arm",
+    "metaprop": "metagrove.doors.one_arm",
+    "metarate": "metagrove.doors.one_arm",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
