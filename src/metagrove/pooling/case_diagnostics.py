@@ -38,19 +38,19 @@ _VIECHTBAUER = "Viechtbauer W, Cheung MWL. Res Synth Methods 2010;1:112-125. doi
 def hat_matrix(fit: LinearFit) -> Array:
     """H with fitted values Hy, shape (k, k)."""
     root = np.sqrt(fit.A)
-    q = np.linalg.qr(fit.X * root[:, None])[0]
-    return np.asarray((q / root[:, None]) @ (q * root[:, None]).T)
+    q, r = np.linalg.qr(fit.X * root[:, None])
+    return np.asarray(fit.X @ np.linalg.inv(r) @ (q * root[:, None]).T)
 
 
 def weights(fit: LinearFit) -> Array:
     """Weights of the studies in percent, shape (k,)."""
     a = fit.A
-    return 100 * a / a.sum()
+    return np.asarray(100 * a / a.sum())
 
 
 def weight_matrix(fit: LinearFit) -> Array:
     """The weight matrix whose diagonal scales the studies, shape (k, k)."""
-    return np.diag(fit.A)
+    return np.asarray(np.diag(fit.A))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,9 +127,11 @@ def deleted_residuals(fit: LinearFit, labels: tuple[str, ...]) -> Residuals:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Influence(ColumnResult):
-    """Case diagnostics, shape (k,) each: studentised deleted residual `rstudent`, `dffits`, Cook's distance `cook_d`,
-    covariance ratio `cov_r`, tau2 and Q without the study (`tau2_del`, `QE_del`), leverage `hat`, `weight` in percent;
-    `dfbs` of shape (k, p) by coefficient; `is_infl` marks studies past the usual limits.
+    """Case diagnostics of each study; shape (k,) but for `dfbs`, which is (k, p), one column per coefficient.
+
+    Studentised deleted residual `rstudent`, `dffits`, Cook's distance `cook_d`, covariance ratio `cov_r`, tau2 and Q
+    without the study (`tau2_del`, `QE_del`), leverage `hat`, `weight` in percent; `is_infl` marks studies past the
+    usual limits.
     """
 
     labels: tuple[str, ...]
@@ -159,8 +161,9 @@ class Influence(ColumnResult):
     )
     TITLE: ClassVar[str] = "Influence of single studies"
     SENTENCE: ClassVar[str] = (
-        "A study was called influential where |DFFITS| > 3 sqrt(p / (k - p)), the lower tail of a chi-squared with p degrees "
-        "of freedom cut off by Cook's distance exceeded 50%, its hat value exceeded 3 p / k, or any |DFBETAS| > 1."
+        "A study was called influential where |DFFITS| > 3 sqrt(p / (k - p)), the lower tail of a chi-squared with p "
+        "degrees of freedom cut off by Cook's distance exceeded 50%, its hat value exceeded 3 p / k, "
+        "or any |DFBETAS| > 1."
     )
     REFERENCES: ClassVar[tuple[str, ...]] = (_VIECHTBAUER,)
 
@@ -280,7 +283,7 @@ def heterogeneity(fit: LinearFit) -> dict[str, float]:
     return {"QE": qe, "df": df, "QEp": p, "I2": 100 * fit.tau2 / total, "H2": total / vt, "vt": vt}
 
 
-def refits(fit: LinearFit, subsets: Iterable[Array], labels: tuple[str, ...]) -> RefitTable:
+def refits(fit: LinearFit, subsets: Iterable[NDArray[np.intp]], labels: tuple[str, ...]) -> RefitTable:
     """The intercept-only model refitted to each subset (arrays of study indices)."""
     if fit.p != 1:
         raise MethodError("leave-one-out and cumulative tables are for models without moderators; use influence()")

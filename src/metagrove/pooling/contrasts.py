@@ -279,7 +279,7 @@ def inflation(model: Coefficients, btt: Any = None) -> Inflation:
     scale = np.sqrt(np.diag(inner))
     corr = inner / np.outer(scale, scale)
     if btt is None:
-        sets = [(i,) for i in free]
+        sets: list[tuple[int, ...]] = [(i,) for i in free]
     else:
         listed = isinstance(btt, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in btt)
         sets = [chosen(item, model.names) for item in (btt if listed else [btt])]

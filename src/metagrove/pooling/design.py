@@ -85,7 +85,7 @@ class Design:
     @property
     def p(self) -> int:
         """The number of columns."""
-        return self.X.shape[1]
+        return int(self.X.shape[1])
 
     def rows_for(self, columns: Mapping[str, ArrayLike]) -> Array:
         """Design rows for new studies, given by raw columns, with the factor levels of the original; shape (m, p)."""
@@ -215,8 +215,7 @@ def _value(
     if array.dtype == object and all(isinstance(v, (int, float, np.number)) for v in array.ravel()):
         array = array.astype(float)
     if array.dtype.kind == "b":
-        factor = _as_factor(text, np.broadcast_to(array, (k,)), {text: ("FALSE", "TRUE")})
-        return factor
+        return _as_factor(text, np.broadcast_to(array, (k,)), {text: ("FALSE", "TRUE")})
     if array.dtype.kind not in "iuf" or hasattr(raw, "cat"):
         return _as_factor(text, raw, levels)
     numbers = np.broadcast_to(array.astype(float), (k,))
@@ -359,7 +358,7 @@ def check_rank(X: Array, names: Sequence[str]) -> None:
         if np.linalg.norm(scaled[:, j] - before @ share) < 1e-8:
             others = [f"'{names[i]}'" for i in range(j) if abs(share[i]) > 1e-6]
             raise DataError(
-                f"moderator '{names[j]}' is a combination of {', '.join(others)}: their coefficients cannot be told apart; "
-                "leave one of them out"
+                f"moderator '{names[j]}' is a combination of {', '.join(others)}: their coefficients cannot be "
+                "told apart; leave one of them out"
             )
     raise DataError("the moderators are nearly combinations of one another; leave one of them out or rescale them")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from metagrove.core.errors import DataError, MethodError, UnknownName
@@ -82,7 +83,7 @@ class Settings:
         if self.method in EQUAL_EFFECTS:
             object.__setattr__(self, "method", "EE")
 
-    def only(self, keep: Array) -> Settings:
+    def only(self, keep: NDArray[np.intp]) -> Settings:
         """The same settings for the studies that `keep` (indices) names."""
         return self if self.weights is None else replace(self, weights=self.weights[keep])
 
@@ -165,10 +166,10 @@ class LinearFit:
 
     @property
     def residuals(self) -> Array:
-        """y - Xb, shape (k,)."""
+        """Effects less fitted values, shape (k,)."""
         return self.y - self.X @ self.b
 
-    def subset(self, keep: Array) -> LinearFit:
+    def subset(self, keep: NDArray[np.intp]) -> LinearFit:
         """The model refitted to the studies that `keep` (indices) names."""
         return linear_fit(self.y[keep], self.v[keep], self.X[keep], self.settings.only(keep))
 

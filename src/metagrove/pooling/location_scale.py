@@ -32,7 +32,7 @@ _PAPER = "Viechtbauer W, López-López JA. Res Synth Methods 2022;13:697-715. do
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Point:
-    """The profile likelihood at alpha: value, gradient (q,), Hessian (q, q), coefficients, their covariance, variances."""
+    """The profile likelihood at alpha: value, gradient (q,), Hessian (q, q), coefficients, covariance, variances."""
 
     ll: float
     gradient: Array
@@ -121,8 +121,8 @@ def _maximum(y: Array, v: Array, X: Array, Z: Array, restricted: bool) -> tuple[
 class LocationScale(CoefficientResult):
     """A location-scale model: coefficients of the mean (`b`, metafor's names) and of log tau2 (`alpha`).
 
-    `tau2` is one variance per study, shape (k,); `va` the covariance of alpha; QM and QS test the moderators of the mean
-    and of the variance.
+    `tau2` is one variance per study, shape (k,); `va` the covariance of alpha; QM and QS test the moderators of the
+    mean and of the variance.
     """
 
     yi: Array
@@ -309,8 +309,9 @@ class LocationScale(CoefficientResult):
         self, newmods: Any = None, *, newscale: Any = None, level: float | None = None,
         transf: Callable[[Any], Any] | None = None,
     ) -> Predictions:  # fmt: skip
-        """Predicted means at `newmods` (with prediction intervals where `newscale` is given too); with `newscale` alone the
-        predicted log tau2. Without either, the studies' own.
+        """Predicted means at `newmods`, with prediction intervals where `newscale` is given too.
+
+        With `newscale` alone the predicted log tau2; without either, the studies' own means.
         """
         chance = self.level if level is None else (level / 100 if level > 1 else level)
         rows = self.design.X if newmods is None else new_rows(newmods, self.p, has_intercept=self.design.intercept)
@@ -395,7 +396,7 @@ def location_scale(
     check_rank(design.X, design.names)
     check_rank(scale.X, scale.names)
     alpha, at = _maximum(y, v, design.X, scale.X, chosen.method == "REML")
-    va = np.linalg.inv(-at.hessian)
+    va = np.asarray(np.linalg.inv(-at.hessian), dtype=float)
     if (np.diag(va) <= 0).any():
         raise ConvergenceError("the location-scale likelihood is flat at its maximum; simplify the scale model")
     factor = 1.0

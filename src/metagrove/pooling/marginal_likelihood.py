@@ -1,14 +1,15 @@
 """The marginal likelihood of effects with known sampling covariance V and random effects: M = V + sum of components.
 
-A component is (Z G(theta) Z') ∘ S with S telling which effects share it. Effects that depend on one another form blocks;
-everything is computed block by block, blocks of one size together. Gradient and expected information follow Harville DA.
-J Am Stat Assoc 1977;72:320-338. doi:10.1080/01621459.1977.10480998.
+A component is (Z G(theta) Z') ∘ S with S telling which effects share it. Effects that depend on one another form
+blocks; everything is computed block by block, blocks of one size together. Gradient and expected information follow
+Harville DA. J Am Stat Assoc 1977;72:320-338. doi:10.1080/01621459.1977.10480998.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ class Component:
     @property
     def J(self) -> int:
         """Number of inner levels."""
-        return self.Z.shape[1]
+        return int(self.Z.shape[1])
 
     def G(self, theta: Array) -> Array:
         """The covariance of the inner levels, shape (J, J)."""
@@ -80,7 +81,7 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """The likelihood at one point: value, gradient (n,), expected information (n, n), coefficients and their covariance."""
+    """The likelihood at one point: value, gradient (n,), expected information (n, n), coefficients and covariance."""
 
     ll: float
     gradient: Array
@@ -102,7 +103,7 @@ class Marginal:
         self.upper = np.concatenate([box.upper for box in boxes]) if boxes else np.empty(0)
         sizes = [box.lower.size for box in boxes]
         ends = np.cumsum([0, *sizes])
-        self.cuts = [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        self.cuts = [slice(int(a), int(b)) for a, b in pairwise(ends)]
         self.logdet_x = float(np.linalg.slogdet(X.T @ X)[1])
         self.batches = self._batches()
 
@@ -155,7 +156,7 @@ class Marginal:
             ywy += float((batch.y * Wy).sum())
             logdet += 2 * float(np.log(np.diagonal(L, axis1=1, axis2=2)).sum())
             kept.append((W, WX, Wy))
-        vb = np.linalg.inv(xwx)
+        vb = np.asarray(np.linalg.inv(xwx), dtype=float)
         b = vb @ xwy
         gradient, information = np.zeros(n), np.zeros((n, n))
         rss = 0.0
@@ -225,7 +226,7 @@ def _observed(
             values.append(at.gradient[index])
         columns.append(-(values[0] - values[1]) / (ends[0] - ends[1]))
     H = np.array(columns)
-    return 0.5 * (H + H.T)
+    return np.asarray(0.5 * (H + H.T))
 
 
 def _newton_step(H: Array, g: Array) -> Array | None:

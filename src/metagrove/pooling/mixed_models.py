@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from metagrove.core.errors import ConvergenceError, DataError, MethodError, UnknownName
 from metagrove.core.results import Explanation
 from metagrove.core.sockets import socket
 from metagrove.core.values import Array
-from metagrove.pooling import contrasts
+from metagrove.pooling import contrasts, mixed_diagnostics
 from metagrove.pooling.case_diagnostics import Residuals
 from metagrove.pooling.coefficients import CoefficientResult, Coefficients, Intervals
 from metagrove.pooling.columns import text_table
 from metagrove.pooling.contrasts import Compared, Contrasts, Inflation, LikelihoodRatio, WaldTest
 from metagrove.pooling.design import Design
 from metagrove.pooling.linear_model import FitStatistics, critical_value, omnibus
-from metagrove.pooling.marginal_likelihood import Component, Marginal
-from metagrove.pooling.multilevel import MixedFit, containment, mixed_fit
+from metagrove.pooling.marginal_likelihood import Marginal
+from metagrove.pooling.mixed_scripts import mixed_r_script, mixed_stata_script
+from metagrove.pooling.multilevel import MixedFit, containment
 from metagrove.pooling.predictions import Predictions, new_rows, transformed
 from metagrove.pooling.profile_limits import profile_intervals
-from metagrove.pooling.robust import Robust, WorkingModel, robust_inference
-from metagrove.pooling.scripts import r_matrix, r_text, r_vector
+from metagrove.pooling.robust import Origin, Robust, WorkingModel, clusters, robust_inference
 
 __all__ = ["MixedModel", "mixed_model"]
 
 _KONSTANTOPOULOS = "Konstantopoulos S. Res Synth Methods 2011;2:61-76. doi:10.1002/jrsm.35"
-_BERKEY = "Berkey CS, Hoaglin DC, Antczak-Bouckoms A, Mosteller F, Colditz GA. Stat Med 1998;17:2537-2550. doi:10.1002/(SICI)1097-0258(19981130)17:22<2537::AID-SIM953>3.0.CO;2-C"
+_BERKEY = (
+    "Berkey CS, Hoaglin DC, Antczak-Bouckoms A, Mosteller F, Colditz GA. Stat Med 1998;17:2537-2550. "
+    "doi:10.1002/(SICI)1097-0258(19981130)17:22<2537::AID-SIM953>3.0.CO;2-C"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +52,7 @@ class MixedModel(CoefficientResult):
     random, struct : the random effects as they were written.
     columns : the columns they refer to.
     excluded : for each effect left out, its label and why.
+    origin : the table the effects came from, the rows used, and how many rows it had.
     """
 
     fit: MixedFit
@@ -62,6 +66,7 @@ class MixedModel(CoefficientResult):
     struct: tuple[str, ...]
     columns: Mapping[str, Any]
     excluded: tuple[str, ...] = ()
+    origin: Origin | None = None
     _memo: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def _once(self, key: str, value: Callable[[], Any]) -> Any:
@@ -233,7 +238,7 @@ class MixedModel(CoefficientResult):
             raise MethodError("I2 is not one number where the inner levels have variances of their own")
         values = np.concatenate(parts) if parts else np.zeros(1)
         typical = (self.k - self.p) / float(self._once("QE", self._sampling)[1])
-        return 100 * values / (values.sum() + typical)
+        return np.asarray(100 * values / (values.sum() + typical))
 
     @property
     def I2_total(self) -> float:
@@ -325,14 +330,11 @@ class MixedModel(CoefficientResult):
         """Residuals, shape (k,)."""
         return self.yi - self.fitted
 
-    def _hat(self) -> Array:
-        return np.asarray(self.X @ self.vb @ self.X.T @ self.W)
-
     def hatvalues(self) -> Array:
         """Leverages, shape (k,)."""
-        return np.diag(self._hat()).copy()
+        return np.diag(mixed_diagnostics.hat_matrix(self.fit)).copy()
 
-    def weights(self, type: str = "diagonal") -> Array:
+    def weights(self, type: str = "diagonal") -> Array:  # noqa: A002
         """Weights in percent, shape (k,): the diagonal of the inverse of M, or with type="rowsum" its row sums."""
         if type == "matrix":
             return self.W
@@ -343,79 +345,25 @@ class MixedModel(CoefficientResult):
 
     def rstandard(self) -> Residuals:
         """Internally standardised residuals."""
-        rest = np.eye(self.k) - self._hat()
-        se = np.sqrt(np.maximum(np.diag(rest @ self.M @ rest.T), 0.0))
-        some = se > 1e-12
-        return Residuals(self.slab, self.resid, se, np.where(some, self.resid / np.where(some, se, 1.0), np.nan))
+        return mixed_diagnostics.standardised_residuals(self.fit, self.slab)
 
-    def _without(self, rows: Array) -> MixedFit:
-        keep = np.setdiff1d(np.arange(self.k), rows)
-        cut = [_kept(c, keep) for c in self.fit.like.components]
-        plain = len(self.fit.plain)
-        design = replace(self.design, X=self.X[keep])
-        return mixed_fit(
-            self.yi[keep], self.V[np.ix_(keep, keep)], design, plain=cut[:plain], inner=cut[plain:], method=self.method
-        )
+    def _clusters(self, cluster: ArrayLike | str | None) -> NDArray[np.intp]:
+        if cluster is None:
+            return np.arange(self.k)
+        return np.unique(clusters(cluster, self.k, self.origin), return_inverse=True)[1].ravel()
 
-    def _deletions(self, cluster: ArrayLike | None) -> list[tuple[Array, MixedFit | None, str]]:
-        codes = np.arange(self.k) if cluster is None else np.unique(np.asarray(cluster).ravel(), return_inverse=True)[1].ravel()
-        found: list[tuple[Array, MixedFit | None, str]] = []
-        for code in np.unique(codes):
-            rows = np.flatnonzero(codes == code)
-            try:
-                found.append((rows, self._without(rows), ""))
-            except (MethodError, ConvergenceError, DataError) as error:
-                found.append((rows, None, f"{self.slab[rows[0]]}: {error}"))
-        return found
-
-    def rstudent(self, cluster: ArrayLike | None = None) -> Residuals:
+    def rstudent(self, cluster: ArrayLike | str | None = None) -> Residuals:
         """Externally standardised residuals: each effect (or cluster of effects) against the model of the others."""
-        resid, se, reasons = np.full(self.k, np.nan), np.full(self.k, np.nan), []
-        for rows, other, why in self._deletions(cluster):
-            if other is None:
-                reasons.append(why)
-                continue
-            M = self.fit.like.covariance(other.theta)
-            x = self.X[rows]
-            resid[rows] = self.yi[rows] - x @ other.b
-            se[rows] = np.sqrt(np.diag(M)[rows] + np.einsum("ij,jk,ik->i", x, other.vb, x))
-        return Residuals(self.slab, resid, se, resid / se, tuple(reasons))
+        return mixed_diagnostics.deleted_residuals(self.fit, self.design, self._clusters(cluster), self.slab)
 
-    def cooks_distance(self, cluster: ArrayLike | None = None) -> Array:
+    def cooks_distance(self, cluster: ArrayLike | str | None = None) -> Array:
         """Cook's distances of the effects, or of clusters in order of their labels; NaN where a refit is impossible."""
-        precision = np.linalg.inv(self.vb)
-        found = []
-        for _, other, _why in self._deletions(cluster):
-            shift = self.b - other.b if other is not None else np.full(self.p, np.nan)
-            found.append(float(shift @ precision @ shift))
-        return np.array(found)
+        return mixed_diagnostics.cooks_distances(self.fit, self.design, self._clusters(cluster))
 
     def ranef(self, *, level: float | None = None) -> dict[str, Predictions]:
         """Best linear unbiased predictions of the random effects, by component (Robinson 1991)."""
         chance = _share(self.level if level is None else level)
-        Wr = self.W @ self.resid
-        WX = self.W @ self.X
-        P = self.W - WX @ self.vb @ WX.T
-        return {c.name: self._effects(i, c, Wr, P, chance) for i, c in enumerate(self.fit.like.components)}
-
-    def _effects(self, number: int, c: Component, Wr: Array, P: Array, level: float) -> Predictions:
-        G = c.G(self.fit.parameters_of(number))
-        labels, rows, variances = [], [], []
-        for group in range(len(c.groups)):
-            first = int(np.flatnonzero(c.outer == group)[0])
-            seen = (c.Z[c.outer == group] != 0).any(axis=0)
-            for level_number in np.flatnonzero(seen):
-                rows.append((c.Z @ G[level_number]) * c.S[first])
-                variances.append(G[level_number, level_number] * c.S[first, first])
-                inner = c.levels[level_number]
-                labels.append(f"{inner} | {c.groups[group]}" if inner else c.groups[group])
-        C = np.array(rows)
-        pred = C @ Wr
-        spread = np.array(variances) - np.einsum("ij,jk,ik->i", C, P, C)
-        se = np.sqrt(np.maximum(spread, 0.0))
-        crit = critical_value(level, float(self.freedom.min()))
-        none = np.full(pred.shape, np.nan)
-        return Predictions(tuple(labels), pred, se, none, none, pred - crit * se, pred + crit * se)
+        return mixed_diagnostics.random_effects(self.fit, level=chance, ddf=float(self.freedom.min()))
 
     def predict(
         self,
@@ -441,7 +389,11 @@ class MixedModel(CoefficientResult):
         else:
             rows = new_rows(newmods, self.p, has_intercept=self.design.intercept, intercept=intercept)
             labels = tuple(str(i + 1) for i in range(rows.shape[0]))
-        extra = self.sigma2.sum() + self._inner_variance(0, tau2_levels, rows) + self._inner_variance(1, gamma2_levels, rows)
+        extra = (
+            self.sigma2.sum()
+            + self._inner_variance(0, tau2_levels, rows)
+            + self._inner_variance(1, gamma2_levels, rows)
+        )
         if self.method == "EE":
             extra = np.full(rows.shape[0], np.nan)
         pred, vcov = rows @ self.b, rows @ self.vb @ rows.T
@@ -449,7 +401,9 @@ class MixedModel(CoefficientResult):
         ddf = np.array([self.freedom[row != 0].min(initial=np.inf) for row in rows])
         crit = critical_value(chance, ddf)
         width = crit * np.sqrt(se**2 + extra)
-        result = Predictions(labels, pred, se, pred - crit * se, pred + crit * se, pred - width, pred + width, rows, vcov)
+        result = Predictions(
+            labels, pred, se, pred - crit * se, pred + crit * se, pred - width, pred + width, rows, vcov
+        )
         return transformed(result, transf)
 
     def _inner_variance(self, number: int, levels: Sequence[Any] | None, rows: Array) -> Array:
@@ -480,7 +434,9 @@ class MixedModel(CoefficientResult):
             return found
         lower = np.concatenate([self.b - crit * self.se, found.ci_lb])
         upper = np.concatenate([self.b + crit * self.se, found.ci_ub])
-        return Intervals((*self.coef_names, *found.labels), np.concatenate([self.b, found.estimate]), lower, upper, "PL")
+        return Intervals(
+            (*self.coef_names, *found.labels), np.concatenate([self.b, found.estimate]), lower, upper, "PL"
+        )
 
     def anova(
         self, other: MixedModel | None = None, *, btt: Any = None, X: ArrayLike | None = None, rhs: ArrayLike = 0.0
@@ -506,7 +462,9 @@ class MixedModel(CoefficientResult):
         """Cluster-robust tests: CR1 (CR0 with adjust=False), or CR2 with Satterthwaite degrees of freedom."""
         model = WorkingModel(self.yi, self.X, self.M, self.W, self.b, self.design.names)
         kind = "CR2" if clubSandwich else ("CR1" if adjust else "CR0")
-        return robust_inference(model, np.asarray(cluster).ravel(), kind=kind, btt=self.btt, level=self.level)
+        return robust_inference(
+            model, clusters(cluster, self.k, self.origin), kind=kind, btt=self.btt, level=self.level
+        )
 
     def forest(self) -> Any:
         """A forest plot."""
@@ -519,7 +477,10 @@ class MixedModel(CoefficientResult):
     # telling
     def components(self) -> list[dict[str, Any]]:
         """One row per variance component or correlation: name, grouping, estimate."""
-        listed = [{"component": f"sigma2.{i + 1}", "of": c.name, "estimate": float(self.sigma2[i])} for i, c in enumerate(self.fit.plain)]
+        listed = [
+            {"component": f"sigma2.{i + 1}", "of": c.name, "estimate": float(self.sigma2[i])}
+            for i, c in enumerate(self.fit.plain)
+        ]
         for i, (c, names) in enumerate(zip(self.fit.inner, (("tau2", "rho"), ("gamma2", "phi")), strict=False)):
             for name, values in zip(names, self._parts(i), strict=True):
                 many = values.size > 1
@@ -550,50 +511,16 @@ class MixedModel(CoefficientResult):
 
     def to_r(self) -> str:
         """R code that reproduces this fit with metafor."""
-        lines = ["library(metafor)", f"yi <- {r_vector(self.yi)}"]
-        diagonal = not (self.V - np.diag(np.diag(self.V))).any()
-        lines.append(f"V <- {r_vector(self.vi) if diagonal else r_matrix(self.V)}")
-        first = int(self.design.intercept)
-        arguments = ["yi, V"]
-        if self.p > first:
-            lines.append(f"X <- {r_matrix(self.X[:, first:], self.coef_names[first:])}")
-            arguments.append("mods = X" + ("" if first else ", intercept = FALSE"))
-        columns = [f"{name} = {_r_column(values)}" for name, values in self.columns.items()]
-        if self.random:
-            lines.append(f"d <- data.frame({', '.join(columns)})")
-            arguments.append(f"random = list({', '.join(self.random)}), data = d")
-        codes = [code for code in self.struct if code]
-        if codes:
-            arguments.append(f"struct = {r_text(codes)}")
-        arguments.append(f'method = "{self.method}", test = "{self.test}", level = {100 * self.level:g}')
-        return "\n".join([*lines, f"rma.mv({', '.join(arguments)})", ""])
+        options = f'method = "{self.method}", test = "{self.test}", level = {100 * self.level:g}'
+        return mixed_r_script(self.fit, self.design, self.random, self.struct, self.columns, options)
 
     def to_stata(self) -> str:
         """Stata 18 code that reproduces this fit; MethodError where Stata has no such model."""
-        if self.fit.inner or (self.V - np.diag(np.diag(self.V))).any() or not self.fit.plain or self.int_only is False:
-            raise MethodError("Stata's meta multilevel takes nested random intercepts and independent sampling errors; use to_r()")
-        names = [c.name.split("/")[-1] for c in self.fit.plain]
-        codes = np.column_stack([c.outer + 1 for c in self.fit.plain])
-        table = np.column_stack([self.yi, np.sqrt(self.vi)])
-        body = "\n".join(
-            " ".join([*(f"{v:.17g}" for v in row), *(str(int(c)) for c in code)]) for row, code in zip(table, codes, strict=True)
-        )
-        head = f"clear\ninput double(yi sei) long({' '.join(names)})\n{body}\nend\n"
-        how = "reml" if self.method == "REML" else "mle"
-        return f"{head}meta multilevel yi, relevels({' '.join(names)}) essevariable(sei) {how}\n"
-
-
-def _kept(c: Component, keep: Array) -> Component:
-    return replace(c, Z=c.Z[keep], S=c.S[np.ix_(keep, keep)], outer=c.outer[keep])
+        return mixed_stata_script(self.fit, self.design)
 
 
 def _share(level: float) -> float:
     return level / 100 if level > 1 else level
-
-
-def _r_column(values: Any) -> str:
-    array = np.asarray(values)
-    return r_vector(array) if array.dtype.kind in "iuf" else r_text(array)
 
 
 def mixed_model(
@@ -631,7 +558,9 @@ def mixed_model(
     if (freedom <= 0).any():
         j = int(np.argmax(freedom <= 0))
         raise MethodError(f"'{design.names[j]}' has {freedom[j]:g} degrees of freedom; too few groups for a t test")
-    tested = contrasts.chosen(btt, design.names) if btt is not None else tuple(range(int(design.intercept and p > 1), p))
+    tested = (
+        contrasts.chosen(btt, design.names) if btt is not None else tuple(range(int(design.intercept and p > 1), p))
+    )
     labels = tuple(slab) if slab is not None else tuple(str(i + 1) for i in range(k))
     return MixedModel(
         fit, design, labels, test, level, freedom, tested, tuple(random), tuple(struct), dict(columns or {})

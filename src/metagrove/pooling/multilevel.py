@@ -1,7 +1,8 @@
 """Multilevel and multivariate models: several effects per study, with known sampling covariance and random effects.
 
 Konstantopoulos S. Res Synth Methods 2011;2:61-76. doi:10.1002/jrsm.35. Berkey CS, et al. Stat Med 1998;17:2537-2550.
-doi:10.1002/(SICI)1097-0258(19981130)17:22<2537::AID-SIM953>3.0.CO;2-C. Cases: `mv_konstantopoulos2011`, `mv_berkey1998`.
+doi:10.1002/(SICI)1097-0258(19981130)17:22<2537::AID-SIM953>3.0.CO;2-C.
+Cases: `mv_konstantopoulos2011`, `mv_berkey1998`.
 """
 
 from __future__ import annotations
@@ -94,41 +95,39 @@ def _held(values: Sequence[float | None], n: int, name: str) -> list[float | Non
 def _box(like: Marginal, plain: int, fixed: Fixed) -> tuple[Array, Array]:
     """The parameters' bounds with the fixed ones closed in."""
     lower, upper = like.lower.copy(), like.upper.copy()
-    pairs = [(c, fixed.sigma2, ()) for c in range(0)]
-    sigma2 = _held(fixed.sigma2, plain, "sigma2")
-    for c, value in enumerate(sigma2):
+    for c, value in enumerate(_held(fixed.sigma2, plain, "sigma2")):
         if value is not None:
             lower[like.cuts[c]] = upper[like.cuts[c]] = value
-    pairs = list(
-        zip(range(plain, len(like.components)), (fixed.tau2, fixed.gamma2), (fixed.rho, fixed.phi), strict=False)
-    )
-    for c, variances, correlations in pairs:
-        component = like.components[c]
-        kinds = component.structure.box(component.J).kinds
-        first = like.cuts[c].start
-        spots = {
-            "variances": [i for i, kind in enumerate(kinds) if kind in ("variance", "sd")],
-            "correlations": [i for i, kind in enumerate(kinds) if kind in ("rho", "angle")],
-        }
-        for given, part in ((variances, "variances"), (correlations, "correlations")):
-            if not given:
-                continue
-            if (
-                part == "correlations"
-                and "angle" in kinds
-                and len(spots[part]) > 1
-                and any(v is not None for v in given)
-            ):
-                raise MethodError("correlations of an unstructured matrix of more than two levels cannot be held fixed")
-            for i, value in zip(spots[part], _held(given, len(spots[part]), part), strict=True):
-                if value is not None:
-                    at = {"sd": np.sqrt(value), "angle": np.arcsin(value)}.get(kinds[i], value)
-                    lower[first + i] = upper[first + i] = at
+    given = ((fixed.tau2, fixed.rho), (fixed.gamma2, fixed.phi))
+    for c, (variances, correlations) in zip(range(plain, len(like.components)), given, strict=False):
+        _close_in(like, c, variances, correlations, (lower, upper))
     return lower, upper
 
 
+def _close_in(
+    like: Marginal,
+    c: int,
+    variances: Sequence[float | None],
+    correlations: Sequence[float | None],
+    box: tuple[Array, Array],
+) -> None:
+    """Close the box of component c around the values it is to hold."""
+    component = like.components[c]
+    kinds = component.structure.box(component.J).kinds
+    first = like.cuts[c].start
+    scales = [i for i, kind in enumerate(kinds) if kind in ("variance", "sd")]
+    others = [i for i, kind in enumerate(kinds) if kind in ("rho", "angle")]
+    if "angle" in kinds and len(others) > 1 and any(value is not None for value in correlations):
+        raise MethodError("correlations of an unstructured matrix of more than two levels cannot be held fixed")
+    for spots, values, name in ((scales, variances, "tau2"), (others, correlations, "rho")):
+        for i, value in zip(spots, _held(values, len(spots), name), strict=True):
+            if value is not None:
+                at = {"sd": np.sqrt(value), "angle": np.arcsin(value)}.get(kinds[i], value)
+                box[0][first + i] = box[1][first + i] = at
+
+
 def _starts(like: Marginal) -> list[Array]:
-    """Starting points: the surplus variance shared evenly, given mostly to one component, and with other correlations."""
+    """Starting points: the surplus variance shared evenly or given mostly to one component, correlations varied."""
     y, X = like.y, like.X
     resid = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
     crude = float(resid @ resid) / max(1, y.size - X.shape[1])
@@ -171,9 +170,8 @@ def _checked_covariance(V: Array, k: int) -> Array:
     if not np.allclose(V, V.T, rtol=1e-8, atol=1e-12):
         raise DataError("V is not symmetric")
     if (np.diag(V) <= 0).any():
-        raise DataError(
-            f"the variance of effect {int(np.argmax(np.diag(V) <= 0)) + 1} is {np.diag(V).min():g}; variances are above 0"
-        )
+        i = int(np.argmax(np.diag(V) <= 0))
+        raise DataError(f"the variance of effect {i + 1} is {V[i, i]:g}; variances are above 0")
     return np.asarray(0.5 * (V + V.T))
 
 
@@ -245,8 +243,8 @@ def mixed_fit(
 def containment(X: Array, groups: Sequence[NDArray[np.intp]]) -> Array:
     """Degrees of freedom of each coefficient by containment, shape (p,).
 
-    A column that is constant within the levels of a grouping is contained in it and has that grouping's number of levels
-    less p; the smallest counts, k - p where no grouping contains the column.
+    A column that is constant within the levels of a grouping is contained in it and has that grouping's number of
+    levels less p; the smallest counts, k - p where no grouping contains the column.
     Pinheiro JC, Bates DM. Mixed-Effects Models in S and S-PLUS. 2000, section 2.4.2. doi:10.1007/b98882
     """
     k, p = X.shape

@@ -28,9 +28,10 @@ _TIE = 1e-9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Permutation(ColumnResult):
-    """Permutation p-values of coefficients (`pval`, shape (p,), NaN for an intercept that permuting does not test) and of
-    the omnibus test (`QMp`); `zval` and `QM` are the observed statistics, `iterations` how many arrangements were used,
-    `exact` whether these were all; `zval_perm` (iterations, p) and `QM_perm` (iterations,) their distributions.
+    """Permutation p-values of coefficients (`pval`, shape (p,)) and of the omnibus test (`QMp`).
+
+    `zval` and `QM` are the observed statistics, `iterations` how many arrangements were used, `exact` whether these
+    were all; `zval_perm` (iterations, p) and `QM_perm` (iterations,) the statistics' distributions.
     """
 
     labels: tuple[str, ...]
@@ -73,7 +74,7 @@ def _distinct_orders(codes: list[int]) -> Iterator[list[int]]:
 def _arrangements(
     fit: LinearFit, exact: bool, iterations: int, rng: np.random.Generator | None
 ) -> tuple[Iterator[tuple[Array, Array]], int, bool]:
-    """Pairs of effects and designs under the null, the observed one first unless all are listed; how many; whether all."""
+    """Effects and designs under the null, the observed ones first unless all are listed; how many; whether all."""
     flips = fit.p == 1
     if flips:
         total = 2**fit.k

@@ -1,7 +1,7 @@
 """Profile-likelihood limits of the variances and correlations of a mixed model.
 
-A value lies within the limits where the likelihood, maximised over everything else, is lower than its maximum by no more
-than half a chi-squared quantile. Hardy RJ, Thompson SG. Stat Med 1996;15:619-29.
+A value lies within the limits where the likelihood, maximised over everything else, is lower than its maximum by no
+more than half a chi-squared quantile. Hardy RJ, Thompson SG. Stat Med 1996;15:619-29.
 doi:10.1002/(SICI)1097-0258(19960330)15:6<619::AID-SIM188>3.0.CO;2-A. Case: `mv_konstantopoulos2011`.
 """
 
@@ -43,7 +43,9 @@ class _Profile:
         start = self.known[nearest].copy()
         start[self.j] = x
         inside = (start <= lower) & (lower < upper)  # a variance that stood at its bound may be wanted now
-        start[inside] = np.where(np.isfinite(upper[inside]), 0.9 * lower[inside] + 0.1 * upper[inside], lower[inside] + 1e-3)
+        start[inside] = np.where(
+            np.isfinite(upper[inside]), 0.9 * lower[inside] + 0.1 * upper[inside], lower[inside] + 1e-3
+        )
         at = climb(self.fit.like, start, lower, upper, close=1e-11)
         self.known[x] = at.theta
         return at.at.ll - self.floor
@@ -157,7 +159,9 @@ def profile_intervals(fit: MixedFit, *, level: float = 0.95) -> Intervals:
         j = fit.like.cuts[c].start
         if fit.lower[j] < fit.upper[j]:
             rows += _variance_rows(fit, j, label, level, False)
-    for c, names in zip(range(len(fit.plain), len(fit.like.components)), (("tau2", "rho"), ("gamma2", "phi")), strict=False):
+    for c, names in zip(
+        range(len(fit.plain), len(fit.like.components)), (("tau2", "rho"), ("gamma2", "phi")), strict=False
+    ):
         rows += _component_rows(fit, c, names, level)
     table = np.array([row[1:] for row in rows], dtype=float).reshape(-1, 3)
     return Intervals(tuple(row[0] for row in rows), table[:, 0], table[:, 1], table[:, 2], "PL")

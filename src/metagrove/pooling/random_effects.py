@@ -157,6 +157,7 @@ def components(
         for other in plain[:i]:
             if np.array_equal(one.S, other.S):
                 raise MethodError(
-                    f"random effects of '{other.name}' and '{one.name}' group the effects alike; their variances cannot be told apart"
+                    f"random effects of '{other.name}' and '{one.name}' group the effects alike; their variances "
+                    "cannot be told apart"
                 )
     return plain, inner

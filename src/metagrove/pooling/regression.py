@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,7 +24,6 @@ from metagrove.pooling.contrasts import Compared, Contrasts, Inflation, Likeliho
 from metagrove.pooling.design import Design, check_rank
 from metagrove.pooling.intervals import tau2_limits
 from metagrove.pooling.linear_model import (
-    TESTS,
     FitStatistics,
     LinearFit,
     Settings,
@@ -42,7 +41,7 @@ from metagrove.pooling.predictions import (
     random_effects,
     transformed,
 )
-from metagrove.pooling.robust import Robust, WorkingModel, robust_inference
+from metagrove.pooling.robust import Origin, Robust, WorkingModel, clusters, robust_inference
 from metagrove.pooling.tau2 import TAU2
 from metagrove.pooling.tau2 import Design as Weighted
 
@@ -61,6 +60,7 @@ class Regression(CoefficientResult):
     btt : indices of the coefficients that the omnibus test QM is about.
     excluded : for each study left out, its label and why.
     notes : what else a reader must know.
+    origin : the table the studies came from, the rows used, and how many rows it had.
     """
 
     fit: LinearFit
@@ -69,6 +69,7 @@ class Regression(CoefficientResult):
     btt: tuple[int, ...]
     excluded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    origin: Origin | None = None
     _memo: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def _once(self, key: str, value: Callable[[], Any]) -> Any:
@@ -287,7 +288,7 @@ class Regression(CoefficientResult):
         """Leverages, shape (k,)."""
         return np.diag(case_diagnostics.hat_matrix(self.fit)).copy()
 
-    def weights(self, type: str = "diagonal") -> Array:
+    def weights(self, type: str = "diagonal") -> Array:  # noqa: A002
         """Weights in percent, shape (k,), or with type="matrix" the weight matrix, shape (k, k)."""
         kinds = {"diagonal": case_diagnostics.weights, "matrix": case_diagnostics.weight_matrix}
         if type not in kinds:
@@ -378,9 +379,14 @@ class Regression(CoefficientResult):
 
     # tests and intervals
     def confint(
-        self, *, type: str = "QP", fixed: bool = False, random: bool = True, level: float | None = None
+        self,
+        *,
+        type: str = "QP",  # noqa: A002
+        fixed: bool = False,
+        random: bool = True,
+        level: float | None = None,
     ) -> Intervals:
-        """Intervals of tau2, tau, I2 and H2 (`type` a code of TAU2_INTERVALS), with `fixed` also of the coefficients."""
+        """Intervals of tau2, tau, I2 and H2, with `fixed` also of the coefficients; `type` a code of TAU2_INTERVALS."""
         chance = _level(self.level if level is None else level)
         rows: list[tuple[str, float, float, float]] = []
         if fixed:
@@ -424,21 +430,25 @@ class Regression(CoefficientResult):
     def refitted(self, method: str) -> Regression:
         """The same model by another method."""
         fit = linear_fit(self.yi, self.vi, self.X, replace(self.fit.settings, method=method))
-        return Regression(fit, self.design, self.slab, self.btt, self.excluded, self.notes)
+        return Regression(fit, self.design, self.slab, self.btt, self.excluded, self.notes, self.origin)
 
     def vif(self, btt: Any = None) -> Inflation:
         """Variance inflation factors of the moderators, or of sets of them."""
         return contrasts.inflation(self.coefficients, btt)
 
     def permutest(
-        self, *, exact: bool = False, iter: int = 1000, rng: np.random.Generator | None = None
+        self,
+        *,
+        exact: bool = False,
+        iter: int = 1000,  # noqa: A002
+        rng: np.random.Generator | None = None,
     ) -> Permutation:
         """Permutation tests of the coefficients; see `permutation_test`."""
         return permutation_test(self.fit, self.coef_names, self.btt, exact=exact, iterations=iter, rng=rng)
 
     def robust(self, cluster: ArrayLike, *, adjust: bool = True, clubSandwich: bool = False) -> Robust:
         """Cluster-robust tests: CR1 (CR0 with adjust=False), or CR2 with Satterthwaite degrees of freedom."""
-        groups = np.asarray(cluster).ravel()
+        groups = clusters(cluster, self.k, self.origin)
         total = self.fit.total
         model = WorkingModel(self.yi, self.X, np.diag(total), np.diag(self.fit.A), self.b, self.coef_names)
         kind = "CR2" if clubSandwich else ("CR1" if adjust else "CR0")

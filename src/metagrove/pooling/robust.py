@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,14 @@ from metagrove.pooling.coefficients import CoefficientResult, Coefficients
 from metagrove.pooling.columns import text_table
 from metagrove.pooling.linear_model import omnibus
 
-__all__ = ["SANDWICHES", "Robust", "WorkingModel", "robust_inference"]
+__all__ = ["SANDWICHES", "Origin", "Robust", "WorkingModel", "clusters", "robust_inference"]
 
 _LIANG = "Liang KY, Zeger SL. Biometrika 1986;73:13-22. doi:10.1093/biomet/73.1.13"
 _HEDGES = "Hedges LV, Tipton E, Johnson MC. Res Synth Methods 2010;1:39-65. doi:10.1002/jrsm.5"
 _PUSTEJOVSKY = "Pustejovsky JE, Tipton E. J Bus Econ Stat 2018;36:672-683. doi:10.1080/07350015.2016.1247004"
+
+#: The table a model's effects came from (or None), the rows used, and how many rows it had.
+Origin: TypeAlias = tuple[Any, NDArray[np.intp], int]
 
 SANDWICHES: Registry[str] = Registry("cluster-robust covariance")
 SANDWICHES.put("CR0", "CR0", title="without correction", cite=_LIANG)
@@ -35,7 +38,7 @@ SANDWICHES.put("CR2", "CR2", title="bias-reduced, with Satterthwaite degrees of 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WorkingModel:
-    """What the sandwich needs of a model: effects (k,), design (k, p), working covariance M and weights W (k, k), b (p,)."""
+    """What the sandwich needs: effects (k,), design (k, p), working covariance M and weights W (k, k), b (p,)."""
 
     y: Array
     X: Array
@@ -100,6 +103,22 @@ class Robust(CoefficientResult):
             f"Dependence within clusters was allowed for by a sandwich covariance ({self.kind}: {entry.title}).",
             (entry.cite,),
         )
+
+
+def clusters(cluster: Any, k: int, origin: Origin | None) -> NDArray[Any]:
+    """The cluster of each of the k effects in a model.
+
+    `cluster` is one value per effect, one per row of the table the effects came from, or the name of a column of it.
+    """
+    if isinstance(cluster, str):
+        columns = [] if origin is None or origin[0] is None else [str(name) for name in origin[0]]
+        if origin is None or cluster not in columns:
+            raise UnknownName("column (cluster)", cluster, columns)
+        cluster = origin[0][cluster]
+    values = np.asarray(cluster).ravel()
+    if origin is not None and values.size == origin[2]:
+        values = values[origin[1]]
+    return values
 
 
 def _groups(cluster: NDArray[Any], k: int) -> list[NDArray[np.intp]]:
@@ -167,7 +186,7 @@ def robust_inference(
             f"{n} clusters for {p} coefficients; cluster-robust tests need more clusters than coefficients"
         )
     xw = model.X.T @ model.W
-    bread = np.linalg.inv(xw @ model.X)
+    bread = np.asarray(np.linalg.inv(xw @ model.X), dtype=float)
     left = bread @ xw
     tested = list(btt) or list(range(p))
     if kind == "CR2":

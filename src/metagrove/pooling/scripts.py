@@ -14,8 +14,8 @@ from metagrove.pooling.tau2 import TAU2
 
 __all__ = ["methods_sentence", "r_matrix", "r_script", "r_text", "r_vector", "stata_script"]
 
-_SOFTWARE = "Viechtbauer W. Conducting meta-analyses in R with the metafor package. J Stat Softw 2010;36(3):1-48. doi:10.18637/jss.v036.i03"
-_THOMPSON = "Thompson SG, Higgins JPT. How should meta-regression analyses be undertaken and interpreted? Stat Med 2002;21:1559-1573. doi:10.1002/sim.1187"
+_SOFTWARE = "Viechtbauer W. J Stat Softw 2010;36(3):1-48. doi:10.18637/jss.v036.i03"
+_THOMPSON = "Thompson SG, Higgins JPT. Stat Med 2002;21:1559-1573. doi:10.1002/sim.1187"
 _STATA = {
     "REML": "random(reml)",
     "ML": "random(mle)",
@@ -113,5 +113,6 @@ def methods_sentence(method: str, test: str, moderators: Sequence[str], level: f
     what = f" on {', '.join(moderators)}" if moderators else ""
     if moderators:
         references.insert(0, _THOMPSON)
-    sentence = f"Effects were pooled by {model}{what}, with {by}; tests and {100 * level:g}% confidence intervals were {tests}."
+    limits = f"tests and {100 * level:g}% confidence intervals were {tests}"
+    sentence = f"Effects were pooled by {model}{what}, with {by}; {limits}."
     return Explanation(sentence, (*references, asked.cite) if test != "z" else (*references, _SOFTWARE))

@@ -1,8 +1,8 @@
 """Covariance structures of correlated random effects: a matrix G over the inner factor's levels, by few parameters.
 
-Each structure is a smooth map from parameters inside a box to G, so that bounds (a variance of 0, a correlation of ±1) can
-be reached and recognised. The maps accept complex parameters; derivatives are taken by complex steps, which are exact to
-rounding (Squire W, Trapp G. SIAM Rev 1998;40:110-112. doi:10.1137/S003614459631241X).
+Each structure is a smooth map from parameters inside a box to G, so that bounds (a variance of 0, a correlation of ±1)
+can be reached and recognised. The maps accept complex parameters; derivatives are taken by complex steps, which are
+exact to rounding (Squire W, Trapp G. SIAM Rev 1998;40:110-112. doi:10.1137/S003614459631241X).
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _power(rho: Complex, times: Array) -> Complex:
 
 
 def _angles_to_factor(theta: Complex, J: int) -> Complex:
-    """The Cholesky factor of a correlation matrix from angles in (-π/2, π/2), row by row; rho_21 is the sine of the first."""
+    """The Cholesky factor of a correlation matrix from angles in ±π/2, row by row; rho_21 is the first's sine."""
     factor = np.zeros((J, J), dtype=complex)
     factor[0, 0] = 1.0
     position = 0
