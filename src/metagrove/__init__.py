@@ -52,10 +52,41 @@ _HOME = {
     "vcov": "metagrove.doors.extractors",
     "vif": "metagrove.doors.extractors",
     "weights": "metagrove.doors.extractors",
+    "baujat": "metagrove.doors.bias",
+    "copas": "metagrove.doors.adjustment",
+    "fsn": "metagrove.doors.bias",
+    "gosh": "metagrove.doors.bias",
+    "lfkindex": "metagrove.doors.bias",
+    "limitmeta": "metagrove.doors.adjustment",
+    "metabias": "metagrove.doors.bias",
+    "outliers": "metagrove.doors.bias",
+    "pcurve": "metagrove.doors.bias",
+    "pet_peese": "metagrove.doors.adjustment",
+    "ranktest": "metagrove.doors.bias",
+    "regtest": "metagrove.doors.bias",
+    "selmodel": "metagrove.doors.adjustment",
+    "tes": "metagrove.doors.bias",
+    "trimfill": "metagrove.doors.adjustment",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
-_VIEWS: dict[str, str] = {}
+_VIEWS: dict[str, str] = {
+    "baujat": "metagrove.doors.bias:baujat",
+    "copas": "metagrove.doors.adjustment:copas",
+    "fsn": "metagrove.doors.bias:fsn",
+    "gosh": "metagrove.doors.bias:gosh",
+    "lfkindex": "metagrove.doors.bias:lfkindex",
+    "limitmeta": "metagrove.doors.adjustment:limitmeta",
+    "metabias": "metagrove.doors.bias:metabias",
+    "outliers": "metagrove.doors.bias:outliers",
+    "pcurve": "metagrove.doors.bias:pcurve",
+    "pet_peese": "metagrove.doors.adjustment:pet_peese",
+    "ranktest": "metagrove.doors.bias:ranktest",
+    "regtest": "metagrove.doors.bias:regtest",
+    "selmodel": "metagrove.doors.adjustment:selmodel",
+    "tes": "metagrove.doors.bias:tes",
+    "trimfill": "metagrove.doors.adjustment:trimfill",
+}
 
 for _name, _target in _VIEWS.items():
     _plug(_name, _target)
