@@ -70,7 +70,7 @@ def test_gradient_of_the_copas_likelihood():
 
 
 def test_without_selection_copas_is_maximum_likelihood(fitted):
-    """A peak of the plain likelihood; seven trials have a second one at tau = 0, by 0.003 the higher, which is noted."""
+    """A peak of the plain likelihood; seven trials have a second, by 0.003 the higher, at tau = 0 (which is noted)."""
     case, model = fitted
     y, se = data(case)
     design, tau2 = Design(y, se**2), float(model.tau_slope[0]) ** 2
