@@ -20,12 +20,15 @@ _HOME = {
     "UnknownName": "metagrove.core.errors",
     "MethodError": "metagrove.core.errors",
     "ConvergenceError": "metagrove.core.errors",
+    "bayes": "metagrove.pooling.bayes",
     "metacor": "metagrove.doors.one_arm",
     "metagen": "metagrove.doors.generic",
     "metamean": "metagrove.doors.one_arm",
     "metaprop": "metagrove.doors.one_arm",
     "metarate": "metagrove.doors.one_arm",
     "pool_many": "metagrove.pooling.many",
+    "rhodes_prior": "metagrove.pooling.tau_priors",
+    "turner_prior": "metagrove.pooling.tau_priors",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
