@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from known import reference, reference_json
 
+from known import reference, reference_json
 from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.survival.kaplan_meier import survival_curve
 

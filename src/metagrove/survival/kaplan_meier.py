@@ -135,9 +135,7 @@ class KaplanMeier(Result):
     def quantile_ci(
         self, p: float = 0.5, *, transform: Transform | None = None, level: float | None = None
     ) -> tuple[float, float]:
-        """Limits of `quantile(p)`, read off the limits of the curve (Brookmeyer and Crowley); NaN for a limit not
-        reached.
-        """
+        """Limits of `quantile(p)`, read off the limits of the curve; NaN for a limit that is not reached."""
         lower, upper = self.interval(transform, level)
         return step_quantile(self.time, lower, p), step_quantile(self.time, upper, p)
 
@@ -231,7 +229,7 @@ def survival_curve(
         n_risk,
         died,
         sets.n_censor,
-        np.cumprod(survivors / n_risk),
+        np.cumprod(survivors / n_risk, dtype=np.float64),
         np.cumsum(np.where(died > 0, share, 0.0)),
         np.cumsum(died / n_risk),
         np.cumsum(died / n_risk**2),
@@ -240,9 +238,7 @@ def survival_curve(
     )
 
 
-def confidence_limits(
-    survival: Array, greenwood: Array, *, transform: Transform, level: float
-) -> tuple[Array, Array]:
+def confidence_limits(survival: Array, greenwood: Array, *, transform: Transform, level: float) -> tuple[Array, Array]:
     """Pointwise limits of a survival curve from the variance of its logarithm.
 
     Parameters

@@ -148,7 +148,8 @@ class RestrictedMeanContrast(Result):
             ("lost_ratio", self.lost_ratio, self.lost_ratio_ci, self.lost_ratio_p),
         )
         return [
-            {"contrast": name, "estimate": value, "lower": ci[0], "upper": ci[1], "p": p} for name, value, ci, p in found
+            {"contrast": name, "estimate": value, "lower": ci[0], "upper": ci[1], "p": p}
+            for name, value, ci, p in found
         ]
 
     def summary(self) -> str:
