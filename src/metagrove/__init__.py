@@ -20,6 +20,9 @@ _HOME = {
     "UnknownName": "metagrove.core.errors",
     "MethodError": "metagrove.core.errors",
     "ConvergenceError": "metagrove.core.errors",
+    "survival_curve": "metagrove.survival.kaplan_meier",
+    "summary_curve": "metagrove.pooling.curves",
+    "grid_table": "metagrove.pooling.curve_grid",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
