@@ -23,6 +23,7 @@ _HOME = {
     "survival_curve": "metagrove.survival.kaplan_meier",
     "summary_curve": "metagrove.pooling.curves",
     "grid_table": "metagrove.pooling.curve_grid",
+    "reconstruct": "metagrove.survival.reconstruct",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
