@@ -34,6 +34,8 @@ Compose: TypeAlias = Callable[[float | None], Page]
 _DRAWN_BY: Mapping[str, str] = MappingProxyType(
     {
         "CurvePanel": "metagrove.plots.curves:curves_drawing",
+        "FlowCounts": "metagrove.plots.flow:flow_drawing",
+        "HarmsTable": "metagrove.plots.harms:harms_drawing",
         "ForestTable": "metagrove.plots.forest:forest_drawing",
     }
 )
