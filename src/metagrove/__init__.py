@@ -23,6 +23,11 @@ _HOME = {
     "survival_curve": "metagrove.survival.kaplan_meier",
     "summary_curve": "metagrove.pooling.curves",
     "grid_table": "metagrove.pooling.curve_grid",
+    "metacor": "metagrove.doors.one_arm",
+    "metagen": "metagrove.doors.generic",
+    "metamean": "metagrove.doors.one_arm",
+    "metaprop": "metagrove.doors.one_arm",
+    "metarate": "metagrove.doors.one_arm",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
