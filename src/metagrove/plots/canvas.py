@@ -31,7 +31,14 @@ MM = 72 / 25.4
 Compose: TypeAlias = Callable[[float | None], Page]
 
 #: Which function draws which kind of result: class name to ``module:function``. Imported when asked.
-_DRAWN_BY: Mapping[str, str] = MappingProxyType({"ForestTable": "metagrove.plots.forest:forest_drawing"})
+_DRAWN_BY: Mapping[str, str] = MappingProxyType(
+    {
+        "CurvePanel": "metagrove.plots.curves:curves_drawing",
+        "FlowCounts": "metagrove.plots.flow:flow_drawing",
+        "HarmsTable": "metagrove.plots.harms:harms_drawing",
+        "ForestTable": "metagrove.plots.forest:forest_drawing",
+    }
+)
 
 _PLAIN_RC: Mapping[str, Any] = MappingProxyType(
     {"pdf.fonttype": 42, "pdf.compression": 6, "text.usetex": False, "text.hinting": "none", "path.simplify": False}

@@ -90,7 +90,7 @@ def _effect_leaves(table: ForestTable, style: Style) -> list[Leaf]:
     group = f"{name} {closing.opening}{closing.ci.replace(' ', chr(160))}{closing.closing}"
     parts = [{i: t[j] for i, t in texts.items() if rows[i][1].shown} for j in range(3)]
     words = {i: t[0] for i, t in texts.items() if not rows[i][1].shown}
-    tight, s = 0.4 * style.size, style.size
+    tight, s = 0.22 * style.size, style.size
     found = [Leaf("effect", group=group, texts=parts[0], gap=1.6 * s)]
     found += [Leaf(f"effect{j}", group=group, texts=parts[j], gap=tight) for j in (1, 2)]
     widths = [_widest_cell(p, table, style) for p in parts]

@@ -28,13 +28,12 @@ _METHODS = {
 _SOFTWARE = "Higgins JPT, Thompson SG. Stat Med 2002;21:1539-58. doi:10.1002/sim.1186"
 
 
-def _line(kind: str, label: str, **values: Any) -> dict[str, Any]:
-    blank = {
+def _line(kind: str, label: str) -> dict[str, Any]:
+    return {
         "kind": kind, "studlab": label, "subgroup": None, "estimate": _NAN, "lower": _NAN, "upper": _NAN, "TE": _NAN,
         "seTE": _NAN, "weight_common": _NAN, "weight_random": _NAN, "k": None, "tau2": _NAN, "I2_fraction": _NAN,
         "Q": _NAN, "pval_Q": _NAN, "pval": _NAN, "reason": "",
     }  # fmt: skip
-    return blank | values
 
 
 def _share(weights: Any) -> Any:
@@ -49,11 +48,17 @@ def rows(result: Any) -> list[dict[str, Any]]:
     common, random = _share(result.w_common), _share(result.w_random)
     found = []
     for i, label in enumerate(s.studlab):
-        line = _line(
-            "study", label, subgroup=None if s.subgroup is None else s.subgroup[i],
-            estimate=float(te[i]), lower=float(lower[i]), upper=float(upper[i]), TE=float(s.TE[i]),
-            seTE=float(s.seTE[i]), weight_common=float(common[i]), weight_random=float(random[i]), reason=s.reasons[i],
-        )  # fmt: skip
+        line = _line("study", label) | {
+            "subgroup": None if s.subgroup is None else s.subgroup[i],
+            "estimate": float(te[i]),
+            "lower": float(lower[i]),
+            "upper": float(upper[i]),
+            "TE": float(s.TE[i]),
+            "seTE": float(s.seTE[i]),
+            "weight_common": float(common[i]),
+            "weight_random": float(random[i]),
+            "reason": s.reasons[i],
+        }
         found.append(line | {name: column[i].item() for name, column in s.columns.items()})
     if s.subgroup is not None:
         found += [_group_row(result, which, g) for g in range(len(result.groups.levels)) for which in _shown(result)]
@@ -61,11 +66,11 @@ def rows(result: Any) -> list[dict[str, Any]]:
     predicted = result.predicted
     if result.settings.prediction:
         found.append(
-            _line("prediction", "Prediction interval", lower=back.lower_predict, upper=back.upper_predict,
-                  seTE=predicted.seTE, k=result.k)
-        )  # fmt: skip
+            _line("prediction", "Prediction interval")
+            | {"lower": back.lower_predict, "upper": back.upper_predict, "seTE": predicted.seTE, "k": result.k}
+        )
     names = list(s.columns)
-    return [dict.fromkeys(names) | line for line in found]
+    return [line | {name: line.get(name) for name in names} for line in found]
 
 
 def _shown(result: Any) -> list[str]:
@@ -77,23 +82,39 @@ _TITLES = {"common": "Common effect model", "random": "Random effects model"}
 
 def _total_row(result: Any, which: str) -> dict[str, Any]:
     fit, h, back = getattr(result.fit, which), result.heterogeneity, result.back
-    return _line(
-        which, _TITLES[which], estimate=getattr(back, f"TE_{which}"), lower=getattr(back, f"lower_{which}"),
-        upper=getattr(back, f"upper_{which}"), TE=fit.TE, seTE=fit.seTE, pval=fit.pval, k=result.k,
-        tau2=result.tau2, I2_fraction=h.I2, Q=h.Q, pval_Q=h.pval_Q,
-    )  # fmt: skip
+    return _line(which, _TITLES[which]) | {
+        "estimate": getattr(back, f"TE_{which}"),
+        "lower": getattr(back, f"lower_{which}"),
+        "upper": getattr(back, f"upper_{which}"),
+        "TE": fit.TE,
+        "seTE": fit.seTE,
+        "pval": fit.pval,
+        "k": result.k,
+        "tau2": result.tau2,
+        "I2_fraction": h.I2,
+        "Q": h.Q,
+        "pval_Q": h.pval_Q,
+    }
 
 
 def _group_row(result: Any, which: str, g: int) -> dict[str, Any]:
     groups, back = result.groups, result.back
     fit, h = groups.fits[g], groups.heterogeneities[g]
     estimate = getattr(fit, which)
-    return _line(
-        f"subgroup {which}", _TITLES[which], subgroup=groups.levels[g],
-        estimate=float(getattr(back, f"TE_{which}_w")[g]), lower=float(getattr(back, f"lower_{which}_w")[g]),
-        upper=float(getattr(back, f"upper_{which}_w")[g]), TE=estimate.TE, seTE=estimate.seTE, pval=estimate.pval,
-        k=groups.k[g], tau2=fit.tau2.value, I2_fraction=h.I2, Q=h.Q, pval_Q=h.pval_Q,
-    )  # fmt: skip
+    return _line(f"subgroup {which}", _TITLES[which]) | {
+        "subgroup": groups.levels[g],
+        "estimate": float(getattr(back, f"TE_{which}_w")[g]),
+        "lower": float(getattr(back, f"lower_{which}_w")[g]),
+        "upper": float(getattr(back, f"upper_{which}_w")[g]),
+        "TE": estimate.TE,
+        "seTE": estimate.seTE,
+        "pval": estimate.pval,
+        "k": groups.k[g],
+        "tau2": fit.tau2.value,
+        "I2_fraction": h.I2,
+        "Q": h.Q,
+        "pval_Q": h.pval_Q,
+    }
 
 
 def notes(result: Any) -> tuple[str, ...]:
