@@ -162,7 +162,13 @@ def _within(
         if k > 0:
             text = f"{k} are at risk at {t:g} but the curve ends at {curve.end:g}"
             contradictions.append(Contradiction(("curve", f"at risk at {t:g}"), text))
-    return time[~behind], count[~behind]
+    # Nobody at risk at or behind the end says no more than the end itself.
+    trivial = (count == 0) & (time >= curve.end - slack)
+    for t in time[(count == 0) & ~trivial & ~behind][:1]:
+        text = f"nobody is at risk at {t:g} but the curve goes on to {curve.end:g}"
+        contradictions.append(Contradiction(("curve", f"at risk at {t:g}"), text))
+    keep = ~(behind | trivial)
+    return time[keep], count[keep]
 
 
 def _marks(marks: Any, curve: DigitizedCurve) -> Array | None:

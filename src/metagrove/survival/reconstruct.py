@@ -92,3 +92,21 @@ def reconstruct(
     facts = printed_facts(read, at_risk, n=n, events=events, marks=marks, median=median, rates=rates)
     generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(1 if rng is None else rng)
     return RECONSTRUCTIONS[method](read, facts, draws, generator)
+
+
+PATHS = (
+    "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. J Am Stat Assoc 1958;53:457-481. "
+    "doi:10.1080/01621459.1958.10501452"
+)
+
+
+@RECONSTRUCTIONS.add("likelihood", title="hidden path, forward filter and backward sampling", cite=PATHS)
+def _likelihood(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> RebuiltPatients:
+    from metagrove.survival.likelihood import patients_of, solve
+    from metagrove.survival.steps import steps_of
+
+    paths = solve(steps_of(curve), facts, draws, 7)
+    if paths is None:
+        raise MethodError("no path")
+    time, event = patients_of(paths, paths.point)
+    return RebuiltPatients(time, event, "likelihood", (PATHS,), curve, facts, sigma=paths.reading.sigma_s)
