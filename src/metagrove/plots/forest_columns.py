@@ -86,8 +86,8 @@ def _effect_leaves(table: ForestTable, style: Style) -> list[Leaf]:
     decimals, rows = decimals_for(table, style), list(enumerate(table.rows()))
     texts = {i: _effect_texts(row, table, style, decimals) for i, row in rows}
     name = f"{table.effect} (%)" if table.percent else table.effect
-    closing = style.notation
-    group = f"{name} {closing.opening}{closing.ci.replace(' ', chr(160))}{closing.closing}"
+    note = style.notation
+    group = f"{name} {note.opening}{100 * table.level:g}%\u00a0CI{note.closing}"
     parts = [{i: t[j] for i, t in texts.items() if rows[i][1].shown} for j in range(3)]
     words = {i: t[0] for i, t in texts.items() if not rows[i][1].shown}
     tight, s = 0.22 * style.size, style.size

@@ -88,6 +88,7 @@ class ForestTable:
     directions : what the left and the right of `reference` favour.
     bias_domains : domain names of the risk-of-bias columns.
     footer : lines on methods, at the foot.
+    level : coverage of the studies' intervals.
     """
 
     blocks: tuple[ForestBlock, ...]
@@ -105,6 +106,7 @@ class ForestTable:
     footer: tuple[str, ...] = ()
     title: str = ""
     label_heading: str = "Study"
+    level: float = 0.95
 
     def __post_init__(self) -> None:
         if not any(block.rows for block in self.blocks):
@@ -117,7 +119,7 @@ class ForestTable:
             ):
                 if found and len(found) != len(wanted):
                     raise DataError(f"{row.label}: {len(found)} {what} for {len(wanted)} columns")
-            if self.logarithmic and row.shown and not row.lower >= 0:
+            if self.logarithmic and row.shown and row.lower < 0:
                 raise DataError(f"{row.label}: {row.lower:g} on a logarithmic axis; ratios are above 0")
         if self.limits and not self.limits[0] < self.limits[1]:
             raise DataError(f"axis limits {self.limits[0]:g} and {self.limits[1]:g}; the second is higher")

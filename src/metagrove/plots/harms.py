@@ -77,10 +77,8 @@ class HarmsTable:
         found = []
         for row in self.rows:
             for study, cell in zip(self.studies, row.cells, strict=True):
-                counts = {"events": None, "n": None} if cell is None else {"events": cell.events, "n": cell.n}
-                found.append(
-                    {"group": row.group, "term": row.term, "study": study, "reported": cell is not None} | counts
-                )
+                place = {"group": row.group, "term": row.term, "study": study, "reported": cell is not None}
+                found.append(place | {"events": cell and cell.events, "n": cell and cell.n})
         return found
 
 
@@ -157,7 +155,7 @@ def harms_page(table: HarmsTable, style: Style, width: float | None = None) -> P
     key, y = _key(style, margin, grid.width - margin, y + 0.8 * s)
     foot, y = foot_lines(table.footer, style, margin, grid.width - margin, y)
     title = table.title or "Adverse events by study"
-    return Page(grid.width, y + 0.8 * s, tuple([*marks, *key, *foot]), tidy(title))
+    return Page(grid.width, y + 0.8 * s, (*marks, *key, *foot), tidy(title))
 
 
 def _pooled_text(row: HarmRow, style: Style) -> str:
@@ -176,22 +174,21 @@ def _grid(table: HarmsTable, style: Style, width: float | None) -> tuple[float, 
     least = max(text_width(t, s) for t in texts) + 0.8 * s
     words = [word for name in table.studies for word in tidy(name).split(" ")]
     wish = min(max(text_width(word, s, bold=True) for word in words) + 0.6 * s, 8 * s)
-    sums = max(
-        [text_width("{}/{}".format(*row.crude), s) for row in table.rows] + [text_width("Events/n", s, bold=True)]
-    )
+    sums = max(text_width("{}/{}".format(*row.crude), s) for row in table.rows)
+    sums = max(sums, text_width(style.label("Events/n"), s, bold=True))
     pooled = max([text_width(_pooled_text(row, style), s) for row in table.rows])
     pooled = max(pooled, text_width("Pooled,", s, bold=True)) if pooled else 0.0
     k = len(table.studies)
     fixed = 2 * margin + sums + 1.2 * s + (pooled + 1.2 * s if pooled else 0.0) + 0.8 * s
     for limit in (24.0, 19.0, 15.0, 12.0):
-        terms = (
-            max(text_width(line, s) for row in table.rows for line in fold(row.term, s, limit * s - 0.9 * s)) + 0.9 * s
-        )
+        lines = [line for row in table.rows for line in fold(row.term, s, (limit - 0.9) * s)]
+        terms = max(text_width(line, s) for line in lines) + 0.9 * s
+        terms = max(terms, text_width(style.label("Event"), s, bold=True))
         cell = max(least, wish)
         if width is None:
             break
         room = (width - fixed - terms) / k
-        cell = min(max(room, max(least, 3.2 * s)), max(wish, 9 * s))
+        cell = min(max(room, least, 3.2 * s), max(wish, 9 * s))
         if room >= max(least, min(wish, 6 * s)):
             break
     start = margin + terms + 0.8 * s
@@ -246,7 +243,7 @@ def _row(
 ) -> tuple[list[Mark], float]:
     s, ink = style.size, style.palette.ink
     indent = 0.9 * s if any(r.group for r in table.rows) else 0.0
-    lines = fold(row.term, s, limit * s - 0.9 * s)
+    lines = fold(row.term, s, (limit - 0.9) * s)
     tall = (len(lines) * LEADING + 0.6) * s
     base = top + tall / 2 + CAPITAL / 2 * s
     first = base - (len(lines) - 1) / 2 * LEADING * s
@@ -280,9 +277,7 @@ def _key(style: Style, left: float, right: float, top: float) -> tuple[list[Mark
     """The key: shades by rate and the hatching, folded where the page is narrow."""
     s = 0.88 * style.size
     steps = [(0.0, "0%"), (0.1, "10%"), (0.25, "25%"), (0.5, "50% or more")]
-    items: list[tuple[Shape, str]] = [
-        (Shape((), shade(rate, style)[0], "#d5dade", 0.4), words) for rate, words in steps
-    ]
+    items = [(Shape((), shade(rate, style)[0], "#d5dade", 0.4), words) for rate, words in steps]
     items.append((Shape((), "#ffffff", "#d5dade", 0.4, _HATCH), "not reported (unknown, not zero)"))
     marks: list[Mark] = []
     x = left

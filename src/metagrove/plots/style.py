@@ -24,7 +24,6 @@ class Notation:
     zero_before_point: bool = True
     tau2: str = "τ²"
     chi2: str = "χ²"
-    ci: str = "95% CI"
 
     def number(self, value: float, decimals: int) -> str:
         """`value` with fixed decimals and a true minus sign.
