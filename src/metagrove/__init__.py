@@ -21,6 +21,10 @@ _HOME = {
     "MethodError": "metagrove.core.errors",
     "ConvergenceError": "metagrove.core.errors",
     "survival_curve": "metagrove.survival.kaplan_meier",
+    "log_rank": "metagrove.survival.compare",
+    "restricted_mean_difference": "metagrove.survival.compare",
+    "cox": "metagrove.survival.cox",
+    "shared_frailty": "metagrove.survival.frailty",
     "summary_curve": "metagrove.pooling.curves",
     "grid_table": "metagrove.pooling.curve_grid",
 }
