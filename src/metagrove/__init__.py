@@ -27,10 +27,15 @@ _HOME = {
     "shared_frailty": "metagrove.survival.frailty",
     "summary_curve": "metagrove.pooling.curves",
     "grid_table": "metagrove.pooling.curve_grid",
+    "CurveSettings": "metagrove.pooling.curves",
+    "summary_curve_strata": "metagrove.pooling.curve_strata",
+    "summary_curve_regression": "metagrove.pooling.curve_regression",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
-_VIEWS: dict[str, str] = {}
+_VIEWS: dict[str, str] = {
+    "leave_one_out_curve": "metagrove.pooling.curve_influence:leave_one_out",
+}
 
 for _name, _target in _VIEWS.items():
     _plug(_name, _target)
