@@ -21,6 +21,10 @@ _HOME = {
     "MethodError": "metagrove.core.errors",
     "ConvergenceError": "metagrove.core.errors",
     "survival_curve": "metagrove.survival.kaplan_meier",
+    "log_rank": "metagrove.survival.compare",
+    "restricted_mean_difference": "metagrove.survival.compare",
+    "cox": "metagrove.survival.cox",
+    "shared_frailty": "metagrove.survival.frailty",
     "summary_curve": "metagrove.pooling.curves",
     "grid_table": "metagrove.pooling.curve_grid",
     "reconstruct": "metagrove.survival.reconstruct",
@@ -29,10 +33,15 @@ _HOME = {
     "metamean": "metagrove.doors.one_arm",
     "metaprop": "metagrove.doors.one_arm",
     "metarate": "metagrove.doors.one_arm",
+    "CurveSettings": "metagrove.pooling.curves",
+    "summary_curve_strata": "metagrove.pooling.curve_strata",
+    "summary_curve_regression": "metagrove.pooling.curve_regression",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
-_VIEWS: dict[str, str] = {}
+_VIEWS: dict[str, str] = {
+    "leave_one_out_curve": "metagrove.pooling.curve_influence:leave_one_out",
+}
 
 for _name, _target in _VIEWS.items():
     _plug(_name, _target)

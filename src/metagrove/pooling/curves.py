@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.core.results import Explanation, Result
+from metagrove.core.sockets import socket
 from metagrove.core.values import Array
 from metagrove.pooling.curve_fit import (
     ArcsineCells,
@@ -210,6 +211,10 @@ class PooledCurve(Result):
         """
         enough = np.flatnonzero(self.n_risk >= at_risk)
         return float(self.time[enough[-1]]) if enough.size else 0.0
+
+    def leave_one_out(self) -> Any:
+        """The curve again without each study in turn."""
+        return socket("leave_one_out_curve")(self)
 
     def rows(self) -> list[dict[str, Any]]:
         """One line per grid time: time, survival, lower, upper, n_risk, studies."""
