@@ -16,6 +16,11 @@ RISE = 0.02
 ABOVE_ONE = 0.02
 
 
+def _whose(row: Row) -> str:
+    name = row.text("study") or row.text("arm")
+    return f"{name}: " if name else ""
+
+
 def survival_scale(rows: Iterable[Row]) -> float:
     """100 where the curve is plainly in per cent (most values above 1.5), else 1."""
     values = [row["survival"] for row in rows if row["survival"] is not None]
@@ -39,7 +44,7 @@ def curve_faults(rows: tuple[Row, ...], *, rise: float = RISE, above: float = AB
     for before, after in pairwise(ordered):
         if (after["survival"] - before["survival"]) / scale > rise:
             message = (
-                f"{after.text('study')}: survival rises from {before['survival']:g} to {after['survival']:g} "
+                f"{_whose(after)}survival rises from {before['survival']:g} to {after['survival']:g} "
                 f"at {after['time']:g}; a survival curve never rises"
             )
             return [after.error(message, "survival", "survival-rises")]
@@ -52,7 +57,7 @@ def at_risk_faults(rows: tuple[Row, ...]) -> list[DataError]:
     for before, after in pairwise(known):
         if after["n"] > before["n"]:
             message = (
-                f"{after.text('study')}: numbers at risk rise from {before['n']} to {after['n']} at {after['time']:g}; "
+                f"{_whose(after)}numbers at risk rise from {before['n']} to {after['n']} at {after['time']:g}; "
                 "nobody returns to follow-up"
             )
             return [after.error(message, "n", "at-risk-rises")]

@@ -80,7 +80,8 @@ def _read(path: Path, file: str) -> bytes:
 
 def _same_study(spec: ReviewSpec, tables: Mapping[str, Table]) -> None:
     """Refuse an analysis that names a study, outcome or column that the tables do not hold."""
-    studies = [row.text("study") for row in tables["studies"].rows] if "studies" in tables else []
+    whole = "studies" in tables and not tables["studies"].faults
+    studies = [row.text("study") for row in tables["studies"].rows] if whole else []
     for analysis in spec.analysis:
         for gone in analysis.exclude:
             if studies and gone.study.lower() not in {s.lower() for s in studies}:

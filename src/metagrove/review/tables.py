@@ -169,7 +169,12 @@ def _key(layout: TableLayout, row: Row) -> tuple[str, ...]:
 
 
 def parse_table(
-    layout: TableLayout, content: bytes, *, given: Mapping[str, str] | None = None, known_studies: Sequence[str] = ()
+    layout: TableLayout,
+    content: bytes,
+    *,
+    given: Mapping[str, str] | None = None,
+    known_studies: Sequence[str] = (),
+    file: str = "",
 ) -> Table:
     """The table in `content`. A row that cannot be meant becomes a fault; a file that cannot be read raises.
 
@@ -179,30 +184,40 @@ def parse_table(
     content : the bytes of the file.
     given : the reader's own column mapping, header name to ours.
     known_studies : where given, every study must be one of these.
+    file : the file's name for messages; the layout's own by default.
     """
+    file = file or layout.file
     digest = hashlib.sha256(content).hexdigest()
-    header, body = read_rows(content, layout.file)
-    mapping = column_mapping(layout, header, given)
-    places = [(i, mapping.get(name, name)) for i, name in enumerate(header)]
+    header, body = read_rows(content, file)
+    mapping = column_mapping(layout, header, given, file=file)
+    # A column that is not the mapped one must not pass for it.
+    taken = set(mapping.values())
+    places = [
+        (i, mapping.get(name) or (f"{name} (unread)" if name in taken else name)) for i, name in enumerate(header)
+    ]
     lower = {name.lower(): name for name in known_studies}
     rows: list[Row] = []
     faults: list[DataError] = []
     first_seen: dict[tuple[str, ...], int] = {}
     for number, fields in body:
         texts = {name: fields[i] for i, name in places}
-        at = {"file": layout.file, "row": number}
+        at = {"file": file, "row": number}
         try:
             values = _values(layout, texts, at)
         except DataError as error:
             faults.append(error)
             continue
-        row = Row(number, MappingProxyType(values), MappingProxyType(texts), layout.file, digest)
+        row = Row(number, MappingProxyType(values), MappingProxyType(texts), file, digest)
         if layout.key:
             key = _key(layout, row)
             if key in first_seen:
                 what = ", ".join(part for part in key if part)
                 faults.append(
-                    row.error(f"'{what}' stands in row {first_seen[key]} already; one row each", layout.key[0])
+                    row.error(
+                        f"'{what}' stands in row {first_seen[key]} already; one row each",
+                        layout.key[0],
+                        "duplicate-row",
+                    )
                 )
                 continue
             first_seen[key] = number
@@ -213,4 +228,4 @@ def parse_table(
             faults.append(row.error(f"'{study}' is not in studies.csv{hint}", "study", "unknown-study"))
             continue
         rows.append(row)
-    return Table(layout.name, layout.file, tuple(rows), MappingProxyType(mapping), digest, tuple(faults))
+    return Table(layout.name, file, tuple(rows), MappingProxyType(mapping), digest, tuple(faults))

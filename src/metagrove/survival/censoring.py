@@ -68,7 +68,9 @@ def _tail(known: Shape, end: float, rate: float) -> Shape:
     """The known shape, continued to the end with `rate` per remaining follow-up."""
     if known.time[-1] >= end:
         return known
-    return Shape(f"{known.name}, then {rate:.3g}", np.append(known.time, end), np.append(known.hazard, known.hazard[-1] + rate))
+    return Shape(
+        f"{known.name}, then {rate:.3g}", np.append(known.time, end), np.append(known.hazard, known.hazard[-1] + rate)
+    )
 
 
 def _grid(end: float) -> Array:

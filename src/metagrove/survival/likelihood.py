@@ -73,9 +73,7 @@ def _limits(reading: Reading, facts: Facts, beam: _Beam, *, peak: bool, centre: 
 def _operations(plan: Plan, weights: Weights, centre: Array, spread: Array) -> object:
     from metagrove.survival.path_kernels import Operations
 
-    return Operations(
-        plan.kind, weights.a, weights.b, weights.c, weights.hazard, plan.low, plan.most, centre, spread
-    )
+    return Operations(plan.kind, weights.a, weights.b, weights.c, weights.hazard, plan.low, plan.most, centre, spread)
 
 
 def solve(reading: Reading, facts: Facts, draws: int, seed: int) -> Paths | None:

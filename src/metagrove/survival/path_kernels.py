@@ -179,9 +179,7 @@ def _censor(beam, table, count, stamp, ops, lim, o, start, stop, heads):
                 down = max(a, c) if n > ops.centre[o] - 6.0 * ops.spread[o] else 0.0
             spare = n - 1 + beam.died[v] - lim.events - lim.alive >= 0 or lim.events < 0
             if n - 1 >= low and spare and down > lim.chain_cut:
-                u = _node(
-                    beam, table, count, stamp, n - 1, beam.died[v], beam.tag[v], beam.level[v], lim.bin
-                )
+                u = _node(beam, table, count, stamp, n - 1, beam.died[v], beam.tag[v], beam.level[v], lim.bin)
                 if u < 0:
                     return False
                 if beam.source[u] <= 0.0:

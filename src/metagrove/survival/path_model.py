@@ -146,7 +146,9 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
     before = np.concatenate(([1.0], level))[np.searchsorted(reading.time, plan.start[gap], side="right")]
     from_, to = shape.at(plan.start[gap]), shape.at(plan.stop[gap])
     mu = facts.n * before * np.exp(-from_) * (to - from_)
-    mu = np.maximum(mu, 0.015 * np.where(plan.stop[gap] > plan.start[gap], 1.0, 0.2) / (4.0 if reading.columns else 1.0))
+    mu = np.maximum(
+        mu, 0.015 * np.where(plan.stop[gap] > plan.start[gap], 1.0, 0.2) / (4.0 if reading.columns else 1.0)
+    )
     clump = 1.0 if not reading.columns and reading.sigma_t > 0 else 0.5
     a[gap], b[gap] = clump, mu / clump / (1 + mu / clump)
     drop = plan.kind == DROP
