@@ -29,7 +29,7 @@ class Shape:
 
 def mean_levels(reading: Reading) -> Array:
     """Levels that never rise, within [0, 1], after each step; shape (m,)."""
-    level = falling(reading.level) if reading.columns else reading.level
+    level = falling(reading.level, 1 / reading.error**2) if reading.columns else reading.level
     return np.clip(level, 0.0, 1.0)
 
 

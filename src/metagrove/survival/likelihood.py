@@ -53,7 +53,7 @@ def _limits(reading: Reading, facts: Facts, beam: _Beam, *, peak: bool, centre: 
     from metagrove.survival.path_kernels import Limits
 
     exact = reading.sigma_s < 1e-5
-    width = max(beam.bins * reading.sigma_s, 1e-7)
+    width = max(beam.bins * float(np.median(reading.error)) if reading.error.size else 1.0, 1e-7)
     nodes = min(max((beam.keep * 12 + 2000) * (centre + 2) // 2, 100_000), 6_000_000)
     return Limits(
         facts.n,
@@ -156,7 +156,7 @@ def patients_of(
 def _death_times(reading: Reading, rng: np.random.Generator | None) -> Array:
     time = reading.time
     if reading.columns:
-        last = np.concatenate(([0.0], time[:-1]))
+        last = reading.since
         share = 0.5 if rng is None else rng.random(time.size)
         when = last + (time - last) * share
         if when.size and (reading.ends_at_zero or time[-1] >= reading.end):

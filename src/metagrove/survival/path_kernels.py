@@ -70,7 +70,6 @@ class Beam(NamedTuple):
     carry: Any
     up: Any
     first: Any
-    best: Any
     line: Any
 
 
@@ -99,7 +98,6 @@ def _beam(nodes, edges):
         np.empty(nodes, f8),
         np.empty(nodes, i4),
         np.empty(nodes, i4),
-        np.empty(nodes, f8),
         np.empty(nodes, i4),
     )
     links = Edges(np.empty(edges, i4), np.empty(edges, f8), np.empty(edges, i4))
@@ -126,7 +124,7 @@ def _node(beam, table, count, stamp, n, died, tag, level, width):
     table.stamp[slot], table.key[slot], table.node[slot] = stamp, key, v
     beam.n[v], beam.died[v], beam.tag[v], beam.level[v] = n, died, tag, level
     beam.weight[v], beam.source[v], beam.carry[v] = 0.0, 0.0, 0.0
-    beam.up[v], beam.first[v], beam.best[v] = -1, -1, 0.0
+    beam.up[v], beam.first[v] = -1, -1
     return v
 
 
@@ -141,10 +139,9 @@ def _join(beam, links, count, v, s, weight, level, peak):
     beam.first[v] = e
     if peak == 0:
         beam.weight[v] += weight
+        beam.level[v] += (level - beam.level[v]) * weight / beam.weight[v]
     elif weight > beam.weight[v]:
-        beam.weight[v] = weight
-    if weight > beam.best[v]:
-        beam.best[v], beam.level[v] = weight, level
+        beam.weight[v], beam.level[v] = weight, level
     return True
 
 
@@ -184,7 +181,10 @@ def _censor(beam, table, count, stamp, ops, lim, o, start, stop, heads):
                     return False
                 if beam.source[u] <= 0.0:
                     beam.line[u], heads[n - 1] = heads[n - 1], u
-                elif stay * beam.source[u] < down:
+                elif lim.peak == 0:
+                    share = down / (down + stay * beam.source[u])
+                    beam.level[u] += (beam.level[v] - beam.level[u]) * share
+                elif down > beam.source[u]:
                     beam.level[u] = beam.level[v]
                 beam.carry[u], beam.up[u] = down, v
                 lowest = min(lowest, n - 1)

@@ -45,7 +45,7 @@ def _before_tick(reading: Reading, tick: float) -> Array:
 
     time = reading.time
     if reading.columns:
-        last = np.concatenate(([0.0], time[:-1]))
+        last = reading.since
         return np.clip((tick - last) / np.maximum(time - last, 1e-12), 0.0, 1.0)
     if reading.sigma_t <= 0:
         return np.where(time < tick, 1.0, 0.0)
@@ -153,7 +153,7 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
     a[gap], b[gap] = clump, mu / clump / (1 + mu / clump)
     drop = plan.kind == DROP
     expected, rate = _expected_deaths(reading, level, facts, shape)
-    a[drop], b[drop] = reading.level, reading.sigma_s
+    a[drop], b[drop] = reading.level, reading.error
     if reading.columns:
         hazard[drop] = rate
         c[drop] = np.clip(expected / (1 + expected), 0.05, 0.97)
@@ -169,6 +169,11 @@ def _expected_deaths(reading: Reading, level: Array, facts: Facts, shape: Shape)
     at_risk = facts.n * before * np.exp(-shape.at(reading.time))
     if not reading.columns:
         return at_risk * fall, fall
-    width = 31
-    smooth = np.convolve(fall, np.ones(width) / width, mode="same") if fall.size >= width else fall
+    rate = np.cumsum(fall)
+    half = 0.035 * reading.end
+    high = np.interp(reading.time + half, reading.time, rate)
+    low = np.interp(reading.time - half, np.append(0.0, reading.time), np.append(0.0, rate))
+    span = np.minimum(reading.time + half, reading.end) - np.maximum(reading.time - half, 0.0)
+    past = np.diff(np.append(0.0, reading.time))
+    smooth = (high - low) / span * np.maximum(past, 0.0)
     return at_risk * fall, np.maximum(np.maximum(smooth, 0.5 * fall), 0.02 / facts.n / max(fall.size, 1))

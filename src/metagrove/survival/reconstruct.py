@@ -105,7 +105,7 @@ def _likelihood(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.
     from metagrove.survival.likelihood import patients_of, solve
     from metagrove.survival.steps import steps_of
 
-    paths = solve(steps_of(curve), facts, draws, 7)
+    paths = solve(steps_of(curve, facts.n), facts, draws, 7)
     if paths is None:
         raise MethodError("no path")
     time, event = patients_of(paths, paths.point)
