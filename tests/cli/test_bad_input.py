@@ -58,7 +58,7 @@ def edit(path, old, new):
         ("review.toml", 'sm = "PFT"', 'smm = "PFT"', "review.toml, line 26: unknown key 'smm'; nearest known key: 'sm'"),
         ("review.toml", 'outcome = "ORR"', 'outcome = "OR"', "No outcome in responses.csv 'OR'; nearest: ORR"),
         ("curves.csv", "OS,Ha,0.0578,1,", "OS,Ha,0.0578,1.2,", "curves.csv, row 3, column 'survival': survival is 1.2"),
-        ("curves.csv", "OS,Ha,0.8089,0.91,", "OS,Ha,0.8089,0.51,", "survival rises from 0.51 to 0.90833"),
+        ("curves.csv", "OS,Ha,0.8089,0.91,", "OS,Ha,0.8089,0.51,", "curves.csv, row 30, column 'survival': Ha: survival rises from 0.51"),
         ("at_risk.csv", "OS,Ha,6,5", "OS,Ha,6,9", "at_risk.csv, row 4, column 'n': Ha: numbers at risk rise from 7 to 9"),
     ],
 )  # fmt: skip

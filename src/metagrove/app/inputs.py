@@ -56,7 +56,7 @@ _GRID = TableLayout(
     (
         Column("study", "text", True, ("arm", "studlab", "trial", "id")),
         _TIME,
-        Column("n_risk", "count", True, ("n", "at_risk", "number_at_risk", "nrisk", "n.risk")),
+        Column("n_risk", "number", True, ("n", "at_risk", "number_at_risk", "nrisk", "n.risk")),
         _SURVIVAL,
     ),
     ("study", "time"),
@@ -187,11 +187,13 @@ def grid_table(path: str | Path) -> Mapping[str, list[Any]]:
     scale = survival_scale(table.rows)
     rows = sorted(table.rows, key=lambda row: row.text("study"))
     for _, group in groupby(rows, key=lambda row: row.text("study")):
-        for fault in curve_faults(tuple(group), rise=1e-9, above=1e-9):
+        for fault in curve_faults(tuple(group), rise=1e-9, above=1e-9, swap=0.0):
             raise fault
     for row in table.rows:
         if row["n_risk"] is None:
             raise row.error("is empty; give the number at risk at the start of the interval", "n_risk")
+        if row["n_risk"] < 0:
+            raise row.error(f"{row['n_risk']:g} is negative; a number at risk is 0 or more", "n_risk", "negative-count")
     return {
         "study": [row.text("study") for row in table.rows],
         "time": [row["time"] for row in table.rows],

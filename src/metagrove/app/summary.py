@@ -51,6 +51,7 @@ def pool_curves(table: Path, out: Path, *, model: str, correction: str, compat: 
     wanted = parse_correction(correction)
     rows = grid_table(table)
     from metagrove.plots.canvas import draw
+    from metagrove.plots.curve_panel import pooled_panel
     from metagrove.pooling.curves import summary_curve
 
     pooled = summary_curve(
@@ -68,7 +69,7 @@ def pool_curves(table: Path, out: Path, *, model: str, correction: str, compat: 
     files = {
         "summary.csv": csv_bytes(names, lines),
         "summary.json": (json.dumps(plain(result), indent=2, ensure_ascii=False) + "\n").encode(),
-        "curve.svg": draw(pooled).svg(),
+        "curve.svg": draw(pooled_panel(pooled, unit="as in the table")).svg(),
     }
     write_folder(out, files)
     return {"result": result, "summary": pooled.summary(), "files": sorted(files)}
