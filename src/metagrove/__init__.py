@@ -31,7 +31,10 @@ _HOME = {
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
-_VIEWS: dict[str, str] = {}
+_VIEWS: dict[str, str] = {
+    "plot": "metagrove.plots.canvas:draw",
+    "forest": "metagrove.plots.forest_source:forest",
+}
 
 for _name, _target in _VIEWS.items():
     _plug(_name, _target)
