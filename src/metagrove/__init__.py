@@ -41,6 +41,8 @@ _HOME = {
 # Views that results ask for by name; see metagrove.core.sockets.
 _VIEWS: dict[str, str] = {
     "leave_one_out_curve": "metagrove.pooling.curve_influence:leave_one_out",
+    "plot": "metagrove.plots.canvas:draw",
+    "forest": "metagrove.plots.forest_source:forest",
 }
 
 for _name, _target in _VIEWS.items():

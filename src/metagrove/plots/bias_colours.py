@@ -70,7 +70,7 @@ def legend_of(
 ) -> tuple[list[Mark], float]:
     """The key: what the letters of the domains mean and what each colour says; and where it ends."""
     s = 0.88 * style.size
-    used = {judgement_of(j) for row in judged for j in row}
+    used = {judgement_of(j) for row in judged for j in row if j}
     entries = [name for name in JUDGEMENTS if name in used]
     marks: list[Mark] = []
     letters = [f"{chr(65 + i) if i < 26 else i + 1}\u00a0{d.replace(' ', chr(160))}" for i, d in enumerate(domains)]

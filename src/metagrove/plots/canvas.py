@@ -35,6 +35,7 @@ _DRAWN_BY: Mapping[str, str] = MappingProxyType(
     {
         "CurvePanel": "metagrove.plots.curves:curves_drawing",
         "FlowCounts": "metagrove.plots.flow:flow_drawing",
+        "MetaResult": "metagrove.plots.forest_source:forest",
         "HarmsTable": "metagrove.plots.harms:harms_drawing",
         "ForestTable": "metagrove.plots.forest:forest_drawing",
     }

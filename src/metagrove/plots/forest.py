@@ -192,7 +192,7 @@ def _row_marks(band: _Band, row: ForestRow, table: ForestTable, style: Style, pl
     for leaf in placed.leaves:
         if leaf.texts and leaf.texts.get(band.row):
             marks.append(Text(leaf.edge, base, leaf.texts[band.row], s, colour, bold, leaf.anchor))
-        if leaf.key.startswith("bias") and row.bias:
+        if leaf.key.startswith("bias") and row.bias and row.bias[int(leaf.key[4:])]:
             marks += dot(row.bias[int(leaf.key[4:])], leaf.x + leaf.width / 2, middle, 0.62 * s)
     if row.shown:
         marks += _symbol(row, table, style, axis, middle)

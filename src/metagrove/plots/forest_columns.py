@@ -59,7 +59,7 @@ class Spread:
 
 
 def decimals_for(table: ForestTable, style: Style) -> int:
-    """Decimals that show two digits of a typical interval's half-width: 2 to 4, for percentages 0 to 2."""
+    """Decimals that show two digits of a typical interval's half-width: 2 to 4, for percentages 1 or 2."""
     if style.decimals is not None:
         return style.decimals
     factor = 100 if table.percent else 1
@@ -68,7 +68,7 @@ def decimals_for(table: ForestTable, style: Style) -> int:
         return 1 if table.percent else 2
     typical = widths[len(widths) // 2]
     need = int(1 - log10(typical) // 1) if typical > 0 else 2
-    return max(0, min(need - 1, 2)) if table.percent else max(2, min(need, 4))
+    return max(1, min(need, 2)) if table.percent else max(2, min(need, 4))
 
 
 def _effect_texts(row: ForestRow, table: ForestTable, style: Style, decimals: int) -> tuple[str, str, str]:
@@ -90,7 +90,7 @@ def _effect_leaves(table: ForestTable, style: Style) -> list[Leaf]:
     group = f"{name} {note.opening}{100 * table.level:g}%\u00a0CI{note.closing}"
     parts = [{i: t[j] for i, t in texts.items() if rows[i][1].shown} for j in range(3)]
     words = {i: t[0] for i, t in texts.items() if not rows[i][1].shown}
-    tight, s = 0.22 * style.size, style.size
+    tight, s = 0.3 * style.size, style.size
     found = [Leaf("effect", group=group, texts=parts[0], gap=1.6 * s)]
     found += [Leaf(f"effect{j}", group=group, texts=parts[j], gap=tight) for j in (1, 2)]
     widths = [_widest_cell(p, table, style) for p in parts]
