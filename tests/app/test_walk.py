@@ -84,7 +84,9 @@ def test_out_is_disposable(folder):
 
 def test_files_that_nobody_makes_any_more_are_removed(folder):
     text = (folder / "review.toml").read_text(encoding="utf-8")
-    (folder / "review.toml").write_text(text[: text.index("[[analysis]]", text.index('name = "harms"') - 40)], encoding="utf-8")
+    (folder / "review.toml").write_text(
+        text[: text.index("[[analysis]]", text.index('name = "harms"') - 40)], encoding="utf-8"
+    )
     (folder / "out" / "mine.txt").write_text("kept")
     rebuild(folder)
     assert not (folder / "out" / "figures" / "harms.svg").exists()

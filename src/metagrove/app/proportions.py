@@ -93,6 +93,10 @@ def _pooled(analysis: ProportionAnalysis, arms: list[_Arm], *, subgroups: bool =
     )
 
 
+def _with_hartung_knapp(analysis: ProportionAnalysis, arms: list[_Arm]) -> Any:
+    return _pooled(analysis.model_copy(update={"method_random_ci": "HK"}), arms, subgroups=False)
+
+
 def _key(analysis: ProportionAnalysis, arm: _Arm) -> str:
     return f"{analysis.name}-{arm.study}".replace(" ", "_")
 
@@ -135,7 +139,8 @@ def _line(name: str, pooled: Any, k: int) -> tuple[Cell, ...]:
 def _sensitivity(review: Review, analysis: ProportionAnalysis, arms: list[_Arm], pooled: Any) -> Table:
     """The pooled value under other denominators, and without each study."""
     rows: list[tuple[Cell, ...]] = [_line("As analysed", pooled, len(arms))]
-    heads: list[int] = []
+    if analysis.method == "Inverse" and analysis.method_random_ci == "classic" and len(arms) > 1:
+        rows.append(_line("With Hartung-Knapp limits", _with_hartung_knapp(analysis, arms), len(arms)))
     for population in analysis.denominators:
         try:
             others = _arms(review, analysis, population)
@@ -155,7 +160,7 @@ def _sensitivity(review: Review, analysis: ProportionAnalysis, arms: list[_Arm],
         Column("Analysis"), Column("Studies", "right"), Column("Pooled", "right"), Column(f"{analysis.level:.0%} CI", "right"),
         Column("Prediction interval", "right"), Column("I²", "right"), Column("τ²", "right"), Column("p (Q)", "right"),
     )  # fmt: skip
-    return Table("How much the pooled value depends on the choices", columns, tuple(rows), heads=tuple(heads))
+    return Table("How much the pooled value depends on the choices", columns, tuple(rows))
 
 
 def _subgroup_value(pooled: Any, subgroup: str, quantity: str) -> float:
@@ -263,7 +268,7 @@ def _cautions(pooled: Any, analysis: ProportionAnalysis) -> tuple[str, ...]:
         )
     if 2 < pooled.k < 10 and analysis.method_random_ci == "classic":
         notes.append(
-            f"With {pooled.k} studies the classic interval is too narrow; Hartung-Knapp limits stand in the results file."
+            f"With {pooled.k} studies the classic interval tends to be too narrow; a table below gives the Hartung-Knapp limits beside it."
         )
     return tuple(notes)
 
@@ -373,7 +378,7 @@ def _numbers(analysis: ProportionAnalysis, arms: list[_Arm], pooled: Any) -> dic
     found["reporting_scale"] = {key: getattr(pooled.back, key) for key in names if not key.startswith("seTE")}
     found |= {key: getattr(pooled, key) for key in shared}
     if analysis.method == "Inverse" and len(arms) > 1:
-        hk = _pooled(analysis.model_copy(update={"method_random_ci": "HK"}), arms, subgroups=False)
+        hk = _with_hartung_knapp(analysis, arms)
         found["hartung_knapp"] = {"lower_random": hk.back.lower_random, "upper_random": hk.back.upper_random}
     if analysis.subgroup:
         found["subgroups"] = {

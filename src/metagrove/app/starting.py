@@ -136,13 +136,16 @@ def _started(folder: Path, source: Path) -> tuple[dict[str, bytes], list[str]]:
     group = ""
     for name, header, rows in _sheets(source):
         found = _table_of(name, header)
-        if found is None:
+        if found is None or (found[0] == "studies" and _slug(name) != "studies"):
+            # A table of events without a column for the outcome is responses; one without events describes studies.
             try:
                 header, rows, group = _responses(header, rows)
                 found = "responses", column_mapping(TABLES["responses"], header)
             except DataError:
-                told.append(f"sheet '{name}': no table fits its columns ({', '.join(header)}); left out")
-                continue
+                group = ""
+        if found is None:
+            told.append(f"sheet '{name}': no table fits its columns ({', '.join(header)}); left out")
+            continue
         table, mapping = found
         renamed = [mapping.get(title, title) for title in header]
         made[f"{table}.csv"] = csv_bytes(renamed, rows)
