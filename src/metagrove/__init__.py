@@ -20,6 +20,9 @@ _HOME = {
     "UnknownName": "metagrove.core.errors",
     "MethodError": "metagrove.core.errors",
     "ConvergenceError": "metagrove.core.errors",
+    "conv_fivenum": "metagrove.doors.metafor_effects",
+    "conv_wald": "metagrove.doors.metafor_effects",
+    "escalc": "metagrove.doors.metafor_effects",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
