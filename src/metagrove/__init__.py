@@ -23,6 +23,11 @@ _HOME = {
     "conv_fivenum": "metagrove.doors.metafor_effects",
     "conv_wald": "metagrove.doors.metafor_effects",
     "escalc": "metagrove.doors.metafor_effects",
+    "metacor": "metagrove.doors.one_arm",
+    "metagen": "metagrove.doors.generic",
+    "metamean": "metagrove.doors.one_arm",
+    "metaprop": "metagrove.doors.one_arm",
+    "metarate": "metagrove.doors.one_arm",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
