@@ -1,212 +1,161 @@
-"""Generalised linear mixed models for counts: one stage, exact likelihoods, our own quadrature.
-
-Models for one group are the binomial-normal and the Poisson-normal; for two groups "UM.FS" (unconditional, fixed study
-effects), "UM.RS" (unconditional, random study effects), "CM.EL" (conditional, exact likelihood) and "CM.AL"
-(conditional, approximate likelihood).
-
-References
-----------
-Stijnen T, Hamza TH, Özdemir P. Stat Med 2010;29:3046-67. doi:10.1002/sim.4040
-Turner RM, et al. Stat Med 2000;19:3417-32. doi:10.1002/1097-0258(20001230)19:24<3417::AID-SIM614>3.0.CO;2-L
-Jackson D, et al. Stat Med 2018;37:1059-85. doi:10.1002/sim.7588
-"""
+"""GLMMs as models of a meta-analysis: what the doors pool with `method="GLMM"`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import special
 
 from metagrove.core.errors import MethodError
-from metagrove.core.registry import Registry
 from metagrove.core.values import Array
-from metagrove.pooling.likelihoods import Binomial, Poisson
-from metagrove.pooling.maximum import Evaluation, Objective, Optimum, maximum
-from metagrove.pooling.quadrature import Integrand, marginal_likelihood
+from metagrove.effects.arms import Columns, PersonTimes, Proportions, Rates, Tables
+from metagrove.pooling.count_models import GLMM_MODELS, CountModel, GlmmFit, count_model, glmm_fit
+from metagrove.pooling.estimate import Estimate, wald
+from metagrove.pooling.model import Fit, indicators
+from metagrove.pooling.prediction import PREDICTION, Prediction
+from metagrove.pooling.settings import Settings
+from metagrove.pooling.studies import Studies
+from metagrove.pooling.tau2 import Tau2
 
-__all__ = ["GLMM_MODELS", "FixedFit", "MixedFit", "Saturated", "fixed_fit", "mixed_fit"]
+__all__ = ["GlmmPooling", "informative", "one_arm_model", "two_arm_model"]
 
-_STIJNEN = "Stijnen T, et al. Stat Med 2010;29:3046-67. doi:10.1002/sim.4040"
-_JACKSON = "Jackson D, et al. Stat Med 2018;37:1059-85. doi:10.1002/sim.7588"
-GLMM_MODELS: Registry[str] = Registry("model")
-GLMM_MODELS.put("UM.FS", "unconditional", title="an unconditional model with fixed study effects", cite=_JACKSON)
-GLMM_MODELS.put("UM.RS", "unconditional", title="an unconditional model with random study effects", cite=_JACKSON)
-GLMM_MODELS.put("CM.EL", "conditional", title="a conditional model with the exact likelihood", cite=_STIJNEN)
-GLMM_MODELS.put("CM.AL", "conditional", title="a conditional model with an approximate likelihood", cite=_STIJNEN)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FixedFit:
-    """A model without a random effect: `beta` (P,), its `covariance` (P, P), the log-likelihood."""
-
-    beta: Array
-    covariance: Array
-    log_likelihood: float
-    own: Array | None = None
+_NAN = float("nan")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MixedFit:
-    """A model with random effects, at its maximum likelihood.
-
-    Parameters
-    ----------
-    beta, covariance : fixed effects (P,) and their covariance (P, P), from the full information.
-    tau2 : variance of the effect between studies.
-    sigma2 : variance of the study intercepts, None where they are fixed or conditioned away.
-    log_likelihood : at the maximum, all constants included.
-    own : the studies' intercepts, where the model has them.
-    modes : the random effects' modes in units of tau, shape (k,).
-    nodes, iterations, gradient : quadrature points, steps taken, largest slope left.
-    se_tau2 : standard error of tau2, NaN at tau2 = 0.
-    """
-
-    beta: Array
-    covariance: Array
-    tau2: float
-    log_likelihood: float
-    nodes: int
-    iterations: int
-    gradient: float
-    se_tau2: float = float("nan")
-    sigma2: float | None = None
-    own: Array | None = None
-    modes: Array | None = None
+def counts_of(studies: Studies) -> Columns:
+    """What was counted in the studies: proportions, rates, 2x2 tables or person-times, by their columns."""
+    c = {
+        name: np.asarray(column, dtype=float) for name, column in studies.columns.items() if column.dtype.kind in "fiu"
+    }
+    if "event_e" in c and "time_e" in c:
+        return PersonTimes(c["event_e"], c["event_c"], c["time_e"], c["time_c"])
+    if "event_e" in c:
+        return Tables.from_arms(c["event_e"], c["n_e"], c["event_c"], c["n_c"])
+    if "time" in c:
+        return Rates(c["event"], c["time"])
+    return Proportions(c["event"], c["n"])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Saturated:
-    """One effect for each study: its log-likelihood, estimates (k,) and variances (k,); infinite at a boundary."""
-
-    log_likelihood: float
-    y: Array
-    v: Array
-
-
-def _inverse(information: Array) -> Array:
-    try:
-        covariance = np.linalg.inv(information)
-    except np.linalg.LinAlgError:
-        raise MethodError("the fixed effects cannot be told apart: the design is singular") from None
-    if not (np.diag(covariance) > 0).all():
-        raise MethodError("the likelihood has no maximum in the fixed effects: the data do not bound them")
-    return np.asarray(covariance)
+def informative(data: Columns) -> NDArray[np.bool_]:
+    """True where a study says anything about the effect; two arms without events (or with events only) do not."""
+    if isinstance(data, Tables):
+        return ~data.uninformative
+    if isinstance(data, PersonTimes):
+        return np.asarray((data.x1 > 0) | (data.x2 > 0))
+    return np.ones(data.k, dtype=bool)
 
 
-def _flat(integrand: Integrand) -> Objective:
-    """The log-likelihood without a random effect, as an objective in β alone (and the studies' own parameters)."""
-    likelihood, X = integrand.likelihood, integrand.X
-
-    def objective(beta: Array, own: Array | None) -> Evaluation:
-        eta = (X @ beta)[:, :, None]
-        if own is not None and integrand.local is not None:
-            eta = eta + (own[:, None] * integrand.local)[:, :, None]
-        slope = likelihood.slope(eta)[:, :, 0]
-        gradient = np.matmul(slope[:, None, :], X)[:, 0, :]
-        value = float(likelihood.value(eta).sum())
-        return Evaluation(value, gradient, None if integrand.local is None else slope @ integrand.local)
-
-    return objective
+def _subset(data: Columns, keep: NDArray[np.bool_]) -> Columns:
+    return data if keep.all() else type(data)(*(column[keep] for column in data.columns().values()))
 
 
-def fixed_fit(integrand: Integrand, start: Array, own: Array | None = None) -> FixedFit:
-    """The maximum-likelihood fit without a random effect."""
-    found = maximum(_flat(integrand), start, own)
-    return FixedFit(found.shared, _inverse(found.information), found.value, found.own)
+def _exact_limits(data: Columns, towards: float, level: float) -> tuple[float, float]:
+    """Exact limits of a pooled proportion or rate that has no events (or nothing else), on the analysis scale."""
+    tail = (1 - level) / 2
+    if isinstance(data, Rates):
+        return -np.inf, float(np.log(special.gammaincinv(1.0, 1 - tail) / data.t.sum()))
+    if isinstance(data, Proportions):
+        limit = float(1 - tail ** (1 / data.n.sum()))
+        logit = float(np.log(limit / (1 - limit)))
+        return (-np.inf, logit) if towards < 0 else (-logit, np.inf)
+    return -np.inf, np.inf
 
 
-def _objective(integrand: Integrand) -> Objective:
-    """The marginal log-likelihood in (β, τ); modes of the last point are where the next search for them starts."""
-    p = integrand.X.shape[2]
-    last: list[Array | None] = [None]
-
-    def objective(shared: Array, own: Array | None) -> Evaluation:
-        out = marginal_likelihood(integrand, shared[:p], float(shared[p]), own, last[0])
-        last[0] = out.mode
-        gradient = out.gradient
-        return Evaluation(
-            float(out.value.sum()), gradient[:, : p + 1], gradient[:, p + 1] if integrand.local is not None else None
-        )
-
-    return objective
-
-
-def mixed_fit(integrand: Integrand, fixed: FixedFit, spreads: tuple[float, ...] = (0.3, 1.0)) -> MixedFit:
-    """The maximum-likelihood fit with a random effect, from the best of several starts for τ.
+@dataclass(frozen=True, slots=True)
+class GlmmPooling:
+    """A GLMM fitted by maximum likelihood; limits by Wald, prediction by t with k - 1 degrees of freedom.
 
     Parameters
     ----------
-    integrand : the studies and the random effect's place in them.
-    fixed : the fit without it, where the search starts.
-    spreads : values of τ to start from.
-
-    Raises
-    ------
-    ConvergenceError
-        Where the search does not end.
-    MethodError
-        Where the likelihood has no maximum.
+    model : a code of GLMM_MODELS for two arms, "" for one.
+    nodes : quadrature points, None for the model's own default.
     """
-    objective = _objective(integrand)
-    values = [objective(np.append(fixed.beta, tau), fixed.own).value for tau in spreads]
-    start = spreads[int(np.argmax(values))]
-    found = maximum(objective, np.append(fixed.beta, start), fixed.own)
-    tau = abs(float(found.shared[-1]))
-    if tau < 1e-4 or found.value < fixed.log_likelihood:
-        return _at_zero(integrand, fixed, found)
-    covariance = _inverse(found.information)
-    out = marginal_likelihood(integrand, found.shared[:-1], tau, found.own)
-    return MixedFit(
-        beta=found.shared[:-1],
-        covariance=covariance[:-1, :-1],
-        tau2=tau * tau,
-        log_likelihood=found.value,
-        nodes=integrand.nodes,
-        iterations=found.iterations,
-        gradient=found.gradient,
-        se_tau2=float(2 * tau * np.sqrt(covariance[-1, -1])),
-        own=found.own,
-        modes=out.mode,
-    )
+
+    model: str = ""
+    nodes: int | None = None
+
+    def _problem(self, studies: Studies, x: Array | None = None) -> CountModel:
+        data = counts_of(studies)
+        keep = informative(data)
+        if not keep.any():
+            raise MethodError("no study says anything about the effect: no events (or only events) in both arms")
+        return count_model(_subset(data, keep), self.model, nodes=self.nodes, x=None if x is None else x[keep])
+
+    def fit(self, studies: Studies, settings: Settings, tau2: Tau2 | None = None) -> Fit:
+        """Common-effect and random-effects estimates; where nobody (or everybody) had the event, exact limits.
+
+        With a hundred per cent or none the likelihood has no maximum: the estimate is infinite on the analysis scale
+        (0 or 1, as a proportion), its limits are exact for the pooled counts, and tau2 is not known.
+        """
+        problem = self._problem(studies)
+        k = len(studies.studlab)
+        none = np.full(k, _NAN)
+        if problem.unbounded:
+            edge = self._edge(studies, problem, settings)
+            return Fit(edge, edge, Tau2(_NAN, _NAN), 0.0, k - 1, none, none, None, (0.0,))
+        held = settings.tau_preset**2 if settings.tau_preset is not None else None
+        if tau2 is not None and np.isfinite(tau2.value):
+            held = tau2.value
+        found = glmm_fit(problem, tau2=held)
+        common = wald(
+            float(found.fixed.beta[0]), float(np.sqrt(found.fixed.covariance[0, 0])),
+            level=settings.level_ma, null=settings.null_effect,
+        )  # fmt: skip
+        variance = Tau2(found.mixed.tau2, found.mixed.se_tau2) if k > 1 or held is not None else Tau2(_NAN, _NAN)
+        q = (found.QE_Wld, found.QE_LRT) if k > 1 else (0.0, 0.0)
+        return Fit(common, self._random(found, settings, k), variance, q[0], k - 1, none, none, None, (q[1],))
+
+    def _edge(self, studies: Studies, problem: CountModel, settings: Settings) -> Estimate:
+        data = counts_of(studies)
+        if not isinstance(data, (Proportions, Rates)):
+            raise MethodError(f"the GLMM has no maximum: {problem.unbounded}")
+        low, high = _exact_limits(data, problem.towards, settings.level_ma)
+        return Estimate(problem.towards, np.inf, low, high, _NAN, _NAN, np.inf)
+
+    def _random(self, found: GlmmFit, settings: Settings, k: int) -> Estimate:
+        if settings.method_random_ci not in ("classic", "HK"):
+            raise MethodError(f"method_random_ci '{settings.method_random_ci}' is not defined for a GLMM; "
+                              "known: classic, HK")  # fmt: skip
+        df = float(k - 1) if settings.method_random_ci == "HK" and k > 1 else float("inf")
+        return wald(
+            float(found.mixed.beta[0]), float(np.sqrt(found.mixed.covariance[0, 0])), df=df,
+            level=settings.level_ma, null=settings.null_effect,
+        )  # fmt: skip
+
+    def common_tau2(self, studies: Studies, settings: Settings, groups: NDArray[np.intp]) -> Tau2:
+        """One tau2 within groups, from the model with an effect for each group."""
+        problem = self._problem(studies, indicators(groups))
+        if problem.integrand.X.shape[0] <= problem.integrand.X.shape[2] or problem.levels is not None:
+            return Tau2(_NAN, _NAN)
+        mixed = glmm_fit(problem, heterogeneity=False).mixed
+        return Tau2(mixed.tau2, mixed.se_tau2)
+
+    def predict(self, fit: Fit, settings: Settings) -> Prediction:
+        """Prediction interval from tau2 and the standard error, with the quantile of the settings' rule."""
+        rule = PREDICTION[settings.method_predict]
+        if rule.interval == "NNF" or (rule.cost is None and not rule.normal):
+            raise MethodError(f"method_predict '{settings.method_predict}' is not defined for a GLMM; known: V, HTS, S")
+        df = np.inf if rule.normal or rule.cost is None else fit.df_Q + 1 - abs(rule.cost)
+        if df < 1 or fit.df_Q < 1 or not np.isfinite(fit.random.seTE) or not np.isfinite(fit.tau2.value):
+            return Prediction(_NAN, _NAN, _NAN, _NAN)
+        se = float(np.sqrt(fit.random.seTE**2 + fit.tau2.value))
+        share = 0.5 + settings.level_predict / 2
+        half = float(special.ndtri(share) if np.isinf(df) else special.stdtrit(df, share)) * se
+        return Prediction(se, df, fit.random.TE - half, fit.random.TE + half)
 
 
-def _at_zero(integrand: Integrand, fixed: FixedFit, found: Optimum) -> MixedFit:
-    """The fit on the boundary τ² = 0, where it is the fit without the random effect."""
-    k = integrand.X.shape[0]
-    return MixedFit(
-        beta=fixed.beta,
-        covariance=fixed.covariance,
-        tau2=0.0,
-        log_likelihood=fixed.log_likelihood,
-        nodes=integrand.nodes,
-        iterations=found.iterations,
-        gradient=found.gradient,
-        own=fixed.own,
-        modes=np.zeros(k),
-    )
+def one_arm_model(settings: Settings) -> GlmmPooling:
+    """The GLMM of one arm: binomial-normal for logits, Poisson-normal for log rates."""
+    if settings.sm not in ("PLOGIT", "IRLN"):
+        raise MethodError(f"a GLMM needs sm 'PLOGIT' (or 'IRLN' for rates), not '{settings.sm}'")
+    return GlmmPooling()
 
 
-def with_sigma2(fit: MixedFit, sigma2: float) -> MixedFit:
-    """The fit with the variance of its study intercepts."""
-    return replace(fit, sigma2=sigma2)
-
-
-def saturated_binomial(x: Array, n: Array, offset: Array) -> Saturated:
-    """One logit for each study: x events among n, logit = effect + offset."""
-    inside = (x > 0) & (x < n)
-    safe_x, safe_rest = np.where(inside, x, 1.0), np.where(inside, n - x, 1.0)
-    y = np.log(safe_x / safe_rest) - offset
-    edge = np.where(x <= 0, -np.inf, np.inf)
-    p = np.clip(x / n, 1e-300, 1 - 1e-16)
-    like = Binomial(x[:, None], n[:, None], np.zeros((x.size, 1)))
-    logs = np.where(inside, like.value(np.log(p / (1 - p))[:, None, None])[:, 0, 0], 0.0)
-    return Saturated(float(logs.sum()), np.where(inside, y, edge), np.where(inside, 1 / safe_x + 1 / safe_rest, np.inf))
-
-
-def saturated_poisson(x: Array, t: Array) -> Saturated:
-    """One log rate for each study: x events over time t."""
-    some = x > 0
-    y = np.where(some, np.log(np.where(some, x, 1.0) / t), -np.inf)
-    like = Poisson(x[:, None], np.log(t)[:, None])
-    logs = np.where(some, like.value(np.where(some, y, 0.0)[:, None, None])[:, 0, 0], 0.0)
-    return Saturated(float(logs.sum()), y, np.where(some, 1 / np.where(some, x, 1.0), np.inf))
+def two_arm_model(settings: Settings, model: str = "UM.FS") -> GlmmPooling:
+    """The GLMM of two arms: for odds ratios and incidence-rate ratios."""
+    if settings.sm not in ("OR", "IRR"):
+        raise MethodError(f"a GLMM of two arms needs sm 'OR' (or 'IRR' for person-time), not '{settings.sm}'")
+    GLMM_MODELS.entry(model)
+    return GlmmPooling(model)
