@@ -39,6 +39,7 @@ _HOME = {
     "CurveSettings": "metagrove.pooling.curves",
     "summary_curve_strata": "metagrove.pooling.curve_strata",
     "summary_curve_regression": "metagrove.pooling.curve_regression",
+    "pool_many": "metagrove.pooling.many",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
