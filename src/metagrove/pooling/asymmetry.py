@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from metagrove.core.errors import MethodError, UnknownName
 from metagrove.core.results import Explanation, Result
@@ -131,11 +132,11 @@ class AsymmetryTest(Result):
         return Explanation(f"Small-study effects were examined by {entry.title}.{few}", (entry.cite, STERNE))
 
 
-def asymmetry_test(funnel: FunnelData, method: str = "", *, k_min: int = 10) -> AsymmetryTest:
+def asymmetry_test(funnel: FunnelData, method: str = "", *, k_min: int = 10, correct: bool = False) -> AsymmetryTest:
     """The test called `method` (by default the one that suits the measure), not done below `k_min` studies.
 
     A test that does not suit the measure is refused (MethodError); too few studies give a result without a statistic
-    that says so, as R's `metabias` does.
+    that says so, as R's `metabias` does. `correct` applies a continuity correction to the rank tests.
     """
     name = known_test(method) if method else default_test(funnel.measure)
     if k_min < 3:
@@ -150,4 +151,8 @@ def asymmetry_test(funnel: FunnelData, method: str = "", *, k_min: int = 10) -> 
     caution = "" if funnel.k >= 10 else f"Only {funnel.k} studies: below 10 the test has little power."
     if funnel.measure in ("PFT", "IRFT", "PAS") and name in ("Egger", "Begg", "Thompson"):
         caution = f"{caution} With {funnel.measure} the variance depends on the sample size alone.".strip()
-    return AsymmetryTest(name, funnel.k, k_min, BIAS_TESTS[name](funnel), caution)
+    found = BIAS_TESTS[name](funnel)
+    if correct and name in _RANKS:
+        z = float(np.sign(found.estimate)) * max(0.0, abs(found.estimate) - 1) / found.se
+        found = replace(found, statistic=z, pval=float(2 * ndtr(-abs(z))))
+    return AsymmetryTest(name, funnel.k, k_min, found, caution)

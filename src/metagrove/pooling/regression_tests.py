@@ -13,10 +13,9 @@ from metagrove.core.registry import Registry
 from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array
 from metagrove.pooling.funnel_data import FunnelData
-from metagrove.pooling.mixed_line import residual_tau2
 from metagrove.pooling.rank_correlation import rank_correlation
 from metagrove.pooling.small_study import BIAS_TESTS, standardised_deviations
-from metagrove.pooling.weighted_line import weighted_line
+from metagrove.pooling.weighted_line import residual_tau2, weighted_line
 
 __all__ = [
     "PREDICTORS",

@@ -14,10 +14,9 @@ from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array
 from metagrove.pooling.descent import lowest_point
 from metagrove.pooling.funnel_data import FunnelData
-from metagrove.pooling.mixed_line import residual_tau2
 from metagrove.pooling.selection_functions import SELECTION_FUNCTIONS, VEVEA_HEDGES, SelectionFunction, step_function
 from metagrove.pooling.selection_likelihood import SelectionLikelihood, p_values, selection_likelihood
-from metagrove.pooling.weighted_line import weighted_line
+from metagrove.pooling.weighted_line import residual_tau2, weighted_line
 
 __all__ = ["SelectionModel", "selection_model"]
 

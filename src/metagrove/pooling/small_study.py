@@ -13,9 +13,8 @@ from metagrove.core.errors import MethodError
 from metagrove.core.registry import Registry
 from metagrove.core.values import Array
 from metagrove.pooling.funnel_data import FunnelData
-from metagrove.pooling.mixed_line import residual_tau2
 from metagrove.pooling.rank_correlation import rank_correlation
-from metagrove.pooling.weighted_line import WeightedLine, weighted_line
+from metagrove.pooling.weighted_line import WeightedLine, residual_tau2, weighted_line
 
 __all__ = ["BIAS_TESTS", "TEST_SYNONYMS", "BiasStatistic", "hypergeometric_moments", "mantel_haenszel_odds_ratio"]
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from metagrove.core.errors import MethodError, UnknownName
 from metagrove.core.registry import Registry
+from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array
 from metagrove.pooling.funnel_data import FunnelData
 
-__all__ = ["MISSING_STUDIES", "Centre", "FilledFunnel", "MissingStudies", "filled_funnel"]
+__all__ = ["MISSING_STUDIES", "Centre", "FilledFunnel", "MissingStudies", "TrimFill", "filled_funnel"]
 
 DUVAL_TWEEDIE_JASA = (
     "Duval S, Tweedie R (2000) A nonparametric 'trim and fill' method of accounting for publication bias in "
@@ -154,3 +155,80 @@ def filled_funnel(
         filled=np.arange(funnel.k + k0) >= funnel.k,
         labels=(*funnel.labels, *(f"Filled: {name}" for name in names)),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrimFill(Result):
+    """A trim-and-fill analysis: the filled funnel and its pooled result.
+
+    Whatever the pooled result `fit` knows (`TE_random`, `b`, `forest()`, ...) is found here under the same name; the
+    names below come first. Under metafor's names: `k0`, `se_k0`, `side`, `p_k0`; under meta's: `left`, `trimfill`.
+    """
+
+    fit: Result
+    filling: FilledFunnel
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.fit, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*object.__dir__(self), *dir(self.fit)})
+
+    @property
+    def k0(self) -> int:
+        """Number of studies added."""
+        return self.filling.k0
+
+    @property
+    def se_k0(self) -> float:
+        """Standard error of their number."""
+        return self.filling.se_k0
+
+    @property
+    def side(self) -> str:
+        """Where they were added: "left" or "right"."""
+        return self.filling.side
+
+    @property
+    def left(self) -> bool:
+        """Whether they were added on the left."""
+        return self.filling.side == "left"
+
+    @property
+    def p_k0(self) -> float | None:
+        """P-value of "no study is missing", for R0 alone."""
+        return self.filling.p_k0
+
+    @property
+    def trimfill(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """True for the added studies, shape (k + k0,)."""
+        return self.filling.filled
+
+    @property
+    def yi_filled(self) -> Array:
+        """Effects of the added studies, shape (k0,)."""
+        return self.filling.y[self.filling.filled]
+
+    @property
+    def vi_filled(self) -> Array:
+        """Variances of the added studies, shape (k0,)."""
+        return self.filling.v[self.filling.filled]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of the pooled result."""
+        return self.fit.rows()
+
+    def summary(self) -> str:
+        """How many studies were added where, and the pooled result with them."""
+        f = self.filling
+        chance = "" if f.p_k0 is None else f", p = {f.p_k0:.4f}"
+        head = f"Trim and fill ({f.estimator}): {f.k0} studies added on the {f.side} (SE {f.se_k0:.2f}{chance})"
+        return f"{head}\n\n{self.fit.summary()}"
+
+    def explain(self) -> Explanation:
+        """The methods sentence and its references."""
+        entry = MISSING_STUDIES.entry(self.filling.estimator)
+        sentence = f"Missing studies were estimated by trim and fill with {entry.title} ({self.k0} added)."
+        return Explanation(sentence, (DUVAL_TWEEDIE_BIOMETRICS, DUVAL_TWEEDIE_JASA)) + self.fit.explain()

@@ -8,8 +8,12 @@ import numpy as np
 
 from metagrove.core.errors import MethodError
 from metagrove.core.values import Array
+from metagrove.pooling.tau2 import tau2_estimate
 
-__all__ = ["WeightedLine", "weighted_line"]
+__all__ = ["EQUAL_EFFECTS", "WeightedLine", "residual_tau2", "weighted_line"]
+
+#: Codes of the model without heterogeneity.
+EQUAL_EFFECTS = ("EE", "FE", "CE")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,3 +52,8 @@ def weighted_line(y: Array, X: Array, w: Array) -> WeightedLine:
     b = inverse @ (q.T @ (root * y))
     residual = root * (y - X @ b)
     return WeightedLine(b, inverse @ inverse.T, k - p, float(residual @ residual) / (k - p))
+
+
+def residual_tau2(y: Array, v: Array, X: Array, method: str) -> float:
+    """Heterogeneity left by the regression of `y` on `X`: 0 for equal effects, else by the estimator `method`."""
+    return 0.0 if method in EQUAL_EFFECTS else tau2_estimate(y, v, method, X=X).value
