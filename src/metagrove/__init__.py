@@ -51,6 +51,7 @@ _HOME = {
     "vcov": "metagrove.doors.extractors",
     "vif": "metagrove.doors.extractors",
     "weights": "metagrove.doors.extractors",
+    "pool_many": "metagrove.pooling.many",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
