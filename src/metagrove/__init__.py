@@ -24,6 +24,8 @@ _HOME = {
     "log_rank": "metagrove.survival.compare",
     "restricted_mean_difference": "metagrove.survival.compare",
     "cox": "metagrove.survival.cox",
+    "parametric_survival": "metagrove.survival.parametric",
+    "compare_families": "metagrove.survival.parametric",
     "shared_frailty": "metagrove.survival.frailty",
     "summary_curve": "metagrove.pooling.curves",
     "grid_table": "metagrove.pooling.curve_grid",
