@@ -32,6 +32,11 @@ _HOME = {
     "CurveSettings": "metagrove.pooling.curves",
     "summary_curve_strata": "metagrove.pooling.curve_strata",
     "summary_curve_regression": "metagrove.pooling.curve_regression",
+    "metacor": "metagrove.doors.one_arm",
+    "metagen": "metagrove.doors.generic",
+    "metamean": "metagrove.doors.one_arm",
+    "metaprop": "metagrove.doors.one_arm",
+    "metarate": "metagrove.doors.one_arm",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
