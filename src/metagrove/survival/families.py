@@ -73,7 +73,7 @@ FAMILIES.put(
 
 def _weibull_cumulative(b: Array, t: Array) -> Array:
     with np.errstate(over="ignore"):
-        return np.exp(np.exp(b[0]) * (_log(t) - b[1]))
+        return np.asarray(np.exp(np.exp(b[0]) * (_log(t) - b[1])))
 
 
 FAMILIES.put(
@@ -93,7 +93,7 @@ FAMILIES.put(
 def _gompertz_cumulative(b: Array, t: Array) -> Array:
     with np.errstate(over="ignore"):
         growth = np.expm1(b[0] * t) / b[0] if abs(b[0]) > 1e-8 else t * (1 + b[0] * t / 2)
-        return np.exp(b[1]) * growth
+        return np.asarray(np.exp(b[1]) * growth)
 
 
 def _gompertz_rescale(b: Array, unit: float) -> Array:
@@ -140,12 +140,12 @@ FAMILIES.put(
 
 
 def _logistic_cumulative(b: Array, t: Array) -> Array:
-    return np.logaddexp(0.0, np.exp(b[0]) * (_log(t) - b[1]))
+    return np.asarray(np.logaddexp(0.0, np.exp(b[0]) * (_log(t) - b[1])))
 
 
 def _logistic_hazard(b: Array, t: Array) -> Array:
     z = np.exp(b[0]) * (_log(t) - b[1])
-    return b[0] + z - _log(t) - np.logaddexp(0.0, z)
+    return np.asarray(b[0] + z - _log(t) - np.logaddexp(0.0, z))
 
 
 FAMILIES.put(

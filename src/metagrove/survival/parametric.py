@@ -186,7 +186,13 @@ def best_parameters(loglik: Callable[[Array], float], start: Array, name: str) -
     def slope(b: Array) -> Array:
         return np.array([(loglik(b + e) - loglik(b - e)) / 2e-6 for e in 1e-6 * np.eye(b.size)])
 
-    found = minimize(lambda b: -loglik(b), start, jac=lambda b: -slope(b), method="BFGS", options={"gtol": 1e-7})
+    def cost(b: Array) -> float:
+        return -loglik(b)
+
+    def cost_slope(b: Array) -> Array:
+        return -slope(b)
+
+    found: Any = minimize(cost, start, jac=cost_slope, method="BFGS", options={"gtol": 1e-7})
     b = np.asarray(found.x, dtype=np.float64)
     hessian = _curvature(loglik, b)
     for _ in range(20):
