@@ -24,6 +24,8 @@ _HOME = {
     "log_rank": "metagrove.survival.compare",
     "restricted_mean_difference": "metagrove.survival.compare",
     "cox": "metagrove.survival.cox",
+    "parametric_survival": "metagrove.survival.parametric",
+    "compare_families": "metagrove.survival.parametric",
     "shared_frailty": "metagrove.survival.frailty",
     "summary_curve": "metagrove.pooling.curves",
     "grid_table": "metagrove.pooling.curve_grid",
@@ -66,6 +68,11 @@ _HOME = {
     "vcov": "metagrove.doors.extractors",
     "vif": "metagrove.doors.extractors",
     "weights": "metagrove.doors.extractors",
+    "metacor": "metagrove.doors.one_arm",
+    "metagen": "metagrove.doors.generic",
+    "metamean": "metagrove.doors.one_arm",
+    "metaprop": "metagrove.doors.one_arm",
+    "metarate": "metagrove.doors.one_arm",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
