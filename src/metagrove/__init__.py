@@ -34,6 +34,7 @@ _HOME = {
 _VIEWS: dict[str, str] = {
     "plot": "metagrove.plots.canvas:draw",
     "forest": "metagrove.plots.forest_source:forest",
+    "funnel": "metagrove.plots.funnel:funnel",
 }
 
 for _name, _target in _VIEWS.items():
