@@ -80,6 +80,7 @@ _VIEWS: dict[str, str] = {
     "leave_one_out_curve": "metagrove.pooling.curve_influence:leave_one_out",
     "plot": "metagrove.plots.canvas:draw",
     "forest": "metagrove.plots.forest_source:forest",
+    "funnel": "metagrove.plots.funnel:funnel",
 }
 
 for _name, _target in _VIEWS.items():

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, isfinite, log, log10
+from typing import TypeAlias
 
 from metagrove.core.errors import DataError
 from metagrove.plots.marks import text_width
 
-__all__ = ["Axis", "fitting_ticks", "limits_for", "round_ticks"]
+__all__ = ["Axis", "Texts", "fitting_ticks", "limits_for", "round_ticks", "tick_texts"]
+
+Texts: TypeAlias = Callable[[Sequence[float]], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,18 @@ def round_ticks(low: float, high: float, step: float) -> list[float]:
     return [round(i * step, decimals) + 0.0 for i in range(first, last + 1)]
 
 
+def tick_texts(ticks: Sequence[float], *, logarithmic: bool = False) -> list[str]:
+    """The labels of ticks: all with the decimals that the finest needs, each as short as can be on a logarithmic axis.
+
+    >>> tick_texts([0, 0.25, 0.5]), tick_texts([0.5, 1, 2], logarithmic=True), tick_texts([-2.0, 0.0])
+    (['0', '0.25', '0.50'], ['0.5', '1', '2'], ['−2', '0'])
+    """
+    if logarithmic or any(t and not 1e-5 <= abs(t) < 1e7 for t in ticks):
+        return [f"{t:.6g}".replace("-", "−") for t in ticks]
+    need = max((len(f"{t:.8f}".rstrip("0").split(".")[1]) for t in ticks), default=0)
+    return ["0" if t == 0 else f"{t:.{need}f}".replace("-", "−") for t in ticks]
+
+
 def _log_ladders(low: float, high: float) -> Iterable[list[float]]:
     """Tick sets for a logarithmic axis, densest first: 1-2-5, quarters and doubles, decades, every n-th decade."""
     first, last = floor(log10(low)) - 1, ceil(log10(high)) + 1
@@ -70,12 +85,10 @@ def _log_ladders(low: float, high: float) -> Iterable[list[float]]:
         yield [10.0**p for p in range(every * floor(first / every), last + every, every)]
 
 
-def fitting_ticks(
-    axis: Axis, size: float, *, text: Callable[[float], str], most: int = 7, gap: float = 1.0
-) -> list[float]:
+def fitting_ticks(axis: Axis, size: float, *, texts: Texts, most: int = 7, gap: float = 1.0) -> list[float]:
     """The densest round ticks whose labels keep `gap` ems of air along a horizontal axis; at most `most` of them.
 
-    `text` writes a tick's label; `size` is its size in points.
+    `texts` writes the labels; `size` is its size in points.
     """
     ladders = [round_ticks(axis.low, axis.high, step) for step in _steps(axis.low, axis.high)]
     if axis.logarithmic:
@@ -86,10 +99,10 @@ def fitting_ticks(
         ]
         ladders = decades + ladders if wide else ladders
     for ticks in ladders:
-        if 2 <= len(ticks) <= most and _roomy(axis, ticks, [text_width(text(t), size) for t in ticks], gap * size):
+        if 2 <= len(ticks) <= most and _roomy(axis, ticks, [text_width(t, size) for t in texts(ticks)], gap * size):
             return ticks
     ends = [axis.low, axis.high]
-    return ends if _roomy(axis, ends, [text_width(text(t), size) for t in ends], 2.0) else ends[:1]
+    return ends if _roomy(axis, ends, [text_width(t, size) for t in texts(ends)], 2.0) else ends[:1]
 
 
 def _roomy(axis: Axis, ticks: Sequence[float], widths: Sequence[float], gap: float) -> bool:

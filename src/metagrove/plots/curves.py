@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from metagrove.core.values import Array
-from metagrove.plots.axes import Axis
+from metagrove.plots.axes import Axis, tick_texts
 from metagrove.plots.canvas import Drawing
 from metagrove.plots.curve_panel import CurvePanel, CurveTrack, median_words, round_times
-from metagrove.plots.frame import Frame, KeyEntry, Side, foot_lines, framed, key_rows, tick_label, title_lines
+from metagrove.plots.frame import Frame, KeyEntry, Side, foot_lines, framed, key_rows, title_lines
 from metagrove.plots.marks import CAPITAL, LEADING, Line, Mark, Page, Shape, Text, fold, paragraph, text_width, tidy
 from metagrove.plots.style import Style, style_of
 
@@ -128,11 +128,11 @@ def _watermark(panel: CurvePanel, frame: Frame, style: Style) -> list[Mark]:
 
 
 def _survival_side(panel: CurvePanel) -> Side:
-    def text(value: float) -> str:
-        return tick_label(round(value * 100, 6)) if panel.percent else tick_label(value)
+    def texts(ticks: Sequence[float]) -> list[str]:
+        return tick_texts([round(t * 100, 6) for t in ticks] if panel.percent else ticks)
 
     title = f"{panel.outcome} (%)" if panel.percent else panel.outcome
-    return Side(0.0, 1.0, title, text=text, ticks=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
+    return Side(0.0, 1.0, title, texts=texts, ticks=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
 
 
 #: Steps in which follow-up is read in each unit.

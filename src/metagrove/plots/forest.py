@@ -6,11 +6,11 @@ Layout after Lewis S, Clarke M. Forest plots: trying to see the wood and the tre
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite, sqrt
 
-from metagrove.plots.axes import Axis, fitting_ticks, limits_for
+from metagrove.plots.axes import Axis, fitting_ticks, limits_for, tick_texts
 from metagrove.plots.bias_colours import dot, legend_of
 from metagrove.plots.canvas import Drawing
 from metagrove.plots.forest_columns import Spread, header, spread
@@ -138,7 +138,7 @@ def _axis(table: ForestTable, style: Style, placed: Spread) -> tuple[Axis, list[
         low, high = _natural_ends(table, low, high)
     pad = 0.5 * style.size
     axis = Axis(low, high, plot.x + pad, plot.width - 2 * pad, table.logarithmic)
-    return axis, fitting_ticks(axis, style.size, text=lambda v: tick_text(v, table.percent))
+    return axis, fitting_ticks(axis, style.size, texts=lambda ticks: _tick_texts(table, ticks))
 
 
 def _natural_ends(table: ForestTable, low: float, high: float) -> tuple[float, float]:
@@ -152,14 +152,9 @@ def _natural_ends(table: ForestTable, low: float, high: float) -> tuple[float, f
     return max(low, 0.0), min(high, 1.0) if table.percent or (top <= 1 and high > 0.95) else high
 
 
-def tick_text(value: float, percent: bool = False) -> str:
-    """A tick's label: as short as the number allows.
-
-    >>> tick_text(0.25), tick_text(0.25, True), tick_text(-2.0)
-    ('0.25', '25', '−2')
-    """
-    text = f"{value * (100 if percent else 1):.6g}"
-    return text.replace("-", "−")
+def _tick_texts(table: ForestTable, ticks: Sequence[float]) -> list[str]:
+    shown = [round(tick * 100, 9) for tick in ticks] if table.percent else ticks
+    return tick_texts(shown, logarithmic=table.logarithmic)
 
 
 def _guides(table: ForestTable, style: Style, axis: Axis, bands: list[_Band], bottom: float) -> list[Mark]:
@@ -254,10 +249,10 @@ def _below(
     """Axis, tick labels, axis title, directions, risk-of-bias key and footer; and where the last line ends."""
     s, palette = style.size, style.palette
     marks: list[Mark] = [Line(((axis.start, y), (axis.start + axis.length, y)), palette.ink, 0.6)]
-    for tick in ticks:
+    for tick, words in zip(ticks, _tick_texts(table, ticks), strict=True):
         x = axis.at(tick)
         marks.append(Line(((x, y), (x, y + 0.35 * s)), palette.ink, 0.6))
-        marks.append(Text(x, y + 1.35 * s, tick_text(tick, table.percent), s, palette.ink, anchor="middle"))
+        marks.append(Text(x, y + 1.35 * s, words, s, palette.ink, anchor="middle"))
     y += 1.6 * s
     middle, edge = axis.start + axis.length / 2, placed.margin
     name = f"{table.effect} (%)" if table.percent else table.effect

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from metagrove.plots.axes import Axis, fitting_ticks
+from metagrove.plots.axes import Axis, Texts, fitting_ticks, tick_texts
 from metagrove.plots.marks import CAPITAL, LEADING, Disc, Line, Mark, Shape, Text, fold, paragraph, text_width
 from metagrove.plots.style import Style
 
-__all__ = ["Frame", "KeyEntry", "Side", "framed", "key_rows", "place_labels", "tick_label", "title_lines"]
-
-
-def tick_label(value: float) -> str:
-    """A tick's label: as short as the number allows, with a true minus sign.
-
-    >>> tick_label(0.25), tick_label(-2.0)
-    ('0.25', '−2')
-    """
-    return f"{value:.6g}".replace("-", "−")
+__all__ = ["Frame", "KeyEntry", "Side", "framed", "key_rows", "place_labels", "title_lines"]
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One axis as asked for: its ends, its title, whether it is logarithmic, and how its ticks are written."""
+    """One axis as asked for: its ends, its title, whether it is logarithmic, how ticks are written and where."""
 
     low: float
     high: float
     title: str = ""
     logarithmic: bool = False
-    text: Callable[[float], str] = tick_label
+    texts: Texts | None = None
     ticks: tuple[float, ...] = ()
+
+    def labels(self, ticks: Sequence[float]) -> list[str]:
+        """The labels of ticks."""
+        return self.texts(ticks) if self.texts else tick_texts(ticks, logarithmic=self.logarithmic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +53,7 @@ def _y_ticks(side: Side, axis: Axis, size: float) -> list[float]:
         return list(side.ticks)
     tall = max(2, min(9, int(abs(axis.length) / (2.4 * size))))
     upright = Axis(axis.low, axis.high, 0.0, abs(axis.length), axis.logarithmic)
-    return fitting_ticks(upright, size, text=lambda _: "0", most=tall, gap=1.2)
+    return fitting_ticks(upright, size, texts=lambda ticks: ["0"] * len(ticks), most=tall, gap=1.2)
 
 
 def framed(style: Style, x: Side, y: Side, *, box: tuple[float, float, float, float], gutter: float = 0.0) -> Frame:
@@ -72,13 +67,13 @@ def framed(style: Style, x: Side, y: Side, *, box: tuple[float, float, float, fl
     s, colour = style.size, style.palette.ink
     left, top, width, height = box
     rough = _y_ticks(y, Axis(y.low, y.high, 0, height, y.logarithmic), s)
-    labels = max(text_width(y.text(t), s) for t in rough) if rough else 0.0
+    labels = max((text_width(t, s) for t in y.labels(rough)), default=0.0)
     titled = fold(y.title, s, height) if y.title else []
     room = max(labels + 0.9 * s + (len(titled) * LEADING + 0.5) * s * bool(titled), gutter)
-    end = 0.6 * text_width(x.text(x.high), s) + 0.3 * s
+    end = 0.6 * max(text_width(t, s) for t in (*x.labels((x.low, x.high)), "00.0")) + 0.3 * s
     across = Axis(x.low, x.high, left + room, max(width - room - end, 4 * s), x.logarithmic)
     upward = Axis(y.low, y.high, top + height, -height, y.logarithmic)
-    ticks = tuple(x.ticks) or tuple(fitting_ticks(across, s, text=x.text, most=10))
+    ticks = tuple(x.ticks) or tuple(fitting_ticks(across, s, texts=x.labels, most=10))
     marks = [*_x_axis(across, ticks, x, style, top + height), *_y_axis(upward, rough, y, style, across.start)]
     if titled:
         x0 = across.start - labels - 1.4 * s - (len(titled) - 1) * LEADING * s
@@ -97,26 +92,26 @@ def framed(style: Style, x: Side, y: Side, *, box: tuple[float, float, float, fl
 def _x_axis(axis: Axis, ticks: Sequence[float], side: Side, style: Style, y: float) -> list[Mark]:
     s, colour = style.size, style.palette.ink
     marks: list[Mark] = [Line(((axis.start, y), (axis.start + axis.length, y)), colour, 0.6)]
-    for tick in ticks:
+    for tick, words in zip(ticks, side.labels(ticks), strict=True):
         x = axis.at(tick)
         marks.append(Line(((x, y), (x, y + 0.35 * s)), colour, 0.6))
-        marks.append(Text(x, y + 1.4 * s, side.text(tick), s, colour, anchor="middle"))
+        marks.append(Text(x, y + 1.4 * s, words, s, colour, anchor="middle"))
     return marks
 
 
 def _y_axis(axis: Axis, ticks: Sequence[float], side: Side, style: Style, x: float) -> list[Mark]:
     s, colour = style.size, style.palette.ink
     marks: list[Mark] = [Line(((x, axis.start), (x, axis.start + axis.length)), colour, 0.6)]
-    for tick in ticks:
+    for tick, words in zip(ticks, side.labels(ticks), strict=True):
         y = axis.at(tick)
         marks.append(Line(((x - 0.35 * s, y), (x, y)), colour, 0.6))
-        marks.append(Text(x - 0.6 * s, y + CAPITAL / 2 * s, side.text(tick), s, colour, anchor="end"))
+        marks.append(Text(x - 0.6 * s, y + CAPITAL / 2 * s, words, s, colour, anchor="end"))
     return marks
 
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """One entry of a key: its words and its sample: a line, a dashed line, a square, a dot or a band."""
+    """One entry of a key: its words and its sample: a line, a band (a ground without edge), a box or a dot."""
 
     label: str
     colour: str
@@ -147,10 +142,11 @@ def key_rows(
 def _sample(entry: KeyEntry, x: float, y: float, wide: float, s: float) -> list[Mark]:
     if entry.kind == "dot":
         return [Disc(x + wide / 2, y, 0.32 * s, entry.colour, opacity=entry.opacity)]
-    if entry.kind in ("band", "square"):
-        h, inset = (0.42 * s, 0.0) if entry.kind == "band" else (0.38 * s, (wide - 0.76 * s) / 2)
+    if entry.kind in ("band", "box"):
+        h, inset = (0.42 * s, 0.0) if entry.kind == "band" else (0.42 * s, 0.25 * wide)
         corners = ((x + inset, y - h), (x + wide - inset, y - h), (x + wide - inset, y + h), (x + inset, y + h))
-        return [Shape(corners, entry.colour, opacity=entry.opacity)]
+        edge = "#b9c0c7" if entry.kind == "box" else "none"
+        return [Shape(corners, entry.colour, edge, 0.4, opacity=entry.opacity)]
     return [Line(((x, y), (x + wide, y)), entry.colour, entry.width, entry.dash)]
 
 
@@ -180,7 +176,7 @@ def place_labels(
     area: tuple[float, float, float, float],
     taken: Sequence[tuple[float, float, float, float]] = (),
 ) -> tuple[list[Mark], list[str]]:
-    """Labels beside points where there is room inside `area`, and the labels that found none.
+    """Labels beside points where there is room inside `area`; a number where there is not, and what the numbers mean.
 
     Parameters
     ----------
@@ -191,17 +187,20 @@ def place_labels(
     s = 0.88 * style.size
     full = [*taken, *((x - 0.4 * s, y - 0.4 * s, x + 0.4 * s, y + 0.4 * s) for x, y, _ in points)]
     marks: list[Mark] = []
-    left_over: list[str] = []
+    listed: list[str] = []
     for x, y, label in points:
-        lines = fold(label, s, 1e6)
-        wide = text_width(lines[0], s)
-        spot = next((b for b in _spots(x, y, wide, s) if _inside(b, area) and not any(_meet(b, t) for t in full)), None)
-        if spot is None:
-            left_over.append(label)
-            continue
-        full.append(spot)
-        marks.append(Text(spot[0], spot[1] + 0.95 * s, lines[0], s, style.palette.muted))
-    return marks, left_over
+        words = fold(label, s, 1e6)[0]
+        for text in (words, str(len(listed) + 1)):
+            wide = text_width(text, s)
+            open_spots = (b for b in _spots(x, y, wide, s) if _inside(b, area) and not any(_meet(b, t) for t in full))
+            spot = next(open_spots, None)
+            if spot is not None:
+                full.append(spot)
+                marks.append(Text(spot[0], spot[1] + 0.95 * s, text, s, style.palette.muted, over=True))
+                break
+        if spot is None or text != words:
+            listed.append(words if spot is None else f"{text}\u00a0{words}")
+    return marks, listed
 
 
 Box = tuple[float, float, float, float]
