@@ -110,7 +110,10 @@ class MetaResult(Result):
         return kept
 
     def _heterogeneity(self) -> Heterogeneity:
-        found = heterogeneity(self.fit.Q, self.fit.df_Q, level=self.settings.heterogeneity_level)
+        found = heterogeneity(
+            self.fit.Q, self.fit.df_Q, level=self.settings.heterogeneity_level,
+            truncated=self.settings.method == "GLMM",
+        )  # fmt: skip
         if self.settings.method_I2 == "Q" or self.fit.design is None or self.fit.df_Q < 1:
             return found
         share = tau2_share(self.fit.design, self.fit.tau2.value, self.tau2_limits)
