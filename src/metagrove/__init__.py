@@ -42,6 +42,7 @@ _HOME = {
     "CurveSettings": "metagrove.pooling.curves",
     "summary_curve_strata": "metagrove.pooling.curve_strata",
     "summary_curve_regression": "metagrove.pooling.curve_regression",
+    "multiverse": "metagrove.doors.multiverse",
     "pool_many": "metagrove.pooling.many",
     "rhodes_prior": "metagrove.pooling.tau_priors",
     "turner_prior": "metagrove.pooling.tau_priors",
