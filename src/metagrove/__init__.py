@@ -68,11 +68,6 @@ _HOME = {
     "vcov": "metagrove.doors.extractors",
     "vif": "metagrove.doors.extractors",
     "weights": "metagrove.doors.extractors",
-    "metacor": "metagrove.doors.one_arm",
-    "metagen": "metagrove.doors.generic",
-    "metamean": "metagrove.doors.one_arm",
-    "metaprop": "metagrove.doors.one_arm",
-    "metarate": "metagrove.doors.one_arm",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.

@@ -121,6 +121,12 @@ def _studies_table(analysis: ProportionAnalysis, arms: list[_Arm], pooled: Any) 
     return Table("Studies", tuple(columns), tuple(rows))
 
 
+def _one(value: Any) -> float:
+    """A statistic; the first (Wald) where a GLMM gives Wald and likelihood-ratio forms."""
+    first: float = float(value[0]) if hasattr(value, "__len__") else float(value)
+    return first
+
+
 def _line(name: str, pooled: Any, k: int) -> tuple[Cell, ...]:
     back = pooled.back
     prediction = percent_interval(back.lower_predict, back.upper_predict) if k > 2 else "–"
@@ -132,7 +138,7 @@ def _line(name: str, pooled: Any, k: int) -> tuple[Cell, ...]:
         Cell(prediction),
         Cell(percent(pooled.I2, 0)),
         Cell(plain_number(pooled.tau2)),
-        Cell(p_value(pooled.pval_Q)),
+        Cell(p_value(_one(pooled.pval_Q))),
     )
 
 
@@ -205,8 +211,8 @@ def _value_of(pooled: Any, split: bool, quantity: str, subgroup: str) -> tuple[f
         "predict_high": lambda: back.upper_predict,
         "I2": lambda: pooled.I2,
         "tau2": lambda: pooled.tau2,
-        "Q": lambda: pooled.Q,
-        "p_heterogeneity": lambda: pooled.pval_Q,
+        "Q": lambda: _one(pooled.Q),
+        "p_heterogeneity": lambda: _one(pooled.pval_Q),
         "Q_between": lambda: pooled.Q_b_random if split else math.nan,
         "df_between": lambda: pooled.df_Q_b_random if split else math.nan,
         "p_between": lambda: pooled.pval_Q_b_random if split else math.nan,
