@@ -23,11 +23,15 @@ _HOME = {
     "survival_curve": "metagrove.survival.kaplan_meier",
     "summary_curve": "metagrove.pooling.curves",
     "grid_table": "metagrove.pooling.curve_grid",
+    "bayes": "metagrove.pooling.bayes",
     "metacor": "metagrove.doors.one_arm",
     "metagen": "metagrove.doors.generic",
     "metamean": "metagrove.doors.one_arm",
     "metaprop": "metagrove.doors.one_arm",
     "metarate": "metagrove.doors.one_arm",
+    "pool_many": "metagrove.pooling.many",
+    "rhodes_prior": "metagrove.pooling.tau_priors",
+    "turner_prior": "metagrove.pooling.tau_priors",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
