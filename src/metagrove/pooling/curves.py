@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.core.results import Explanation, Result
+from metagrove.core.sockets import socket
 from metagrove.core.values import Array
 from metagrove.pooling.curve_fit import (
     ArcsineCells,
@@ -36,7 +37,7 @@ from metagrove.pooling.curve_intervals import (
     simulated_curves,
 )
 
-__all__ = ["CurveSettings", "PooledCurve", "pooled_curve", "summary_curve"]
+__all__ = ["CurveSettings", "PooledCurve", "curve_of_fit", "pooled_curve", "summary_curve"]
 
 #: Seed of the simulated limits when no generator is given; any number would do, this is the method's year.
 SEED = 2014
@@ -211,6 +212,10 @@ class PooledCurve(Result):
         enough = np.flatnonzero(self.n_risk >= at_risk)
         return float(self.time[enough[-1]]) if enough.size else 0.0
 
+    def leave_one_out(self) -> Any:
+        """The curve again without each study in turn."""
+        return socket("leave_one_out_curve")(self)
+
     def rows(self) -> list[dict[str, Any]]:
         """One line per grid time: time, survival, lower, upper, n_risk, studies."""
         columns = (self.time, self.survival, self.lower, self.upper, self.n_risk)
@@ -325,8 +330,19 @@ def pooled_curve(
     """The summary curve of a grid that is already checked; what `summary_curve` does after reading its columns."""
     how = settings or CurveSettings()
     cells = arcsine_cells(grid, how.correction, msurv=how.compat == "msurv")
+    fit = arcsine_fit(cells, None if how.model == "fixed" else between_covariance(cells))
+    return curve_of_fit(grid, cells, fit, how, rng)
+
+
+def curve_of_fit(
+    grid: CurveGrid,
+    cells: ArcsineCells,
+    fit: ArcsineFit,
+    how: CurveSettings,
+    rng: np.random.Generator | None = None,
+) -> PooledCurve:
+    """The summary curve of a vector that is already pooled."""
     fixed = arcsine_fit(cells, None)
-    fit = fixed if how.model == "fixed" else arcsine_fit(cells, between_covariance(cells))
     survival = arcsine_survival(fit.b)
     curves = simulated_curves(fit.b, fit.cov, np.random.default_rng(SEED) if rng is None else rng, draws=how.draws)
     lower, upper, notes = _limits(grid.time, survival, fit, curves, how)
