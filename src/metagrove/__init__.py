@@ -28,6 +28,7 @@ _HOME = {
     "metamean": "metagrove.doors.one_arm",
     "metaprop": "metagrove.doors.one_arm",
     "metarate": "metagrove.doors.one_arm",
+    "pool_many": "metagrove.pooling.many",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
