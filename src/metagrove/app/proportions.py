@@ -317,7 +317,13 @@ def product(review: Review, analysis: ProportionAnalysis, patients: Mapping[str,
     caption = f"Forest plot of {title[0].lower() + title[1:]}{by}: events among {analysis.population} patients of {len(arms)} studies."
     from metagrove.plots.canvas import draw
 
-    drawing = draw(pooled)
+    drawings = {analysis.name: draw(pooled)}
+    figures = [Figure(analysis.name, caption)]
+    if len(arms) > 2:
+        drawings[f"{analysis.name}-funnel"] = pooled.funnel()
+        figures.append(
+            Figure(f"{analysis.name}-funnel", f"Funnel plot of {title[0].lower() + title[1:]} on the analysis scale.")
+        )
     tables = [_studies_table(analysis, arms, pooled), _sensitivity(review, analysis, arms, pooled)]
     settings = (
         ("Outcome", analysis.outcome), ("Population", analysis.population), ("Transformation", analysis.sm),
@@ -334,17 +340,19 @@ def product(review: Review, analysis: ProportionAnalysis, patients: Mapping[str,
         references=explanation.references,
         settings=settings,
         tables=tuple(tables + ([bias] if bias else [])),
-        figures=(Figure(analysis.name, caption),),
+        figures=tuple(figures),
         cautions=_cautions(pooled, analysis) + bias_cautions,
         excluded=tuple((review.label(e.study), e.reason) for e in analysis.exclude),
         comparisons=comparisons(review, analysis.name, lambda q, g, _: _value_of(pooled, split, q, g)),
         sources=_sources(analysis, arms),
         code=(("R", pooled.to_r()), ("Stata", pooled.to_stata())),
     )
-    return Product(section, _files(analysis, arms, pooled, drawing))
+    return Product(section, _files(analysis, arms, pooled, drawings))
 
 
-def _files(analysis: ProportionAnalysis, arms: list[_Arm], pooled: Any, drawing: Any) -> dict[str, bytes]:
+def _files(
+    analysis: ProportionAnalysis, arms: list[_Arm], pooled: Any, drawings: Mapping[str, Any]
+) -> dict[str, bytes]:
     name = analysis.name
     rows = [
         [
@@ -359,10 +367,12 @@ def _files(analysis: ProportionAnalysis, arms: list[_Arm], pooled: Any, drawing:
         ]
         for i, arm in enumerate(arms)
     ]
-    return {
-        f"figures/{name}.svg": drawing.svg(),
-        f"figures/{name}.pdf": drawing.pdf(),
-        f"figures/{name}.png": drawing.png(),
+    drawn = {
+        f"figures/{figure}.{ending}": getattr(drawing, ending)()
+        for figure, drawing in drawings.items()
+        for ending in ("svg", "pdf", "png")
+    }
+    return drawn | {
         f"tables/{name}.csv": csv_bytes(
             ["study", "subgroup", "events", "n", "proportion", "lower", "upper", "weight"], rows
         ),
