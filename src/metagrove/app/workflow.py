@@ -40,7 +40,10 @@ class Rebuilt:
         """One or two lines for a terminal."""
         if not self.redone:
             return f"Nothing to redo: {len(self.fresh)} steps are fresh."
-        return f"Redone ({len(self.redone)}): {', '.join(self.redone)}. Fresh: {len(self.fresh)}."
+        arms = [name for name in self.redone if name.startswith("patients ")]
+        shown = [f"patients of {len(arms)} arms"] if len(arms) > 4 else arms
+        shown += [name for name in self.redone if name not in arms]
+        return f"Redone ({len(self.redone)} steps): {', '.join(shown)}. Fresh: {len(self.fresh)} steps."
 
 
 @dataclass(frozen=True, slots=True)
