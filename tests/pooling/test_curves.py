@@ -99,6 +99,12 @@ def test_a_gap_is_filled_and_named():
         summary_curve(*columns, compat="msurv")
 
 
+def test_times_out_of_arithmetic_are_one_time():
+    pooled = summary_curve(["A", "A", "B", "B"], [0.3, 0.6, 0.1 + 0.2, 0.6], [20, 12, 30, 20], [0.6, 0.4, 0.7, 0.3])
+    assert pooled.time.tolist() == [0.3, 0.6]
+    assert pooled.notes == ()
+
+
 def test_survival_of_zero():
     study, time = ["A"] * 4 + ["B"] * 3, [1, 2, 3, 4, 1, 2, 3]
     n, s = [8, 5, 2, 0, 10, 8, 5], [0.6, 0.3, 0, 0, 0.8, 0.5, 0]

@@ -216,7 +216,7 @@ def rma(
     >>> import metagrove as mg
     >>> fit = mg.rma([0.2, 0.5, 0.9, 1.1], [0.04, 0.03, 0.05, 0.04], mods=[1.0, 2.0, 3.0, 4.0])
     >>> [round(float(value), 3) for value in fit.b]
-    [-0.109, 0.311]
+    [-0.103, 0.309]
     """
     if measure != "GEN":
         raise UnknownName("measure of rma", measure, ("GEN",))

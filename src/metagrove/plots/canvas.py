@@ -33,8 +33,17 @@ Compose: TypeAlias = Callable[[float | None], Page]
 #: Which function draws which kind of result: class name to ``module:function``. Imported when asked.
 _DRAWN_BY: Mapping[str, str] = MappingProxyType(
     {
+        "Baujat": "metagrove.plots.influence:baujat_drawing",
+        "BiasTable": "metagrove.plots.bias:traffic_light",
         "CurvePanel": "metagrove.plots.curves:curves_drawing",
+        "PooledCurve": "metagrove.plots.curve_source:survival_plot",
+        "ImputedCurve": "metagrove.plots.curve_source:survival_plot",
+        "CurveStrata": "metagrove.plots.curve_source:survival_plot",
+        "CurveInfluence": "metagrove.plots.curve_source:survival_plot",
+        "KaplanMeier": "metagrove.plots.curve_source:survival_plot",
         "FlowCounts": "metagrove.plots.flow:flow_drawing",
+        "SpecTable": "metagrove.plots.curve_spec:spec_drawing",
+        "FunnelTable": "metagrove.plots.funnel:funnel_drawing",
         "MetaResult": "metagrove.plots.forest_source:forest",
         "HarmsTable": "metagrove.plots.harms:harms_drawing",
         "ForestTable": "metagrove.plots.forest:forest_drawing",

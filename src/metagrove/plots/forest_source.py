@@ -18,7 +18,7 @@ from metagrove.plots.style import Notation, Style, style_of
 if TYPE_CHECKING:
     from metagrove.pooling.results import MetaResult
 
-__all__ = ["forest", "forest_table"]
+__all__ = ["forest", "forest_table", "reference_of"]
 
 #: What is shown of a study beside its effect: column, heading, heading shared with neighbours, and whether it adds up.
 _CELLS = (
@@ -117,7 +117,7 @@ def forest_table(
         tuple(_notes(result, models, note)),
         tuple(models),
         result.scale.ratio,
-        _reference(result),
+        reference_of(result),
         footer=(result.explain().sentence, *result.notes),
         level=s.level,
     )
@@ -257,7 +257,7 @@ def _notes(result: MetaResult, models: Sequence[str], note: Notation) -> list[st
             which = f" ({name} effects)" if len(models) > 1 else ""
             test = f"{note.chi2} = {between.Q:.2f}, df = {between.df} ({note.p_value(between.pval)})"
             found.append(f"Test for subgroup differences{which}: " + test.replace(" ", "\u00a0"))
-    if _reference(result) is not None:
+    if reference_of(result) is not None:
         for name in models:
             estimate = getattr(result.fit, name)
             which = f" ({name} effects)" if len(models) > 1 else ""
@@ -268,7 +268,7 @@ def _notes(result: MetaResult, models: Sequence[str], note: Notation) -> list[st
     return found
 
 
-def _reference(result: MetaResult) -> float | None:
+def reference_of(result: MetaResult) -> float | None:
     """The value of no effect on the reporting scale, None where the analysis has none."""
     null = result.settings.null_effect
     if null is None or not isfinite(null):

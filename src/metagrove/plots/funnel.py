@@ -209,7 +209,7 @@ def _reach(table: FunnelTable, deepest: float) -> tuple[float, float]:
             values.append(float(np.clip(foot, table.effect.min() - spread, table.effect.max() + spread)))
     if table.null is not None and abs(table.null - float(np.median(table.effect))) < 3 * spread:
         values.append(table.null)
-    pad = 0.05 * (max(values) - min(values))
+    pad = max(0.05 * (max(values) - min(values)), 0.1 * spread)
     return min(values) - pad, max(values) + pad
 
 

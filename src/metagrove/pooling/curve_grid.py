@@ -13,11 +13,12 @@ from numpy.typing import ArrayLike
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array, PatientTimes
 from metagrove.survival.kaplan_meier import survival_curve
+from metagrove.survival.risk_sets import tie_starts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CurveGrid", "StudyCurve", "automatic_step", "curve_grid", "grid_table"]
+__all__ = ["CurveGrid", "StudyCurve", "automatic_step", "curve_grid", "grid_rows", "grid_table"]
 
 #: Survival read from a figure may rise by rounding in its last printed digit; not by more.
 _ROUNDING = 1e-9
@@ -183,6 +184,7 @@ def curve_grid(
     if not names or any(column.size != len(names) for column in columns):
         sizes = ", ".join(str(column.size) for column in columns)
         raise DataError(f"{len(names)} study names for columns of {sizes}; one row per study and time is needed")
+    columns[0] = _snapped(columns[0])
     labels = list(dict.fromkeys(names))
     which = np.array(names)
     given = [_checked(label, *(column[which == label] for column in columns)) for label in labels]
@@ -201,6 +203,17 @@ def curve_grid(
             notes.append(f"{curve.study}: no row for time {shown}; a constant hazard was assumed there.")
     conditional, at_risk = np.array([p[0] for p in placed]), np.array([p[1] for p in placed])
     return CurveGrid(tuple(labels), grid, at_risk, conditional, tuple(trimmed), tuple(notes))
+
+
+def _snapped(time: Array) -> Array:
+    """Times with those that differ by rounding alone (3 x 0.1 and 0.3) made one."""
+    known = np.unique(time[np.isfinite(time)])
+    if not known.size:
+        return time
+    first = known[tie_starts(known)]
+    slack = 1e-9 * float(np.abs(known).max())
+    place = np.searchsorted(first, np.where(np.isfinite(time), time, first[0]) + slack, side="right") - 1
+    return np.where(np.isfinite(time), first[np.maximum(place, 0)], time)
 
 
 def automatic_step(last: float) -> float:
@@ -254,25 +267,38 @@ def grid_table(
     import pandas as pd
 
     groups = {str(name): _patients(str(name), given) for name, given in patients_by_study.items()}
+    study, time, n_risk, survival = grid_rows(groups, step, last=last, horizon=horizon)
+    return pd.DataFrame({"study": study, "time": time, "n_risk": n_risk, "survival": survival})
+
+
+def grid_rows(
+    groups: Mapping[str, PatientTimes],
+    step: float | None = None,
+    *,
+    last: Literal["contains", "strict"] = "contains",
+    horizon: float | None = None,
+) -> tuple[list[str], Array, Array, Array]:
+    """The columns of `grid_table`: study, time, n_risk, survival."""
     if not groups:
         raise DataError("no study; at least one table of patients is needed")
+    if last not in ("contains", "strict"):
+        raise MethodError(f"last is '{last}'; it is 'contains' or 'strict'")
     longest = max(float(p.time.max(initial=0.0)) for p in groups.values())
     width = automatic_step(longest) if step is None else float(step)
     if not width > 0 or not math.isfinite(width):
         raise DataError(f"the grid's step is {width:g}; it is above 0")
-    rows: list[tuple[str, float, float, float]] = []
+    names: list[str] = []
+    columns: list[tuple[Array, Array, Array]] = []
     for name, p in groups.items():
         if not p.time.size:
             raise DataError(f"{name}: no patients")
         end = float(p.time.max()) / width
         count = math.ceil(end - 1e-9) if last == "contains" else math.floor(end + 1e-9)
-        times = width * np.arange(1, count + 1)
+        times: Array = width * np.arange(1.0, count + 1)
         if horizon is not None:
             times = times[times <= horizon * (1 + 1e-12)]
-        curve = survival_curve(p.time, p.event)
-        starts = times - width
-        at_start = p.time.size - np.searchsorted(np.sort(p.time), starts + 1e-9 * longest, side="right")
-        rows.extend(
-            zip([name] * times.size, times.tolist(), at_start.astype(float).tolist(), curve.at(times), strict=True)
-        )
-    return pd.DataFrame(rows, columns=["study", "time", "n_risk", "survival"])
+        followed = p.time.size - np.searchsorted(np.sort(p.time), times - width + 1e-9 * longest, side="right")
+        names.extend([name] * times.size)
+        columns.append((times, followed.astype(float), survival_curve(p.time, p.event).at(times)))
+    time, n_risk, survival = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    return names, time, n_risk, survival

@@ -37,7 +37,7 @@ from metagrove.pooling.curve_intervals import (
     simulated_curves,
 )
 
-__all__ = ["CurveSettings", "PooledCurve", "pooled_curve", "summary_curve"]
+__all__ = ["CurveSettings", "PooledCurve", "curve_of_fit", "pooled_curve", "summary_curve"]
 
 #: Seed of the simulated limits when no generator is given; any number would do, this is the method's year.
 SEED = 2014
@@ -330,8 +330,19 @@ def pooled_curve(
     """The summary curve of a grid that is already checked; what `summary_curve` does after reading its columns."""
     how = settings or CurveSettings()
     cells = arcsine_cells(grid, how.correction, msurv=how.compat == "msurv")
+    fit = arcsine_fit(cells, None if how.model == "fixed" else between_covariance(cells))
+    return curve_of_fit(grid, cells, fit, how, rng)
+
+
+def curve_of_fit(
+    grid: CurveGrid,
+    cells: ArcsineCells,
+    fit: ArcsineFit,
+    how: CurveSettings,
+    rng: np.random.Generator | None = None,
+) -> PooledCurve:
+    """The summary curve of a vector that is already pooled."""
     fixed = arcsine_fit(cells, None)
-    fit = fixed if how.model == "fixed" else arcsine_fit(cells, between_covariance(cells))
     survival = arcsine_survival(fit.b)
     curves = simulated_curves(fit.b, fit.cov, np.random.default_rng(SEED) if rng is None else rng, draws=how.draws)
     lower, upper, notes = _limits(grid.time, survival, fit, curves, how)

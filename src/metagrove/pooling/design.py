@@ -165,9 +165,9 @@ def _column(name: str, columns: Mapping[str, ArrayLike]) -> ArrayLike:
 def _number(tree: Expression, columns: Mapping[str, ArrayLike]) -> Any:
     """A tree's value, element by element, as numbers, truths or texts."""
     match tree:
-        case Name("TRUE" | "T"):
+        case Name("TRUE" | "T") if tree.text not in columns:
             return True
-        case Name("FALSE" | "F"):
+        case Name("FALSE" | "F") if tree.text not in columns:
             return False
         case Name("pi") if "pi" not in columns:
             return np.pi

@@ -17,11 +17,12 @@ __all__ = ["LfkIndex", "lfk_index"]
 
 FURUYA = (
     "Furuya-Kanamori L, Barendregt JJ, Doi SAR (2018) A new improved graphical and quantitative method for detecting "
-    "bias in meta-analysis. International Journal of Evidence-Based Healthcare 16:195-203. doi:10.1097/XEB.0000000000000141"
+    "bias in meta-analysis. International Journal of Evidence-Based Healthcare 16:195-203. "
+    "doi:10.1097/XEB.0000000000000141"
 )
 SCHWARZER_LFK = (
-    "Schwarzer G, Rücker G, Semaca C (2024) LFK index does not reliably detect small-study effects in meta-analysis: a "
-    "simulation study. Research Synthesis Methods 15:603-615. doi:10.1002/jrsm.1714"
+    "Schwarzer G, Rücker G, Semaca C (2024) LFK index does not reliably detect small-study effects in meta-analysis: "
+    "a simulation study. Research Synthesis Methods 15:603-615. doi:10.1002/jrsm.1714"
 )
 
 

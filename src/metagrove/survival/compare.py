@@ -181,7 +181,13 @@ def _stratum(
 
 
 def restricted_mean_difference(
-    time: ArrayLike, event: ArrayLike, group: ArrayLike, *, tau: float | None = None, level: float = 0.95
+    time: ArrayLike,
+    event: ArrayLike,
+    group: ArrayLike,
+    *,
+    tau: float | None = None,
+    level: float = 0.95,
+    carry: bool = False,
 ) -> RestrictedMeanContrast:
     """Restricted mean survival times of group 1 and group 0 compared: difference, ratio, ratio of times lost.
 
@@ -190,6 +196,7 @@ def restricted_mean_difference(
     time, event : shape (n,).
     group : shape (n,), 0 or 1.
     tau : the horizon; the smaller of the groups' last times when not given.
+    carry : hold a curve's last value where it ends before `tau`, instead of refusing.
 
     Notes
     -----
@@ -201,5 +208,5 @@ def restricted_mean_difference(
         raise DataError(f"group holds {', '.join(map(str, labels[:4]))}; code the two groups 0 and 1")
     curves = [survival_curve(patients.time[code == g], patients.event[code == g], level=level) for g in (0, 1)]
     horizon = min(float(curve.time[-1]) for curve in curves) if tau is None else float(tau)
-    zero, one = (curve.restricted_mean(horizon) for curve in curves)
+    zero, one = (curve.restricted_mean(horizon, carry=carry) for curve in curves)
     return restricted_mean_contrast(one, zero)

@@ -12,9 +12,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-__all__ = ["ARRIVE", "CENSOR", "CONSUME", "DROP", "FORCE", "LOOK", "Limits", "Operations", "forward", "sampled"]
+__all__ = [
+    "ARRIVE",
+    "CENSOR",
+    "CONSUME",
+    "DROP",
+    "FORCE",
+    "LOOK",
+    "SCORE",
+    "Limits",
+    "Operations",
+    "forward",
+    "sampled",
+]
 
-CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME = 0, 1, 2, 3, 4, 5
+CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
 BITS = 15
 
 
@@ -22,9 +34,10 @@ class Operations(NamedTuple):
     """The operations in time order, one array each, shape (k,).
 
     kind : CENSOR, DROP, LOOK (a number at risk may be seen now), FORCE (it must have been seen), ARRIVE (marks whose
-        side of a drop is unknown), CONSUME (such marks become censorings).
-    a, b, c : CENSOR: chance of a clump, its ratio, unused. DROP: level read, its standard error, ratio of the deaths
+        side of a drop is unknown), CONSUME (such marks become censorings), SCORE (marks against those left at the end).
+    a, b, c : CENSOR: chance of a clump, its ratio, censorings that are sure. DROP: level read, its standard error, ratio of the deaths
         beyond the first. LOOK: count, weight. ARRIVE: marks. CONSUME: chance each, marks that may remain.
+        SCORE: marks, ratio for each patient more, ratio for each less.
     hazard : DROP: -1 where a death is sure, else the deaths per patient expected since the last reading.
     low : smallest number at risk after the operation that leaves patients for all that follows.
     most : most deaths up to and including the operation.
@@ -45,7 +58,8 @@ class Operations(NamedTuple):
 class Limits(NamedTuple):
     """n : patients. events : total deaths or -1. alive : 1 where the curve ends above 0. bin : width within which
     levels are one state. reach : standard errors a level may be off. cut : smallest weight kept, relative to the best.
-    keep : most states kept. peak : 1 for max-product, 0 for sum-product. nodes, edges : room."""
+    keep : most states kept. peak : 1 for max-product, 0 for sum-product. nodes, edges : room.
+    """
 
     n: int
     events: int
@@ -150,15 +164,17 @@ def _censor(beam, table, count, stamp, ops, lim, o, start, stop, heads):
     """Every number censored in a gap: a clumped count, walked down one patient at a time."""
     w, q = ops.a[o], ops.b[o]
     stay, leave = 1.0 - w + w * (1.0 - q), w * (1.0 - q)
-    low, top, lowest = ops.low[o], 0, lim.n
+    low, top, lowest, sure = ops.low[o], 0, lim.n, int(ops.c[o])
     for s in range(start, stop):
         if beam.weight[s] <= 0.0:
             continue
-        v = _node(beam, table, count, stamp, beam.n[s], beam.died[s], beam.tag[s], beam.level[s], lim.bin)
+        n = beam.n[s] - sure
+        if n < 0 or (lim.events >= 0 and n + beam.died[s] < lim.events + lim.alive):
+            continue
+        v = _node(beam, table, count, stamp, n, beam.died[s], beam.tag[s], beam.level[s], lim.bin)
         if v < 0:
             return False
         beam.source[v], beam.first[v] = beam.weight[s], s
-        n = beam.n[v]
         beam.line[v], heads[n] = heads[n], v
         top, lowest = max(top, n), min(lowest, n)
     n = top
@@ -261,6 +277,13 @@ def _facts(beam, links, table, count, stamp, ops, lim, o, start, stop):
                 fine = _move(beam, links, table, count, stamp, lim, s, n, tag - 1, w)
         elif kind == ARRIVE:
             fine = _move(beam, links, table, count, stamp, lim, s, n, tag + 2 * int(a), w)
+        elif kind == SCORE:
+            more = n - int(a)
+            fine = _move(
+                beam, links, table, count, stamp, lim, s, n, tag, w * (b**more if more >= 0 else ops.c[o] ** -more)
+            )
+        elif a < 0.0:
+            fine = _move(beam, links, table, count, stamp, lim, s, n, tag - 2 * pending, w)
         else:
             for j in range(pending + 1):
                 if pending - j <= int(b) and n - j >= ops.low[o]:

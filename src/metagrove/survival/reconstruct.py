@@ -12,7 +12,7 @@ from metagrove.core.registry import Registry
 from metagrove.survival.curve_input import CurveLike, DigitizedCurve, digitized_curve
 from metagrove.survival.guyot import guyot_patients
 from metagrove.survival.printed_facts import Facts, printed_facts
-from metagrove.survival.rebuilt import RebuiltPatients
+from metagrove.survival.rebuilt import Draws, RebuiltPatients
 
 __all__ = ["RECONSTRUCTIONS", "reconstruct"]
 
@@ -102,11 +102,16 @@ PATHS = (
 
 @RECONSTRUCTIONS.add("likelihood", title="hidden path, forward filter and backward sampling", cite=PATHS)
 def _likelihood(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> RebuiltPatients:
-    from metagrove.survival.likelihood import patients_of, solve
-    from metagrove.survival.steps import steps_of
+    from metagrove.survival.likelihood import solve
+    from metagrove.survival.path_patients import patients_of
 
-    paths = solve(steps_of(curve, facts.n), facts, draws, 7)
+    paths = solve(curve, facts, draws, rng)
     if paths is None:
         raise MethodError("no path")
-    time, event = patients_of(paths, paths.point)
-    return RebuiltPatients(time, event, "likelihood", (PATHS,), curve, facts, sigma=paths.reading.sigma_s)
+    time, event = patients_of(paths.plan, paths.reading, paths.point)
+    sampled = None
+    if draws:
+        sampled = Draws(*patients_of(paths.plan, paths.reading, paths.drawn[:draws], rng))
+    return RebuiltPatients(
+        time[0], event[0], "likelihood", (PATHS,), curve, facts, sampled=sampled, sigma=paths.reading.sigma_s
+    )
