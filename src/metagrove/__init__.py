@@ -26,12 +26,15 @@ _HOME = {
     "metabin": "metagrove.doors.two_arm",
     "metacont": "metagrove.doors.two_arm",
     "metainc": "metagrove.doors.two_arm",
+    "bayes": "metagrove.pooling.bayes",
     "metacor": "metagrove.doors.one_arm",
     "metagen": "metagrove.doors.generic",
     "metamean": "metagrove.doors.one_arm",
     "metaprop": "metagrove.doors.one_arm",
     "metarate": "metagrove.doors.one_arm",
     "pool_many": "metagrove.pooling.many",
+    "rhodes_prior": "metagrove.pooling.tau_priors",
+    "turner_prior": "metagrove.pooling.tau_priors",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,15 +47,15 @@ def _h_limits(q: float, df: float, level: float) -> Limits:
     """
     k = df + 1
     if q > k:
-        se = 0.5 * (np.log(q) - np.log(df)) / (np.sqrt(2 * q) - np.sqrt(2 * k - 3))
+        se = 0.5 * (math.log(q) - math.log(df)) / (math.sqrt(2 * q) - math.sqrt(2 * k - 3))
     elif k > 2:
-        se = np.sqrt(1 / (2 * (k - 2)) * (1 - 1 / (3 * (k - 2) ** 2)))
+        se = math.sqrt(1 / (2 * (k - 2)) * (1 - 1 / (3 * (k - 2) ** 2)))
     else:
         return Limits(_NAN, _NAN)
     # the interval is centred at H cut to 1, as in R meta
-    centre = max(0.0, float(np.log(np.sqrt(q / df)))) if q > 0 else 0.0
+    centre = max(0.0, 0.5 * math.log(q / df)) if q > 0 else 0.0
     z = float(special.ndtri((1 + level) / 2))
-    return Limits(max(1.0, float(np.exp(centre - z * se))), max(1.0, float(np.exp(centre + z * se))))
+    return Limits(max(1.0, math.exp(centre - z * se)), max(1.0, math.exp(centre + z * se)))
 
 
 def heterogeneity(q: float, df: float, *, level: float = 0.95) -> Heterogeneity:
@@ -64,7 +65,7 @@ def heterogeneity(q: float, df: float, *, level: float = 0.95) -> Heterogeneity:
     """
     if df < 1:
         return Heterogeneity(q, df, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN)
-    h = max(1.0, float(np.sqrt(q / df)))
+    h = max(1.0, math.sqrt(q / df))
     limits = _h_limits(q, df, level)
     return Heterogeneity(
         q, df, float(special.chdtrc(df, q)), h, limits.lower, limits.upper,
