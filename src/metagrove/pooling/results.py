@@ -110,10 +110,7 @@ class MetaResult(Result):
         return kept
 
     def _heterogeneity(self) -> Heterogeneity:
-        found = heterogeneity(
-            self.fit.Q, self.fit.df_Q, level=self.settings.heterogeneity_level,
-            truncated=self.settings.method == "GLMM",
-        )  # fmt: skip
+        found = heterogeneity(self.fit.Q, self.fit.df_Q, level=self.settings.heterogeneity_level)
         if self.settings.method_I2 == "Q" or self.fit.design is None or self.fit.df_Q < 1:
             return found
         share = tau2_share(self.fit.design, self.fit.tau2.value, self.tau2_limits)
@@ -145,7 +142,7 @@ class MetaResult(Result):
     def _rb(self) -> Share:
         if self.fit.design is None:
             return Share(_NAN, _NAN, _NAN)
-        return rb_share(self.fit.design, self.fit.tau2.value, level=self.settings.heterogeneity_level)
+        return rb_share(self.fit.design, self.fit.tau2.value, level=self.settings.heterogeneity_level, q=self.fit.Q)
 
     @property
     def predicted(self) -> Prediction:
