@@ -39,8 +39,8 @@ from metagrove.pooling.curve_intervals import (
 
 __all__ = ["CurveSettings", "PooledCurve", "curve_of_fit", "pooled_curve", "summary_curve"]
 
-#: Seed of the simulated limits when no generator is given; any number would do, this is the method's year.
-SEED = 2014
+#: Seed of the simulated limits when no generator is given; fixed so that a report repeats.
+SEED = 11
 
 COMBESCURE = (
     "Combescure C, Foucher Y, Jackson D. Meta-analysis of single-arm survival studies: a distribution-free approach "
@@ -251,6 +251,9 @@ class PooledCurve(Result):
             f"mean to {self.time[-1]:g}: {self.mean:.4g} ({self.mean_lower:.4g} to {self.mean_upper:.4g})",
             f"Q = {self.Q:.2f} (df {self.df_Q}, p = {self.pval_Q:.3g}), I² = {self.I2:.1%}",
         ]
+        thin = self.reliable_until()
+        if thin < self.time[-1]:
+            lines.append(f"fewer than 10 people at risk after {thin:g}")
         return "\n".join([*lines, *([self.median_reason] if self.median_reason else []), *self.notes])
 
     def explain(self) -> Explanation:
@@ -305,7 +308,7 @@ def summary_curve(
 
     Raises
     ------
-    DataError : naming study and time, for survival outside [0, 1] or rising, a missing or rising n_risk, two rows for
+    DataError : naming study and time, for survival outside [0, 1] or rising, a missing or negative n_risk, two rows for
         one time.
     MethodError : with compat="msurv", for a study that skips a grid time of the others.
 
