@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,13 @@ from metagrove.core.values import Array
 from metagrove.pooling.curve_fit import ArcsineFit
 
 __all__ = [
+    "Bounded",
     "Crossing",
     "arcsine_survival",
     "area",
     "crossing",
     "crossings",
+    "fall_to",
     "greenwood_limits",
     "log_covariance",
     "normal_quantile",
@@ -27,10 +29,18 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """Limits of the time at which a curve falls to a level; NaN with a reason for a limit that does not exist."""
+class Bounded(NamedTuple):
+    """An estimate between its limits."""
 
+    estimate: float
+    lower: float
+    upper: float
+
+
+class Crossing(NamedTuple):
+    """The time at which a curve falls to a level, and its limits; NaN with a reason for what does not exist."""
+
+    estimate: float
     lower: float
     upper: float
     reason: str
@@ -174,22 +184,26 @@ def crossings(time: Array, curves: Array, target: float = 0.5) -> Array:
     return np.where(reached, t0 + (before - target) / np.where(drop > 0, drop, 1.0) * (t1 - t0), np.inf)
 
 
-def crossing_limits(time: Array, curves: Array, level: float, target: float = 0.5) -> Crossing:
-    """Limits of the time to `target` from simulated curves.
+def fall_to(time: Array, survival: Array, curves: Array, *, level: float, target: float = 0.5) -> Crossing:
+    """The time at which the curve falls to `target`, with limits from simulated curves of shape (J, m).
 
-    A curve that never falls to the level counts as later than the last time, so that a limit exists as long as more
+    A simulated curve that never falls so far counts as later than the last time, so that a limit exists as long as more
     than its tail of the curves falls in time.
     """
-    found = crossings(time, curves, target)
-    lower, upper = percentile_limits(found, level)
-    missing = float(np.isinf(found).mean())
-    reason = ""
+    found = crossing(time, survival, target)
+    times = crossings(time, curves, target)
+    lower, upper = percentile_limits(times, level)
+    reasons = []
+    if math.isinf(found):
+        reasons.append(
+            f"the curve is still {survival[-1]:.3f} at the last time, {time[-1]:g}, and {target:g} is not reached"
+        )
     if math.isinf(upper):
         which = "neither limit exists" if math.isinf(lower) else "no upper limit exists"
-        reason = (
-            f"{which}: {missing:.1%} of the simulated curves are still above {target:g} at the last time, {time[-1]:g}"
-        )
-    return Crossing(lower if math.isfinite(lower) else math.nan, upper if math.isfinite(upper) else math.nan, reason)
+        above = float(np.isinf(times).mean())
+        reasons.append(f"{which}: {above:.1%} of the simulated curves are still above {target:g} at {time[-1]:g}")
+    estimate, low, high = (value if math.isfinite(value) else math.nan for value in (found, lower, upper))
+    return Crossing(estimate, low, high, "; ".join(reasons))
 
 
 def area(time: Array, survival: Array, tau: float | None = None) -> Array:
