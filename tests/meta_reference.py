@@ -34,6 +34,7 @@ IGNORED = {
     "scale",
 }
 ROOT = "R's root finder for BJ and J stops within 1.2e-4; ours solves the equation (test_listed_limits_are_roots)"
+EARLY = "the peer's optimiser stops at 1e-7 of its deviance; ours is the higher likelihood (test_listed_glmm_is_higher)"
 PEAK = "the peer's scoring stops at a score of 3828, ours at 0 (test_listed_peak_is_one)"
 ZERO = "the peer stops within 1e-11 of the boundary; ours is 0, the higher likelihood (test_listed_zeros_are_zero)"
 #: (case, block, key ...) -> why the peer's number is not matched; one line each
@@ -118,6 +119,11 @@ UNMATCHED = {
     prop_rare_crisafulli2020 PRAW_REML tau2
     prop_rare_crisafulli2020 PRAW_REML upper.Rb
     prop_rare_crisafulli2020 PRAW_REML w.random
+""",
+        EARLY: """
+    prop_hannum2020 GLMM TE.random
+    prop_hannum2020 GLMM_HK TE.random
+    prop_hannum2020 subgroup_GLMM TE.random
 """,
         ZERO: """
     influence_raudenbush1985 cumul_REML I2

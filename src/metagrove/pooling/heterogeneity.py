@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,33 +40,34 @@ class Heterogeneity:
     upper_I2: float
 
 
-def _h_limits(q: float, df: float, level: float) -> Limits:
+def _h_limits(q: float, df: float, level: float, truncated: bool) -> Limits:
     """Test-based limits of H; those below 1 count as 1.
 
     Higgins JPT, Thompson SG. Stat Med 2002;21:1539-58. doi:10.1002/sim.1186
     """
     k = df + 1
     if q > k:
-        se = 0.5 * (np.log(q) - np.log(df)) / (np.sqrt(2 * q) - np.sqrt(2 * k - 3))
+        se = 0.5 * (math.log(q) - math.log(df)) / (math.sqrt(2 * q) - math.sqrt(2 * k - 3))
     elif k > 2:
-        se = np.sqrt(1 / (2 * (k - 2)) * (1 - 1 / (3 * (k - 2) ** 2)))
+        se = math.sqrt(1 / (2 * (k - 2)) * (1 - 1 / (3 * (k - 2) ** 2)))
     else:
         return Limits(_NAN, _NAN)
-    # the interval is centred at the untruncated H, as in the paper's software
-    centre = np.log(np.sqrt(q / df)) if q > 0 else -np.inf
+    # the interval is centred at the untruncated H, as in the paper's software; that of a GLMM at the truncated one
+    centre = 0.5 * math.log(q / df) if q > 0 else -math.inf
+    centre = max(centre, 0.0) if truncated else centre
     z = float(special.ndtri((1 + level) / 2))
-    return Limits(max(1.0, float(np.exp(centre - z * se))), max(1.0, float(np.exp(centre + z * se))))
+    return Limits(max(1.0, math.exp(centre - z * se)), max(1.0, math.exp(centre + z * se)))
 
 
-def heterogeneity(q: float, df: float, *, level: float = 0.95) -> Heterogeneity:
+def heterogeneity(q: float, df: float, *, level: float = 0.95, truncated: bool = False) -> Heterogeneity:
     """Q-based heterogeneity of `df` + 1 studies (or with `df` residual degrees of freedom).
 
-    H and I² and their limits are NaN for df < 1; the p-value then too.
+    H and I² and their limits are NaN for df < 1; the p-value then too. `truncated` centres the limits at H cut to 1.
     """
     if df < 1:
         return Heterogeneity(q, df, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN)
-    h = max(1.0, float(np.sqrt(q / df)))
-    limits = _h_limits(q, df, level)
+    h = max(1.0, math.sqrt(q / df))
+    limits = _h_limits(q, df, level, truncated)
     return Heterogeneity(
         q, df, float(special.chdtrc(df, q)), h, limits.lower, limits.upper,
         i2_of_h(h), i2_of_h(limits.lower), i2_of_h(limits.upper),

@@ -21,6 +21,7 @@ from metagrove.core.scales import Scale, scale
 from metagrove.core.sockets import socket
 from metagrove.core.values import Array
 from metagrove.pooling import r_names, sensitivity, source_code, wording
+from metagrove.pooling.bayes import BayesResult, bayes
 from metagrove.pooling.heterogeneity import Heterogeneity, Share, heterogeneity, rb_share, tau2_share
 from metagrove.pooling.intervals import Limits, tau2_limits
 from metagrove.pooling.model import Fit, InverseVariance, Model
@@ -28,6 +29,7 @@ from metagrove.pooling.prediction import Prediction
 from metagrove.pooling.settings import Settings
 from metagrove.pooling.studies import Studies
 from metagrove.pooling.subgroups import Subgroups, subgroups
+from metagrove.pooling.tau_priors import TauPrior
 
 __all__ = ["Back", "MetaResult", "meta_analysis"]
 
@@ -108,7 +110,10 @@ class MetaResult(Result):
         return kept
 
     def _heterogeneity(self) -> Heterogeneity:
-        found = heterogeneity(self.fit.Q, self.fit.df_Q, level=self.settings.heterogeneity_level)
+        found = heterogeneity(
+            self.fit.Q, self.fit.df_Q, level=self.settings.heterogeneity_level,
+            truncated=self.settings.method == "GLMM",
+        )  # fmt: skip
         if self.settings.method_I2 == "Q" or self.fit.design is None or self.fit.df_Q < 1:
             return found
         share = tau2_share(self.fit.design, self.fit.tau2.value, self.tau2_limits)
@@ -219,6 +224,20 @@ class MetaResult(Result):
     def influence(self) -> sensitivity.Influence:
         """Influence of each study: deleted residuals, DFFITS, Cook's distance, leverage, and what changes."""
         return sensitivity.influence(self.pooled, self.settings, self.model)
+
+    def bayes(
+        self,
+        prior: TauPrior | str = "half-normal",
+        scale: float = 0.5,
+        *,
+        mu_prior: tuple[float, float] | None = None,
+    ) -> BayesResult:
+        """Bayesian random-effects analysis of the pooled studies; see `metagrove.pooling.bayes.bayes`."""
+        s = self.pooled
+        return bayes(
+            s.TE, s.seTE, studlab=s.studlab, prior=prior, scale=scale, mu_prior=mu_prior, level=self.settings.level_ma,
+            sm=self.settings.sm,
+        )  # fmt: skip
 
     def baujat(self, pooled: str = "common") -> sensitivity.Baujat:
         """Contribution of each study to Q against its influence on the estimate."""

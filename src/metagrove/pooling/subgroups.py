@@ -57,8 +57,11 @@ class Subgroups:
 
 
 def _between(te: Array, se: Array) -> Between:
+    # A group in which nobody (or everybody) had the event has an infinite effect on a log scale and no weight.
+    seen = np.isfinite(te) & np.isfinite(se)
+    te, se = te[seen], se[seen]
     w = 1 / se**2
-    q = float(w @ (te - w @ te / w.sum()) ** 2)
+    q = float(w @ (te - w @ te / w.sum()) ** 2) if te.size else _NAN
     df = te.size - 1
     return Between(q, df, float(special.chdtrc(df, q)) if df > 0 else _NAN)
 
@@ -84,10 +87,10 @@ def subgroups(studies: Studies, settings: Settings, model: Model) -> Subgroups:
         tuple(len(part.studlab) for part in parts),
         fits,
         tuple(model.predict(fit, settings) for fit in fits),
-        tuple(heterogeneity(fit.Q, fit.df_Q, level=level) for fit in fits),
+        tuple(heterogeneity(fit.Q, fit.df_Q, level=level, truncated=settings.method == "GLMM") for fit in fits),
         _between(np.array([f.common.TE for f in fits]), np.array([f.common.seTE for f in fits])),
         _between(np.array([f.random.TE for f in fits]), np.array([f.random.seTE for f in fits])),
-        heterogeneity(within_q, within_df, level=level),
+        heterogeneity(within_q, within_df, level=level, truncated=settings.method == "GLMM"),
         shared or Tau2(_NAN, _NAN),
         np.array([_NAN if part.size is None else part.size.size / np.sum(1 / part.size) for part in parts]),
     )

@@ -16,11 +16,14 @@ from scipy import special
 from metagrove.core.errors import ConvergenceError, MethodError
 from metagrove.core.registry import Registry
 from metagrove.core.values import Array
+from metagrove.pooling import one_mean
 
 __all__ = ["TAU2", "Design", "Projection", "Tau2", "log_likelihood", "moment_se", "tau2_estimate", "variance_at_q"]
 
 _STEPS = 200
-_CLOSE = 1e-12
+_PATIENCE = 60  # after so many steps only halving is left, which always ends
+_CLOSE = 1e-9  # Newton's error after a step this small is below 1e-15
+_FEW = 40  # up to here scalar arithmetic beats NumPy
 
 
 class Tau2(NamedTuple):
@@ -51,6 +54,19 @@ class Design:
     def p(self) -> int:
         """Number of coefficients."""
         return 1 if self.X is None else int(self.X.shape[1])
+
+    @property
+    def scalar(self) -> bool:
+        """Whether scalar arithmetic is the faster one: one mean, few studies."""
+        return self.X is None and self.y.size <= _FEW
+
+    @property
+    def rows(self) -> tuple[list[float], list[float]]:
+        """Effects less that of the most precise study, and variances, as lists that start with this study."""
+        best = int(self.v.argmin())
+        y, v = (self.y - self.y[best]).tolist(), self.v.tolist()
+        y[0], y[best], v[0], v[best] = y[best], y[0], v[best], v[0]
+        return y, v
 
     def at(self, w: Array) -> Projection:
         """The projection for weights `w` of shape (k,)."""
@@ -129,7 +145,10 @@ def _generalised_moment(design: Design, w: Array) -> Tau2:
 )
 def der_simonian_laird(design: Design) -> Tau2:
     """Method-of-moments estimate with the common-effect weights."""
-    return _generalised_moment(design, 1 / design.v)
+    found = _generalised_moment(design, 1 / design.v)
+    if not design.scalar:
+        return found
+    return Tau2(one_mean.moment_variance(*design.rows, 1.0, 0.0), found.se)
 
 
 @TAU2.add(
@@ -208,11 +227,19 @@ def sidik_jonkman(design: Design) -> Tau2:
     return Tau2(value, moment_se(design, pr, divisor, value))
 
 
+def _converged(found: float, what: str) -> float:
+    if found < 0:
+        raise ConvergenceError(f"no between-study variance gives {what} after {_STEPS} steps")
+    return found
+
+
 def variance_at_q(design: Design, target: float) -> float:
     """The variance at which y'Py equals `target`, 0 where it is below `target` already at 0.
 
     Newton steps on 1/Q, which is nearly straight; a bracket catches steps that leave it.
     """
+    if design.scalar:
+        return _converged(one_mean.variance_at_q(*design.rows, target), f"Q = {target:g}")
     low, high, t = 0.0, np.inf, 0.0
     for step in range(_STEPS):
         pr = design.at(1 / (design.v + t))
@@ -222,9 +249,10 @@ def variance_at_q(design: Design, target: float) -> float:
         low, high = (t, high) if q > target else (low, t)
         py = pr.py
         new = t + q * (q / target - 1.0) / float(py @ py)
-        if not low < new < high:
+        newton = low < new < high and step < _PATIENCE
+        if not newton:
             new = 0.5 * (low + high) if np.isfinite(high) else 2 * t + float(design.v.max())
-        if abs(new - t) <= _CLOSE * new:
+        if (newton and abs(new - t) <= _CLOSE * new) or (np.isfinite(high) and high - low <= 1e-15 * high):
             return new
         t = new
     raise ConvergenceError(f"no between-study variance gives Q = {target:g} after {_STEPS} steps; stood at {t:g}")
@@ -299,23 +327,29 @@ def _slope(design: Design, t: float, restricted: bool) -> _Slope:
 def _likelihood_peak(design: Design, *, restricted: bool) -> float:
     """Maximiser of the (restricted) likelihood over tau2 >= 0.
 
-    Newton steps where the likelihood is concave, scoring steps elsewhere, both kept inside a bracket of the score's
-    sign change; the start is the equal-weight moment estimate. Zero wins if its likelihood is higher.
+    Newton steps where the likelihood is concave and the step stays inside the bracket of the score's sign change,
+    halving elsewhere (scoring steps until there is a bracket); the start is the equal-weight moment estimate. Zero
+    wins if its likelihood is higher.
     """
+    if design.scalar:
+        return _converged(one_mean.likelihood_peak(*design.rows, restricted), "a peak of the likelihood")
     t = hedges_olkin(design).value
     low, high = -1.0, np.inf
-    for _ in range(_STEPS):
+    for step in range(_STEPS):
         slope = _slope(design, t, restricted)
         if t == 0.0 and slope.gradient <= 0:
             return 0.0
         low, high = (t, high) if slope.gradient > 0 else (low, t)
-        information = slope.observed if slope.observed > 0.1 * slope.expected else slope.expected
-        new = t + slope.gradient / information
+        concave = slope.observed > 0
+        new = t + slope.gradient / (slope.observed if concave else slope.expected)
+        newton = concave and max(low, 0.0) < new < high and step < _PATIENCE
         if new <= 0.0 and low < 0.0:
             new = 0.0
-        elif not max(low, 0.0) <= new <= high:
-            new = 0.5 * (max(low, 0.0) + high) if np.isfinite(high) else 2 * t
-        if abs(new - t) <= _CLOSE * new:
+        elif not newton and np.isfinite(high):
+            new = 0.5 * (max(low, 0.0) + high)
+        elif not newton and not new > t:
+            new = 2 * t
+        if (newton and abs(new - t) <= _CLOSE * new) or (np.isfinite(high) and high - low <= 1e-15 * high):
             return _unless_zero_is_better(design, new, restricted)
         t = new
     raise ConvergenceError(f"the likelihood of tau2 has no peak after {_STEPS} steps; stood at {t:g}")
@@ -336,6 +370,8 @@ def _unless_zero_is_better(design: Design, t: float, restricted: bool) -> float:
 def restricted_maximum_likelihood(design: Design) -> Tau2:
     """Maximiser of the restricted likelihood."""
     value = _likelihood_peak(design, restricted=True)
+    if design.scalar:
+        return Tau2(value, (2 / one_mean.sums_at(*design.rows, value).trace2) ** 0.5)
     return Tau2(value, float(np.sqrt(2 / design.at(1 / (design.v + value)).trace2())))
 
 
