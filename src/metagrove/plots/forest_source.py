@@ -13,7 +13,7 @@ from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.plots.canvas import Drawing
 from metagrove.plots.forest import forest_drawing
 from metagrove.plots.forest_table import ForestBlock, ForestColumn, ForestRow, ForestTable
-from metagrove.plots.regression import coefficient_table
+from metagrove.plots.model_table import coefficient_table
 from metagrove.plots.style import Notation, Style, style_of
 
 if TYPE_CHECKING:

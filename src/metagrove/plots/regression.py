@@ -1,4 +1,4 @@
-"""Plots of linear models: the forest of their effects, and the bubble plot of effects against a moderator.
+"""The bubble plot of a meta-regression: effects against a moderator, with the fitted line and its band.
 
 Bubbles after Thompson SG, Higgins JPT. How should meta-regression analyses be undertaken and interpreted? Stat Med
 2002;21:1559-73 (doi:10.1002/sim.1187): areas in proportion to the precision of each study.
@@ -7,8 +7,8 @@ Bubbles after Thompson SG, Higgins JPT. How should meta-regression analyses be u
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, isfinite
-from typing import TYPE_CHECKING, Any
+from math import exp
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,93 +16,21 @@ from metagrove.core.errors import MethodError, UnknownName
 from metagrove.core.values import Array
 from metagrove.plots.axes import limits_for
 from metagrove.plots.canvas import Drawing
-from metagrove.plots.forest_table import ForestBlock, ForestRow, ForestTable
+from metagrove.plots.forest_source import forest
 from metagrove.plots.frame import Frame, KeyEntry, Side, foot_lines, framed, key_rows, title_lines
 from metagrove.plots.labels import Spot, place_labels
 from metagrove.plots.marks import Disc, Line, Mark, Page, Shape, tidy
-from metagrove.plots.style import Notation, Style, style_of
+from metagrove.plots.model_table import weight_shares
+from metagrove.plots.style import Style, style_of
 
 if TYPE_CHECKING:
-    from metagrove.pooling.mixed_models import MixedModel
     from metagrove.pooling.regression import Regression
 
-__all__ = ["BubbleTable", "bubble", "coefficient_table", "regression_plot"]
-
-
-def coefficient_table(
-    result: Regression | MixedModel, notation: Notation, *, ratio: bool = False, effect: str = ""
-) -> ForestTable:
-    """What the forest plot of a linear model shows: its effects, and the mean where the model is one mean.
-
-    `ratio` says that effects are logarithms of ratios, which are then shown as ratios on a logarithmic axis.
-    """
-    from scipy import special
-
-    z = float(special.ndtri(0.5 + result.level / 2))
-
-    def shown(value: float) -> float:
-        return exp(min(max(value, -700.0), 700.0)) if ratio else float(value)
-
-    share = _shares(result)
-    rows = []
-    for i, label in enumerate(result.slab):
-        y, half = float(result.yi[i]), z * float(np.sqrt(result.vi[i]))
-        rows.append(ForestRow(label, shown(y), shown(y - half), shown(y + half), weights=(float(share[i]),)))
-    footer = [result.explain().sentence]
-    footer += ["The model has moderators: its fitted values are in the bubble plot."] if not result.int_only else []
-    footer += [f"Left out: {'; '.join(result.excluded)}."] if result.excluded else []
-    return ForestTable(
-        (ForestBlock(tuple(rows)),),
-        effect or ("Ratio" if ratio else "Effect"),
-        summaries=_mean(result, shown) if result.int_only else (),
-        notes=(_residual(result, notation),),
-        weight_headings=("weight",),
-        logarithmic=ratio,
-        reference=1.0 if ratio else 0.0,
-        level=result.level,
-        footer=tuple(footer),
-    )
-
-
-def _shares(result: Regression | MixedModel) -> Array:
-    """Weights in percent; by sampling variance alone where the model's own do not exist."""
-    weights = np.asarray(result.weights(), dtype=float).ravel()
-    if weights.size == len(result.slab) and (weights >= 0).all() and weights.sum() > 0:
-        return np.asarray(100 * weights / weights.sum())
-    precision = 1 / np.asarray(result.vi, dtype=float)
-    return np.asarray(100 * precision / precision.sum())
-
-
-def _mean(result: Regression | MixedModel, shown: Any) -> tuple[ForestRow, ...]:
-    middle, low, high = (shown(float(v[0])) for v in (result.b, result.ci_lb, result.ci_ub))
-    common = result.method in ("EE", "FE", "CE")
-    name, kind = ("Equal effects model", "common") if common else ("Random effects model", "random")
-    rows = [ForestRow(name, middle, low, high, kind, (100.0,))]
-    if common:
-        return tuple(rows)
-    predicted = result.predict()
-    ends = float(predicted.pi_lb[0]), float(predicted.pi_ub[0])
-    if all(isfinite(v) for v in ends):
-        label = f"{100 * result.level:g}% prediction interval"
-        rows.append(ForestRow(label, lower=shown(ends[0]), upper=shown(ends[1]), kind="prediction"))
-    return tuple(rows)
-
-
-def _residual(result: Any, note: Notation) -> str:
-    """Q of (residual) heterogeneity, and tau² and I² where the model has one of each."""
-    items = []
-    if np.ndim(result.tau2) == 0 and result.method not in ("EE", "FE", "CE"):
-        items = [f"I² = {result.I2:.0f}%", f"{note.tau2} = {result.tau2:.4f}"]
-    if result.QE_df > 0:
-        items.append(f"Q = {result.QE:.2f}, df = {result.QE_df} ({note.p_value(float(result.QE_p))})")
-    kind = "Heterogeneity" if result.int_only else "Residual heterogeneity"
-    return f"{kind}: " + ", ".join(item.replace(" ", "\u00a0") for item in items)
+__all__ = ["BubbleTable", "bubble", "regression_plot"]
 
 
 def regression_plot(result: Regression, style: Style | str | None = None) -> Drawing:
     """The bubble plot of a model with one quantitative moderator, the forest of its effects otherwise."""
-    from metagrove.plots.forest_source import forest
-
     moderators = [j for j in range(result.p) if not (result.design.intercept and j == 0)]
     if len(moderators) == 1 and np.unique(result.X[:, moderators[0]]).size > 2:
         return bubble(result, style=style)
@@ -155,7 +83,7 @@ def bubble(
         result.slab if named else ("",) * len(result.slab),
         x,
         np.asarray(result.yi),
-        _shares(result),
+        weight_shares(result),
         line,
         fitted.pred,
         tuple(bands),
