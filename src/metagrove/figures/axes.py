@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -126,7 +127,9 @@ def _even(values: Array) -> bool:
 
 
 def _labels(words: Sequence[Word]) -> list[tuple[Word, float]]:
-    return [(w, v) for w in words if (v := number(w.text)) is not None and abs(v) < 1e7]
+    """Words that print a number, with that number; `1.000` may also be a thousand and offers both."""
+    found = [(w, v) for w in words if (v := number(w.text)) is not None and abs(v) < 1e7]
+    return found + [(w, 1000 * v) for w, v in found if re.fullmatch(r"\d{1,3}[.·]\d{3}", w.text) and v >= 1]
 
 
 def row_axes(words: Sequence[Word], *, tolerance: float) -> list[Axis]:

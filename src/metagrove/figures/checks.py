@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -139,11 +140,13 @@ class _Fine:
 
 def _too_fine(cells: Sequence[RiskCell], arm: ArmReading) -> _Fine | None:
     """The first interval with a drop smaller than one person of those at risk at its start, errors allowed for."""
-    for first, after in itertools.pairwise(cells):
+    apart = 4 * float(np.median(arm.time_error))
+    for first, after in pairwise(cells):
         inside = np.flatnonzero((arm.time[1:-1] > first.time) & (arm.time[1:-1] < after.time)) + 1
-        for i in inside:
-            before, drop = float(arm.survival[i - 1]), float(arm.survival[i - 1] - arm.survival[i])
-            sure = drop + 2.5 * float(arm.survival_error[i])
+        # steps closer than the reading can tell apart count as one drop
+        for group in np.split(inside, np.flatnonzero(np.diff(arm.time[inside]) > apart) + 1) if len(inside) else ():
+            before = float(arm.survival[group[0] - 1])
+            sure = before - float(arm.survival[group[-1]]) + 2.5 * float(arm.survival_error[group[-1]])
             if first.n > 0 and before > 0 and sure / before < 0.97 / first.n:
                 return _Fine(first.time, after.time, first.n)
     return None

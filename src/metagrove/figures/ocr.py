@@ -6,6 +6,7 @@ two differently scaled crops; the second reading goes into `Word.second`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -85,6 +86,8 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
     for box, (text, figures, score), (again, again_figures, _) in zip(boxes, first, seconds, strict=True):
         if _looks_numeric(text) and figures:
             text, again = figures, again_figures
+        text = re.sub(r"^(\d{1,3}) (\d{3})$", r"\1,\2", text)
+        again = re.sub(r"^(\d{1,3}) (\d{3})$", r"\1,\2", again)
         if text and score > 0.3:
             left, top, right, bottom = (float(v) for v in box.box)
             word = Word(text, left, top, right, bottom, box.angle, score, _colour(rgb, ink, box), again)

@@ -131,6 +131,8 @@ def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
     cells = tuple(_cell(float(times[t]), counts[chosen[t]]) for t in sorted(chosen))
     if any(a.n < b.n for a, b in pairwise(cells)) and cells[0].n < cells[-1].n:
         return None
+    if all(c.n == 1 for c in cells) and float(np.median([w.cy for w in line])) < x.band[0]:
+        return None  # tick marks read as ones
     first = counts[chosen[min(chosen)]][3][0]
     before = [w for w in line if w.x1 <= first.x0 + 0.5 and w.x1 > min(ticks) - 12 * x.spacing]
     before = _adjoining(before, first.x0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from metagrove.figures.page import Word
+from metagrove.figures.page import Word, colour_distance
 
 __all__ = ["phrases", "tokens"]
 
@@ -68,7 +68,7 @@ def phrases(words: Sequence[Word], *, gap: float = 0.75) -> list[Word]:
     for line in lines:
         held: list[Word] = []
         for word in sorted(line, key=lambda w: w.x0):
-            if held and (word.x0 - held[-1].x1 > gap * max(word.size, held[-1].size) or word.colour != held[-1].colour):
+            if held and (word.x0 - held[-1].x1 > gap * max(word.size, held[-1].size) or _unlike(held[-1], word)):
                 out.append(_joined(held))
                 held = []
             held.append(word)
@@ -77,9 +77,21 @@ def phrases(words: Sequence[Word], *, gap: float = 0.75) -> list[Word]:
     return out
 
 
+def _unlike(a: Word, b: Word) -> bool:
+    """Whether two words are printed in clearly different colours."""
+    return a.colour is not None and b.colour is not None and colour_distance(a.colour, b.colour) > 130
+
+
+def _capital(text: str, word: Word, held: list[Word]) -> str:
+    """A lone letter as tall as the capital before it is a capital: C, O, S, V, W, X and Z look alike in both cases."""
+    if len(text) == 1 and text in "cosvwxz" and held and held[0].text[:1].isupper() and word.size > 0.88 * held[0].size:
+        return text.upper()
+    return text
+
+
 def _joined(held: list[Word]) -> Word:
     return Word(
-        " ".join(w.text for w in held),
+        " ".join(_capital(w.text, w, held[:i]) for i, w in enumerate(held)),
         min(w.x0 for w in held),
         min(w.y0 for w in held),
         max(w.x1 for w in held),
