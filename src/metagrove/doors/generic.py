@@ -1,0 +1,168 @@
+"""`metagen`: meta-analysis of effects with standard errors, with R's arguments and defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from metagrove.core.errors import DataError, MethodError
+from metagrove.core.scales import scale
+from metagrove.core.values import Array
+from metagrove.doors.columns import Columns, one_of
+from metagrove.pooling.results import MetaResult, meta_analysis
+from metagrove.pooling.settings import Settings
+from metagrove.pooling.studies import studies_of
+
+__all__ = ["metagen"]
+
+_NAN = float("nan")
+
+
+def metagen(
+    TE: Any = None,
+    seTE: Any = None,
+    studlab: Any = None,
+    *,
+    data: Any = None,
+    subset: Any = None,
+    exclude: Any = None,
+    cluster: Any = None,
+    sm: str = "",
+    method_ci: str | None = None,
+    level: float = 0.95,
+    common: bool = True,
+    random: bool = True,
+    prediction: bool = False,
+    method_tau: str = "REML",
+    method_tau_ci: str | None = None,
+    level_hetstat: float | None = None,
+    tau_preset: float | None = None,
+    tau_common: bool = False,
+    method_I2: str = "Q",
+    level_ma: float = 0.95,
+    method_random_ci: str = "classic",
+    adhoc_hakn_ci: str = "",
+    level_predict: float = 0.95,
+    method_predict: str = "V",
+    adhoc_hakn_pi: str = "",
+    null_effect: float = 0.0,
+    n_e: Any = None,
+    n_c: Any = None,
+    pval: Any = None,
+    df: Any = None,
+    lower: Any = None,
+    upper: Any = None,
+    level_ci: float = 0.95,
+    transf: bool = True,
+    backtransf: bool = True,
+    subgroup: Any = None,
+    subgroup_name: str | None = None,
+) -> MetaResult:
+    """Meta-analysis of effects `TE` with standard errors `seTE`.
+
+    Parameters
+    ----------
+    TE, seTE : effects and standard errors on the analysis scale (logs for ratios), shape (k,).
+    studlab, subgroup : labels, shape (k,).
+    data : a DataFrame or mapping; arguments may then be column names.
+    subset, exclude : rows to use; rows to show but not to pool.
+    sm : effect measure ("OR", "HR", "MD", ...), which decides the reporting scale.
+    lower, upper : printed limits at `level_ci`; give the standard error where `seTE` is missing, and the effect (their
+        middle) where `TE` is.
+    pval : printed two-sided p-values; give the standard error where nothing better is there.
+    df : degrees of freedom of t-based limits and p-values.
+    transf : False if effects and limits are printed ratios (or correlations), to be transformed first.
+    method_ci : "z" or "t" (with `df`) for study limits.
+    method_tau ... adhoc_hakn_pi : see `metagrove.pooling.settings.Settings`.
+
+    Raises
+    ------
+    DataError for columns that do not fit or no study to pool; MethodError or UnknownName for unknown options.
+
+    Pinned by the reference cases `hk_pi_*`, `tau2_ci_*`, `subgroup_bcg` and `hr_steurer2006`.
+
+    >>> m = metagen([-0.9, -1.6, -1.3], [0.57, 0.44, 0.64], sm="RR")
+    >>> round(m.back.TE_random, 3)
+    0.265
+    """
+    if cluster is not None:
+        raise MethodError("metagen has no three-level model for cluster; use rma_mv with random='~ 1 | cluster/study'")
+    one_of("method_ci", method_ci, (None, "z", "t"))
+    source = Columns(data, subset)
+    first = next((a for a in (TE, seTE, lower, upper, pval) if a is not None), None)
+    if first is None:
+        raise DataError("metagen needs TE and seTE, or limits, or p-values")
+    k = source.numbers(first, "TE").size
+    effect, se = source.optional(TE, "TE", k), source.optional(seTE, "seTE", k)
+    low, high = source.optional(lower, "lower", k), source.optional(upper, "upper", k)
+    if not transf:
+        effect, low, high = (None if a is None else _forward(a, sm) for a in (effect, low, high))
+    freedom = source.optional(df, "df", k)
+    p = source.optional(pval, "pval", k)
+    effect, se = _completed(effect, se, low, high, p, freedom, level_ci)
+    quantile = _quantile(level, freedom if method_ci != "z" else None, k)
+    columns = {
+        name: source.numbers(value, name, k) for name, value in (("n_e", n_e), ("n_c", n_c)) if value is not None
+    }
+    groups = source.texts(subgroup, "subgroup", k)
+    settings = Settings(
+        sm=sm, method_tau=method_tau, method_tau_ci=method_tau_ci, method_random_ci=method_random_ci,
+        adhoc_hakn_ci=adhoc_hakn_ci, method_predict=method_predict, adhoc_hakn_pi=adhoc_hakn_pi, method_I2=method_I2,
+        level=level, level_ma=level_ma, level_predict=level_predict, level_hetstat=level_hetstat, common=common,
+        random=random, prediction=prediction, tau_common=tau_common, tau_preset=tau_preset, null_effect=null_effect,
+        subgroup_name=source.name_of(subgroup) if subgroup_name is None else subgroup_name, backtransf=backtransf,
+        door="metagen",
+    )  # fmt: skip
+    studies = studies_of(
+        effect, se, lower=effect - quantile * se, upper=effect + quantile * se,
+        studlab=source.texts(studlab, "studlab", k), subgroup=groups, reasons=source.excluded(exclude, k),
+        columns=columns,
+    )  # fmt: skip
+    return meta_analysis(studies, settings)
+
+
+def _quantile(level: float, df: Array | None, k: int) -> Array:
+    tail = (1 + level) / 2
+    normal = np.full(k, float(special.ndtri(tail)))
+    if df is None:
+        return normal
+    known = np.isfinite(df)
+    return np.where(known, special.stdtrit(np.where(known, df, 1.0), tail), normal)
+
+
+def _forward(values: Array, sm: str) -> Array:
+    """Printed values on the analysis scale; ratios that are not above 0 become NaN."""
+    if sm == "ZCOR":
+        return np.asarray(np.arctanh(np.where(np.abs(values) < 1, values, _NAN)), dtype=float)
+    if sm == "VE":
+        values = 1 - values / 100
+    elif not scale(sm).ratio and sm not in ("PLN", "IRLN", "MLN"):
+        return values
+    with np.errstate(invalid="ignore"):
+        positive = np.where(values > 0, values, _NAN)
+    return np.asarray(np.log(positive), dtype=float)
+
+
+def _completed(
+    te: Array | None, se: Array | None, low: Array | None, high: Array | None, p: Array | None, df: Array | None,
+    level_ci: float,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Effects and standard errors with gaps filled from limits, then from p-values."""
+    k = next(a.size for a in (te, se, low, high, p) if a is not None)
+    te = np.full(k, _NAN) if te is None else te
+    se = np.full(k, _NAN) if se is None else se
+    if low is not None and high is not None:
+        with np.errstate(invalid="ignore"):
+            width, middle = np.abs(high - low), 0.5 * (low + high)
+            te = np.where(np.isnan(te), middle, te)
+            se = np.where(np.isnan(se), width / (2 * _quantile(level_ci, df, k)), se)
+    if p is not None:
+        usable = (p > 0) & (p < 1)
+        safe = np.where(usable, p, 0.5)
+        z = -special.ndtri(safe / 2)
+        if df is not None:
+            z = np.where(np.isfinite(df), -special.stdtrit(np.where(np.isfinite(df), df, 1.0), safe / 2), z)
+        se = np.where(np.isnan(se) & usable, np.abs(te) / z, se)
+    return te, se

@@ -1,0 +1,160 @@
+"""R's flat names (`.` as `_`) and where each number lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from metagrove.effects.arms import Tables
+from metagrove.pooling.counts import cochran_mantel_haenszel
+
+__all__ = ["LOCATIONS", "NAMES"]
+
+_Getter = Callable[[Any], Any]
+
+
+def _chain(path: str) -> _Getter:
+    parts = path.split(".")
+
+    def get(result: Any) -> Any:
+        value = result
+        for part in parts:
+            value = getattr(value, part)
+        return value
+
+    return get
+
+
+def _per_group(path: str, kind: str) -> _Getter:
+    get = _chain(path)
+    return lambda result: np.array([get(item) for item in getattr(result.groups, kind)], dtype=float)
+
+
+def _root(name: str) -> _Getter:
+    return lambda result: float(np.sqrt(NAMES[name](result)))
+
+
+def _weights(which: str) -> _Getter:
+    def get(result: Any) -> Any:
+        full = np.zeros(len(result.studies.studlab))
+        full[result.studies.pooled] = getattr(result.fit, which)
+        return full
+
+    return get
+
+
+def _study_statistic(result: Any) -> Any:
+    null = result.settings.null_effect
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (result.studies.TE - (0.0 if np.isnan(null) else null)) / result.studies.seTE
+
+
+def _q(result: Any) -> Any:
+    return np.array([result.fit.Q, *result.fit.extra_Q]) if result.fit.extra_Q else result.fit.Q
+
+
+def _df_q(result: Any) -> Any:
+    return np.full(1 + len(result.fit.extra_Q), result.fit.df_Q) if result.fit.extra_Q else result.fit.df_Q
+
+
+def _pval_q(result: Any) -> Any:
+    if not result.fit.extra_Q:
+        return result.heterogeneity.pval_Q
+    return special.chdtrc(result.fit.df_Q, _q(result))
+
+
+def _q_cmh(result: Any) -> float:
+    c = result.studies.columns
+    if "n_e" not in c or "event_e" not in c:
+        raise AttributeError("Q_CMH needs 2x2 tables")
+    tables = Tables.from_arms(c["event_e"], c["n_e"], c["event_c"], c["n_c"])
+    return cochran_mantel_haenszel(tables, variance="Cochran").statistic
+
+
+def _tau2_i2(result: Any) -> float:
+    from metagrove.pooling.heterogeneity import tau2_share
+
+    return tau2_share(result.fit.design, result.fit.tau2.value, result.tau2_limits).value
+
+
+NAMES: dict[str, _Getter] = {
+    "studlab": _chain("studies.studlab"),
+    "TE": _chain("studies.TE"),
+    "seTE": _chain("studies.seTE"),
+    "lower": _chain("studies.lower"),
+    "upper": _chain("studies.upper"),
+    "subgroup": _chain("studies.subgroup"),
+    "excluded": _chain("studies.excluded"),
+    "statistic": _study_statistic,
+    "pval": lambda result: 2 * special.ndtr(-np.abs(_study_statistic(result))),
+    "w_common": _weights("w_common"),
+    "w_random": _weights("w_random"),
+    "k": lambda result: len(result.pooled.studlab),
+    "k_study": lambda result: len(result.pooled.studlab),
+    "k_all": lambda result: len(result.studies.studlab),
+    "df_random": _chain("fit.random.df"),
+    "df_common": _chain("fit.common.df"),
+    "tau2": _chain("fit.tau2.value"),
+    "se_tau2": _chain("fit.tau2.se"),
+    "lower_tau2": _chain("tau2_limits.lower"),
+    "upper_tau2": _chain("tau2_limits.upper"),
+    "tau": _root("tau2"),
+    "lower_tau": _root("lower_tau2"),
+    "upper_tau": _root("upper_tau2"),
+    "Q": _q,
+    "df_Q": _df_q,
+    "pval_Q": _pval_q,
+    "Q_CMH": _q_cmh,
+    "I2_tau2": _tau2_i2,
+    "Rb": _chain("rb.value"),
+    "lower_Rb": _chain("rb.lower"),
+    "upper_Rb": _chain("rb.upper"),
+    "seTE_predict": _chain("predicted.seTE"),
+    "df_predict": _chain("predicted.df"),
+    "lower_predict": _chain("predicted.lower"),
+    "upper_predict": _chain("predicted.upper"),
+    "subgroup_levels": _chain("groups.levels"),
+    "k_w": lambda result: np.array(result.groups.k),
+    "df_random_w": _per_group("random.df", "fits"),
+    "tau2_w": _per_group("tau2.value", "fits"),
+    "tau_w": lambda result: np.sqrt(NAMES["tau2_w"](result)),
+    "se_tau2_w": _per_group("tau2.se", "fits"),
+    "Q_w": _per_group("Q", "fits"),
+    "pval_Q_w": _per_group("pval_Q", "heterogeneities"),
+    "seTE_predict_w": _per_group("seTE", "predictions"),
+    "df_predict_w": _per_group("df", "predictions"),
+    "lower_predict_w": _per_group("lower", "predictions"),
+    "upper_predict_w": _per_group("upper", "predictions"),
+    "t_harmonic_mean": _chain("n_harmonic_mean"),
+    "n_harmonic_mean_w": _chain("groups.n_harmonic"),
+    "Q_w_common": _chain("groups.within.Q"),
+    "Q_w_random": _chain("groups.within.Q"),
+    "df_Q_w": _chain("groups.within.df_Q"),
+    "pval_Q_w_common": _chain("groups.within.pval_Q"),
+    "tau2_resid": _chain("groups.tau2.value"),
+    "tau_resid": _root("tau2_resid"),
+    "I2_resid": _chain("groups.within.I2"),
+    "lower_I2_resid": _chain("groups.within.lower_I2"),
+    "upper_I2_resid": _chain("groups.within.upper_I2"),
+    "H_resid": _chain("groups.within.H"),
+    "lower_H_resid": _chain("groups.within.lower_H"),
+    "upper_H_resid": _chain("groups.within.upper_H"),
+}
+for _which in ("common", "random"):
+    for _part in ("TE", "seTE", "lower", "upper", "statistic", "pval"):
+        NAMES[f"{_part}_{_which}"] = _chain(f"fit.{_which}.{_part}")
+        NAMES[f"{_part}_{_which}_w"] = _per_group(f"{_which}.{_part}", "fits")
+    for _name, _field in (("Q_b", "Q"), ("df_Q_b", "df"), ("pval_Q_b", "pval")):
+        NAMES[f"{_name}_{_which}"] = _chain(f"groups.{_which}.{_field}")
+for _part in ("H", "lower_H", "upper_H", "I2", "lower_I2", "upper_I2"):
+    NAMES[_part] = _chain(f"heterogeneity.{_part}")
+    NAMES[f"{_part}_w"] = _per_group(_part, "heterogeneities")
+
+#: Names that a change of scale carries over.
+LOCATIONS = frozenset(
+    ["TE", "lower", "upper", "lower_predict", "upper_predict", "lower_predict_w", "upper_predict_w"]
+    + [f"{part}_{which}{w}" for part in ("TE", "lower", "upper") for which in ("common", "random") for w in ("", "_w")]
+)

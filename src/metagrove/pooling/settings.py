@@ -1,0 +1,86 @@
+"""The settings of one analysis, with R's names, codes and defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from metagrove.core.errors import MethodError
+from metagrove.pooling.estimate import ADHOC, INTERVALS
+from metagrove.pooling.intervals import TAU2_INTERVALS
+from metagrove.pooling.prediction import PREDICTION
+from metagrove.pooling.tau2 import TAU2
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How effects are pooled and reported; unknown codes are refused when the settings are made.
+
+    Parameters
+    ----------
+    sm : effect measure, a code of SCALES or any label of the user's own.
+    method : "Inverse", "MH", "Peto", "Cochran", "SSW" or "GLMM".
+    method_tau, method_tau_ci : codes of TAU2 and TAU2_INTERVALS; None: "REML", and "J" with DL, else "QP".
+    method_random_ci, adhoc_hakn_ci : codes of INTERVALS and ADHOC.
+    method_predict, adhoc_hakn_pi : a code of PREDICTION; "" or "se".
+    method_I2 : "Q" (from Cochran's Q) or "tau2" (from tau2 and the typical sampling variance).
+    level, level_ma, level_predict : coverage of study, pooled and prediction intervals.
+    level_hetstat : coverage of the limits of tau2, H, I2 and Rb; None: level_ma.
+    common, random, prediction : what the views show; everything is computed.
+    tau_common : one tau2 within all subgroups.
+    tau_preset : square root of a fixed tau2, or None.
+    null_effect : null hypothesis on the analysis scale; NaN for no test.
+    subgroup_name : what the subgroups are ("drug").
+    door, options : the function the user called, and its other settings as (name, value), for the report.
+    """
+
+    sm: str = ""
+    method: str = "Inverse"
+    method_tau: str = "REML"
+    method_tau_ci: str | None = None
+    method_random_ci: str = "classic"
+    adhoc_hakn_ci: str = ""
+    method_predict: str = "V"
+    adhoc_hakn_pi: str = ""
+    method_I2: str = "Q"
+    level: float = 0.95
+    level_ma: float = 0.95
+    level_predict: float = 0.95
+    level_hetstat: float | None = None
+    common: bool = True
+    random: bool = True
+    prediction: bool = False
+    tau_common: bool = False
+    tau_preset: float | None = None
+    null_effect: float = 0.0
+    subgroup_name: str = ""
+    backtransf: bool = True
+    door: str = "metagen"
+    options: tuple[tuple[str, object], ...] = ()
+
+    def __post_init__(self) -> None:
+        TAU2.entry(self.method_tau)
+        INTERVALS.entry(self.method_random_ci)
+        ADHOC.entry(self.adhoc_hakn_ci)
+        PREDICTION.entry(self.method_predict)
+        if self.method_tau_ci is None:
+            object.__setattr__(self, "method_tau_ci", "J" if self.method_tau == "DL" else "QP")
+        TAU2_INTERVALS.entry(self.method_tau_ci)  # type: ignore[arg-type]
+        for name, value in (("adhoc_hakn_pi", self.adhoc_hakn_pi), ("method_I2", self.method_I2)):
+            known = ("", "se") if name == "adhoc_hakn_pi" else ("Q", "tau2")
+            if value not in known:
+                raise MethodError(f"{name} is '{value}'; known: {', '.join(repr(code) for code in known)}")
+        for name in ("level", "level_ma", "level_predict", "level_hetstat"):
+            level = getattr(self, name)
+            if level is not None and not 0 < level < 1:
+                raise MethodError(f"{name} is {level!r}; a level lies between 0 and 1, such as 0.95")
+        if "KR" in (self.method_random_ci, self.method_predict[:2]) and self.method_tau != "REML":
+            raise MethodError(f"Kenward-Roger intervals need method_tau 'REML', not '{self.method_tau}'")
+        if self.tau_preset is not None and not self.tau_preset >= 0:
+            raise MethodError(f"tau_preset is {self.tau_preset!r}; a standard deviation is 0 or above")
+
+    @property
+    def heterogeneity_level(self) -> float:
+        """Coverage of the limits of tau2, H, I2 and Rb."""
+        return self.level_ma if self.level_hetstat is None else self.level_hetstat

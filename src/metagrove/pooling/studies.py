@@ -1,0 +1,112 @@
+"""The studies of one analysis: their effects, what was counted, and why some are not pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.errors import DataError
+from metagrove.core.values import Array
+
+__all__ = ["Studies", "studies_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Studies:
+    """Studies in table order, pooled or not.
+
+    Parameters
+    ----------
+    studlab : labels, length k.
+    TE, seTE, lower, upper : effect, standard error and study limits on the analysis scale, shape (k,).
+    reasons : "" where the study is pooled, else why it is not.
+    subgroup : the group of each study, or None.
+    columns : what was observed, by R's name (`event`, `n`, `event_e`, ...), arrays of shape (k,).
+    size : sample sizes or times at risk that the back-transform needs, or None.
+    """
+
+    studlab: tuple[str, ...]
+    TE: Array
+    seTE: Array
+    lower: Array
+    upper: Array
+    reasons: tuple[str, ...]
+    subgroup: tuple[str, ...] | None = None
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=lambda: MappingProxyType({}))
+    size: Array | None = None
+
+    @property
+    def pooled(self) -> NDArray[np.bool_]:
+        """True where a study is pooled, shape (k,)."""
+        return np.array([reason == "" for reason in self.reasons], dtype=bool)
+
+    @property
+    def excluded(self) -> tuple[tuple[str, str], ...]:
+        """Label and reason of each study that is not pooled."""
+        return tuple((lab, why) for lab, why in zip(self.studlab, self.reasons, strict=True) if why)
+
+    def take(self, index: NDArray[Any]) -> Studies:
+        """The studies at `index` (positions or a mask), in that order."""
+        where = np.flatnonzero(index) if index.dtype == np.bool_ else index
+        return Studies(
+            tuple(self.studlab[i] for i in where),
+            self.TE[where],
+            self.seTE[where],
+            self.lower[where],
+            self.upper[where],
+            tuple(self.reasons[i] for i in where),
+            None if self.subgroup is None else tuple(self.subgroup[i] for i in where),
+            MappingProxyType({name: column[where] for name, column in self.columns.items()}),
+            None if self.size is None else self.size[where],
+        )
+
+
+def _read_only(values: NDArray[Any]) -> NDArray[Any]:
+    copy = np.array(values, copy=True)
+    copy.setflags(write=False)
+    return copy
+
+
+def studies_of(
+    TE: Array,
+    seTE: Array,
+    *,
+    lower: Array,
+    upper: Array,
+    studlab: Sequence[str] | None = None,
+    subgroup: Sequence[str] | None = None,
+    reasons: Sequence[str] | None = None,
+    columns: Mapping[str, NDArray[Any]] | None = None,
+    size: Array | None = None,
+) -> Studies:
+    """Checked studies; those without a finite effect and a standard error above 0 are kept but not pooled.
+
+    Arrays have shape (k,). `reasons` gives what is known already ("" for a study to be pooled).
+    """
+    k = TE.size
+    labels = tuple(str(i) for i in range(1, k + 1)) if studlab is None else tuple(str(lab) for lab in studlab)
+    given = tuple(reasons) if reasons is not None else ("",) * k
+    for name, length in (("studlab", len(labels)), ("subgroup", k if subgroup is None else len(subgroup))):
+        if length != k:
+            raise DataError(f"{length} entries for {k} studies", column=name)
+    sound = np.isfinite(TE) & np.isfinite(seTE) & (np.where(np.isfinite(seTE), seTE, 0.0) > 0)
+    why = given if sound.all() else tuple(
+        reason or ("" if ok else _flaw(te, se)) for reason, ok, te, se in zip(given, sound, TE, seTE, strict=True)
+    )  # fmt: skip
+    return Studies(
+        labels, _read_only(TE), _read_only(seTE), _read_only(lower), _read_only(upper), why,
+        None if subgroup is None else tuple(str(group) for group in subgroup),
+        MappingProxyType({name: _read_only(column) for name, column in (columns or {}).items()}),
+        None if size is None else _read_only(size),
+    )  # fmt: skip
+
+
+def _flaw(te: float, se: float) -> str:
+    if not np.isfinite(te):
+        return "the effect does not exist on this scale"
+    return "the standard error is missing" if not np.isfinite(se) else f"the standard error is {se:g}, not above 0"
