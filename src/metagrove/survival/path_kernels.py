@@ -108,7 +108,7 @@ class Table(NamedTuple):
 
 
 @njit(cache=True)
-def _beam(nodes, edges, bits):
+def _beam(nodes: Any, edges: Any, bits: Any) -> Any:
     i4, f8 = np.int32, np.float64
     beam = Beam(
         np.empty(nodes, i4),
@@ -129,7 +129,7 @@ def _beam(nodes, edges, bits):
 
 
 @njit(cache=True)
-def _node(beam, table, count, stamp, n, died, tag, level, width):
+def _node(beam: Any, table: Any, count: Any, stamp: Any, n: Any, died: Any, tag: Any, level: Any, width: Any) -> Any:
     """The node with these values in the layer that `stamp` names, made if absent; -1 without room."""
     bin_ = np.uint64(level / width + 0.5)
     key = (((np.uint64(n) << np.uint64(16)) | np.uint64(died)) << np.uint64(8) | np.uint64(tag)) << np.uint64(24) | bin_
@@ -152,7 +152,7 @@ def _node(beam, table, count, stamp, n, died, tag, level, width):
 
 
 @njit(cache=True)
-def _join(beam, links, count, v, s, weight, level, peak):
+def _join(beam: Any, links: Any, count: Any, v: Any, s: Any, weight: Any, level: Any, peak: Any) -> Any:
     """Weight `weight` from node `s` into node `v`; False without room."""
     e = count[1]
     if e >= links.source.size:
@@ -169,7 +169,9 @@ def _join(beam, links, count, v, s, weight, level, peak):
 
 
 @njit(cache=True)
-def _censor(beam, table, count, stamp, ops, lim, o, start, stop, heads):
+def _censor(
+    beam: Any, table: Any, count: Any, stamp: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any, heads: Any
+) -> Any:
     """Every number censored in a gap: a clumped count, walked down one patient at a time."""
     w, q = ops.a[o], ops.b[o]
     stay, leave = 1.0 - w + w * (1.0 - q), w * (1.0 - q)
@@ -221,7 +223,9 @@ def _censor(beam, table, count, stamp, ops, lim, o, start, stop, heads):
 
 
 @njit(cache=True)
-def _drop(beam, links, table, count, stamp, ops, lim, o, start, stop):
+def _drop(
+    beam: Any, links: Any, table: Any, count: Any, stamp: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any
+) -> Any:
     """Every number of deaths that brings a state near the level read."""
     y, sigma, q, hazard = ops.a[o], ops.b[o], ops.c[o], ops.hazard[o]
     off, low, most = lim.reach * sigma, ops.low[o], ops.most[o]
@@ -260,7 +264,9 @@ def _drop(beam, links, table, count, stamp, ops, lim, o, start, stop):
 
 
 @njit(cache=True)
-def _move(beam, links, table, count, stamp, lim, s, n, tag, weight):
+def _move(
+    beam: Any, links: Any, table: Any, count: Any, stamp: Any, lim: Any, s: Any, n: Any, tag: Any, weight: Any
+) -> Any:
     if n < 0 or weight <= 0.0:
         return True
     v = _node(beam, table, count, stamp, n, beam.died[s], tag, beam.level[s], lim.bin)
@@ -268,7 +274,9 @@ def _move(beam, links, table, count, stamp, lim, s, n, tag, weight):
 
 
 @njit(cache=True)
-def _facts(beam, links, table, count, stamp, ops, lim, o, start, stop):
+def _facts(
+    beam: Any, links: Any, table: Any, count: Any, stamp: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any
+) -> Any:
     """Printed numbers at risk and censor marks. The tag holds 2 * marks pending + (number at risk seen)."""
     kind, a, b = ops.kind[o], ops.a[o], ops.b[o]
     for s in range(start, stop):
@@ -304,7 +312,7 @@ def _facts(beam, links, table, count, stamp, ops, lim, o, start, stop):
 
 
 @njit(cache=True)
-def _promise(beam, ops, lim, o, v):
+def _promise(beam: Any, ops: Any, lim: Any, o: Any, v: Any) -> Any:
     """How well a state can still meet the total of deaths and the next number at risk, from 0 to 1."""
     n, z2 = beam.n[v], 0.0
     if lim.events >= 0:
@@ -321,7 +329,7 @@ def _promise(beam, ops, lim, o, v):
 
 
 @njit(cache=True)
-def _scaled(beam, start, stop):
+def _scaled(beam: Any, start: Any, stop: Any) -> Any:
     """Weights scaled to a best of 1; returns the scale (0: nothing left)."""
     best = 0.0
     for v in range(start, stop):
@@ -333,7 +341,7 @@ def _scaled(beam, start, stop):
 
 
 @njit(cache=True)
-def _thinned(beam, ops, lim, o, start, stop):
+def _thinned(beam: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any) -> Any:
     """Only states whose weight, seen with what must still come, is near the best are kept."""
     best = 0.0
     for v in range(start, stop):
@@ -359,7 +367,7 @@ def _thinned(beam, ops, lim, o, start, stop):
 
 
 @njit(cache=True)
-def forward(ops, lim):
+def forward(ops: Any, lim: Any) -> Any:
     """All states by layer, the log evidence, and how far it came.
 
     Returns beam, edges, layer starts (k + 2,), log evidence, and the operation that nothing survived (k: none; -1 minus
@@ -403,7 +411,7 @@ def forward(ops, lim):
 
 
 @njit(cache=True)
-def _uniform(state):
+def _uniform(state: Any) -> Any:
     """The next number in [0, 1) of a SplitMix64 sequence."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
     z = state[0]
@@ -414,7 +422,7 @@ def _uniform(state):
 
 
 @njit(cache=True)
-def _linked(beam, links, v, state, peak):
+def _linked(beam: Any, links: Any, v: Any, state: Any, peak: Any) -> Any:
     """A predecessor of `v`: drawn by weight, or the best."""
     e = beam.first[v]
     total, chosen, most = 0.0, links.source[e], -1.0
@@ -432,7 +440,7 @@ def _linked(beam, links, v, state, peak):
 
 
 @njit(cache=True)
-def _climbed(beam, ops, o, v, state, peak):
+def _climbed(beam: Any, ops: Any, o: Any, v: Any, state: Any, peak: Any) -> Any:
     """Up the chain of a gap to the node whose source the path came from."""
     w, q = ops.a[o], ops.b[o]
     stay, leave = 1.0 - w + w * (1.0 - q), w * (1.0 - q)
@@ -449,7 +457,7 @@ def _climbed(beam, ops, o, v, state, peak):
 
 
 @njit(cache=True)
-def sampled(beam, links, starts, ops, draws, seed, peak):
+def sampled(beam: Any, links: Any, starts: Any, ops: Any, draws: Any, seed: Any, peak: Any) -> Any:
     """Paths drawn by weight (or the best one): numbers at risk before each operation and after the last, and levels.
 
     Shapes (draws, k + 1).

@@ -272,7 +272,8 @@ def _outlook(plan: Plan, reading: Reading, level: Array, facts: Facts, shape: Sh
     steps = np.concatenate(([1.0], level))
 
     def path(t: Array) -> Array:
-        return np.maximum(steps[np.searchsorted(reading.time, t, side="right")] * np.exp(-shape.at(t)), 1e-9)
+        share = steps[np.searchsorted(reading.time, t, side="right")] * np.exp(-shape.at(t))
+        return np.asarray(np.maximum(share, 1e-9), dtype=np.float64)
 
     fall = -np.diff(steps)
     dead = np.cumsum(np.exp(-shape.at(reading.time)) * fall)
