@@ -130,11 +130,20 @@ class MetaResult(Result):
 
     def _tau2_limits(self) -> Limits:
         s = self.settings
-        if self.fit.design is None or s.tau_preset is not None or s.method_tau_ci is None:
+        if self.fit.design is None or s.tau_preset is not None or s.method_tau_ci is None or self.fit.parts:
             return Limits(_NAN, _NAN)
         return tau2_limits(
             self.fit.design, method_ci=s.method_tau_ci, method_tau=s.method_tau, level=s.heterogeneity_level
         )
+
+    @property
+    def tau2_part_limits(self) -> tuple[Limits, ...]:
+        """Profile-likelihood limits of each part of tau2; empty where it has one part only."""
+        give = self.fit.part_limits
+        kept: tuple[Limits, ...] = self._keep(
+            "tau2_part_limits", lambda: () if give is None else give(self.settings.heterogeneity_level)
+        )
+        return kept
 
     @property
     def rb(self) -> Share:
@@ -145,7 +154,8 @@ class MetaResult(Result):
     def _rb(self) -> Share:
         if self.fit.design is None:
             return Share(_NAN, _NAN, _NAN)
-        return rb_share(self.fit.design, self.fit.tau2.value, level=self.settings.heterogeneity_level)
+        se = self.fit.random.seTE if self.fit.parts else None
+        return rb_share(self.fit.design, self.fit.tau2.value, se=se, level=self.settings.heterogeneity_level)
 
     @property
     def predicted(self) -> Prediction:
