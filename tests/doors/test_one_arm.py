@@ -196,3 +196,26 @@ def test_null_of_a_double_arcsine_is_at_the_reported_sample_size():
     against = mg.metaprop(event, n, sm="PFT", null_effect=plain.back.TE_random)
     assert np.isnan(plain.pval_random)
     assert against.pval_random > 0.9
+
+
+def test_double_arcsine_back_at_other_sample_sizes():
+    m = mg.metaprop([2, 0, 2, 4, 1, 5], [8, 15, 20, 17, 34, 42], sm="PFT", subgroup=list("aabbbb"))
+    n = m.n
+    for rule, size in (
+        ("harmonic", 1 / np.mean(1 / n)),
+        ("arithmetic", np.mean(n)),
+        ("geometric", np.prod(n) ** (1 / 6)),
+        ("variance", 1 / (4 * m.seTE_random**2)),
+    ):
+        assert m.back_at(rule).TE_random == pytest.approx(m.back.at(m.TE_random, size), rel=1e-12)
+    assert m.back_at("harmonic").lower_random == m.back.lower_random
+    groups = m.back_at("arithmetic").TE_random_w
+    assert groups[1] == pytest.approx(m.back.at(m.TE_random_w[1], n[2:].mean()), rel=1e-12)
+    with pytest.raises(mg.UnknownName, match="harmonic"):
+        m.back_at("median")
+
+
+def test_barendregts_back_transform_inverts_a_single_study():
+    # with one study the variance is 1/(4n + 2): the size is n + 1/2, so the proportion comes back up to that half
+    m = mg.metaprop([30], [100], sm="PFT")
+    assert m.back_at("variance").TE_common == pytest.approx(0.3, abs=2e-3)
