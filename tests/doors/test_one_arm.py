@@ -219,3 +219,13 @@ def test_barendregts_back_transform_inverts_a_single_study():
     # with one study the variance is 1/(4n + 2): the size is n + 1/2, so the proportion comes back up to that half
     m = mg.metaprop([30], [100], sm="PFT")
     assert m.back_at("variance").TE_common == pytest.approx(0.3, abs=2e-3)
+
+
+@pytest.mark.parametrize("sd", ["Shi", "Wan"])
+def test_means_from_quantiles(sd):
+    loaded = ref.expected("conv_fivenum")
+    d = {name: [np.nan if x is None else x for x in values] for name, values in loaded["data"].items()}
+    result = mg.metamean(d["n"], median=d["median"], q1=d["q1"], q3=d["q3"], min=d["min"], max=d["max"], method_sd=sd)
+    assert ref.compare(result, loaded["expected"][f"metamean_Luo_{sd}"], tol=1e-10) == []
+    mixed = mg.metamean([25, 30], [6.0, np.nan], [2.0, np.nan], median=[5, 7], q1=[3, 6], q3=[9, 9])
+    assert mixed.mean[0] == 6.0 and mixed.k == 2

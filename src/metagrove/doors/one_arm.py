@@ -10,6 +10,7 @@ import numpy as np
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns, one_of
+from metagrove.effects.conversions import moments_from_quantiles
 from metagrove.effects.one_arm import (
     OneArm,
     correlation_effects,
@@ -193,13 +194,20 @@ def metarate(
 
 def metamean(
     n: Any,
-    mean: Any,
-    sd: Any,
+    mean: Any = None,
+    sd: Any = None,
     studlab: Any = None,
     *,
     data: Any = None,
     subset: Any = None,
     exclude: Any = None,
+    median: Any = None,
+    q1: Any = None,
+    q3: Any = None,
+    min: Any = None,  # noqa: A002
+    max: Any = None,  # noqa: A002
+    method_mean: str = "Luo",
+    method_sd: str = "Shi",
     sm: str = "MRAW",
     method_ci: str = "z",
     level: float = 0.95,
@@ -229,6 +237,8 @@ def metamean(
     ----------
     n, mean, sd : sample sizes, means and standard deviations, shape (k,).
     sm : "MRAW" or "MLN"; a log mean does not exist for means of 0 or below, which are then not pooled.
+    median, q1, q3, min, max : quantiles that give a mean or an SD where it is missing, by `method_mean` ("Luo", "Wan")
+        and `method_sd` ("Shi", "Wan", "Hozo", "Bland", "Cochrane").
     method_ci : study limits: "z" or "t".
     null_effect : a mean to test against, or None.
     Others : as in `metaprop`.
@@ -240,8 +250,9 @@ def metamean(
     """
     source = Columns(data, subset)
     size = source.counts(n, "n")
-    means, sds = source.numbers(mean, "mean", size.size), source.numbers(sd, "sd", size.size)
     labels = source.texts(studlab, "studlab", size.size)
+    quantiles = {"min": min, "q1": q1, "median": median, "q3": q3, "max": max}
+    means, sds = _moments(source, size, mean, sd, quantiles, (method_mean, method_sd))
     _check_positive(sds, "sd", labels)
     known = np.isfinite(size) & np.isfinite(means) & np.isfinite(sds) & (np.nan_to_num(size) > 0)
     effects = mean_effects(
@@ -332,6 +343,26 @@ def metacor(
 
 
 _NAN = float("nan")
+
+
+def _moments(
+    source: Columns, n: Array, mean: Any, sd: Any, quantiles: dict[str, Any], rules: tuple[str, str]
+) -> tuple[Array, Array]:
+    """Means and SDs, with gaps filled from quantiles where those are given."""
+    k = n.size
+    if all(value is None for value in quantiles.values()):
+        return source.numbers(mean, "mean", k), source.numbers(sd, "sd", k)
+    gap = np.full(k, _NAN)
+    given = [source.optional(value, name, k) for name, value in quantiles.items()]
+    low, q1, median, q3, high = (gap if value is None else value for value in given)
+    # R meta divides by the printed tables where metafor uses the formulas behind them
+    sd_rule = {"Shi": "Shi tables", "Wan": "Wan tables"}.get(rules[1], rules[1])
+    found = moments_from_quantiles((low, q1, median, q3, high), n, mean_rule=rules[0], sd_rule=sd_rule)
+    m, s = source.optional(mean, "mean", k), source.optional(sd, "sd", k)
+    return (
+        found.mean if m is None else np.where(np.isnan(m), found.mean, m),
+        found.sd if s is None else np.where(np.isnan(s), found.sd, s),
+    )
 
 
 def _plain(incr: Any) -> Any:
