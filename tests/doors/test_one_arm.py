@@ -229,3 +229,13 @@ def test_means_from_quantiles(sd):
     assert ref.compare(result, loaded["expected"][f"metamean_Luo_{sd}"], tol=1e-10) == []
     mixed = mg.metamean([25, 30], [6.0, np.nan], [2.0, np.nan], median=[5, 7], q1=[3, 6], q3=[9, 9])
     assert mixed.mean[0] == 6.0 and mixed.k == 2
+
+
+def test_clusters_of_proportions():
+    event, n, site = [2, 0, 2, 4, 1, 5], [8, 15, 20, 17, 34, 42], list("aabbcc")
+    m = mg.metaprop(event, n, sm="PFT", cluster=site)
+    same = mg.metagen(m.TE, m.seTE, cluster=site)
+    assert m.TE_random == same.TE_random and m.k_study == 3
+    assert "three-level" in m.explain().sentence
+    with pytest.raises(mg.MethodError, match="needs method 'Inverse'"):
+        mg.metaprop(event, n, cluster=site)
