@@ -157,7 +157,7 @@ def rma_glmm(
     coding : of the treatment in the random part: `coding` in the first arm, `coding` - 1 in the second.
     test : "z", or "t" with k - p degrees of freedom.
     level : of the limits, in percent or as a proportion.
-    nAGQ : quadrature points. If absent 7; 1 for "UM.RS" (as metafor); 31 for "CM.EL" of tables. "UM.RS" takes more
+    nAGQ : quadrature points. If absent 7; 1 for "UM.RS" (as metafor); 21 for "CM.EL" of tables. "UM.RS" takes more
         points per axis where they are asked for.
 
     Raises

@@ -49,7 +49,7 @@ GLMM_MODELS.put("CM.EL", "conditional", title="a conditional model with the exac
 GLMM_MODELS.put("CM.AL", "conditional", title="a conditional model with an approximate likelihood", cite=_STIJNEN)
 
 #: Points for the exact conditional likelihood of odds ratios, whose integrand is far from normal in small tables.
-EXACT_NODES = 31
+EXACT_NODES = 21
 
 
 _ONE_SIDED = "one arm is without events (or without non-events) in every study"
@@ -143,8 +143,7 @@ def _conditional(events: Array, total: Array, offset: Array, x: Array, nodes: in
 
 def _exact_tables(t: Tables, x: Array, nodes: int) -> CountModel:
     likelihood = Hypergeometric(t.a, t.n1, t.n2, t.a + t.c)
-    support = likelihood.support[:, :, 0]
-    low, high = bool((t.a == support.min(axis=1)).all()), bool((t.a == support.max(axis=1)).all())
+    low, high = bool((t.a == likelihood.low).all()), bool((t.a == likelihood.high).all())
     reason, towards = _edge(low, high, _ONE_SIDED)
     model = _one_group(likelihood, x, 0.0, saturated_hypergeometric(likelihood), nodes)
     return CountModel(model.integrand, model.start, None, model.saturated, None, reason, towards)
@@ -190,7 +189,7 @@ def count_model(
     ----------
     data : complete counts, shape (k,).
     model : a code of GLMM_MODELS for two groups.
-    nodes : quadrature points; 7 if absent, 1 for UM.RS, 31 for the exact conditional likelihood of tables.
+    nodes : quadrature points; 7 if absent, 1 for UM.RS, 21 for the exact conditional likelihood of tables.
     coding : of the treatment in the random part, `coding` in the first arm and `coding` - 1 in the second.
     x : covariates with their intercept, shape (k, P).
     """
