@@ -159,7 +159,11 @@ def test_laplace_is_at_least_as_high_as_lme4s(case):
 def test_covariates_and_equal_effects():
     x = np.arange(13.0)
     found = mg.rma_glmm(**tables("bin_bcg"), measure="OR", model="CM.AL", mods=x)
-    assert found.b.shape == (2,) and found.coef_names == ("intrcpt", "X1") and found.QM >= 0
+    assert found.b.shape == (2,) and found.coef_names == ("intrcpt", "mods") and found.QM >= 0
+    year = {"year": x, **ref.expected("bin_bcg")["data"]}
+    names = {"ai": "event.e", "n1i": "n.e", "ci": "event.c", "n2i": "n.c"}
+    written = mg.rma_glmm(**names, measure="OR", model="CM.AL", mods="~ year", data=year)
+    assert written.coef_names == ("intrcpt", "year") and written.b[1] == pytest.approx(found.b[1])
     moved = mg.rma_glmm(**tables("bin_bcg"), measure="OR", model="CM.AL", mods=x + 5)
     assert moved.b[1] == pytest.approx(found.b[1], rel=1e-5)
     assert moved.log_likelihood == pytest.approx(found.log_likelihood, abs=1e-7)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +65,18 @@ class EffectSizes(Result):
 
     def __len__(self) -> int:
         return int(self.yi.size)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*(self.columns or {"slab": self.slab}), *self.names]))
+
+    def __contains__(self, name: object) -> bool:
+        return name in list(self)
+
+    def __getitem__(self, name: str) -> Any:
+        """A column by name, so that the result can be the `data` of a model."""
+        if name in self.names:
+            return (self.yi, self.vi)[self.names.index(name)]
+        return (self.columns or {"slab": self.slab})[name]
 
     @property
     def sei(self) -> Array:
