@@ -212,3 +212,14 @@ def test_medians_stand_in_for_means():
     wanted = ref.expected("conv_fivenum")["expected"]["metamean_Luo_Shi"]
     assert found.mean_e[0] == pytest.approx(wanted["mean"][0]) and found.sd_e[0] == pytest.approx(wanted["sd"][0])
     assert found.mean_e[1] == 8.1
+
+
+@pytest.mark.parametrize("method_sd", ["Shi", "Wan"])
+def test_single_means_from_quantiles_as_meta(method_sd):
+    loaded = ref.expected("conv_fivenum")
+    names = ("min", "q1", "median", "q3", "max")
+    quantiles = {name: np.array(loaded["data"][name], dtype=float) for name in names}
+    found = mg.metamean(loaded["data"]["n"], **quantiles, method_sd=method_sd)
+    wanted = loaded["expected"][f"metamean_Luo_{method_sd}"]
+    assert ref.differences(("mean",), found.mean, wanted["mean"], 1e-12) == []
+    assert ref.differences(("sd",), found.sd, wanted["sd"], 1e-12) == []

@@ -10,6 +10,7 @@ import numpy as np
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns, one_of
+from metagrove.doors.quantiles import moments
 from metagrove.effects.one_arm import (
     OneArm,
     correlation_effects,
@@ -193,13 +194,20 @@ def metarate(
 
 def metamean(
     n: Any,
-    mean: Any,
-    sd: Any,
+    mean: Any = None,
+    sd: Any = None,
     studlab: Any = None,
     *,
     data: Any = None,
     subset: Any = None,
     exclude: Any = None,
+    median: Any = None,
+    q1: Any = None,
+    q3: Any = None,
+    min: Any = None,  # noqa: A002
+    max: Any = None,  # noqa: A002
+    method_mean: str = "Luo",
+    method_sd: str = "Shi",
     sm: str = "MRAW",
     method_ci: str = "z",
     level: float = 0.95,
@@ -228,6 +236,8 @@ def metamean(
     Parameters
     ----------
     n, mean, sd : sample sizes, means and standard deviations, shape (k,).
+    median, q1, q3, min, max : quantiles that give a mean and a standard deviation where those are missing, by
+        `method_mean` ("Luo", "Wan") and `method_sd` ("Shi", "Wan", "Hozo", "Bland", "Cochrane").
     sm : "MRAW" or "MLN"; a log mean does not exist for means of 0 or below, which are then not pooled.
     method_ci : study limits: "z" or "t".
     null_effect : a mean to test against, or None.
@@ -240,7 +250,7 @@ def metamean(
     """
     source = Columns(data, subset)
     size = source.counts(n, "n")
-    means, sds = source.numbers(mean, "mean", size.size), source.numbers(sd, "sd", size.size)
+    means, sds = moments(source, size, mean, sd, (min, q1, median, q3, max), rules=(method_mean, method_sd))
     labels = source.texts(studlab, "studlab", size.size)
     _check_positive(sds, "sd", labels)
     known = np.isfinite(size) & np.isfinite(means) & np.isfinite(sds) & (np.nan_to_num(size) > 0)
