@@ -136,12 +136,12 @@ def test_mantel_haenszel_of_repeated_tables(rows, times):
         assert many.seTE_common == pytest.approx(once.seTE_common / np.sqrt(times))
 
 
-@pytest.mark.parametrize("sm", ["OR", "RR", "RD", "ASD"])
-@pytest.mark.parametrize("method", ["MH", "Inverse"])
+@pytest.mark.parametrize(
+    ("sm", "method"),
+    [(sm, how) for sm in ("OR", "RR", "RD", "ASD") for how in ("MH", "Inverse") if (sm, how) != ("ASD", "MH")],
+)
 @pytest.mark.parametrize("incr", [0.5, 0.1, "TACC"])
 def test_extreme_tables_give_numbers_or_a_named_gap(sm, method, incr):
-    if sm == "ASD" and method == "MH":
-        pytest.skip("an arcsine difference has no Mantel-Haenszel estimate")
     tables = ([0, 5, 0, 5, 1, 3], [5, 5, 1, 5, 1, 9], [0, 5, 1, 0, 0, 2], [5, 5, 1, 5, 1, 8])
     found = mg.metabin(*tables, sm=sm, method=method, incr=incr, studlab=list("abcdef"))
     assert np.isfinite([found.TE_common, found.seTE_common, found.TE_random, found.lower_random]).all()
