@@ -43,7 +43,10 @@ def moments(
                 raise DataError(f"{name} is missing (or give median{arm} with quartiles or a range)")
     m, s = gap if m is None else m, gap if s is None else s
     q = [gap if value is None else value for value in given]
-    found = moments_from_quantiles((q[0], q[1], q[2], q[3], q[4]), n, mean_rule=rules[0], sd_rule=table_rule(rules[1]))
+    wanted = np.where(np.isnan(m) | np.isnan(s), n, np.nan)
+    found = moments_from_quantiles(
+        (q[0], q[1], q[2], q[3], q[4]), wanted, mean_rule=rules[0], sd_rule=table_rule(rules[1])
+    )
     return np.where(np.isnan(m), found.mean, m), np.where(np.isnan(s), found.sd, s)
 
 

@@ -167,7 +167,9 @@ def effect_sizes(
         used, addition = corrected_single(data, rule, apply=entry.corrected)
         sentence = addition.sentence
     estimates = entry(used, chosen)
+    # Large-sample variances of correlations can fall below 0 in tiny tables, where they mean nothing.
     gone = data.missing | dropped | ~np.isfinite(estimates.y) | ~np.isfinite(estimates.v)
+    gone |= np.where(gone, 0.0, estimates.v) < 0
     y, v = np.where(gone, np.nan, estimates.y), np.where(gone, np.nan, estimates.v)
     labels = tuple(str(s) for s in slab) if slab is not None else tuple(str(i + 1) for i in range(data.k))
     if len(labels) != data.k:
