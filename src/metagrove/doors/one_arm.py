@@ -9,7 +9,11 @@ import numpy as np
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns, one_of
+<<<<<<< HEAD
 from metagrove.effects.conversions import moments_from_quantiles
+=======
+from metagrove.doors.quantiles import moments
+>>>>>>> arms
 from metagrove.effects.one_arm import (
     OneArm,
     correlation_effects,
@@ -207,7 +211,10 @@ def metamean(
     data: Any = None,
     subset: Any = None,
     exclude: Any = None,
+<<<<<<< HEAD
     cluster: Any = None,
+=======
+>>>>>>> arms
     median: Any = None,
     q1: Any = None,
     q3: Any = None,
@@ -243,6 +250,8 @@ def metamean(
     Parameters
     ----------
     n, mean, sd : sample sizes, means and standard deviations, shape (k,).
+    median, q1, q3, min, max : quantiles that give a mean and a standard deviation where those are missing, by
+        `method_mean` ("Luo", "Wan") and `method_sd` ("Shi", "Wan", "Hozo", "Bland", "Cochrane").
     sm : "MRAW" or "MLN"; a log mean does not exist for means of 0 or below, which are then not pooled.
     median, q1, q3, min, max : quantiles that give a mean or an SD where it is missing, by `method_mean` ("Luo", "Wan")
         and `method_sd` ("Shi", "Wan", "Hozo", "Bland", "Cochrane").
@@ -257,6 +266,10 @@ def metamean(
     """
     source = Columns(data, subset)
     size = source.counts(n, "n")
+<<<<<<< HEAD
+=======
+    means, sds = moments(source, size, mean, sd, (min, q1, median, q3, max), rules=(method_mean, method_sd))
+>>>>>>> arms
     labels = source.texts(studlab, "studlab", size.size)
     quantiles = {"min": min, "q1": q1, "median": median, "q3": q3, "max": max}
     means, sds = _moments(source, size, mean, sd, quantiles, (method_mean, method_sd))
