@@ -21,6 +21,7 @@ from metagrove.core.scales import Scale, scale
 from metagrove.core.sockets import socket
 from metagrove.core.values import Array
 from metagrove.pooling import r_names, sensitivity, source_code, wording
+from metagrove.pooling.bayes import BayesResult, bayes
 from metagrove.pooling.heterogeneity import Heterogeneity, Share, heterogeneity, rb_share, tau2_share
 from metagrove.pooling.intervals import Limits, tau2_limits
 from metagrove.pooling.model import Fit, InverseVariance, Model
@@ -28,6 +29,7 @@ from metagrove.pooling.prediction import Prediction
 from metagrove.pooling.settings import Settings
 from metagrove.pooling.studies import Studies
 from metagrove.pooling.subgroups import Subgroups, subgroups
+from metagrove.pooling.tau_priors import TauPrior
 
 __all__ = ["Back", "MetaResult", "meta_analysis"]
 
@@ -140,7 +142,7 @@ class MetaResult(Result):
     def _rb(self) -> Share:
         if self.fit.design is None:
             return Share(_NAN, _NAN, _NAN)
-        return rb_share(self.fit.design, self.fit.tau2.value, level=self.settings.heterogeneity_level)
+        return rb_share(self.fit.design, self.fit.tau2.value, level=self.settings.heterogeneity_level, q=self.fit.Q)
 
     @property
     def predicted(self) -> Prediction:
@@ -219,6 +221,20 @@ class MetaResult(Result):
     def influence(self) -> sensitivity.Influence:
         """Influence of each study: deleted residuals, DFFITS, Cook's distance, leverage, and what changes."""
         return sensitivity.influence(self.pooled, self.settings, self.model)
+
+    def bayes(
+        self,
+        prior: TauPrior | str = "half-normal",
+        scale: float = 0.5,
+        *,
+        mu_prior: tuple[float, float] | None = None,
+    ) -> BayesResult:
+        """Bayesian random-effects analysis of the pooled studies; see `metagrove.pooling.bayes.bayes`."""
+        s = self.pooled
+        return bayes(
+            s.TE, s.seTE, studlab=s.studlab, prior=prior, scale=scale, mu_prior=mu_prior, level=self.settings.level_ma,
+            sm=self.settings.sm,
+        )  # fmt: skip
 
     def baujat(self, pooled: str = "common") -> sensitivity.Baujat:
         """Contribution of each study to Q against its influence on the estimate."""

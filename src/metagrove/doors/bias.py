@@ -1,0 +1,238 @@
+"""Signs of bias: tests of asymmetry and of excess significance, fail-safe numbers, odd studies; R's functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from metagrove.core.errors import MethodError
+from metagrove.doors.columns import Columns
+from metagrove.doors.funnels import funnel_of, heterogeneity_of, model_settings
+from metagrove.doors.generic import metagen
+from metagrove.pooling.asymmetry import AsymmetryTest, asymmetry_test
+from metagrove.pooling.contributions import contributions
+from metagrove.pooling.excess import ExcessSignificance, excess_significance
+from metagrove.pooling.fail_safe import FailSafe, fail_safe_number, known_type
+from metagrove.pooling.gosh import Gosh, gosh_diagnostics
+from metagrove.pooling.lfk_index import LfkIndex, lfk_index
+from metagrove.pooling.outliers import OutlierTest, outlier_test
+from metagrove.pooling.p_curve import PCurve, p_curve
+from metagrove.pooling.regression import Regression
+from metagrove.pooling.regression_tests import RankTest, RegressionTest, rank_test, regression_test
+from metagrove.pooling.results import MetaResult
+from metagrove.pooling.sensitivity import Baujat
+from metagrove.pooling.trim_fill import TrimFill
+
+__all__ = ["baujat", "fsn", "gosh", "lfkindex", "metabias", "outliers", "pcurve", "ranktest", "regtest", "tes"]
+
+
+def metabias(
+    x: Any,
+    method: str | None = None,
+    *,
+    method_bias: str | None = None,
+    seTE: Any = None,
+    vi: Any = None,
+    k_min: int = 10,
+    correct: bool = False,
+    data: Any = None,
+) -> AsymmetryTest:
+    """A test for small-study effects, after a meta-analysis or of effects `x` with standard errors.
+
+    Parameters
+    ----------
+    x : a result, or effects of shape (k,) (a column name with `data`).
+    method, method_bias : "Egger", "Begg", "Thompson", "Harbord", "Peters", "Macaskill", "Schwarzer", "Deeks",
+        "Pustejovsky" or "LinChu"; by default Harbord's for odds ratios, Deeks' for diagnostic ones, Pustejovsky's for
+        standardised mean differences, Egger's otherwise.
+    seTE, vi : standard errors or variances of plain effects.
+    k_min : with fewer studies the test is not done, and the result says so.
+    correct : continuity correction of the rank tests.
+
+    Raises
+    ------
+    MethodError where the test does not suit the measure.
+
+    >>> import metagrove as mg
+    >>> test = mg.metabias([0.1, 0.9, 0.4, 0.6, 0.2], "Egger", seTE=[0.1, 0.5, 0.2, 0.4, 0.15], k_min=5)
+    >>> round(test.pval, 4), test.df
+    (0.0062, 3)
+    """
+    return asymmetry_test(funnel_of(x, vi, seTE, data=data), method or method_bias or "", k_min=k_min, correct=correct)
+
+
+def regtest(
+    x: Any,
+    vi: Any = None,
+    sei: Any = None,
+    ni: Any = None,
+    *,
+    model: str = "rma",
+    predictor: str = "sei",
+    method: str | None = None,
+    test: str | None = None,
+    level: float | None = None,
+    data: Any = None,
+    subset: Any = None,
+) -> RegressionTest:
+    """The regression test of funnel asymmetry, as metafor's `regtest`.
+
+    Parameters
+    ----------
+    x : a result, or effects of shape (k,).
+    vi, sei, ni : variances or standard errors, and sample sizes, of plain effects.
+    model : "rma" (mixed effects) or "lm" (weighted regression with dispersion; with "sei" the classical Egger test).
+    predictor : "sei", "vi", "ni", "ninv", "sqrtni" or "sqrtninv".
+    method, test, level : as in `rma`; by default those of the result.
+    """
+    kind, tested, coverage = model_settings(x, method, test, level)
+    moderators = x.X if isinstance(x, Regression) else None
+    return regression_test(
+        funnel_of(x, vi, sei, ni, data=data, subset=subset),
+        predictor=predictor,
+        model=model,
+        method=kind,
+        test=tested,
+        level=coverage,
+        moderators=moderators,
+    )
+
+
+def ranktest(
+    x: Any, vi: Any = None, sei: Any = None, *, exact: bool = True, data: Any = None, subset: Any = None
+) -> RankTest:
+    """Begg and Mazumdar's rank correlation test, with the exact p-value where there are no ties."""
+    return rank_test(funnel_of(x, vi, sei, data=data, subset=subset), exact=exact)
+
+
+def fsn(
+    x: Any,
+    vi: Any = None,
+    sei: Any = None,
+    *,
+    type: str | None = None,  # noqa: A002
+    alpha: float = 0.05,
+    target: float | None = None,
+    method: str | None = None,
+    data: Any = None,
+    subset: Any = None,
+) -> FailSafe:
+    """A fail-safe number, as metafor's `fsn`.
+
+    Parameters
+    ----------
+    x : a result (then `type` is "General" by default), or effects, for Orwin's method also without variances.
+    type : "Rosenthal", "Orwin", "Rosenberg" or "General".
+    alpha, target : the p-value to exceed, or the mean effect to fall to (Orwin, General).
+    method : estimator of tau² for "General".
+
+    >>> import metagrove as mg
+    >>> mg.fsn([0.5, 0.4, 0.6], [0.02, 0.03, 0.02]).fsnum
+    35
+    """
+    fitted = isinstance(x, MetaResult | Regression | TrimFill)
+    chosen = known_type(type) if type else ("General" if fitted else "Rosenthal")
+    if isinstance(x, Regression) and not x.int_only:
+        raise MethodError("a fail-safe number is made for models without moderators")
+    if chosen == "Orwin" and not fitted and vi is None and sei is None:
+        y = Columns(data, subset).numbers(x, "yi")
+        return fail_safe_number(y[np.isfinite(y)], None, type_=chosen, alpha=alpha, target=target)
+    funnel = funnel_of(x, vi, sei, data=data, subset=subset)
+    kind, _, _ = model_settings(x, method, None, None)
+    tau2 = heterogeneity_of(None if method else x, funnel, kind) if chosen == "General" else 0.0
+    return fail_safe_number(funnel.y, funnel.v, type_=chosen, alpha=alpha, target=target, tau2=tau2)
+
+
+def tes(
+    x: Any,
+    vi: Any = None,
+    sei: Any = None,
+    *,
+    H0: float = 0.0,
+    alternative: str = "two.sided",
+    alpha: float = 0.05,
+    theta: float | None = None,
+    tau2: float | None = None,
+    test: str | None = None,
+    tes_alternative: str = "greater",
+    tes_alpha: float = 0.10,
+    data: Any = None,
+    subset: Any = None,
+) -> ExcessSignificance:
+    """The test of excess significance, as metafor's `tes`; `theta` and `tau2` come from a result, else (mean, 0)."""
+    funnel = funnel_of(x, vi, sei, data=data, subset=subset)
+    if isinstance(x, Regression) and not x.int_only:
+        raise MethodError("the test of excess significance is made for models without moderators")
+    if theta is None and isinstance(x, MetaResult | Regression):
+        theta = float(x.fit.random.TE) if isinstance(x, MetaResult) else float(x.b[0])
+    if tau2 is None:
+        tau2 = heterogeneity_of(x, funnel, "EE")
+    return excess_significance(
+        funnel,
+        h0=H0,
+        alternative=alternative,
+        alpha=alpha,
+        theta=theta,
+        tau2=tau2,
+        test=test,
+        tes_alternative=tes_alternative,
+        tes_alpha=tes_alpha,
+    )
+
+
+def lfkindex(TE: Any, seTE: Any = None, *, vi: Any = None, data: Any = None) -> LfkIndex:
+    """The LFK index of a result, or of effects `TE` with standard errors `seTE`."""
+    return lfk_index(funnel_of(TE, vi, seTE, data=data))
+
+
+def pcurve(x: Any, vi: Any = None, sei: Any = None, *, data: Any = None, subset: Any = None) -> PCurve:
+    """The p-curve of a result's studies, or of effects with variances."""
+    return p_curve(funnel_of(x, vi, sei, data=data, subset=subset))
+
+
+def gosh(
+    x: Any,
+    vi: Any = None,
+    sei: Any = None,
+    *,
+    subsets: int = 100_000,
+    seed: int = 1,
+    method: str | None = None,
+    data: Any = None,
+) -> Gosh:
+    """The pooled effect of all subsets of studies, or of `subsets` random ones drawn with `seed` if there are more."""
+    kind, _, _ = model_settings(x, method, None, None)
+    if isinstance(x, Regression) and not x.int_only:
+        raise MethodError("GOSH is made for models without moderators")
+    return gosh_diagnostics(funnel_of(x, vi, sei, data=data), method=kind, subsets=subsets, seed=seed)
+
+
+def outliers(
+    x: Any,
+    vi: Any = None,
+    sei: Any = None,
+    *,
+    method: str | None = None,
+    alpha: float = 0.05,
+    level: float | None = None,
+    data: Any = None,
+) -> OutlierTest:
+    """Outlier tests by studentised deleted residuals with Holm's correction."""
+    kind, _, coverage = model_settings(x, method, None, level)
+    return outlier_test(funnel_of(x, vi, sei, data=data), method=kind, alpha=alpha, level=coverage)
+
+
+def baujat(x: Any, vi: Any = None, sei: Any = None, *, pooled: str = "common", data: Any = None) -> Baujat:
+    """Each study's contribution to heterogeneity (`x`) and influence on the estimate (`y`).
+
+    After the meta doors `pooled` chooses the estimate ("common" or "random"); after `rma` it is the model's own.
+    """
+    if isinstance(x, TrimFill):
+        x = x.fit
+    if isinstance(x, Regression):
+        return contributions(x.fit, tuple(x.slab))
+    if isinstance(x, MetaResult):
+        return x.baujat(pooled)
+    funnel = funnel_of(x, vi, sei, data=data)
+    return metagen(funnel.y, funnel.se, funnel.labels).baujat(pooled)
