@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from metagrove.cli import review, tables
 from metagrove.core.errors import MetagroveError
 
 __all__ = ["app", "main"]
@@ -22,6 +23,15 @@ app = typer.Typer(
 @app.callback()
 def _metagrove() -> None:
     """Published clinical papers in, pooled evidence out."""
+
+
+app.command("new")(review.new)
+app.command("check")(review.check)
+app.command("run")(review.run)
+app.command("report")(review.report)
+app.command("pool")(tables.pool)
+app.command("reconstruct")(tables.reconstruct)
+app.command("summary-curve")(tables.summary_curve)
 
 
 def main() -> None:

@@ -27,15 +27,22 @@ class DataError(MetagroveError, ValueError):
     ----------
     message : what was found and what would be right.
     file, row, column : the place, where there is one; `row` counts as a spreadsheet does (the header is row 1).
+    rule : the short name of what was broken, for lists of findings.
     """
 
     def __init__(
-        self, message: str, *, file: str | None = None, row: int | None = None, column: str | None = None
+        self,
+        message: str,
+        *,
+        file: str | None = None,
+        row: int | None = None,
+        column: str | None = None,
+        rule: str = "unreadable",
     ) -> None:
         place = [file or "", f"row {row}" if row is not None else "", f"column '{column}'" if column else ""]
         where = ", ".join(part for part in place if part)
         super().__init__(f"{where}: {message}" if where else message)
-        self.file, self.row, self.column = file, row, column
+        self.message, self.file, self.row, self.column, self.rule = message, file, row, column, rule
 
 
 class SpecError(MetagroveError, ValueError):

@@ -39,6 +39,7 @@ def _of_meta(x: MetaResult) -> FunnelData:
         ),
         measure=x.settings.sm,
         labels=pooled.studlab,
+        method_tau=x.settings.method_tau,
     )
 
 

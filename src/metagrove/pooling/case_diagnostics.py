@@ -191,7 +191,9 @@ def influence(fit: LinearFit, labels: tuple[str, ...], names: tuple[str, ...]) -
             continue
         shift = fit.b - other.b
         spread = other.s2w * _covariance_with(fit, other.tau2)
-        dffits[i] = fit.X[i] @ shift / np.sqrt(fit.X[i] @ spread @ fit.X[i])
+        # with inverse-variance weights the paper scales by the full model's leverage
+        own = other.s2w * hat[i] * (other.tau2 + fit.v[i]) if fit.default_weights else fit.X[i] @ spread @ fit.X[i]
+        dffits[i] = fit.X[i] @ shift / np.sqrt(own)
         cook[i] = shift @ inverse @ shift
         cov_r[i] = np.exp(np.linalg.slogdet(other.vb)[1] - logdet)
         tau2_del[i] = other.tau2

@@ -57,7 +57,7 @@ class Spread:
 
 def _classic(y: Array, v: Array, tau2: float, adhoc: str) -> Spread:
     """The square root of one over the sum of the weights, normal quantiles."""
-    return Spread(float(np.sum(1 / (v + tau2))) ** -0.5, float("inf"))
+    return Spread(float((1 / (v + tau2)).sum()) ** -0.5, float("inf"))
 
 
 def _hartung_knapp(y: Array, v: Array, tau2: float, adhoc: str) -> Spread:

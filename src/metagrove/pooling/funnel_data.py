@@ -28,6 +28,7 @@ class FunnelData:
     event_e, n_e, event_c, n_c : counts of two-arm studies (or `event_e`, `n_e` alone for one arm), where known.
     measure : R's code of the measure ("OR", "SMD", "PFT", ...), empty where unknown.
     labels : one name per study, for messages.
+    method_tau : estimator of tau² in the analysis that the funnel belongs to, which the Thompson-Sharp test uses.
     """
 
     y: Array
@@ -39,6 +40,7 @@ class FunnelData:
     n_c: Array | None = None
     measure: str = ""
     labels: tuple[str, ...] = ()
+    method_tau: str = "REML"
 
     def __post_init__(self) -> None:
         if not self.labels:
@@ -103,6 +105,7 @@ def funnel_data(
     tables: tuple[_Maybe, _Maybe, _Maybe, _Maybe] = (None, None, None, None),
     measure: str = "",
     labels: tuple[str, ...] = (),
+    method_tau: str = "REML",
 ) -> FunnelData:
     """Effects and variances as read-only arrays; studies without a finite effect and variance above 0 are left out.
 
@@ -132,4 +135,5 @@ def funnel_data(
         n_c=n_c,
         measure=measure,
         labels=tuple(name for name, here in zip(names, keep, strict=True) if here),
+        method_tau=method_tau,
     )

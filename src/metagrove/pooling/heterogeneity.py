@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,15 +47,15 @@ def _h_limits(q: float, df: float, level: float) -> Limits:
     """
     k = df + 1
     if q > k:
-        se = 0.5 * (np.log(q) - np.log(df)) / (np.sqrt(2 * q) - np.sqrt(2 * k - 3))
+        se = 0.5 * (math.log(q) - math.log(df)) / (math.sqrt(2 * q) - math.sqrt(2 * k - 3))
     elif k > 2:
-        se = np.sqrt(1 / (2 * (k - 2)) * (1 - 1 / (3 * (k - 2) ** 2)))
+        se = math.sqrt(1 / (2 * (k - 2)) * (1 - 1 / (3 * (k - 2) ** 2)))
     else:
         return Limits(_NAN, _NAN)
-    # the interval is centred at the untruncated H, as in the paper's software
-    centre = np.log(np.sqrt(q / df)) if q > 0 else -np.inf
+    # the interval is centred at H cut to 1, as in R meta
+    centre = max(0.0, 0.5 * math.log(q / df)) if q > 0 else 0.0
     z = float(special.ndtri((1 + level) / 2))
-    return Limits(max(1.0, float(np.exp(centre - z * se))), max(1.0, float(np.exp(centre + z * se))))
+    return Limits(max(1.0, math.exp(centre - z * se)), max(1.0, math.exp(centre + z * se)))
 
 
 def heterogeneity(q: float, df: float, *, level: float = 0.95) -> Heterogeneity:
@@ -64,7 +65,7 @@ def heterogeneity(q: float, df: float, *, level: float = 0.95) -> Heterogeneity:
     """
     if df < 1:
         return Heterogeneity(q, df, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN)
-    h = max(1.0, float(np.sqrt(q / df)))
+    h = max(1.0, math.sqrt(q / df))
     limits = _h_limits(q, df, level)
     return Heterogeneity(
         q, df, float(special.chdtrc(df, q)), h, limits.lower, limits.upper,
@@ -86,11 +87,11 @@ def tau2_share(design: Design, tau2: float, limits: Limits) -> Share:
     return Share(*(float(t / (t + typical)) for t in (tau2, *limits)))
 
 
-def rb_share(design: Design, tau2: float, *, level: float = 0.95) -> Share:
+def rb_share(design: Design, tau2: float, *, level: float = 0.95, q: float | None = None) -> Share:
     """Rb, the mean over studies of tau2 / (tau2 + v), with delta-method limits cut to [0, 1].
 
     As in the authors' software the limits carry the variance of Q at `tau2` through the derivative of Rb at the
-    moment estimate. NaN for fewer than two studies.
+    moment estimate (below 0 too) from Cochran's Q, or from the Q given as `q`. NaN for fewer than two studies.
 
     Crippa A, Khudyakov P, Wang M, Orsini N, Spiegelman D. Stat Med 2016;35:3661-75. doi:10.1002/sim.6980
     """
@@ -100,7 +101,7 @@ def rb_share(design: Design, tau2: float, *, level: float = 0.95) -> Share:
     value = float(np.mean(tau2 / (v + tau2)))
     pr = design.at(1 / v)
     divisor = pr.trace()
-    moment = max(0.0, (pr.rss - (design.k - 1)) / divisor)
+    moment = ((pr.rss if q is None else q) - (design.k - 1)) / divisor
     slope = float(np.mean(v / (v + moment) ** 2))
     half = float(special.ndtri((1 + level) / 2)) * moment_se(design, pr, divisor, tau2) * slope
     return Share(value, max(0.0, value - half), min(1.0, value + half))

@@ -178,20 +178,20 @@ def _checked_covariance(V: Array, k: int) -> Array:
 def _identified(like: Marginal, lower: Array, upper: Array, theta: Array) -> None:
     """Nothing where the free variances can be told apart from one another and from the coefficients."""
     free = np.flatnonzero(lower < upper)
-    if free.size == 0:
-        return
-    at = like(theta)
-    if at is None:
+    whole = Marginal(like.y, like.V, like.X, like.components, restricted=False)
+    at, before = like(theta), whole(theta)
+    if free.size == 0 or at is None or before is None:
         return
     info = at.information[np.ix_(free, free)]
     scale = np.sqrt(np.maximum(np.diag(info), 1e-300))
-    if (
-        np.linalg.eigvalsh(info / np.outer(scale, scale))[0] < 1e-9
-        or (np.diag(info) <= 1e-12 * np.diag(info).max()).any()
-    ):
+    used_up = np.diag(info) <= 1e-10 * np.diag(before.information)[free]
+    if used_up.any() or np.linalg.eigvalsh(info / np.outer(scale, scale))[0] < 1e-9:
         names = ", ".join(f"'{c.name}'" for c in like.components)
+        what = (
+            "the variance of the random effects from the coefficients" if used_up.any() else "variances or correlations"
+        )
         raise MethodError(
-            f"the data cannot tell the variances or correlations of {names} apart; simplify the random effects"
+            f"the data cannot tell {what} of {names} apart; simplify the random effects or the moderators"
         )
 
 

@@ -142,7 +142,7 @@ class MetaResult(Result):
     def _rb(self) -> Share:
         if self.fit.design is None:
             return Share(_NAN, _NAN, _NAN)
-        return rb_share(self.fit.design, self.fit.tau2.value, level=self.settings.heterogeneity_level)
+        return rb_share(self.fit.design, self.fit.tau2.value, level=self.settings.heterogeneity_level, q=self.fit.Q)
 
     @property
     def predicted(self) -> Prediction:

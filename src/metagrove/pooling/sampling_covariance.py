@@ -202,6 +202,7 @@ def sampling_covariance(
             R = nearest_correlation(R)
         root = np.sqrt(vi[rows])
         V[np.ix_(rows, rows)] = R * np.outer(root, root)
+    np.fill_diagonal(V, vi)
     return V
 
 

@@ -104,9 +104,9 @@ def egger(funnel: FunnelData) -> BiasStatistic:
     "in Medicine 18:2693-2708. doi:10.1002/(SICI)1097-0258(19991030)18:20<2693::AID-SIM235>3.0.CO;2-V",
 )
 def thompson(funnel: FunnelData) -> BiasStatistic:
-    """The slope of the effect on its standard error, weights 1/(v + tau²), tau² by moments (their method 3a)."""
+    """The slope of the effect on its standard error, weights 1/(v + tau²), tau² as in the analysis."""
     X = np.column_stack((np.ones(funnel.k), funnel.se))
-    tau2 = residual_tau2(funnel.y, funnel.v, X, "DL")
+    tau2 = residual_tau2(funnel.y, funnel.v, X, funnel.method_tau)
     line = weighted_line(funnel.y, X, 1 / (funnel.v + tau2))
     return _line_test(line, multiplicative=False, tau2=tau2)
 

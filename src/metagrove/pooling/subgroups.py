@@ -57,8 +57,11 @@ class Subgroups:
 
 
 def _between(te: Array, se: Array) -> Between:
+    # A group in which nobody (or everybody) had the event has an infinite effect on a log scale and no weight.
+    seen = np.isfinite(te) & np.isfinite(se)
+    te, se = te[seen], se[seen]
     w = 1 / se**2
-    q = float(w @ (te - w @ te / w.sum()) ** 2)
+    q = float(w @ (te - w @ te / w.sum()) ** 2) if te.size else _NAN
     df = te.size - 1
     return Between(q, df, float(special.chdtrc(df, q)) if df > 0 else _NAN)
 

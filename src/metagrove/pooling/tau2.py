@@ -324,42 +324,56 @@ def _slope(design: Design, t: float, restricted: bool) -> _Slope:
     return _Slope(quadratic - traces[0], 2 * pr.ypppy - traces[1], traces[1])
 
 
-def _likelihood_peak(design: Design, *, restricted: bool) -> float:
-    """Maximiser of the (restricted) likelihood over tau2 >= 0.
-
-    Newton steps where the likelihood is concave and the step stays inside the bracket of the score's sign change,
-    halving elsewhere (scoring steps until there is a bracket); the start is the equal-weight moment estimate. Zero
-    wins if its likelihood is higher.
-    """
+def _refined_peak(design: Design, restricted: bool, start: float, low: float, high: float) -> float:
+    """The stationary point in (low, high) that `start` leads to; see `one_mean.refined_peak`."""
     if design.scalar:
-        return _converged(one_mean.likelihood_peak(*design.rows, restricted), "a peak of the likelihood")
-    t = hedges_olkin(design).value
-    low, high = -1.0, np.inf
+        return _converged(one_mean.refined_peak(*design.rows, restricted, start, low, high), "a peak of the likelihood")
+    t = start
     for step in range(_STEPS):
         slope = _slope(design, t, restricted)
         if t == 0.0 and slope.gradient <= 0:
             return 0.0
         low, high = (t, high) if slope.gradient > 0 else (low, t)
-        concave = slope.observed > 0
-        new = t + slope.gradient / (slope.observed if concave else slope.expected)
-        newton = concave and max(low, 0.0) < new < high and step < _PATIENCE
-        if new <= 0.0 and low < 0.0:
-            new = 0.0
-        elif not newton and np.isfinite(high):
-            new = 0.5 * (max(low, 0.0) + high)
-        elif not newton and not new > t:
-            new = 2 * t
-        if (newton and abs(new - t) <= _CLOSE * new) or (np.isfinite(high) and high - low <= 1e-15 * high):
-            return _unless_zero_is_better(design, new, restricted)
+        new = t + slope.gradient / slope.observed if slope.observed > 0 else -1.0
+        newton = low < new < high and step < _PATIENCE
+        new = new if newton else 0.5 * (low + high)
+        if (newton and abs(new - t) <= _CLOSE * new) or high - low <= 1e-15 * high:
+            return new
         t = new
     raise ConvergenceError(f"the likelihood of tau2 has no peak after {_STEPS} steps; stood at {t:g}")
 
 
-def _unless_zero_is_better(design: Design, t: float, restricted: bool) -> float:
-    if _slope(design, 0.0, restricted).gradient >= 0:
-        return t
-    at_zero = log_likelihood(design, 0.0, restricted=restricted)
-    return 0.0 if at_zero > log_likelihood(design, t, restricted=restricted) else t
+def _likelihoods(design: Design, grid: Array, restricted: bool) -> Array:
+    """Log-likelihood at each point of a grid, up to a constant."""
+    if design.X is not None:
+        return np.array([log_likelihood(design, float(t), restricted=restricted) for t in grid])
+    total = design.v + grid[:, None]
+    w = 1 / total
+    sums = w.sum(axis=1)
+    centred = design.y - design.y[design.v.argmin()]
+    mean = (w @ centred) / sums
+    squares = (w * (centred - mean[:, None]) ** 2).sum(axis=1)
+    logs = np.log(total).sum(axis=1) + (np.log(sums) if restricted else 0.0)
+    return np.asarray(-0.5 * (logs + squares), dtype=float)
+
+
+def _likelihood_peak(design: Design, *, restricted: bool) -> float:
+    """Maximiser of the (restricted) likelihood over tau2 >= 0, also where it has several peaks.
+
+    A grid finds the peaks, each of which is refined unless it is hopelessly lower than another.
+    """
+    first, ratio, count = one_mean.peak_grid(design.y.tolist(), design.v.tolist())
+    grid = np.concatenate([[0.0], first * ratio ** np.arange(count)])
+    values = _likelihoods(design, grid, restricted)
+    walls = np.concatenate([[-np.inf], values, [-np.inf]])
+    peaks = np.flatnonzero((values >= walls[:-2]) & (values >= walls[2:]) & (values > values.max() - 1.0))
+    found = []
+    for i in peaks.tolist():
+        right = grid[i + 1] if i + 1 < grid.size else grid[i] * ratio
+        found.append(_refined_peak(design, restricted, float(grid[i]), float(grid[max(i - 1, 0)]), float(right)))
+    if len(found) == 1:
+        return found[0]
+    return max(found, key=lambda t: log_likelihood(design, t, restricted=restricted))
 
 
 @TAU2.add(

@@ -1,0 +1,202 @@
+"""Single tables that commands take without a review folder: their columns, and their rows as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from metagrove.core.errors import DataError
+from metagrove.review.columns import Column, TableLayout
+from metagrove.review.curve_rows import at_risk_faults, curve_faults, survival_scale
+from metagrove.review.tables import Row, Table, parse_table, read_rows
+
+__all__ = [
+    "at_risk_table",
+    "curve_table",
+    "grid_table",
+    "marks_table",
+    "proportion_table",
+    "read_table",
+    "totals_table",
+]
+
+_ARM = Column("arm", "text", False, ("study", "studlab", "group", "series", "curve", "treatment"))
+_TIME = Column("time", "number", True, ("t", "x", "months", "days", "weeks", "years", "time_months"))
+_SURVIVAL = Column("survival", "number", True, ("surv", "s", "y", "survival_probability", "probability", "surv_rate"))
+_RISK = Column("n", "count", True, ("n_risk", "at_risk", "number_at_risk", "nrisk", "n.risk"))
+
+_POOL = TableLayout(
+    "pool",
+    (
+        Column("study", "text", True, ("studlab", "trial", "author", "first_author", "study_id", "id", "name")),
+        Column(
+            "events", "events", True, ("event", "r", "x", "xi", "cases", "responders", "n_events", "count", "yi_events")
+        ),
+        Column("n", "count", False, ("total", "ni", "n_total", "patients", "sample_size", "denominator", "size")),
+        Column("subgroup", "text", False, ("group", "drug", "byvar", "stratum", "class")),
+    ),
+    ("study", "subgroup"),
+)
+_CURVES = TableLayout("curves", (_ARM, _TIME, _SURVIVAL), ())
+_AT_RISK = TableLayout("at_risk", (_ARM, _TIME, _RISK), ("arm", "time"))
+_TOTALS = TableLayout(
+    "totals",
+    (
+        _ARM,
+        Column("n", "count", True, ("total", "patients", "n_total", "size")),
+        Column("events", "count", False, ("event", "deaths", "n_events")),
+    ),
+    ("arm",),
+)
+_MARKS = TableLayout("marks", (_ARM, Column("time", "number", True, ("t", "x", "time_exact", "time_noisy"))), ())
+_GRID = TableLayout(
+    "summary-curve",
+    (
+        Column("study", "text", True, ("arm", "studlab", "trial", "id")),
+        _TIME,
+        Column("n_risk", "number", True, ("n", "at_risk", "number_at_risk", "nrisk", "n.risk")),
+        _SURVIVAL,
+    ),
+    ("study", "time"),
+)
+
+
+def read_table(path: str | Path, layout: TableLayout) -> Table:
+    """The table in a file, its faults raised.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or a row cannot be meant; names file, row and column.
+    """
+    file = Path(path)
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        raise DataError("there is no such file", file=str(path)) from None
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", file=str(path)) from None
+    table = parse_table(layout, content, file=file.name)
+    for fault in table.faults:
+        raise fault
+    return table
+
+
+def proportion_table(path: str | Path) -> Table:
+    """Rows of `study, event, n[, subgroup]`, every one with events and a total."""
+    table = read_table(path, _POOL)
+    for row in table.rows:
+        if row["events"] is None:
+            raise row.error("is empty; give the number of events, or leave the study out", "events")
+        if row["n"] is None:
+            raise row.error("is missing; give the number of patients, or write events as 2/8", "n")
+        if row["n"] == 0:
+            raise row.error("is 0; a study has at least one patient", "n")
+    return table
+
+
+def _by_arm(table: Table) -> dict[str, tuple[Row, ...]]:
+    arms = dict.fromkeys(row.text("arm") for row in table.rows)
+    return {arm: tuple(row for row in table.rows if row.text("arm") == arm) for arm in arms}
+
+
+def _bare_columns(path: Path) -> bytes | None:
+    """Two columns of numbers without a heading, given the heading that they lack; None for any other table."""
+    content = path.read_bytes()
+    header, rows = read_rows(content, path.name)
+    width = sum(1 for cell in header if cell.strip())
+    try:
+        first = [float(cell) for cell in header[:2]]
+    except ValueError:
+        numeric = width == 2 and all(_is_number(cell) for _, fields in rows[:5] for cell in fields[:2])
+        known = {"time", "survival", "surv", "t", "s", "x", "y"} & {name.lower() for name in header}
+        if not numeric or len(known) == 2:
+            return None
+        body = content.decode("utf-8-sig").splitlines()[1:]
+        return "\n".join([header_like(header), *body]).encode()
+    if width != 2 or len(first) != 2:
+        return None
+    return (header_like(header) + "\n").encode() + content
+
+
+def header_like(header: list[str]) -> str:
+    """The heading of two bare columns."""
+    return "time,survival" if len(header) >= 2 else "time"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def curve_table(path: str | Path) -> dict[str, list[tuple[float, float]]]:
+    """Each arm's points (time, survival as a proportion). Two bare columns, as other digitizers write, are one arm."""
+    file = Path(path)
+    if not file.is_file():
+        raise DataError("there is no such file", file=str(path))
+    bare = _bare_columns(file)
+    if bare is None:
+        table = read_table(file, _CURVES)
+    else:
+        table = parse_table(_CURVES, bare, file=file.name)
+        for fault in table.faults:
+            raise fault
+    arms = {}
+    for arm, rows in _by_arm(table).items():
+        for fault in curve_faults(rows):
+            raise fault
+        scale = survival_scale(rows)
+        arms[arm] = [(row["time"], row["survival"] / scale) for row in rows]
+    return arms
+
+
+def at_risk_table(path: str | Path) -> dict[str, list[tuple[float, int]]]:
+    """Each arm's printed numbers at risk (time, n); empty cells are left out."""
+    arms = {}
+    for arm, rows in _by_arm(read_table(path, _AT_RISK)).items():
+        for fault in at_risk_faults(rows):
+            raise fault
+        arms[arm] = [(row["time"], row["n"]) for row in rows if row["n"] is not None]
+    return arms
+
+
+def totals_table(path: str | Path) -> dict[str, tuple[int, int | None]]:
+    """Each arm's number of patients and of events (None where not printed)."""
+    totals = {}
+    for row in read_table(path, _TOTALS).rows:
+        if row["events"] is not None and row["events"] > row["n"]:
+            message = f"{row['events']} events among {row['n']}; events cannot exceed the total"
+            raise row.error(message, "events", "events-above-n")
+        totals[row.text("arm")] = row["n"], row["events"]
+    return totals
+
+
+def marks_table(path: str | Path) -> dict[str, list[float]]:
+    """Each arm's censor marks."""
+    return {arm: [row["time"] for row in rows] for arm, rows in _by_arm(read_table(path, _MARKS)).items()}
+
+
+def grid_table(path: str | Path) -> Mapping[str, list[Any]]:
+    """Columns `study, time, n_risk, survival` of a table of survival at common times, survival as a proportion."""
+    table = read_table(path, _GRID)
+    scale = survival_scale(table.rows)
+    rows = sorted(table.rows, key=lambda row: row.text("study"))
+    for _, group in groupby(rows, key=lambda row: row.text("study")):
+        for fault in curve_faults(tuple(group), rise=1e-9, above=1e-9, swap=0.0):
+            raise fault
+    for row in table.rows:
+        if row["n_risk"] is None:
+            raise row.error("is empty; give the number at risk at the start of the interval", "n_risk")
+        if row["n_risk"] < 0:
+            raise row.error(f"{row['n_risk']:g} is negative; a number at risk is 0 or more", "n_risk", "negative-count")
+    return {
+        "study": [row.text("study") for row in table.rows],
+        "time": [row["time"] for row in table.rows],
+        "n_risk": [row["n_risk"] for row in table.rows],
+        "survival": [row["survival"] / scale for row in table.rows],
+    }

@@ -1,0 +1,244 @@
+"""A review folder rebuilt: only what is stale is made again, and `out/` changes all at once, at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import metagrove
+from metagrove.app.arms import arm_inputs, arm_name, arms_of
+from metagrove.app.products import Product, csv_bytes, row_material
+from metagrove.core.errors import MetagroveError
+from metagrove.review.checks import findings_of, row_faults
+from metagrove.review.folder import Review, open_review
+from metagrove.review.spec import HarmsAnalysis, ProportionAnalysis, SurvivalAnalysis
+from metagrove.review.storage import WorkStore, digest_of, write_folder
+
+__all__ = ["Progress", "Rebuilt", "check_review", "rebuild"]
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+
+_STORE = ".metagrove/work"
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a run did: the steps it made again, those that were fresh, the files that changed, and the report."""
+
+    redone: tuple[str, ...]
+    fresh: tuple[str, ...]
+    written: tuple[str, ...]
+    report: Path
+    findings: int
+
+    def summary(self) -> str:
+        """One or two lines for a terminal."""
+        if not self.redone:
+            return f"Nothing to redo: {len(self.fresh)} steps are fresh."
+        arms = [name for name in self.redone if name.startswith("patients ")]
+        shown = [f"patients of {len(arms)} arms"] if len(arms) > 4 else arms
+        shown += [name for name in self.redone if name not in arms]
+        return f"Redone ({len(self.redone)} steps): {', '.join(shown)}. Fresh: {len(self.fresh)} steps."
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    name: str
+    key: str
+    make: Callable[[], Product]
+
+
+@lru_cache(maxsize=1)
+def _program() -> str:
+    """The identity of the program itself, so that a change in a method is a change in what depends on it."""
+    root = Path(metagrove.__file__).parent
+    return digest_of(metagrove.__version__, *(path.read_bytes() for path in sorted(root.rglob("*.py"))))
+
+
+class _Run:
+    """One pass over the steps: made once each, kept in the store, told to `progress`."""
+
+    def __init__(self, review: Review, progress: Progress | None, total: int) -> None:
+        self.review = review
+        self.store = WorkStore(review.path / _STORE)
+        self.progress, self.total = progress, total
+        self.redone: list[str] = []
+        self.fresh: list[str] = []
+        self.keys: set[str] = set()
+
+    def product(self, step: _Step) -> Product:
+        if self.progress:
+            self.progress(step.name, len(self.keys), self.total)
+        self.keys.add(step.key)
+        kept = self.store.get(step.key)
+        if kept is not None:
+            self.fresh.append(step.name)
+            return Product.from_dict(kept)
+        made = step.make()
+        self.store.put(step.key, made.to_dict())
+        self.redone.append(step.name)
+        return made
+
+
+def _module(kind: str) -> Any:
+    """The module that makes a kind of analysis, imported when something is stale or asked."""
+    return import_module(f"metagrove.app.{kind}")
+
+
+_KINDS: Mapping[type, str] = {
+    ProportionAnalysis: "proportions",
+    SurvivalAnalysis: "survival",
+    HarmsAnalysis: "harms",
+}
+
+
+def _patient_steps(review: Review) -> Iterator[_Step]:
+    """One step an arm: a curve rebuilt into patients. Analyses with the same settings share them."""
+    seen: set[str] = set()
+    for analysis in review.spec.analysis:
+        if not isinstance(analysis, SurvivalAnalysis):
+            continue
+        for study in arms_of(review, analysis):
+            material = arm_inputs(review, analysis, study)
+            key = digest_of("patients", _program(), material)
+            if key not in seen:
+                seen.add(key)
+                name = arm_name(analysis, study)
+                yield _Step(name, key, lambda a=analysis, s=study: _module("arms").rebuilt_arm(review, a, s))  # type: ignore[misc]
+
+
+def _analysis_step(review: Review, analysis: Any, patients: Mapping[str, Product]) -> _Step:
+    kind = _KINDS[type(analysis)]
+    material = _material(review, analysis, patients)
+
+    def make() -> Product:
+        product: Product = _module(kind).product(review, analysis, patients)
+        return product
+
+    return _Step(f"analysis {analysis.name}", digest_of(kind, _program(), material), make)
+
+
+def _material(review: Review, analysis: Any, patients: Mapping[str, Product]) -> list[Any]:
+    """All that one analysis depends on."""
+    out: list[Any] = [analysis.model_dump(mode="json"), review.spec.time_unit, list(review.spec.synthetic)]
+    out.append(row_material([r for r in review.rows("published") if r.text("analysis") == analysis.name]))
+    out.append(row_material(review.rows("studies")))
+    if isinstance(analysis, ProportionAnalysis):
+        wanted = analysis.outcome.lower()
+        out.append(row_material([r for r in review.rows("responses") if r.text("outcome").lower() == wanted]))
+    elif isinstance(analysis, HarmsAnalysis):
+        out.append(row_material(review.rows("adverse_events")))
+    else:
+        mine = [r for r in review.rows("survival") if r.text("endpoint").lower() == analysis.endpoint.lower()]
+        arms = [arm_name(analysis, study) for study in arms_of(review, analysis)]
+        out += [row_material(mine), {name: patients[name].to_dict() for name in arms}]
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """The making of one form of the report."""
+
+    review: Review
+    parts: Mapping[str, Product]
+    form: str
+
+    def __call__(self) -> Product:
+        made: Product = _module("reporting").product(self.review, self.parts, self.form)
+        return made
+
+
+def _checks_step(review: Review) -> _Step:
+    def make() -> Product:
+        found = [finding.row() for finding in findings_of(review)]
+        keys = ["severity", "rule", "study", "where", "found", "expected", "message"]
+        table = csv_bytes(keys, [[f[k] for k in keys] for f in found])
+        return Product(files={"findings.csv": table}, carry={"findings": found})
+
+    return _Step("checks", digest_of("checks", _program(), review.digest), make)
+
+
+def _flow_step(review: Review) -> _Step:
+    key = digest_of("flow", _program(), row_material(review.rows("flow")))
+    return _Step("flow", key, lambda: _module("flow").product(review))
+
+
+def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: Progress | None = None) -> Rebuilt:
+    """Everything in the folder's `out/`, made again where it is stale.
+
+    `formats` names the forms of the report besides HTML ("docx", "pdf"). Nothing in `out/` is touched until all steps are done; a step that is done stays done if a later one fails or the run
+    is interrupted.
+
+    Raises
+    ------
+    DataError
+        A row that cannot be meant; names file, row and column.
+    SpecError
+        `review.toml` asks for something unknown.
+    """
+    review = open_review(path)
+    for fault in row_faults(review):
+        raise fault
+    patient_steps = list(_patient_steps(review))
+    run = _Run(review, progress, len(patient_steps) + len(review.spec.analysis) + 3)
+    patients = {step.name: run.product(step) for step in patient_steps}
+    checks = run.product(_checks_step(review))
+    parts = {"checks": checks}
+    if review.rows("flow"):
+        parts["flow"] = run.product(_flow_step(review))
+    for analysis in review.spec.analysis:
+        try:
+            parts[f"analysis {analysis.name}"] = run.product(_analysis_step(review, analysis, patients))
+        except MetagroveError as error:
+            raise type(error)(f"analysis '{analysis.name}': {error}") from error
+    key = digest_of("report", _program(), review.digest, sorted(run.keys))
+    files: dict[str, bytes] = {}
+    for product in (*patients.values(), *parts.values()):
+        files |= product.files
+    # A form that was asked for once is kept true by every later run.
+    kept = [name for name in ("docx", "pdf") if (review.path / "out" / f"report.{name}").is_file()]
+    for name in dict.fromkeys(("html", *formats, *kept)):
+        step = _Step(
+            "report" if name == "html" else f"report {name}", digest_of(key, name), _Written(review, parts, name)
+        )
+        files |= run.product(step).files
+    written = _commit(review, files, key)
+    run.store.keep_only(frozenset(run.keys))
+    found = len(checks.carry["findings"])
+    where = (review.path / "out" / "report.html").resolve()
+    return Rebuilt(tuple(run.redone), tuple(run.fresh), tuple(written), where, found)
+
+
+def _commit(review: Review, files: dict[str, bytes], key: str) -> list[str]:
+    """The files that changed in `out/`; what an earlier run left and nobody makes any more is removed."""
+    out = review.path / "out"
+    try:
+        owned = frozenset(json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError):
+        owned = frozenset()
+    manifest = {
+        "made_by": f"metagrove {metagrove.__version__}",
+        "review": review.digest,
+        "made_from": key,
+        "inputs": {name: table.digest for name, table in review.tables.items()},
+        "columns": {name: dict(table.mapping) for name, table in review.tables.items()},
+        "files": sorted([*files, "manifest.json"]),
+    }
+    files["manifest.json"] = (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
+    return write_folder(out, files, owned=owned)
+
+
+def check_review(path: str | Path) -> list[dict[str, str]]:
+    """The findings of a review folder as dicts: `rule, severity, study, where, found, expected, message`.
+
+    Raises
+    ------
+    DataError, SpecError
+        The folder, its protocol or a whole table cannot be read.
+    """
+    return [finding.row() for finding in findings_of(open_review(path))]

@@ -1,0 +1,105 @@
+"""Verbs on single tables: pool, reconstruct, summary-curve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metagrove.cli.console import FLAGGED, errors_as_one_line, print_json, progress_bar
+
+__all__ = ["pool", "reconstruct", "summary_curve"]
+
+Out = Annotated[Path, typer.Option("--out", help="The folder to write.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout and nothing else.")]
+
+
+def pool(
+    table: Annotated[
+        Path, typer.Argument(help="CSV with study, event, n and optionally subgroup.", show_default=False)
+    ],
+    out: Out,
+    measure: Annotated[str, typer.Option(help="PRAW, PLN, PLOGIT, PAS or PFT.")] = "PFT",
+    method: Annotated[str, typer.Option(help="Inverse or GLMM (with PLOGIT).")] = "Inverse",
+    method_tau: Annotated[str, typer.Option(help="Estimator of tau²: REML, PM, DL, ML, EB, SJ, HE, HS …")] = "REML",
+    method_random_ci: Annotated[str, typer.Option(help="Interval of the pooled value: classic, HK or KR.")] = "classic",
+    method_ci: Annotated[str, typer.Option(help="Interval of each study: CP, WS, WSCC, AC, SA, SACC or NAsm.")] = "CP",
+    tau_common: Annotated[bool, typer.Option(help="One tau² for all subgroups.")] = False,
+    level: Annotated[float, typer.Option(help="Confidence level.", min=0.5, max=0.9999)] = 0.95,
+    as_json: Json = False,
+) -> None:
+    """Pool one table of proportions: result.json, studies.csv and forest.svg, without a review folder.
+
+    Example: metagrove pool responses.csv --out pooled --measure PFT
+    """
+    with errors_as_one_line(as_json=as_json):
+        from metagrove.app.pooling import PoolSettings, pool_table
+
+        settings = PoolSettings(measure, method, method_tau, method_random_ci, method_ci, tau_common, level)
+        made = pool_table(table, out, settings)
+    if as_json:
+        print_json(made["result"])
+        return
+    print(made["summary"])
+    print(f"wrote {', '.join(made['files'])} in {out}")
+
+
+def reconstruct(
+    curves: Annotated[
+        Path, typer.Argument(help="CSV with arm, time, survival (or two bare columns).", show_default=False)
+    ],
+    out: Out,
+    at_risk: Annotated[
+        Path | None, typer.Option("--at-risk", help="CSV with arm, time, n.", show_default=False)
+    ] = None,
+    totals: Annotated[
+        Path | None, typer.Option(help="CSV with arm, n and optionally events.", show_default=False)
+    ] = None,
+    marks: Annotated[Path | None, typer.Option(help="CSV with arm, time of censor marks.", show_default=False)] = None,
+    method: Annotated[str, typer.Option(help="likelihood, guyot or bounded.")] = "likelihood",
+    draws: Annotated[int, typer.Option(help="How many plausible patient sets to draw as well.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the draws; printed in report.json.", min=0)] = 20120209,
+    as_json: Json = False,
+) -> None:
+    """Rebuild patients from digitized Kaplan-Meier curves.
+
+    Example: metagrove reconstruct curves.csv --at-risk at_risk.csv --totals totals.csv --out rebuilt
+    """
+    with errors_as_one_line(as_json=as_json), progress_bar("rebuilding", quiet=as_json) as progress:
+        from metagrove.app.reconstruction import ReconstructInputs, reconstruct_curves
+
+        inputs = ReconstructInputs(curves, at_risk, totals, marks)
+        made = reconstruct_curves(inputs, out, method=method, draws=draws, seed=seed, progress=progress)
+    if as_json:
+        print_json(made)
+    else:
+        for line in made["arms"]:
+            print(f"{line['arm'] or 'curve'}: {line['n']} patients, {line['events']} events")
+        for line in made["contradictions"]:
+            print(f"contradiction: {line['message']}")
+        print(f"wrote {', '.join(made['files'])} in {out}")
+    raise SystemExit(FLAGGED if made["contradictions"] else 0)
+
+
+def summary_curve(
+    table: Annotated[Path, typer.Argument(help="CSV with study, time, n_risk, survival.", show_default=False)],
+    out: Out,
+    model: Annotated[str, typer.Option(help="random or fixed.")] = "random",
+    correction: Annotated[str, typer.Option(help="Continuity correction such as 0.25,0.5, or none.")] = "0.25,0.5",
+    compat: Annotated[str, typer.Option(help="msurv for that package's numbers; empty for ours.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Pool survival curves of several studies into one distribution-free summary curve.
+
+    Example: metagrove summary-curve grid.csv --out pooled --model random
+    """
+    with errors_as_one_line(as_json=as_json):
+        from metagrove.app.summary import pool_curves
+
+        made = pool_curves(table, out, model=model, correction=correction, compat=compat)
+    if as_json:
+        print_json(made["result"])
+        return
+    print(made["summary"])
+    print(f"wrote {', '.join(made['files'])} in {out}")

@@ -1,0 +1,79 @@
+"""What all forms of the report share: the order of sections, numbered references, and tables made from other parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from metagrove.report.document import Cell, Column, Report, Section, Table
+
+__all__ = ["comparison_tables", "finding_table", "grouped", "numbered_references", "source_table"]
+
+_TITLES = {"proportion": "Responses", "survival": "Survival", "harms": "Harms"}
+
+
+def grouped(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:
+    """Sections under their headings: responses, survival, harms, then any other kind."""
+    groups: dict[str, list[Section]] = {}
+    for section in sections:
+        groups.setdefault(_TITLES.get(section.kind, section.kind.capitalize()), []).append(section)
+    order = [title for title in _TITLES.values() if title in groups]
+    return [(title, groups[title]) for title in [*order, *(title for title in groups if title not in order)]]
+
+
+def numbered_references(sections: Sequence[Section]) -> dict[str, int]:
+    """Each reference with its number, in the order in which the methods cite them."""
+    numbers: dict[str, int] = {}
+    for section in sections:
+        for text in section.references:
+            numbers.setdefault(text, len(numbers) + 1)
+    return numbers
+
+
+def comparison_tables(report: Report) -> list[Table]:
+    """One table a section: printed numbers beside ours."""
+    columns = (
+        Column("Quantity"),
+        Column("Printed", "right"),
+        Column("Ours", "right"),
+        Column("Verdict"),
+        Column("Difference", "right"),
+        Column("Where"),
+    )
+    return [
+        Table(
+            f"{section.title} (SYNTHETIC)" if section.synthetic else section.title,
+            columns,
+            tuple(
+                tuple(Cell(text) for text in (c.quantity, c.printed, c.ours, c.verdict, c.difference, c.where))
+                for c in section.comparisons
+            ),
+        )
+        for section in report.sections
+        if section.comparisons
+    ]
+
+
+def finding_table(report: Report) -> Table | None:
+    """The problems found; None where there are none."""
+    if not report.findings:
+        return None
+    columns = (Column("Severity"), Column("What"), Column("Where"), Column("Expected"))
+    rows = tuple(tuple(Cell(f[key]) for key in ("severity", "message", "where", "expected")) for f in report.findings)
+    return Table("Contradictions and doubtful numbers in the input; none was changed", columns, rows)
+
+
+def source_table(section: Section) -> Table:
+    """Where each number of a section was read."""
+    columns = (
+        Column("Number"),
+        Column("Printed", "right"),
+        Column("Used", "right"),
+        Column("Document"),
+        Column("Place"),
+        Column("Row here"),
+    )
+    rows = tuple(
+        tuple(Cell(text) for text in (s.what, s.printed, s.used, s.document, s.locator, f"{s.file}, row {s.row}"))
+        for s in section.sources
+    )
+    return Table(section.title, columns, rows)

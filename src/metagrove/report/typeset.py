@@ -1,0 +1,147 @@
+"""The report as a PDF, typeset from its parts; figures stay vectors."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from metagrove.core.errors import MethodError
+from metagrove.report.document import Report, Section, Table
+from metagrove.report.layout import comparison_tables, finding_table, grouped, numbered_references, source_table
+
+__all__ = ["pdf_report", "typst_source"]
+
+_PREAMBLE = """\
+#set page(paper: "a4", margin: (x: 2cm, y: 2.2cm), numbering: "1 / 1")
+#set text(font: ("Libertinus Serif", "DejaVu Sans"), size: 10pt)
+#set par(justify: true, leading: 0.6em)
+#set heading(numbering: none)
+#show heading.where(level: 1): it => { v(0.8em); text(size: 15pt, fill: rgb("#0b5c6e"), it.body); v(0.2em) }
+#show heading.where(level: 2): it => { v(0.5em); text(size: 12pt, it.body); v(0.1em) }
+#show figure: set block(breakable: true)
+#set table(stroke: (x, y) => (bottom: if y == 0 { 0.8pt } else { 0.3pt + luma(200) }), inset: (x: 4pt, y: 3pt))
+#show table.cell.where(y: 0): strong
+#let warning(body) = block(stroke: 0.8pt + rgb("#a3262a"), inset: 6pt, width: 100%, text(fill: rgb("#a3262a"), body))
+#let caution(body) = block(stroke: (left: 2pt + rgb("#9a5b00")), inset: 6pt, width: 100%, fill: rgb("#fdf6ea"), body)
+"""
+
+
+def _text(text: str) -> str:
+    """The text as a Typst string, so that nothing in it is read as markup."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return f'#text("{escaped}")'
+
+
+def _widths(table: Table) -> str:
+    """Column widths: their own where the table is narrow, else shares of the page by the longest text."""
+    longest = [
+        max([len(column.label), *(len(row[i].text) for row in table.rows if i < len(row))])
+        for i, column in enumerate(table.columns)
+    ]
+    if sum(longest) <= 90:
+        return ", ".join("auto" for _ in longest)
+    return ", ".join(f"{min(length, 24) + 5}fr" for length in longest)
+
+
+def _table(table: Table) -> str:
+    size = "7pt" if len(table.columns) > 7 else "8pt"
+    align = ", ".join(column.align for column in table.columns)
+    head = ", ".join(f"[{_text(column.label)}]" for column in table.columns)
+    whole = [row for row in table.rows if len(row) == len(table.columns)]
+    body = ",\n".join(", ".join(f"[{_text(cell.text)}]" for cell in row) for row in whole)
+    notes = "".join(f"\n#text(size: 8pt)[{_text(note)}]\n" for note in table.notes)
+    return (
+        f"\n#block(sticky: true)[*{_text(table.caption)}*]\n#[#set text(size: {size})\n#set par(justify: false)\n"
+        f"#table(columns: ({_widths(table)},), align: ({align},), table.header({head}),\n{body})]\n{notes}\n"
+    )
+
+
+def _figure(name: str, caption: str) -> str:
+    return (
+        f'\n#figure(image("{name}.svg", width: 100%), caption: [{_text(caption)}], numbering: none, supplement: none)\n'
+    )
+
+
+def _section(section: Section) -> str:
+    mark = " (SYNTHETIC)" if section.synthetic else ""
+    parts = [f"\n== {_text(section.title + mark)}\n"]
+    if section.synthetic:
+        parts.append(f"#warning[{_text('SYNTHETIC: simulated curves; not the trials data and no clinical result.')}]\n")
+    parts += [f"{_text(text)}\n\n" for text in section.headline]
+    parts += [f"#caution[{_text(text)}]\n" for text in section.cautions]
+    parts += [_figure(figure.name, figure.caption) for figure in section.figures]
+    parts += [_table(table) for table in section.tables]
+    parts += [f"- Left out: {_text(f'{study}: {reason}')}\n" for study, reason in section.excluded]
+    return "".join(parts)
+
+
+def typst_source(report: Report) -> str:
+    """The report in the typesetter's own language; figures are named `<name>.svg` beside it."""
+    references = numbered_references(report.sections)
+    parts = [_PREAMBLE, f'#text(size: 20pt, weight: "bold")[{_text(report.title)}]\n\n{_text(report.question)}\n']
+    if report.synthetic:
+        parts.append(f"\n#warning[*SYNTHETIC* {_text(' '.join(report.synthetic))}]\n")
+    parts.append("\n= Methods\n")
+    parts += [f"{_text(f'{label}: {text}.')} " for label, text in report.search]
+    for section in report.sections:
+        if section.methods:
+            cited = ", ".join(str(references[text]) for text in section.references)
+            parts.append(
+                f"\n*{_text(section.title + '.')}* {_text(section.methods)} {_text(f'[{cited}]' if cited else '')}\n"
+            )
+    parts.append(f"\n{_text(f'Calculated with metagrove {report.version}.')}\n")
+    if report.flow:
+        parts.append("\n= Flow of records\n" + _figure(report.flow.name, report.flow.caption))
+    elif report.flow_problem:
+        parts.append(f"\n= Flow of records\n#caution[{_text(report.flow_problem)}]\n")
+    if report.studies:
+        parts.append("\n= Included studies\n" + _table(report.studies))
+    for title, sections in grouped(report.sections):
+        parts.append(f"\n= {_text(title)}\n")
+        parts += [_section(section) for section in sections]
+    parts.append(_endings(report, references))
+    return "".join(parts)
+
+
+def _endings(report: Report, references: Mapping[str, int]) -> str:
+    parts = []
+    tables = comparison_tables(report)
+    if tables:
+        parts.append("\n= Beside the published review\n")
+        parts += [f"{_text(f'{label}: {text}')}\n" for label, text in report.published]
+        parts += [_table(table) for table in tables]
+    found = finding_table(report)
+    parts.append("\n= Problems found\n")
+    parts.append(_table(found) if found else _text("None of the checks found a contradiction."))
+    parts.append("\n= Provenance\n")
+    parts += [_table(source_table(section)) for section in report.sections if section.sources]
+    parts.append("\n= References\n")
+    parts += [f"+ {_text(text)}\n" for text in references]
+    return "".join(parts)
+
+
+def pdf_report(report: Report, svgs: Mapping[str, bytes]) -> bytes:
+    """The report as the bytes of a PDF file.
+
+    Parameters
+    ----------
+    report : what to show.
+    svgs : each figure as SVG by its name.
+
+    Raises
+    ------
+    MethodError
+        The typesetter is not installed; says how to get it.
+    """
+    try:
+        import typst
+    except ImportError:
+        raise MethodError("PDF reports need typst: pip install 'metagrove[pdf]'") from None
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for name, content in svgs.items():
+            (folder / f"{name}.svg").write_bytes(content)
+        (folder / "report.typ").write_text(typst_source(report), encoding="utf-8")
+        made: bytes = typst.compile(folder / "report.typ", root=folder)
+    return made

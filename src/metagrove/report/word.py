@@ -1,0 +1,153 @@
+"""The report as a Word document: headings, tables and figures that a co-author can edit."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from metagrove.core.errors import MethodError
+from metagrove.report.document import Report, Section, Table
+from metagrove.report.layout import grouped, numbered_references
+
+__all__ = ["word_report"]
+
+_WIDTH_CM = 16.5
+
+
+def word_report(report: Report, pngs: Mapping[str, bytes]) -> bytes:
+    """The report as the bytes of a .docx file.
+
+    Parameters
+    ----------
+    report : what to show.
+    pngs : each figure as PNG by its name.
+
+    Raises
+    ------
+    MethodError
+        python-docx is not installed; says how to get it.
+    """
+    try:
+        import docx
+        from docx.shared import Cm, Pt
+    except ImportError:
+        raise MethodError("Word reports need python-docx: pip install 'metagrove[word]'") from None
+    document = docx.Document()
+    for sheet in document.sections:
+        sheet.left_margin = sheet.right_margin = Cm(2.2)
+        sheet.top_margin = sheet.bottom_margin = Cm(2.0)
+    style = document.styles["Normal"]
+    style.font.name, style.font.size = "Calibri", Pt(10.5)
+    document.core_properties.title = report.title
+    document.core_properties.author = ", ".join(report.authors) or "metagrove"
+    references = numbered_references(report.sections)
+    document.add_heading(report.title, 0)
+    if report.question:
+        document.add_paragraph(report.question)
+    if report.synthetic:
+        _bold(document, "SYNTHETIC. " + " ".join(report.synthetic))
+    _methods(document, report, references)
+    if report.flow:
+        document.add_heading("Flow of records", 1)
+        _figure(document, pngs[report.flow.name], report.flow.caption)
+    elif report.flow_problem:
+        document.add_heading("Flow of records", 1)
+        document.add_paragraph(report.flow_problem)
+    if report.studies:
+        document.add_heading("Included studies", 1)
+        _table(document, report.studies)
+    for title, sections in grouped(report.sections):
+        document.add_heading(title, 1)
+        for section in sections:
+            _section(document, section, pngs)
+    _endings(document, report, references)
+    stream = io.BytesIO()
+    document.save(stream)
+    return stream.getvalue()
+
+
+def _bold(document: Any, text: str) -> None:
+    document.add_paragraph().add_run(text).bold = True
+
+
+def _methods(document: Any, report: Report, references: Mapping[str, int]) -> None:
+    document.add_heading("Methods", 1)
+    if report.search:
+        document.add_paragraph(" ".join(f"{label}: {text}." for label, text in report.search))
+    for section in report.sections:
+        if section.methods:
+            paragraph = document.add_paragraph()
+            paragraph.add_run(f"{section.title}. ").bold = True
+            cited = ", ".join(str(references[text]) for text in section.references)
+            paragraph.add_run(f"{section.methods} [{cited}]" if cited else section.methods)
+    document.add_paragraph(f"Calculated with metagrove {report.version}.")
+
+
+def _figure(document: Any, png: bytes, caption: str) -> None:
+    from docx.shared import Cm
+
+    document.add_picture(io.BytesIO(png), width=Cm(_WIDTH_CM))
+    document.add_paragraph(caption, style="Caption")
+
+
+def _table(document: Any, table: Table) -> None:
+    from docx.enum.text import WD_ALIGN_PARAGRAPH
+    from docx.shared import Pt
+
+    sides = {"left": WD_ALIGN_PARAGRAPH.LEFT, "right": WD_ALIGN_PARAGRAPH.RIGHT, "center": WD_ALIGN_PARAGRAPH.CENTER}
+    document.add_paragraph(table.caption, style="Caption")
+    grid = document.add_table(rows=1, cols=len(table.columns), style="Light List")
+    for cell, column in zip(grid.rows[0].cells, table.columns, strict=True):
+        cell.text = column.label
+    for row in table.rows:
+        cells = grid.add_row().cells
+        for cell, shown, column in zip(cells, row, table.columns, strict=False):
+            cell.text = shown.text
+            cell.paragraphs[0].alignment = sides[column.align]
+    for line in grid.rows:
+        for cell in line.cells:
+            for paragraph in cell.paragraphs:
+                for run in paragraph.runs:
+                    run.font.size = Pt(8.5)
+    for note in table.notes:
+        document.add_paragraph(note, style="List Bullet")
+
+
+def _section(document: Any, section: Section, pngs: Mapping[str, bytes]) -> None:
+    document.add_heading(f"{section.title} (SYNTHETIC)" if section.synthetic else section.title, 2)
+    if section.synthetic:
+        _bold(document, "SYNTHETIC: simulated curves; not the trials' data and no clinical result.")
+    for text in (*section.headline, *section.cautions):
+        document.add_paragraph(text)
+    for figure in section.figures:
+        _figure(document, pngs[figure.name], figure.caption)
+    for table in section.tables:
+        _table(document, table)
+    for study, reason in section.excluded:
+        document.add_paragraph(f"Left out: {study}: {reason}", style="List Bullet")
+
+
+def _endings(document: Any, report: Report, references: Mapping[str, int]) -> None:
+    from metagrove.report.layout import comparison_tables, finding_table, source_table
+
+    tables = comparison_tables(report)
+    if tables:
+        document.add_heading("Beside the published review", 1)
+        for label, text in report.published:
+            document.add_paragraph(f"{label}: {text}")
+        for table in tables:
+            _table(document, table)
+    document.add_heading("Problems found", 1)
+    found = finding_table(report)
+    if found is None:
+        document.add_paragraph("None of the checks found a contradiction.")
+    else:
+        _table(document, found)
+    document.add_heading("Provenance", 1)
+    for section in report.sections:
+        if section.sources:
+            _table(document, source_table(section))
+    document.add_heading("References", 1)
+    for text in references:
+        document.add_paragraph(text, style="List Number")

@@ -1,0 +1,84 @@
+"""Rows of a digitized curve and of a table of numbers at risk, checked with their row numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from metagrove.core.errors import DataError
+from metagrove.review.tables import Row
+
+__all__ = ["at_risk_faults", "curve_faults", "survival_scale"]
+
+#: Digitized curves jitter by a pixel or two; a rise beyond this (2 % of the axis) is a mistake and not noise.
+RISE = 0.02
+#: Clicks closer than this share of the follow-up may stand in the wrong order.
+SWAP = 0.012
+#: Overshoot of the top of the axis that is still noise.
+ABOVE_ONE = 0.02
+
+
+def _whose(row: Row) -> str:
+    name = row.text("study") or row.text("arm")
+    return f"{name}: " if name else ""
+
+
+def survival_scale(rows: Iterable[Row]) -> float:
+    """100 where the curve is plainly in per cent (most values above 1.5), else 1."""
+    values = [row["survival"] for row in rows if row["survival"] is not None]
+    above = sum(value > 1.5 for value in values)
+    return 100.0 if values and above > 0.5 * len(values) else 1.0
+
+
+def curve_faults(
+    rows: tuple[Row, ...], *, rise: float = RISE, above: float = ABOVE_ONE, swap: float = SWAP
+) -> list[DataError]:
+    """The first fault of one curve, if any: a missing or negative time, survival outside 0..1, or survival that rises."""
+    scale = survival_scale(rows)
+    for row in rows:
+        if row["time"] is None or row["time"] < 0:
+            return [row.error(f"time is '{row.text('time')}'; it is a number, 0 or more", "time")]
+        value = row["survival"]
+        if value is None:
+            return [row.error("is empty; give survival as a proportion or per cent", "survival")]
+        if not -above <= value / scale <= 1 + above:
+            message = f"survival is {value:g}; it lies between 0 and {scale:g}"
+            return [row.error(message, "survival", "survival-out-of-range")]
+    return _rise(rows, scale, rise, swap)
+
+
+def _rise(rows: tuple[Row, ...], scale: float, rise: float, swap: float) -> list[DataError]:
+    """The first rise that neither a pixel's jitter nor two swapped neighbours can explain."""
+    ordered = sorted(rows, key=lambda row: (row["time"], -row["survival"]))
+    reach = swap * (ordered[-1]["time"] - ordered[0]["time"])
+    later = len(ordered)
+    highest: Row | None = None
+    worst: tuple[Row, Row] | None = None
+    for before in reversed(ordered):
+        while later > 0 and ordered[later - 1]["time"] - before["time"] > reach:
+            later -= 1
+            if highest is None or ordered[later]["survival"] >= highest["survival"]:
+                highest = ordered[later]
+        if highest is not None and (highest["survival"] - before["survival"]) / scale > rise:
+            worst = before, highest
+    if worst is None:
+        return []
+    before, after = worst
+    message = (
+        f"{_whose(after)}survival rises from {before['survival']:g} to {after['survival']:g} "
+        f"at {after['time']:g}; a survival curve never rises"
+    )
+    return [after.error(message, "survival", "survival-rises")]
+
+
+def at_risk_faults(rows: tuple[Row, ...]) -> list[DataError]:
+    """The first fault of one arm's numbers at risk: a missing cell's time, or a number that rises."""
+    known = sorted((row for row in rows if row["n"] is not None), key=lambda row: row["time"])
+    for before, after in pairwise(known):
+        if after["n"] > before["n"]:
+            message = (
+                f"{_whose(after)}numbers at risk rise from {before['n']} to {after['n']} at {after['time']:g}; "
+                "nobody returns to follow-up"
+            )
+            return [after.error(message, "n", "at-risk-rises")]
+    return []

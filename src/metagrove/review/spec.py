@@ -1,0 +1,216 @@
+"""The protocol: what `review.toml` asks for, checked down to file and line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from metagrove.core.errors import SpecError
+from metagrove.core.units import time_unit
+
+__all__ = [
+    "Analysis",
+    "HarmsAnalysis",
+    "ProportionAnalysis",
+    "Published",
+    "ReviewSpec",
+    "SurvivalAnalysis",
+    "parse_review",
+]
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=60)]
+Tau2 = Literal["DL", "DL2", "PM", "PMM", "REML", "ML", "HS", "HSk", "SJ", "HE", "EB", "GENQ"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Exclusion(_Strict):
+    """A study left out of one analysis, with the reason, which the report repeats."""
+
+    study: str
+    reason: str = Field(min_length=3)
+
+
+class _Common(_Strict):
+    name: Name
+    title: str = ""
+    exclude: tuple[Exclusion, ...] = ()
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    note: str = ""
+
+
+class ProportionAnalysis(_Common):
+    """Events among patients, one arm per study: responses, disease control, prevalence."""
+
+    kind: Literal["proportion"]
+    outcome: str
+    population: Literal["evaluable", "enrolled", "safety"] = "evaluable"
+    subgroup: str = ""
+    sm: Literal["PRAW", "PLN", "PLOGIT", "PAS", "PFT"] = "PLOGIT"
+    method: Literal["Inverse", "GLMM"] = "Inverse"
+    method_tau: Tau2 = "REML"
+    method_ci: Literal["CP", "WS", "WSCC", "AC", "SA", "SACC", "NAsm"] = "CP"
+    method_random_ci: Literal["classic", "HK", "KR"] = "classic"
+    tau_common: bool = False
+    common: bool = False
+    random: bool = True
+    prediction: bool = True
+    denominators: tuple[Literal["evaluable", "enrolled", "safety"], ...] = ()
+    leave_one_out: bool = True
+    multiverse: bool = False
+
+
+class SurvivalAnalysis(_Common):
+    """Digitized curves rebuilt into patients and pooled into one summary curve."""
+
+    kind: Literal["survival"]
+    endpoint: str
+    step: Annotated[float, Field(gt=0)] = 1.0
+    until: Annotated[float, Field(gt=0)] | None = None
+    rates_every: Annotated[float, Field(gt=0)] = 3.0
+    model: Literal["random", "fixed"] = "random"
+    correction: Literal["none"] | tuple[float, float] = (0.25, 0.5)
+    compat: Literal["msurv"] | None = None
+    method: Literal["likelihood", "guyot", "bounded"] = "likelihood"
+    draws: Annotated[int, Field(ge=0, le=10000)] = 0
+    seed: int = 20140624
+
+
+class HarmsAnalysis(_Common):
+    """Adverse events by harmonised term: who reported them, and the pooled share where at least two did."""
+
+    kind: Literal["harms"]
+    grade: str = ">=3"
+    sm: Literal["PRAW", "PLN", "PLOGIT", "PAS", "PFT"] = "PFT"
+    method_tau: Tau2 = "REML"
+    method_random_ci: Literal["classic", "HK", "KR"] = "classic"
+    min_studies: Annotated[int, Field(ge=1)] = 2
+
+
+Analysis = Annotated[ProportionAnalysis | SurvivalAnalysis | HarmsAnalysis, Field(discriminator="kind")]
+
+
+class Published(_Strict):
+    """The published review whose numbers stand beside ours, where there is one."""
+
+    document: str
+    citation: str = ""
+    doi: str = ""
+
+
+class ReviewSpec(_Strict):
+    """All that `review.toml` says."""
+
+    version: Literal[1]
+    title: str = Field(min_length=1)
+    question: str = ""
+    authors: tuple[str, ...] = ()
+    time_unit: str = "months"
+    published: Published | None = None
+    synthetic: tuple[str, ...] = ()
+    columns: dict[str, dict[str, str]] = Field(default_factory=dict)
+    search: dict[str, Any] = Field(default_factory=dict)
+    analysis: tuple[Analysis, ...] = ()
+
+    @field_validator("time_unit")
+    @classmethod
+    def _known_unit(cls, value: str) -> str:
+        return time_unit(value)
+
+    @model_validator(mode="after")
+    def _names_once(self) -> ReviewSpec:
+        seen: set[str] = set()
+        for analysis in self.analysis:
+            if analysis.name in seen:
+                raise ValueError(f"two analyses are called '{analysis.name}'; names must differ")
+            seen.add(analysis.name)
+        return self
+
+
+_KINDS: dict[str, type[_Common]] = {
+    "proportion": ProportionAnalysis,
+    "survival": SurvivalAnalysis,
+    "harms": HarmsAnalysis,
+}
+
+
+def _line_of(text: str, location: tuple[int | str, ...]) -> int:
+    """Line of `review.toml` where the key at `location` stands (the best that text search can say), from 1."""
+    lines = text.splitlines()
+    start = 0
+    keys = [part for part in location if not (isinstance(part, str) and part in _KINDS)]
+    if len(keys) >= 2 and isinstance(keys[0], str) and isinstance(keys[1], int):
+        heads = [i for i, line in enumerate(lines) if line.strip().replace(" ", "") == f"[[{keys[0]}]]"]
+        start = heads[keys[1]] if keys[1] < len(heads) else 0
+        keys = keys[2:]
+    elif len(keys) >= 2:
+        pattern = re.compile(rf"^\s*\[\s*{re.escape(str(keys[0]))}\b")
+        start = next((i for i, line in enumerate(lines) if pattern.match(line)), 0)
+        keys = keys[1:]
+    names = [str(key) for key in keys if isinstance(key, str)]
+    for name in names[:1]:
+        pattern = re.compile(
+            rf'^\s*"?{re.escape(name)}"?\s*(=|\.)|^\s*\[+\s*{re.escape(name)}\b|[{{,]\s*{re.escape(name)}\s*='
+        )
+        for i in range(start, len(lines)):
+            if pattern.search(lines[i]):
+                return i + 1
+    return start + 1
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    if "exclude" in location:
+        return sorted(Exclusion.model_fields)
+    if location and location[0] == "analysis":
+        kind = next((part for part in location if isinstance(part, str) and part in _KINDS), None)
+        return sorted(_KINDS[kind].model_fields) if kind else sorted(_Common.model_fields)
+    return sorted(
+        Published.model_fields if location[0] == "published" and len(location) > 1 else ReviewSpec.model_fields
+    )
+
+
+def _message(error: dict[str, Any]) -> str:
+    location = error["loc"]
+    key = str(location[-1]) if location else ""
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(location)
+        near = get_close_matches(key, known, n=1, cutoff=0.5)
+        hint = f"nearest known key: '{near[0]}'" if near else f"known keys: {', '.join(known)}"
+        return f"unknown key '{key}'; {hint}"
+    if error["type"] == "missing":
+        return f"'{key}' is missing; it is required here"
+    if error["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        return f"an analysis needs kind = one of {', '.join(_KINDS)}"
+    if error["type"] == "literal_error":
+        wanted = error["ctx"]["expected"]
+        return f"'{key}' is {error['input']!r}; known: {wanted}"
+    reason = error["msg"].removeprefix("Value error, ")
+    return f"'{key}' is {error['input']!r}: {reason}" if key and location[-1] != "analysis" else reason
+
+
+def parse_review(text: str, file: str = "review.toml") -> ReviewSpec:
+    """The protocol in `text`; the first fault is raised with its line and, for an unknown key, the nearest known one.
+
+    Raises
+    ------
+    SpecError
+        Not TOML, an unknown or missing key, or a value outside what is known.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"{file}: not valid TOML: {error}") from None
+    try:
+        return ReviewSpec.model_validate(raw)
+    except ValidationError as error:
+        faults = error.errors()
+        # An unknown key explains more than the missing one it was meant to be.
+        first = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
+        line = _line_of(text, first["loc"])
+        raise SpecError(f"{file}, line {line}: {_message(dict(first))}") from None

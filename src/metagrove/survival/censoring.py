@@ -1,0 +1,131 @@
+"""What is believed about censoring before the path is solved: shapes of the share still under follow-up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from metagrove.core.values import Array
+from metagrove.survival.printed_facts import Facts
+from metagrove.survival.steps import Reading, falling
+
+__all__ = ["Shape", "mean_levels", "shapes"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """The cumulative censoring hazard at `time`, linear between; `name` says which belief it is."""
+
+    name: str
+    time: Array
+    hazard: Array
+
+    def at(self, t: Array) -> Array:
+        """Cumulative censoring hazard at each of `t`."""
+        return np.interp(t, self.time, self.hazard)
+
+
+def mean_levels(reading: Reading) -> Array:
+    """Levels that never rise, within [0, 1], after each step; shape (m,)."""
+    level = falling(reading.level, 1 / reading.error**2) if reading.columns else reading.level
+    return np.clip(level, 0.0, 1.0)
+
+
+def shapes(reading: Reading, facts: Facts) -> list[Shape]:
+    """Shapes of censoring that agree with the numbers at risk and the events; one or several to be weighed."""
+    level = mean_levels(reading)
+    if facts.marks is not None and facts.events is None and not facts.risk_time.size:
+        # The marks themselves say where; only the share of hidden censorings is open.
+        return [_constant(reading.end, x) for x in (0.3, 1.0, 3.0)]
+    if facts.risk_time.size:
+        known = _from_risk_table(reading, level, facts)
+        start = float(known.time[-1])
+        left = reading.end - start
+        if left <= 1e-9 * reading.end or not np.any(reading.time > start):
+            return [_tail(known, reading.end, 1.0)]
+        if facts.events is not None:
+            return [_solved(lambda h: _tail(known, reading.end, h), reading, level, facts)]
+        return [_tail(known, reading.end, h) for h in (0.05, 0.5, 1.5, 4.0)]
+    if facts.events is not None:
+        return [_solved(family, reading, level, facts) for family in _families(reading.end)]
+    return _guessed(reading.end)
+
+
+def _from_risk_table(reading: Reading, level: Array, facts: Facts) -> Shape:
+    before = np.concatenate(([1.0], level))[np.searchsorted(reading.time, facts.risk_time, side="left")]
+    share = facts.risk_n / np.maximum(facts.n * before, 0.3)
+    share = np.minimum.accumulate(np.clip(share, 0.2 / facts.n, 1.0))
+    keep = facts.risk_n > 0
+    if not keep.all():  # the first 0 says that the last patient left before it
+        keep[int(np.argmin(keep))] = True
+    return Shape(
+        "numbers at risk",
+        np.concatenate(([0.0], facts.risk_time[keep])),
+        np.concatenate(([0.0], -np.log(share[keep]))),
+    )
+
+
+def _tail(known: Shape, end: float, rate: float) -> Shape:
+    """The known shape, continued to the end with `rate` per remaining follow-up."""
+    if known.time[-1] >= end:
+        return known
+    return Shape(
+        f"{known.name}, then {rate:.3g}", np.append(known.time, end), np.append(known.hazard, known.hazard[-1] + rate)
+    )
+
+
+def _grid(end: float) -> Array:
+    return np.linspace(0.0, end, 101)
+
+
+def _constant(end: float, rate: float, start: float = 0.0) -> Shape:
+    time = _grid(end)
+    return Shape(f"rate {rate:.3g} from {start:g}", time, rate * np.maximum(time / end - start, 0.0) / (1 - start))
+
+
+def _administrative(end: float, power: float) -> Shape:
+    """Entry spread over time: the share under follow-up is 1 - .98 (t / end) ** power."""
+    time = _grid(end)
+    return Shape(f"entry {power:.3g}", time, -np.log(1 - 0.98 * (time / end) ** power))
+
+
+def _families(end: float) -> list[Callable[[float], Shape]]:
+    return [
+        lambda x: _constant(end, x),
+        lambda x: _constant(end, x, 0.4),
+        lambda x: _administrative(end, 8.0 / (x + 0.02)),
+        lambda x: _early(end, x),
+    ]
+
+
+def _early(end: float, rate: float) -> Shape:
+    time = _grid(end)
+    return Shape(f"early {rate:.3g}", time, rate * np.minimum(time / (0.5 * end), 1.0))
+
+
+def _guessed(end: float) -> list[Shape]:
+    rates = [_constant(end, x) for x in (0.02, 0.15, 0.4, 0.9, 1.7, 3.0)]
+    late = [_constant(end, x, 0.35) for x in (0.4, 1.2, 3.0)]
+    return rates + late + [_administrative(end, a) for a in (0.7, 1.5, 3.0, 8.0)]
+
+
+def _deaths(shape: Shape, reading: Reading, level: Array, n: int) -> float:
+    fall = -np.diff(np.concatenate(([1.0], level)))
+    return float(n * np.sum(np.exp(-shape.at(reading.time)) * fall))
+
+
+def _solved(family: Callable[[float], Shape], reading: Reading, level: Array, facts: Facts) -> Shape:
+    """The member of a family whose expected deaths are the printed events (expected deaths fall with the parameter)."""
+    low, high = 0.0, 12.0
+    target = float(facts.events or 0)
+    if _deaths(family(low), reading, level, facts.n) <= target:
+        return family(low)
+    for _ in range(26):
+        middle = (low + high) / 2
+        if _deaths(family(middle), reading, level, facts.n) > target:
+            low = middle
+        else:
+            high = middle
+    return family((low + high) / 2)

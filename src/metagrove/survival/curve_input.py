@@ -1,0 +1,256 @@
+"""Digitized Kaplan-Meier curves as they come: percent or proportion, survival or incidence, clicks or traces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.errors import DataError
+from metagrove.core.values import Array, SurvivalCurve
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CurveLike", "DigitizedCurve", "Kind", "column", "digitized_curve", "two_columns"]
+
+Kind: TypeAlias = Literal["exact", "clicks", "points", "trace"]
+CurveLike: TypeAlias = "SurvivalCurve | pd.DataFrame | Mapping[str, Any] | NDArray[Any] | Sequence[Any]"
+
+TIMES = ("time", "times", "t", "x", "month", "months", "day", "days", "week", "weeks", "year", "years")
+LEVELS = ("survival", "surv", "surv_percent", "s", "y", "probability", "percent", "estimate", "cuminc", "incidence")
+
+#: How far above 1, or above an earlier part of the curve, a reading may lie and still be digitizing error.
+TOLERANCE = 0.03
+#: How far apart in time (share of the follow-up) two clicks may be that noise has swapped.
+SWAP = 0.02
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DigitizedCurve:
+    """One arm's curve as read from a figure, brought to survival proportions.
+
+    Parameters
+    ----------
+    time : shape (m,), >= 0, never falling.
+    survival : shape (m,), proportions as read, in the order of `time`; they may rise by the digitizing error.
+    kind : "exact" both corners of every step; "clicks" one row per drop at its new level; "points" rows anywhere on
+        the curve; "trace" one row per pixel column.
+    decimals : digits after the point with which the proportions were written.
+    notes : what had to be assumed about the input, in words.
+    """
+
+    time: Array
+    survival: Array
+    kind: Kind
+    decimals: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def end(self) -> float:
+        """The last time that the curve reaches."""
+        return float(self.time[-1])
+
+
+def column(table: Any, names: Sequence[str]) -> Any:
+    """The first column of `table` called by one of `names` (any case), or None."""
+    keys = {str(key).strip().lower().replace(".", "_").replace(" ", "_"): key for key in table}
+    for name in names:
+        if name in keys:
+            return table[keys[name]]
+    return None
+
+
+def _numbers(values: Any, what: str) -> Array:
+    try:
+        return np.array(values, dtype=np.float64).ravel()
+    except (TypeError, ValueError):
+        bad = next((v for v in values if not _is_number(v)), values)
+        raise DataError(f"{what} holds {bad!r}; a number is needed") from None
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def two_columns(table: Any, first: Sequence[str], second: Sequence[str], what: str) -> tuple[Array, Array]:
+    """Two equally long columns of numbers, found by name or, without known names, by position.
+
+    Accepts a frame, a mapping, an (m, 2) array or a pair of sequences. Missing cells come back as NaN.
+    """
+    if hasattr(table, "columns") or isinstance(table, Mapping):
+        left, right = column(table, first), column(table, second)
+        if left is None or right is None:
+            keys = list(table)
+            if len(keys) != 2:
+                raise DataError(
+                    f"{what} has columns {', '.join(map(str, keys))}; needed are '{first[0]}', '{second[0]}'"
+                )
+            left, right = table[keys[0]], table[keys[1]]
+        return _paired(_numbers(left, what), _numbers(right, what), what)
+    array = np.asarray(table, dtype=object)
+    if array.ndim == 2 and array.shape[1] == 2:
+        return _numbers(array[:, 0], what), _numbers(array[:, 1], what)
+    if len(table) == 2:
+        return _paired(_numbers(table[0], what), _numbers(table[1], what), what)
+    raise DataError(f"{what} has shape {array.shape}; two columns ({first[0]}, {second[0]}) are needed")
+
+
+def _paired(left: Array, right: Array, what: str) -> tuple[Array, Array]:
+    if left.size != right.size:
+        raise DataError(f"{what} has {left.size} times for {right.size} values")
+    return left, right
+
+
+def digitized_curve(curve: CurveLike | DigitizedCurve) -> DigitizedCurve:
+    """The curve as survival proportions, with the kind of input recognised from its rows.
+
+    Percent scales, cumulative incidence, rows out of order, slightly rising noise and small offsets are accepted and
+    noted. Missing, infinite, impossible or truly rising values raise DataError.
+
+    >>> digitized_curve([[0, 100], [3, 80], [5, 55], [9, 55]]).survival
+    array([1.  , 0.8 , 0.55, 0.55])
+    """
+    if isinstance(curve, DigitizedCurve):
+        return curve
+    if isinstance(curve, SurvivalCurve):
+        time, level = np.array(curve.time), np.array(curve.survival)
+    else:
+        time, level = two_columns(curve, TIMES, LEVELS, "the curve")
+    _check_finite(time, level)
+    notes: list[str] = []
+    time = _times(time, notes)
+    order = _stable_order(time, level, notes)
+    time, level = time[order], _proportions(level[order], time[order], notes)
+    decimals = _decimals(level)
+    kind = _kind(time, level)
+    _check_rises(time, level)
+    return DigitizedCurve(_fixed(time), _fixed(np.clip(level, 0.0, 1.0)), kind, decimals, tuple(notes))
+
+
+def _fixed(values: Array) -> Array:
+    values.setflags(write=False)
+    return values
+
+
+def _check_finite(time: Array, level: Array) -> None:
+    if time.size < 1:
+        raise DataError("the curve has no rows; at least its end is needed")
+    for name, values in (("time", time), ("survival", level)):
+        bad = np.flatnonzero(~np.isfinite(values))
+        if bad.size:
+            raise DataError(f"{name} is {values[bad[0]]:g} in row {int(bad[0]) + 1} of the curve; a number is needed")
+
+
+def _times(time: Array, notes: list[str]) -> Array:
+    longest = float(time.max())
+    if longest <= 0:
+        raise DataError(f"the last time of the curve is {longest:g}; follow-up must be above 0")
+    lowest = float(time.min())
+    if lowest < -TOLERANCE * longest:
+        raise DataError(f"time is {lowest:g} in the curve; times start at 0")
+    if lowest < 0:
+        notes.append(f"times from {lowest:g} were read as 0")
+    return np.maximum(time, 0.0)
+
+
+def _stable_order(time: Array, level: Array, notes: list[str]) -> NDArray[np.int64]:
+    if np.all(np.diff(time) >= 0):
+        return np.arange(time.size)
+    shuffled = np.mean(np.diff(time) < -SWAP * time.max()) > 0
+    if shuffled:
+        notes.append("rows were out of order in time and have been sorted")
+    # At equal times the order of the file tells a fall from a rise; without it the higher value comes first.
+    return np.lexsort((-level, time)) if shuffled else np.argsort(time, kind="stable")
+
+
+def _proportions(level: Array, time: Array, notes: list[str]) -> Array:
+    top = float(level.max())
+    if top > 1.5:
+        if top > 100 * (1 + TOLERANCE):
+            raise DataError(f"survival is {top:g} at {time[level.argmax()]:g}; it lies between 0 and 1, or 0 and 100 %")
+        level = level / 100
+        notes.append("survival was read as percent")
+        top = top / 100
+    if top > 1 + TOLERANCE:
+        raise DataError(f"survival is {top:g} at {time[level.argmax()]:g}; it lies between 0 and 1, or 0 and 100 %")
+    low = float(level.min())
+    if low < -TOLERANCE:
+        raise DataError(f"survival is {low:g} at {time[level.argmin()]:g}; it lies between 0 and 1")
+    if _is_incidence(level):
+        notes.append("the curve rises from 0: read as cumulative incidence, survival is 1 minus it")
+        level = 1 - level
+    return np.asarray(level, dtype=np.float64)
+
+
+def _is_incidence(level: Array) -> bool:
+    """Whether the values rise on the whole, from near 0."""
+    steps = np.diff(level)
+    up, down = float(steps[steps > 0].sum()), -float(steps[steps < 0].sum())
+    return up > 2 * down and up - down > 0.02 and level[0] < 0.5 and float(level[0]) <= float(level[-1])
+
+
+def _check_rises(time: Array, level: Array) -> None:
+    """Refuse a rise that neither noise nor two swapped clicks explain."""
+    lowest = np.minimum.accumulate(level)
+    before = np.searchsorted(time, time - SWAP * time[-1], side="right") - 1
+    rise = np.where(before >= 0, level - lowest[np.maximum(before, 0)], 0.0)
+    bad = np.flatnonzero(rise > TOLERANCE)
+    if bad.size:
+        i = int(bad[0])
+        raise DataError(
+            f"survival rises from {lowest[before[i]]:.4g} to {level[i]:.4g} at {time[i]:.6g}; it never rises"
+        )
+
+
+def _decimals(level: Array) -> int:
+    """Digits after the point that the proportions carry, at most 9."""
+    for digits in range(1, 9):
+        if np.all(np.abs(level - np.round(level, digits)) < 1e-11):
+            return digits
+    return 9
+
+
+def _kind(time: Array, level: Array) -> Kind:
+    if _is_corners(time, level):
+        return "exact"
+    if time.size > 60:
+        gaps = np.diff(time)
+        middle = float(np.median(gaps))
+        if np.mean(np.abs(gaps - middle) <= 0.3 * middle) >= 0.8:
+            return "trace"
+    return "points" if _has_flats(time, level) else "clicks"
+
+
+def _is_corners(time: Array, level: Array) -> bool:
+    """Vertical edges at equal times, horizontal edges at equal levels, no rise."""
+    step, gap = np.diff(level), np.diff(time)
+    if np.any(step > 0):
+        return False
+    falls = int(np.sum(step < 0))
+    vertical = int(np.sum((step < 0) & (gap == 0)))
+    flat = int(np.sum((step == 0) & (gap > 0)))
+    return falls > 0 and vertical >= 0.8 * falls and flat >= 0.6 * vertical
+
+
+def _has_flats(time: Array, level: Array) -> bool:
+    """Whether many rows repeat the level of their neighbour, so that rows are not one per drop."""
+    if level.size < 6:
+        return False
+    step = -np.diff(np.sort(level)[::-1])[:-1]
+    gap = np.diff(np.sort(time))[:-1]
+    typical = float(np.median(step[step > 0])) if np.any(step > 0) else 0.0
+    quiet = step <= 0.12 * max(typical, 1e-9)
+    return bool(np.sum(quiet & (gap > 0)) >= 0.3 * step.size)
+
+
+def axis_length(end: float, ticks: Array) -> float:
+    """The length of the time axis as far as the paper shows it: the last tick or the end of the curve."""
+    return max(end * 1.02, float(ticks[-1]) if ticks.size else 0.0)

@@ -1,0 +1,117 @@
+"""Patients behind a published Kaplan-Meier curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from metagrove.core.errors import MethodError
+from metagrove.core.registry import Registry
+from metagrove.survival.curve_input import CurveLike, DigitizedCurve, digitized_curve
+from metagrove.survival.guyot import guyot_patients
+from metagrove.survival.printed_facts import Facts, printed_facts
+from metagrove.survival.rebuilt import Draws, RebuiltPatients
+
+__all__ = ["RECONSTRUCTIONS", "reconstruct"]
+
+Rebuild: TypeAlias = Callable[[DigitizedCurve, Facts, int, np.random.Generator], RebuiltPatients]
+
+#: Ways from a curve to patients.
+RECONSTRUCTIONS: Registry[Rebuild] = Registry("reconstruction method")
+
+GUYOT = (
+    "Guyot P, Ades AE, Ouwens MJ, Welton NJ. Enhanced secondary analysis of survival data: reconstructing the data "
+    "from published Kaplan-Meier survival curves. BMC Med Res Methodol 2012;12:9. doi:10.1186/1471-2288-12-9"
+)
+LIU = (
+    "Liu N, Zhou Y, Lee JJ. IPDfromKM: reconstruct individual patient data from published Kaplan-Meier survival "
+    "curves. BMC Med Res Methodol 2021;21:111. doi:10.1186/s12874-021-01308-8"
+)
+
+
+@RECONSTRUCTIONS.add("guyot", title="iterative, as published", cite=GUYOT)
+def _guyot(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> RebuiltPatients:
+    return _iterative(curve, facts, draws, bounded=False)
+
+
+@RECONSTRUCTIONS.add("bounded", title="iterative, with bounded censoring", cite=LIU)
+def _bounded(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> RebuiltPatients:
+    return _iterative(curve, facts, draws, bounded=True)
+
+
+def _iterative(curve: DigitizedCurve, facts: Facts, draws: int, *, bounded: bool) -> RebuiltPatients:
+    name = "bounded" if bounded else "guyot"
+    if draws:
+        raise MethodError(f"the {name} method gives one patient set; draws need method='likelihood'")
+    time, event = guyot_patients(curve, facts, bounded=bounded)
+    cite = (GUYOT, LIU) if bounded else (GUYOT,)
+    return RebuiltPatients(
+        time, event, name, cite, curve, facts, contradictions=facts.contradictions, notes=curve.notes
+    )
+
+
+def reconstruct(
+    curve: CurveLike,
+    at_risk: Any = None,
+    *,
+    n: float | None = None,
+    events: float | None = None,
+    marks: Any = None,
+    median: Any = None,
+    rates: Any = None,
+    method: str = "bounded",
+    draws: int = 0,
+    rng: np.random.Generator | int | None = None,
+) -> RebuiltPatients:
+    """Patient times and events behind a digitized Kaplan-Meier curve.
+
+    Parameters
+    ----------
+    curve : rows of time and survival: a frame with such columns, two bare columns, or a SurvivalCurve. Percent,
+        cumulative incidence, unsorted rows and slightly rising noise are understood.
+    at_risk : rows of time and number at risk (patients with time >= it), from any time on, with gaps allowed.
+    n, events : printed totals; `n` may be left out where `at_risk` gives it.
+    marks : times of the censor marks in the figure; leave out where the figure shows none.
+    method : a key of RECONSTRUCTIONS.
+    draws : plausible patient sets wanted besides the best one.
+    rng : generator or seed for the draws; default seed 1.
+
+    Raises
+    ------
+    DataError : for input that no patient set could show.
+
+    Examples
+    --------
+    >>> rebuilt = reconstruct([[0, 1], [2, 0.75], [5, 0.5], [9, 0.5]], n=4, events=2, method="bounded")
+    >>> rebuilt.time.tolist(), rebuilt.event.tolist()
+    ([2.0, 5.0, 9.0, 9.0], [True, True, False, False])
+    """
+    read = digitized_curve(curve)
+    facts = printed_facts(read, at_risk, n=n, events=events, marks=marks, median=median, rates=rates)
+    generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(1 if rng is None else rng)
+    return RECONSTRUCTIONS[method](read, facts, draws, generator)
+
+
+PATHS = (
+    "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. J Am Stat Assoc 1958;53:457-481. "
+    "doi:10.1080/01621459.1958.10501452"
+)
+
+
+@RECONSTRUCTIONS.add("likelihood", title="hidden path, forward filter and backward sampling", cite=PATHS)
+def _likelihood(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> RebuiltPatients:
+    from metagrove.survival.likelihood import solve
+    from metagrove.survival.path_patients import patients_of
+
+    paths = solve(curve, facts, draws, rng)
+    if paths is None:
+        raise MethodError("no path")
+    time, event = patients_of(paths.plan, paths.reading, paths.point)
+    sampled = None
+    if draws:
+        sampled = Draws(*patients_of(paths.plan, paths.reading, paths.drawn[:draws], rng))
+    return RebuiltPatients(
+        time[0], event[0], "likelihood", (PATHS,), curve, facts, sampled=sampled, sigma=paths.reading.sigma_s
+    )

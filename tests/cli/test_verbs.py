@@ -1,0 +1,183 @@
+"""Each verb does its job from files alone, as a new user would ask."""
+
+import csv
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pytest
+from typer.testing import CliRunner
+
+from metagrove.cli.main import app
+
+
+def metagrove(*arguments):
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done
+
+
+def rows(path):
+    with Path(path).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_new_check_run_report(tmp_path):
+    folder = tmp_path / "my-review"
+    assert metagrove("new", folder).exit_code == 0
+    assert metagrove("check", folder).exit_code == 3
+    done = metagrove("run", folder)
+    assert done.exit_code == 0
+    assert Path(done.stdout.splitlines()[-1]) == (folder / "out" / "report.html").resolve()
+    done = metagrove("report", folder, "--format", "html,docx,pdf", "--json")
+    made = [Path(path) for path in json.loads(done.stdout)["reports"]]
+    assert [path.suffix for path in made] == [".html", ".docx", ".pdf"]
+    assert made[1].read_bytes()[:2] == b"PK"
+    assert made[2].read_bytes()[:5] == b"%PDF-"
+    again = json.loads(metagrove("run", folder, "--json").stdout)
+    assert again["redone"] == []
+    assert made[1].exists()
+
+
+def test_an_unknown_format_is_refused(tmp_path):
+    metagrove("new", tmp_path / "review")
+    done = metagrove("report", tmp_path / "review", "--format", "odt")
+    assert done.exit_code == 1
+    assert "No report format 'odt'" in done.stderr
+
+
+def test_new_from_a_csv_of_responses(tmp_path):
+    (tmp_path / "mine.csv").write_text("Author,Responders,N,Drug\nLee 2019,3,20,a\nKim 2020,5,22,b\n")
+    done = metagrove("new", tmp_path / "review", "--from", tmp_path / "mine.csv")
+    assert done.exit_code == 0, done.stderr
+    assert "column 'Responders' read as 'events'" in done.stdout
+    done = metagrove("run", tmp_path / "review")
+    assert done.exit_code == 0, done.stderr
+    assert rows(tmp_path / "review" / "out" / "tables" / "response.csv")[0]["events"] == "3"
+
+
+def test_new_from_a_workbook_with_sheets(tmp_path):
+    book = openpyxl.Workbook()
+    first = book.active
+    first.title = "responses"
+    for line in (
+        ["Outcome", "Study", "Events", "Total"],
+        ["ORR", "Lee", 3, 20],
+        ["ORR", "Kim", 5, 22],
+        ["DCR", "Lee", 9, 20],
+    ):
+        first.append(line)
+    second = book.create_sheet("Adverse events")
+    for line in (["Study", "Adverse event", "Events", "N"], ["Lee", "Rash", 2, 20], ["Kim", "Rash", 1, 22]):
+        second.append(line)
+    book.save(tmp_path / "mine.xlsx")
+    done = metagrove("new", tmp_path / "review", "--from", tmp_path / "mine.xlsx")
+    assert done.exit_code == 0, done.stderr
+    done = metagrove("run", tmp_path / "review")
+    assert done.exit_code == 0, done.stderr
+    assert {path.stem for path in (tmp_path / "review" / "out" / "figures").glob("*.svg")} == {"orr", "dcr", "harms"}
+
+
+def test_pool_a_table(tmp_path):
+    (tmp_path / "t.csv").write_text(
+        "study,event,n,subgroup\nHa,2/8,,imatinib\nBible,0,15,pazopanib\nSavvides,10%,20,sorafenib\nTahara,4,17,lenvatinib\nWirth,1,34,lenvatinib\nHigashiyama,5,42,lenvatinib\n"
+    )
+    done = metagrove("pool", tmp_path / "t.csv", "--out", tmp_path / "out", "--json")
+    assert done.exit_code == 0, done.stderr
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert result == json.loads(done.stdout)
+    assert result["back"]["TE_random"] == pytest.approx(0.0873293765870738, rel=1e-7)
+    assert result["tau2"] == pytest.approx(0.00916756495400305, rel=1e-6)
+    assert result["Q_b_random"] == pytest.approx(4.35581879903557, rel=1e-7)
+    assert len([r for r in rows(tmp_path / "out" / "studies.csv") if r["kind"] == "study"]) == 6
+    assert ElementTree.parse(tmp_path / "out" / "forest.svg").getroot().tag.endswith("svg")
+
+
+def test_pool_says_what_it_did(tmp_path):
+    (tmp_path / "t.csv").write_text("study,event,n\nA,2,8\nB,3,15\nC,2,20\n")
+    done = metagrove(
+        "pool",
+        tmp_path / "t.csv",
+        "--out",
+        tmp_path / "out",
+        "--measure",
+        "PLOGIT",
+        "--method-tau",
+        "PM",
+        "--method-random-ci",
+        "HK",
+    )
+    assert done.exit_code == 0, done.stderr
+    for said in ("Paule-Mandel", "Hartung-Knapp", "logit"):
+        assert said.lower() in done.stdout.lower()
+
+
+@pytest.mark.parametrize("method", ["likelihood", "guyot", "bounded"])
+def test_reconstruct_keeps_the_totals(tmp_path, method):
+    (tmp_path / "c.csv").write_text("study,time,surv\nA,0,100\nA,1.2,90\nA,2.5,80\nA,4,60\nA,7,50\nA,9,25\nA,12,25\n")
+    (tmp_path / "r.csv").write_text("study,time,n_risk\nA,0,10\nA,3,8\nA,6,5\nA,9,3\n")
+    (tmp_path / "t.csv").write_text("study,n,events\nA,10,6\n")
+    done = metagrove(
+        "reconstruct",
+        tmp_path / "c.csv",
+        "--at-risk",
+        tmp_path / "r.csv",
+        "--totals",
+        tmp_path / "t.csv",
+        "--method",
+        method,
+        "--out",
+        tmp_path / "out",
+    )
+    assert done.exit_code in (0, 3), done.stderr
+    patients = rows(tmp_path / "out" / "patients.csv")
+    assert list(patients[0]) == ["arm", "time", "event"]
+    assert len(patients) == 10
+    assert sum(int(row["event"]) for row in patients) == 6
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert {"fit", "contradictions", "guesses"} <= set(report)
+
+
+def test_reconstruct_two_bare_columns(tmp_path):
+    (tmp_path / "c.csv").write_text("0,1\n2,0.75\n5,0.5\n9,0.5\n")
+    (tmp_path / "t.csv").write_text("n,events\n4,2\n")
+    done = metagrove(
+        "reconstruct",
+        tmp_path / "c.csv",
+        "--totals",
+        tmp_path / "t.csv",
+        "--method",
+        "bounded",
+        "--out",
+        tmp_path / "out",
+    )
+    assert done.exit_code == 0, done.stderr
+    assert [(float(r["time"]), r["event"]) for r in rows(tmp_path / "out" / "patients.csv")] == [
+        (2, "1"),
+        (5, "1"),
+        (9, "0"),
+        (9, "0"),
+    ]
+
+
+def test_summary_curve_of_ragged_studies(tmp_path):
+    lines = ["study,time,n_risk,survival"]
+    for study, last, n in (("A", 4, 12), ("B", 8, 20), ("C", 6, 9)):
+        survival = 1.0
+        for t in range(1, last + 1):
+            lines.append(f"{study},{t},{max(1, round(n * survival))},{survival * 0.8:.4f}")
+            survival *= 0.8
+    (tmp_path / "g.csv").write_text("\n".join(lines))
+    done = metagrove("summary-curve", tmp_path / "g.csv", "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.stderr
+    table = rows(tmp_path / "out" / "summary.csv")
+    assert list(table[0]) == ["time", "survival", "lower", "upper", "n_risk", "studies"]
+    survival = np.array([float(row["survival"]) for row in table])
+    assert len(table) == 8
+    assert (np.diff(survival) <= 0).all()
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert 2 < summary["median"] < 5
+    assert summary["median_lower"] < summary["median"] < summary["median_upper"]
+    assert (tmp_path / "out" / "curve.svg").read_text().count("<svg") == 1

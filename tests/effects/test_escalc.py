@@ -1,0 +1,208 @@
+"""Effect sizes against metafor's, and the laws they obey."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import metagrove as mg
+from known import reference_json
+from metagrove.effects import association
+from metagrove.effects.arms import Tables
+from metagrove.effects.measures import MEASURES
+
+TIGHT = 1e-10
+# metafor's tetrachoric correlation comes from an optimiser that stops at 1.2e-4; ours solves the equation it maximises.
+TETRACHORIC = {"RTET", "ZTET"}
+
+
+def close(found, expected, tolerance):
+    expected = np.array(expected, dtype=float)
+    assert np.array_equal(np.isnan(found), np.isnan(expected))
+    both = ~np.isnan(expected)
+    scale = np.abs(expected[both]) if tolerance < 1e-4 else 1
+    assert np.all(np.abs(found[both] - expected[both]) <= tolerance * scale)
+
+
+CASE = reference_json("meta/escalc_2x2.json")
+SINGLE = reference_json("meta/escalc_single.json")
+
+
+@pytest.mark.parametrize("measure", CASE["expected"])
+def test_two_by_two(measure):
+    d = CASE["data"]
+    out = mg.escalc(measure, ai="tpos", bi="tneg", ci="cpos", di="cneg", data=d)
+    tolerance = 1.2e-4 if measure in TETRACHORIC else TIGHT
+    close(out.yi, CASE["expected"][measure]["yi"], tolerance)
+    close(out.vi, CASE["expected"][measure]["vi"], tolerance)
+
+
+def test_tetrachoric_solves_its_equation_better_than_the_peer():
+    d, peer = CASE["data"], CASE["expected"]["RTET"]["yi"]
+    tables = Tables(d["tpos"], d["tneg"], d["cpos"], d["cneg"])
+    ours = association.tetrachoric(tables).y
+    from scipy.special import ndtri
+    from scipy.stats import multivariate_normal
+
+    for i in range(tables.k):
+        n = tables.n[i]
+        h, k = ndtri(tables.n1[i] / n), ndtri((tables.a + tables.c)[i] / n)
+
+        def miss(rho, point=(h, k), p=tables.a[i] / n):
+            return abs(multivariate_normal(cov=[[1, rho], [rho, 1]]).cdf(point) - p)
+
+        assert miss(ours[i]) < 1e-7
+        assert miss(ours[i]) <= miss(peer[i])
+
+
+SINGLE_COLUMNS = {
+    "proportions": {"xi": "xi", "ni": "ni"},
+    "rates": {"xi": "events", "ti": "time"},
+    "one mean": {"mi": "mean", "sdi": "sd", "ni": "n"},
+    "changes": {"m1i": "mean", "m2i": "m2", "sd1i": "sd", "sd2i": "sd2", "ri": "rpp", "ni": "n"},
+    "correlations": {"ri": "r", "ni": "n"},
+    "reliabilities": {"ai": "alpha", "mi": "items", "ni": "n"},
+}
+
+
+@pytest.mark.parametrize("measure", SINGLE["expected"])
+def test_one_group(measure):
+    out = mg.escalc(measure, data=SINGLE["data"], **SINGLE_COLUMNS[MEASURES[measure].family])
+    close(out.yi, SINGLE["expected"][measure]["yi"], TIGHT)
+    close(out.vi, SINGLE["expected"][measure]["vi"], TIGHT)
+
+
+@pytest.mark.parametrize("case", ["cont_normand1999", "cont_amlodipine"])
+def test_two_means(case):
+    known = reference_json(f"meta/{case}.json")
+    seen = 0
+    for key, expected in known["expected"].items():
+        if not key.startswith("escalc_"):
+            continue
+        measure, _, vtype = key.removeprefix("escalc_").partition("_vtype_")
+        columns = {name: name for name in ("n1i", "m1i", "sd1i", "n2i", "m2i", "sd2i")}
+        out = mg.escalc(measure, data=known["data"], vtype=vtype or None, **columns)
+        close(out.yi, expected["yi"], TIGHT)
+        # The unbiased variance of amlodipine cancels to three digits before it is added up.
+        close(out.vi, expected["vi"], TIGHT)
+        seen += 1
+    assert seen == 13
+
+
+ZEROS = {"ai": [0, 3, 5, 0, 10, 0], "bi": [10, 7, 0, 10, 0, 12], "ci": [2, 0, 4, 0, 9, 0], "di": [8, 10, 1, 11, 0, 30]}
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("measure", "to", "drop00", "yi"),
+    [  # read off metafor 3.8 in R 4.2
+        ("OR", "only0", False, [-1.820747, 2.282382, 1.299283, 0.09097178, 0.1000835, 0.891998]),
+        ("OR", "all", True, [-1.820747, 2.282382, 1.299283, NAN, NAN, NAN]),
+        ("OR", "none", False, [NAN] * 6),
+        ("RR", "if0all", False, [-1.609438, 1.94591, 0.2006707, 0.08701138, 0.004773279, 0.8690378]),
+        ("RD", "only0", True, [-0.1818182, 0.2727273, 0.1666667, NAN, NAN, NAN]),
+        ("AS", "all", False, [-0.4636476, 0.5796397, 0.4636476, 0, 0, 0]),
+        ("PETO", "none", False, [-2.111111, 2.235294, 2, NAN, NAN, NAN]),
+        ("PETO", "only0", False, [-1.473684, 1.75, 1.1, 0.08712121, 0.09545455, 0.9826303]),
+        ("MPOR", "only0", False, [1.845827, 1.504077, -1.609438, 3.004031, -2.900422, 2.892162]),
+        ("MPRR", "none", False, [1.609438, 1.203973, -0.5877867, NAN, -0.6418539, NAN]),
+        ("PBIT", "only0", False, [-0.942763, 1.217833, 0.7085044, 0.04104277, 0.045768, 0.3723731]),
+    ],
+)
+def test_empty_cells(measure, to, drop00, yi):
+    out = mg.escalc(measure, **ZEROS, to=to, drop00=drop00)
+    close(out.yi, yi, 1e-6)
+    assert all(bool(reason) == bool(np.isnan(y)) for reason, y in zip(out.reasons, out.yi, strict=True))
+
+
+def test_what_was_added_is_said():
+    out = mg.escalc("OR", ai=[0, 3], bi=[10, 7], ci=[2, 4], di=[8, 10])
+    assert out.correction == "0.5 was added to each cell in 1 of 2 studies."
+    assert out.correction in out.summary()
+    assert mg.escalc("OR", ai=[1], bi=[10], ci=[2], di=[8]).correction == ""
+    assert "doi" in str(out.explain())
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_every_measure_is_cited_and_titled(measure):
+    entry = MEASURES.entry(measure)
+    assert entry.title and any(year in entry.cite for year in map(str, range(1912, 2026)))
+
+
+COUNT = st.integers(0, 60)
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.lists(st.tuples(COUNT, COUNT, COUNT, COUNT), min_size=1, max_size=6))
+def test_swapping_the_arms_flips_the_sign(rows):
+    a, b, c, d = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    b, d = b + 1, d + 1
+    for measure in ("OR", "RR", "RD", "AS", "PETO", "YUQ", "PBIT"):
+        one = mg.escalc(measure, ai=a, bi=b, ci=c, di=d)
+        other = mg.escalc(measure, ai=c, bi=d, ci=a, di=b)
+        np.testing.assert_allclose(one.yi, -other.yi, atol=1e-12)
+        np.testing.assert_allclose(one.vi, other.vi, rtol=1e-12)
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(
+    st.floats(0.1, 50),
+    st.floats(0.1, 50),
+    st.floats(0.1, 9),
+    st.floats(0.1, 9),
+    st.integers(3, 200),
+    st.integers(3, 200),
+    st.floats(0.01, 100),
+)
+def test_continuous_effects_scale_as_they_should(m1, m2, sd1, sd2, n1, n2, factor):
+    def both(measure):
+        return (
+            mg.escalc(measure, n1i=n1, m1i=m1, sd1i=sd1, n2i=n2, m2i=m2, sd2i=sd2),
+            mg.escalc(measure, n1i=n1, m1i=factor * m1, sd1i=factor * sd1, n2i=n2, m2i=factor * m2, sd2i=factor * sd2),
+        )
+
+    for measure in ("SMD", "SMDH", "SMD1", "ROM", "CVR", "VR"):
+        here, there = both(measure)
+        np.testing.assert_allclose(here.yi, there.yi, rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(here.vi, there.vi, rtol=1e-8)
+    here, there = both("MD")
+    np.testing.assert_allclose(here.yi * factor, there.yi, rtol=1e-9, atol=1e-9)
+
+
+def test_given_effects_subset_flip_and_frame():
+    table = {"study": ["A", "B", "C"], "y": [0.1, 0.2, NAN], "se": [0.1, 0.2, 0.3]}
+    out = mg.escalc("GEN", yi="y", sei="se", data=table, slab="study", subset=[True, False, True], flip=True)
+    assert out.slab == ("A", "C") and out.yi[0] == -0.1 and out.reasons[1]
+    frame = out.to_frame()
+    assert list(frame["study"]) == ["A", "C"] and {"yi", "vi"} <= set(frame.columns)
+    assert out.limits()[0]["ci_ub"] == pytest.approx(-0.1 + 1.959964 * 0.1, rel=1e-6)
+
+
+def test_refusals_name_the_place():
+    with pytest.raises(mg.UnknownName, match="nearest: SMD"):
+        mg.escalc("SMDD", n1i=[1])
+    with pytest.raises(mg.DataError, match="study 2"):
+        mg.escalc("OR", ai=[1, 5], n1i=[3, 4], ci=[1, 1], n2i=[3, 3])
+    with pytest.raises(mg.DataError, match="needs x1i"):
+        mg.escalc("IRR", x1i=[1], t1i=[2], x2i=[3])
+    with pytest.raises(mg.MethodError, match="vtype 'XX'"):
+        mg.escalc("SMD", n1i=[5], m1i=[5], sd1i=[5], n2i=[5], m2i=[5], sd2i=[5], vtype="XX")
+    with pytest.raises(mg.UnknownName, match="only0"):
+        mg.escalc("OR", **ZEROS, to="only1")
+    with pytest.raises(mg.DataError, match="no column 'tposs'"):
+        mg.escalc("OR", ai="tposs", bi="tneg", ci="cpos", di="cneg", data=CASE["data"])
+
+
+def test_point_biserial_and_its_relatives_as_metafor_gives_them():
+    arms = {"n1i": [155, 31], "m1i": [55, 27], "sd1i": [47, 7], "n2i": [156, 32], "m2i": [75, 29], "sd2i": [64, 4]}
+    close(mg.escalc("RPB", **arms).vi, [0.002992006, 0.01514499], 5e-7)
+    close(mg.escalc("RPB", **arms, vtype="CS").vi, [0.002973066, 0.01467165], 5e-7)
+    close(mg.escalc("RBIS", **arms).yi, [-0.2203456, -0.2208347], 5e-7)
+    close(mg.escalc("RBIS", **arms).vi, [0.004683168, 0.02341084], 5e-7)
+    close(mg.escalc("ROM", **arms, vtype="AV", correct=False).vi, [0.007111474, 0.03512853], 5e-7)
+    close(mg.escalc("SMD", **arms, vtype="AV").vi, [0.01306329, 0.06450237], 5e-7)
+    close(
+        mg.escalc("UCOR", ri=[0.3, -0.5, 0.8], ni=[20, 30, 50], vtype="UB").vi,
+        [0.04999389, 0.02047432, 0.0026119],
+        2e-6,
+    )

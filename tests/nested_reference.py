@@ -1,0 +1,12 @@
+"""`meta_reference.compare` for blocks that hold blocks (fit_ML, fit_REML)."""
+
+import meta_reference
+
+
+def compare(result, wanted, *, tol, case="", block=""):
+    flat = {key: value for key, value in wanted.items() if not isinstance(value, dict)}
+    bad = meta_reference.compare(result, flat, case=case, block=block, tol=tol)
+    for key, value in wanted.items():
+        if isinstance(value, dict):
+            bad += meta_reference.compare(getattr(result, key), value, case=case, block=f"{block} {key}", tol=tol)
+    return bad

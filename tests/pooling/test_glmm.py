@@ -1,0 +1,204 @@
+"""GLMMs against lme4's numbers by way of metafor and meta, against the integrals themselves, and at the extremes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad
+
+import meta_reference as ref
+import metagrove as mg
+from metagrove.effects.arms import PersonTimes, Proportions, Rates, Tables
+from metagrove.pooling.count_models import count_model, glmm_fit
+from metagrove.pooling.likelihoods import Binomial, Hypergeometric, Poisson
+from metagrove.pooling.quadrature import Integrand, marginal_likelihood
+
+SEEDS = ["seed_atc_orr", "seed_atc_dcr", "seed_atc_orr_table1_n"]
+COLUMNS = {
+    "prop_pritz1997": ("xi", "ni"),
+    "prop_rare_crisafulli2020": ("cases", "total"),
+    "prop_hannum2020": ("xi", "ni"),
+}
+
+
+def proportion_case(case):
+    loaded = ref.expected(case)
+    event, n = COLUMNS.get(case, ("event", "n"))
+    return loaded["expected"].get("alternatives", loaded["expected"]), loaded["data"][event], loaded["data"][n]
+
+
+@pytest.mark.parametrize("block", ["GLMM", "GLMM_HK"])
+@pytest.mark.parametrize("case", [*SEEDS, *COLUMNS])
+def test_proportions_as_meta_gives_them(case, block):
+    blocks, event, n = proportion_case(case)
+    result = mg.metaprop(event, n, method="GLMM", method_random_ci="HK" if "HK" in block else "classic")
+    assert ref.compare(result, blocks[block], case=case, block=block) == []
+
+
+def test_subgroups_of_proportions():
+    loaded = ref.expected("prop_hannum2020")
+    d = loaded["data"]
+    result = mg.metaprop(d["xi"], d["ni"], method="GLMM", subgroup=d["group"])
+    assert ref.compare(result, loaded["expected"]["subgroup_GLMM"], case="prop_hannum2020", block="subgroup_GLMM") == []
+
+
+def test_rates_as_meta_gives_them():
+    loaded = ref.expected("rate_smoking")
+    d = loaded["data"]
+    result = mg.metarate(d["event"], d["time"], method="GLMM")
+    assert ref.compare(result, loaded["expected"]["GLMM"], case="rate_smoking", block="GLMM") == []
+
+
+def test_listed_glmm_is_higher():
+    blocks, event, n = proportion_case("prop_hannum2020")
+    x, size = np.array(event, dtype=float)[:, None], np.array(n, dtype=float)[:, None]
+    ours = mg.metaprop(event, n, method="GLMM")
+    integrand = Integrand(Binomial(x, size, np.zeros_like(x)), np.ones((x.size, 1, 1)), np.ones(1), None, 7)
+
+    def height(mu, tau2):
+        return marginal_likelihood(integrand, np.array([mu]), np.sqrt(tau2)).value.sum()
+
+    peer = blocks["GLMM"]
+    assert height(ours.TE_random, ours.tau2) > height(peer["TE.random"], peer["tau2"])
+
+
+def exact(log_density, mu, tau, c=1.0):
+    value, _ = quad(
+        lambda z: np.exp(log_density(mu + c * tau * z) - z * z / 2) / np.sqrt(2 * np.pi), -25, 25, epsabs=0, limit=200
+    )
+    return np.log(value)
+
+
+@settings(derandomize=True, deadline=None, max_examples=25)
+@given(st.integers(1, 60), st.floats(0, 1), st.floats(-3, 3), st.floats(0, 1.5))
+def test_quadrature_is_the_integral(n, share, mu, tau):
+    x = float(round(n * share))
+    cases = [
+        Binomial(np.array([[x]]), np.array([[float(n)]]), np.zeros((1, 1))),
+        Poisson(np.array([[x]]), np.log(np.array([[float(n)]]))),
+        Hypergeometric([min(x, 5.0)], [float(n) + 4], [9.0], [8.0]),
+    ]
+    for likelihood in cases:
+        if isinstance(likelihood, Hypergeometric) and not 0 <= likelihood.a[0, 0, 0] <= likelihood.support.max():
+            continue
+
+        def log_density(eta, f=likelihood):
+            return float(f.value(np.array([[[eta]]]))[0, 0, 0])
+
+        found = marginal_likelihood(
+            Integrand(likelihood, np.ones((1, 1, 1)), np.ones(1), None, 41), np.array([mu]), tau
+        ).value[0]
+        assert found == pytest.approx(exact(log_density, mu, tau), rel=1e-7, abs=1e-7)
+
+
+@settings(derandomize=True, deadline=None, max_examples=15)
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.integers(1, 12)), min_size=2, max_size=5),
+    st.floats(-2, 2),
+    st.floats(0.05, 2),
+    st.sampled_from([1, 3, 7]),
+)
+def test_gradients_are_those_of_the_approximation(rows, mu, tau, nodes):
+    x, rest = (np.array(column, dtype=float)[:, None] for column in zip(*rows, strict=True))
+    integrand = Integrand(Binomial(x, x + rest, np.zeros_like(x)), np.ones((len(rows), 1, 1)), np.ones(1), None, nodes)
+
+    def total(at):
+        return marginal_likelihood(integrand, np.array([at[0]]), at[1]).value.sum()
+
+    found = marginal_likelihood(integrand, np.array([mu]), tau).gradient.sum(axis=0)
+    h = 1e-5
+    for j, ahead in enumerate(([h, 0.0], [0.0, h])):
+        up, down = total([mu + ahead[0], tau + ahead[1]]), total([mu - ahead[0], tau - ahead[1]])
+        assert found[j] == pytest.approx((up - down) / (2 * h), rel=1e-5, abs=1e-6)
+
+
+TABLES = st.lists(
+    st.tuples(st.integers(0, 9), st.integers(1, 15), st.integers(0, 9), st.integers(1, 15)), min_size=3, max_size=7
+)
+
+
+@settings(derandomize=True, deadline=None, max_examples=12)
+@given(TABLES)
+def test_swapping_arms_and_order_of_studies(rows):
+    a, b, c, d = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    a[0], c[1] = a[0] + 1, c[1] + 1
+    keep = ~Tables(a, b, c, d).uninformative
+    a, b, c, d = a[keep], b[keep], c[keep], d[keep]
+    if a.size < 2 or not a.any() or not c.any():
+        return
+    for model in ("UM.FS", "CM.EL", "CM.AL"):
+        problem = count_model(Tables(a, b, c, d), model)
+        if problem.unbounded:
+            continue
+        one = glmm_fit(problem)
+        assert one.mixed.log_likelihood >= one.fixed.log_likelihood - 1e-8
+        assert one.QE_LRT >= 0 and one.mixed.tau2 >= 0
+        back = glmm_fit(count_model(Tables(a[::-1], b[::-1], c[::-1], d[::-1]), model))
+        assert back.mixed.beta[0] == pytest.approx(one.mixed.beta[0], abs=1e-6)
+        if model != "CM.AL":  # its approximation is not symmetric in the arms
+            other = glmm_fit(count_model(Tables(c, d, a, b), model))
+            assert other.mixed.beta[0] == pytest.approx(-one.mixed.beta[0], abs=1e-5)
+            assert other.mixed.tau2 == pytest.approx(one.mixed.tau2, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("event", "n"),
+    [([0, 0, 0], [10, 12, 9]), ([10, 12, 9], [10, 12, 9]), ([0], [15]), ([1, 0], [1, 1]), ([1], [1]), ([0, 5], [9, 9])],
+)
+def test_extremes_of_proportions(event, n):
+    result = mg.metaprop(event, n, method="GLMM")
+    total, size = sum(event), sum(n)
+    assert result.back.TE_common == pytest.approx(total / size)
+    if total in (0, size):
+        tail = 0.025 ** (1 / size)
+        limit = result.back.upper_random if total == 0 else result.back.lower_random
+        assert limit == pytest.approx(1 - tail if total == 0 else tail)
+        assert np.isnan(result.tau2)
+    else:
+        assert np.isfinite([result.TE_random, result.lower_random, result.upper_random]).all()
+    assert isinstance(result.summary(), str) and str(result.explain())
+
+
+def test_a_subgroup_without_events_leaves_the_test_to_the_others():
+    event, n = [0, 0, 4, 6, 3, 9], [10, 15, 20, 25, 21, 24]
+    result = mg.metaprop(event, n, method="GLMM", subgroup=["a", "a", "b", "b", "c", "c"])
+    assert result.back.TE_random_w[0] == 0 and 0.1 < result.back.upper_random_w[0] < 0.2
+    assert np.isfinite(result.Q_b_random) and result.df_Q_b_random == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        (Tables([0, 0, 0], [9, 8, 7], [1, 2, 3], [9, 9, 9]), "UM.FS"),
+        (Tables([0, 0, 0], [9, 8, 7], [1, 2, 3], [9, 9, 9]), "CM.EL"),
+        (Tables([9, 8], [0, 0], [1, 2], [9, 9]), "CM.EL"),
+        (PersonTimes([0, 0], [3, 4], [10, 10], [10, 10]), "CM.EL"),
+        (PersonTimes([0, 0], [3, 4], [10, 10], [10, 10]), "UM.FS"),
+        (PersonTimes([0, 0], [3, 4], [10, 10], [10, 10]), "UM.RS"),
+        (Rates([0, 0], [10, 10]), ""),
+        (Proportions([5, 6], [5, 6]), ""),
+    ],
+)
+def test_what_has_no_maximum_is_refused_with_the_reason(data):
+    with pytest.raises(mg.MethodError, match=r"no maximum: (one arm|nobody|everybody)"):
+        glmm_fit(count_model(*data))
+
+
+def test_nodes_are_honoured_and_agree_when_many():
+    _, event, n = proportion_case("seed_atc_dcr")
+    found = [glmm_fit(count_model(Proportions(event, n), nodes=q)).mixed for q in (1, 7, 25, 51)]
+    assert [f.nodes for f in found] == [1, 7, 25, 51]
+    assert abs(found[0].tau2 - found[3].tau2) > 0.01
+    assert found[2].tau2 == pytest.approx(found[3].tau2, rel=1e-6)
+
+
+def test_no_data_make_it_hang():
+    rng = np.random.default_rng(5)
+    for scale in (1.0, 1e3, 1e6):
+        n = np.ceil(scale * rng.uniform(1, 50, 12))
+        x = rng.binomial(n.astype(int), rng.beta(0.2, 2, 12)).astype(float)
+        if 0 < x.sum() < n.sum():
+            fit = glmm_fit(count_model(Proportions(x, n)))
+            assert fit.mixed.iterations < 100 and np.isfinite(fit.mixed.tau2)
+        fit = glmm_fit(count_model(Rates(np.maximum(x, 1), n)))
+        assert np.isfinite(fit.mixed.log_likelihood)
