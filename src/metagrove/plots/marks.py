@@ -167,8 +167,8 @@ def tidy(text: str) -> str:
 def text_width(text: str, size: float, *, bold: bool = False, family: str = "") -> float:
     """The width of one line in points at `size` points, unhinted, so that it is the same on every machine.
 
-    The font is `family`, or the one of `typeface`. Letters that it lacks count as one em, the width of Chinese, Japanese
-    and Korean letters in any font.
+    The font is `family`, or the one of `typeface`. Letters that it lacks count as one em, the width of Chinese,
+    Japanese and Korean letters in any font.
     """
     if not text:
         return 0.0
