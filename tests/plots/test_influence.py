@@ -13,6 +13,7 @@ from metagrove.core.errors import DataError, UnknownName
 from metagrove.plots.curve_spec import Specification, SpecTable, spec_drawing
 from metagrove.plots.influence import baujat_plot, cumulative_forest, leave_one_out_forest
 from metagrove.plots.marks import Disc
+from metagrove.plots.subsets import gosh_plot
 
 LAW = settings(derandomize=True, deadline=None, max_examples=8, suppress_health_check=list(HealthCheck))
 NAMES = st.text("abcdefghijklmnoprstuvwyzÄéßŁ ,.-0123456789&()$_/", min_size=1, max_size=80)
@@ -106,3 +107,15 @@ def test_the_multiverse_of_the_example_is_drawn(lawful, seed):
     dots = [m for m in few.page().marks if isinstance(m, Disc) and m.fill != "#ffffff"]
     shown = sum(len({row[c] for row in few.data()}) > 1 for c in result.choices)
     assert len(dots) == len(few.data()) * (1 + shown) + 2  # the curve, the dots of each choice, and two in the key
+
+
+def test_gosh_has_a_dot_for_each_subset(lawful, seed):
+    found = mg.gosh(seed)
+    drawing = gosh_plot(found, study="Bible", title="Subsets")
+    lawful(drawing, 85)
+    rows = drawing.data()
+    assert len(rows) == 2**6 - 1 - 6
+    assert sum(row["holds"] for row in rows) == 2**5 - 1
+    dots = [m for m in drawing.page().marks if isinstance(m, Disc)]
+    assert len(dots) == len(rows) + 2
+    lawful(found.plot())

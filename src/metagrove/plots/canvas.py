@@ -43,6 +43,7 @@ _DRAWN_BY: Mapping[str, str] = MappingProxyType(
         "CurveInfluence": "metagrove.plots.curve_source:survival_plot",
         "KaplanMeier": "metagrove.plots.curve_source:survival_plot",
         "FlowCounts": "metagrove.plots.flow:flow_drawing",
+        "Gosh": "metagrove.plots.subsets:gosh_plot",
         "Multiverse": "metagrove.plots.curve_spec:multiverse_plot",
         "SpecTable": "metagrove.plots.curve_spec:spec_drawing",
         "FunnelTable": "metagrove.plots.funnel:funnel_drawing",
