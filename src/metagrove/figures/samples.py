@@ -40,6 +40,7 @@ def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word])
     names : phrases of the picture.
     """
     found = []
+    ink = _without_words(ink, names)
     for word in names:
         letters = sum(c.isalpha() for c in word.text)
         if word.angle or not letters or number(word.text) is not None or word.score < 0.5:
@@ -48,6 +49,16 @@ def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word])
         if sample is not None:
             found.append(sample)
     return _aligned(found)
+
+
+def _without_words(ink: NDArray[np.float32], names: Sequence[Word]) -> NDArray[np.float32]:
+    """The ink without what was read as words of two letters or more."""
+    out = ink.copy()
+    for word in names:
+        if sum(c.isalnum() for c in word.text) > 1 and word.score > 0.6:
+            top, left = max(int(word.y0) - 1, 0), max(int(word.x0) - 1, 0)
+            out[top : int(word.y1) + 2, left : int(word.x1) + 2] = 0
+    return out
 
 
 def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word) -> Sample | None:
@@ -87,13 +98,19 @@ def _row_runs(block: NDArray[np.float32]) -> tuple[int, list[tuple[int, int]]] |
         runs = list(zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True))
         kept: list[tuple[int, int]] = []
         for a, b in reversed(runs):
-            if kept and kept[0][0] - b > max(12, 1.4 * (kept[0][1] - kept[0][0])):
+            if kept and not _continues(kept[0], (a, b)):
                 break
             kept.insert(0, (a, b))
         total = sum(b - a for a, b in kept)
         if kept and kept[-1][1] - kept[0][0] >= _SHORTEST and (best is None or total > best[0]):
             best = total, r, kept
     return None if best is None else (best[1], best[2])
+
+
+def _continues(right: tuple[int, int], left: tuple[int, int]) -> bool:
+    """Whether a run can be the dash before another: near it and about as long."""
+    own, other = right[1] - right[0], left[1] - left[0]
+    return right[0] - left[1] <= max(8, 1.4 * own) and 0.4 * own - 1 <= other <= 2.5 * own + 1
 
 
 def _thickness(block: NDArray[np.float32], row: int, pieces: list[tuple[int, int]]) -> float:
