@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +17,7 @@ from metagrove.figures.tracking import Dash
 __all__ = ["Sample", "legend_samples"]
 
 _LONGEST, _SHORTEST = 110, 9
+_STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,18 @@ def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word])
     ink = _without_words(ink, names)
     for word in names:
         letters = sum(c.isalpha() for c in word.text)
-        if word.angle or not letters or number(word.text) is not None or word.score < 0.5:
+        if word.angle or letters < 2 or number(word.text) is not None or word.score < 0.5 or _STATISTIC.search(word.text):
             continue
         sample = _sample(rgb, ink, word)
         if sample is not None:
             found.append(sample)
-    return _aligned(found)
+    return _aligned(_dots(found))
+
+
+def _dots(found: list[Sample]) -> list[Sample]:
+    """The samples with short dashes called dots, judged by the usual line width: pale dots look thinner than they are."""
+    usual = float(np.median([s.width for s in found])) if found else 1.0
+    return [replace(s, style="dotted") if s.style == "dashed" and s.dash.on <= 2.2 * usual else s for s in found]
 
 
 def _without_words(ink: NDArray[np.float32], names: Sequence[Word]) -> NDArray[np.float32]:
@@ -86,7 +94,7 @@ def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word) -> Sample | None:
         return None
     style, dash = drawn
     box = (left + begin - 1.0, word.y0, word.x1, word.y1)
-    return Sample(word.text, colour, style, dash, box, thick)
+    return Sample(word.text.rstrip(" -–—.:"), colour, style, dash, box, thick)
 
 
 def _row_runs(block: NDArray[np.float32]) -> tuple[int, list[tuple[int, int]]] | None:
@@ -157,7 +165,10 @@ def _regular(pieces: list[tuple[int, int]]) -> bool:
     """Whether the runs could be one dash pattern: the middle ones alike, no gap twice another."""
     lengths = np.array([b - a for a, b in pieces], dtype=float)
     gaps = np.array([c - b for (_, b), (c, _) in pairwise(pieces)], dtype=float)
-    middle = lengths[1:-1] if len(lengths) > 2 else lengths
+    if len(lengths) == 2:
+        # the box of a legend cuts its dashes
+        return bool(lengths.min() >= 0.3 * lengths.max() and gaps[0] <= 1.2 * lengths.max())
+    middle = lengths[1:-1]
     even = middle.max() <= 1.5 * middle.min() + 2 and gaps.max() <= 1.6 * gaps.min() + 2
     return bool(even and lengths.max() <= 1.4 * middle.max() + 2)
 
