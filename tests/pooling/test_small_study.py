@@ -19,6 +19,7 @@ from metagrove.pooling.small_study import (
     hypergeometric_moments,
     mantel_haenszel_odds_ratio,
 )
+from metagrove.pooling.tau2 import Design, log_likelihood
 
 CLOSED = 1e-9
 
@@ -81,6 +82,18 @@ def test_reference_proportions(case, method):
     test = result.metabias(method, k_min=3)
     assert mismatches(case, method, test, 1e-9, skip=tau2_of_ranks(method.title())) == []
     assert "variance depends on the sample size" in test.reason
+
+
+@pytest.mark.parametrize("case", ["seed_atc_orr", "seed_atc_dcr", "seed_atc_orr_table1_n"])
+def test_thompson_tau2_is_the_peak(case):
+    data, block = expected(case)["data"], expected(case)["expected"]["thompson"]
+    result = mg.metaprop(data["event"], data["n"], sm="PFT")
+    test = result.metabias("Thompson", k_min=3)
+    assert test.estimate == pytest.approx(block["estimate"], rel=2e-4)
+    assert test.statistic == pytest.approx(block["statistic"], rel=1e-4)
+    design = Design(result.TE, result.seTE**2, np.column_stack((np.ones(6), result.seTE)))
+    here, there = (log_likelihood(design, tau2, restricted=True) for tau2 in (test.tau2, block["tau2"]))
+    assert here > there
 
 
 def test_harbord_of_risk_ratios_is_the_published_one():
@@ -277,7 +290,7 @@ def test_double_zero_studies_are_named():
 @pytest.mark.parametrize("method", ["Egger", "Thompson", "Begg", "LinChu"])
 def test_equal_variances_are_refused(method):
     funnel = funnel_data(np.linspace(0, 1, 12), np.full(12, 0.2))
-    with pytest.raises(MethodError, match="same for all studies|all variances are the same"):
+    with pytest.raises(MethodError, match=r"same for all studies|all variances are the same"):
         asymmetry_test(funnel, method)
 
 

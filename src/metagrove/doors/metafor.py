@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns
-from metagrove.pooling.design import Design, formula_design, matrix_design
+from metagrove.pooling.design import ONE_MEAN, Design, formula_design, matrix_design
 from metagrove.pooling.formula import Terms, sides, terms
 from metagrove.pooling.linear_model import Settings
 from metagrove.pooling.location_scale import LocationScale, location_scale
@@ -29,8 +29,6 @@ from metagrove.pooling.robust import Robust
 from metagrove.pooling.sampling_covariance import Dependence, block_diagonal, sampling_covariance
 
 __all__ = ["permutest", "rma", "rma_mv", "robust", "vcalc"]
-
-_ONE_MEAN = "~ 1"
 
 
 def _level(level: float) -> float:
@@ -100,7 +98,7 @@ class _Moderators:
     def design(self, rows: NDArray[np.intp], intercept: bool) -> Design:
         if self.matrix is not None:
             return matrix_design(self.matrix[rows], rows.size, intercept=intercept, names=self.names)
-        formula = self.formula or _ONE_MEAN
+        formula = self.formula or ONE_MEAN
         picked = {name: _taken(values, rows) for name, values in self.raw.items()}
         return formula_design(formula, picked, rows.size, intercept=intercept)
 
@@ -111,7 +109,7 @@ def _quoted(name: object) -> str:
 
 def _moderators(argument: Any, columns: Columns, n: int, what: str) -> _Moderators:
     if argument is None:
-        return _Moderators(_ONE_MEAN, {}, None, None, {})
+        return _Moderators(ONE_MEAN, {}, None, None, {})
     if isinstance(argument, str):
         text = argument if "~" in argument else f"~ {_quoted(argument)}"
         spec: Terms = terms(text)

@@ -13,10 +13,14 @@ from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.plots.canvas import Drawing
 from metagrove.plots.forest import forest_drawing
 from metagrove.plots.forest_table import ForestBlock, ForestColumn, ForestRow, ForestTable
+from metagrove.plots.model_table import coefficient_table
 from metagrove.plots.style import Notation, Style, style_of
 
 if TYPE_CHECKING:
+    from metagrove.pooling.mixed_models import MixedModel
+    from metagrove.pooling.regression import Regression
     from metagrove.pooling.results import MetaResult
+    from metagrove.pooling.trim_fill import TrimFill
 
 __all__ = ["forest", "forest_table", "reference_of"]
 
@@ -43,7 +47,7 @@ _ORDERS = ("", "estimate", "weight", "label")
 
 
 def forest(
-    result: MetaResult,
+    result: MetaResult | Regression | MixedModel | TrimFill,
     style: Style | str | None = None,
     *,
     common: bool | None = None,
@@ -58,6 +62,8 @@ def forest(
     sort_by: str = "",
     pool_single: bool = False,
     methods: bool = True,
+    ratio: bool = False,
+    effect: str = "",
     title: str = "",
 ) -> Drawing:
     """The forest plot of a meta-analysis; its size follows from what it holds.
@@ -74,21 +80,27 @@ def forest(
     sort_by : "" for table order, "estimate", "weight" or "label".
     pool_single : a diamond for subgroups of one study too; otherwise they say that they are one study.
     methods : whether the methods sentence and the notes of the analysis stand at the foot.
+    ratio : of results of `rma` and its kin: whether effects are logarithms of ratios, to be shown as ratios.
+    effect : what the effect is called, where not by the name of its measure.
 
     Raises
     ------
     MethodError : percentages of something that is not a proportion.
     DataError : a column with another number of entries than studies, judgements for unknown studies.
     """
-    s = result.settings
-    s = replace(s, common=s.common if common is None else common, random=s.random if random is None else random)
-    s = replace(s, prediction=s.prediction if prediction is None else prediction)
-    result = replace(result, settings=s)
-    table = forest_table(result, style_of(style).notation, pool_single=pool_single, extra=columns or {})
-    if percent and result.scale.label != "Proportion":
-        raise MethodError(f"percentages suit proportions, not '{result.scale.label}'")
-    footer = table.footer if methods else ()
-    table = replace(table, percent=percent, limits=limits, directions=directions, title=title, footer=footer)
+    note, extra = style_of(style).notation, columns or {}
+    source: Any = getattr(result, "fit", result) if type(result).__name__ == "TrimFill" else result
+    if hasattr(source, "studies"):
+        s = source.settings
+        s = replace(s, common=s.common if common is None else common, random=s.random if random is None else random)
+        s = replace(s, prediction=s.prediction if prediction is None else prediction)
+        table = forest_table(replace(source, settings=s), note, pool_single=pool_single, extra=extra)
+    else:
+        table = _with_columns(coefficient_table(source, note, ratio=ratio, effect=effect), extra)
+    if percent and table.effect != "Proportion":
+        raise MethodError(f"percentages suit proportions, not '{table.effect}'")
+    table = replace(table, percent=percent, limits=limits, directions=directions, title=title)
+    table = replace(table, effect=effect or table.effect, footer=table.footer if methods else ())
     table = _with_bias(table, bias, tuple(bias_domains)) if bias else table
     return forest_drawing(_sorted(table, sort_by), style=style)
 
@@ -121,6 +133,16 @@ def forest_table(
         footer=(result.explain().sentence, *result.notes),
         level=s.level,
     )
+
+
+def _with_columns(table: ForestTable, extra: Mapping[str, Sequence[Any]]) -> ForestTable:
+    """The table with further columns, one entry for each study."""
+    if not extra:
+        return table
+    studies = list(table.studies())
+    cells = _Cells([{} for _ in studies], extra, {})
+    rows = tuple(replace(row, cells=cells.of_study(i, {})) for i, row in enumerate(studies))
+    return replace(table, blocks=(replace(table.blocks[0], rows=rows),), columns=cells.columns)
 
 
 def _of(lines: Sequence[Mapping[str, Any]], *kinds: str) -> list[Mapping[str, Any]]:

@@ -19,7 +19,8 @@ from metagrove.plots.canvas import Drawing
 from metagrove.plots.forest import forest_drawing
 from metagrove.plots.forest_source import reference_of
 from metagrove.plots.forest_table import ForestBlock, ForestColumn, ForestRow, ForestTable
-from metagrove.plots.frame import Side, foot_lines, framed, place_labels, title_lines
+from metagrove.plots.frame import Side, foot_lines, framed, title_lines
+from metagrove.plots.labels import Spot, place_labels
 from metagrove.plots.marks import Disc, Page, tidy
 from metagrove.plots.style import Notation, Style, style_of
 
@@ -145,10 +146,10 @@ def _baujat_page(rows: Sequence[dict[str, Any]], style: Style, width: float | No
         box=(left, y + 0.5 * s, right - left, 0.62 * (right - left)),
     )
     ranked = sorted(rows, key=lambda row: -(row["contribution"] / ends[0] + row["influence"] / ends[1]))
-    places = [(*frame.point(row["contribution"], row["influence"]), row["label"]) for row in ranked]
-    points = [Disc(x, y, 0.36 * s, style.palette.square, "#ffffff", 0.4, 0.9) for x, y, _ in places]
+    spots = [Spot(*frame.point(row["contribution"], row["influence"]), row["label"], 0.36 * s) for row in ranked]
+    points = [Disc(spot.x, spot.y, spot.r, style.palette.square, "#ffffff", 0.4, 0.9) for spot in spots]
     area = (frame.x.start + 2, frame.y.at(ends[1]), frame.x.start + frame.x.length, frame.y.at(0.0) - 2)
-    names, listed = place_labels(places, style, area)
+    names, listed = place_labels(spots, style, area)
     foot, y = foot_lines(["; ".join(listed) + "."] if listed else [], style, left, right, frame.bottom + 0.4 * s)
     everything = (*marks, *points, *names, *frame.marks, *foot)
     return Page(wide, y + 0.8 * s, everything, tidy("Baujat plot: contribution to heterogeneity and influence"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_ndtr
+from scipy.special import erfcx, log_ndtr
 
 from metagrove.core.errors import ConvergenceError
 from metagrove.core.values import Array
@@ -14,6 +14,7 @@ from metagrove.pooling.descent import lowest_point
 __all__ = ["CopasFit", "copas_fit", "copas_log_likelihood", "publication_probability"]
 
 _HALF_LOG_TWO_PI = 0.5 * float(np.log(2 * np.pi))
+_ROOT_TWO_BY_PI, _ROOT_HALF = float(np.sqrt(2 / np.pi)), float(np.sqrt(0.5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def publication_probability(se: Array, gamma0: float, gamma1: float) -> Array:
 
 def _mills(u: Array) -> Array:
     """The ratio of the normal density to the distribution function at `u`."""
-    return np.exp(-0.5 * u * u - _HALF_LOG_TWO_PI - log_ndtr(u))
+    return np.asarray(_ROOT_TWO_BY_PI / erfcx(-u * _ROOT_HALF), dtype=np.float64)
 
 
 def copas_log_likelihood(theta: Array, y: Array, se: Array, gamma0: float, gamma1: float) -> tuple[float, Array]:
@@ -56,7 +57,7 @@ def copas_log_likelihood(theta: Array, y: Array, se: Array, gamma0: float, gamma
     mu, rho, tau, slope = theta
     u = gamma0 + gamma1 / se
     ratio = _mills(u)
-    c2 = ratio * (u + ratio)
+    c2 = np.clip(ratio * (u + ratio), 0.0, 1.0)  # rounding for very unlikely publication
     shrink = 1 - c2 * rho * rho
     sigma2 = se * se / shrink
     total = tau * tau + sigma2

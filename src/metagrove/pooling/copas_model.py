@@ -220,9 +220,11 @@ class _Studies:
         return copas_fit(self.y, self.se, gamma, [start], rho_bound=self.rho_bound, trend=True)
 
     def other_mode(self, gamma: tuple[float, float]) -> CopasFit:
-        """The best fit from elsewhere: rho at the other side and near its bounds."""
-        corners = [np.array([self.TE_random, r * self.rho_bound, self.tau, 0.0]) for r in (-0.5, -0.99, 0.5, 0.99)]
-        return copas_fit(self.y, self.se, gamma, corners, rho_bound=self.rho_bound)
+        """The best fit from elsewhere: rho at the other side and near its bounds, or hardly any heterogeneity."""
+        small = 0.1 * float(np.median(self.se))
+        corners = [(-0.5, self.tau), (-0.99, self.tau), (0.99, self.tau), (0.5, small), (-0.5, small)]
+        starts = [np.array([self.TE_random, rho * self.rho_bound, tau, 0.0]) for rho, tau in corners]
+        return copas_fit(self.y, self.se, gamma, starts, rho_bound=self.rho_bound)
 
 
 def copas_model(
@@ -381,7 +383,7 @@ def _path(studies: _Studies, points: list[tuple[float, float]]) -> tuple[CopasPa
         if standard_error is None:
             flat += 1
             continue
-        other = studies.other_mode(gamma) if i else fit
+        other = studies.other_mode(gamma)
         if other.log_likelihood > fit.log_likelihood + 1e-3:
             elsewhere.append(other.mu)
         chance = publication_probability(se, *gamma)
@@ -403,7 +405,7 @@ def _doubts(flat: int, elsewhere: list[float]) -> tuple[str, ...]:
     if elsewhere:
         notes.append(
             f"The likelihood has a second, higher mode at {len(elsewhere)} degrees of selection (effects from "
-            f"{min(elsewhere):.4f} to {max(elsewhere):.4f}, rho near its bound); the path keeps to the continuous one."
+            f"{min(elsewhere):.4f} to {max(elsewhere):.4f}); the path keeps to the mode near the pooled effect."
         )
     return tuple(notes)
 

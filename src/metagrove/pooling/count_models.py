@@ -82,6 +82,7 @@ class GlmmFit:
     mixed : with it.
     QE_Wld, QE_LRT, QE_df : Wald and likelihood-ratio statistics of heterogeneity on QE_df degrees of freedom.
     saturated : log-likelihood of one effect per study.
+    at_modes : log-likelihood given the random effects at their modes; NaN for random study levels.
     """
 
     fixed: FixedFit
@@ -90,6 +91,7 @@ class GlmmFit:
     QE_LRT: float
     QE_df: int
     saturated: float
+    at_modes: float = float("nan")
 
 
 def _ones(k: int, x: Array | None) -> Array:
@@ -269,7 +271,17 @@ def glmm_fit(problem: CountModel, *, tau2: float | None = None, heterogeneity: b
     else:
         mixed = mixed_fit(integrand, fixed) if tau2 is None else mixed_fit_at(integrand, fixed, tau2)
     lrt = max(0.0, 2 * (problem.saturated.log_likelihood - fixed.log_likelihood))
-    return GlmmFit(fixed, mixed, _wald(problem.saturated, arm), lrt, df, problem.saturated.log_likelihood)
+    top = problem.saturated.log_likelihood
+    return GlmmFit(fixed, mixed, _wald(problem.saturated, arm), lrt, df, top, _at_modes(integrand, mixed))
+
+
+def _at_modes(integrand: Integrand, mixed: MixedFit) -> float:
+    """The log-likelihood given each study's random effect at its mode."""
+    modes = mixed.modes if mixed.modes is not None else np.zeros(integrand.X.shape[0])
+    eta = integrand.X @ mixed.beta + np.sqrt(mixed.tau2) * modes[:, None] * integrand.c
+    if mixed.own is not None and integrand.local is not None:
+        eta = eta + mixed.own[:, None] * integrand.local
+    return float(integrand.likelihood.value(eta[:, :, None]).sum())
 
 
 def _random_levels(problem: CountModel, likelihood: Likelihood, df: int, *, heterogeneity: bool) -> GlmmFit:

@@ -98,14 +98,14 @@ def _checked(study: str, time: Array, n_risk: Array, survival: Array) -> StudyCu
             raise DataError(f"{study}: two rows for time {t[i]:g}; one row for each grid time")
         if i and s[i] > s[i - 1] + _ROUNDING:
             raise DataError(f"{study}: survival rises from {s[i - 1]:g} to {s[i]:g} at {t[i]:g}; it never rises")
-        if i and n[i] > n[i - 1]:
-            raise DataError(f"{study}: n_risk rises from {n[i - 1]:g} to {n[i]:g} at {t[i]:g}; it never rises")
     return StudyCurve(study, t, np.minimum.accumulate(s), n)
 
 
 def _trimmed(curve: StudyCurve) -> tuple[StudyCurve, list[str]]:
     """The rows that carry information: times above 0, up to the fall to zero, with somebody at risk."""
-    study, t, s, n, notes = curve.study, curve.time, curve.survival, curve.n_risk, []
+    study, t, s, n = curve.study, curve.time, curve.survival, curve.n_risk
+    rising = np.flatnonzero(np.diff(n) > 0)
+    notes = [f"{study}: n_risk rises from {n[i]:g} to {n[i + 1]:g} at {t[i + 1]:g}." for i in rising[:1]]
     if t[0] == 0:
         if s[0] < 1:
             raise DataError(f"{study}: survival is {s[0]:g} at time 0; curves start at 1")
@@ -136,6 +136,10 @@ def _on_grid(curve: StudyCurve, time: Array) -> tuple[Array, Array, list[float]]
     """
     conditional, n_risk = np.full(time.size, np.nan), np.zeros(time.size)
     ends = np.searchsorted(time, curve.time)
+    if int(ends[-1]) == curve.time.size - 1:  # every grid time up to the last is there
+        conditional[: curve.time.size] = curve.survival / np.concatenate(([1.0], curve.survival[:-1]))
+        n_risk[: curve.time.size] = curve.n_risk
+        return conditional, n_risk, []
     before_s, before_t, first = 1.0, 0.0, 0
     filled: list[float] = []
     for end, t, s, n in zip(ends, curve.time, curve.survival, curve.n_risk, strict=True):
@@ -171,12 +175,16 @@ def curve_grid(
 
     Raises
     ------
-    DataError : naming study and time, for survival outside [0, 1] or rising, a missing or rising n_risk, two rows for
+    DataError : naming study and time, for survival outside [0, 1] or rising, a missing or negative n_risk, two rows for
         one time, no rows.
     """
     if gaps not in ("fill", "refuse"):
         raise MethodError(f"gaps is '{gaps}'; it is 'fill' or 'refuse'")
-    names = [str(name) for name in study]
+    given_names = list(study)
+    for i, name in enumerate(given_names):
+        if name is None or name != name or str(name) == "":
+            raise DataError(f"the study's name is missing in row {i + 1} of the table")
+    names = [str(name) for name in given_names]
     try:
         columns = [np.asarray(column, dtype=float).ravel() for column in (time, n_risk, survival)]
     except (TypeError, ValueError) as problem:

@@ -17,8 +17,7 @@ from metagrove.pooling.curve_fit import ArcsineCells, ArcsineFit, arcsine_cells,
 from metagrove.pooling.curve_grid import CurveGrid, curve_grid
 from metagrove.pooling.curve_intervals import (
     arcsine_survival,
-    crossing,
-    crossing_limits,
+    fall_to,
     percentile_band,
     simulated_curves,
 )
@@ -82,12 +81,8 @@ class CurveRegression(Result):
         source = np.random.default_rng(SEED) if rng is None else rng
         curves = simulated_curves(b, cov, source, draws=self.settings.draws)
         lower, upper = percentile_band(curves, self.settings.level)
-        median, limits = crossing(self.time, survival), crossing_limits(self.time, curves, self.settings.level)
-        reason = limits.reason
-        if not math.isfinite(median):
-            reason = f"the curve is still {survival[-1]:.3f} at the last time, {self.time[-1]:g}; {reason}".rstrip("; ")
-        found = median if math.isfinite(median) else math.nan
-        return CurveAt(value, self.time, survival, lower, upper, found, limits.lower, limits.upper, reason)
+        median = fall_to(self.time, survival, curves, level=self.settings.level)
+        return CurveAt(value, self.time, survival, lower, upper, *median)
 
     def rows(self) -> list[dict[str, Any]]:
         """One line: the slope, its error and test."""

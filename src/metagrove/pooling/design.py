@@ -16,10 +16,11 @@ from metagrove.core.registry import Registry
 from metagrove.core.values import Array
 from metagrove.pooling.formula import Binary, Call, Expression, Name, Number, Term, Terms, Text, Unary, deparse, terms
 
-__all__ = ["Design", "check_rank", "factor_levels", "formula_design", "matrix_design"]
+__all__ = ["ONE_MEAN", "Design", "check_rank", "factor_levels", "formula_design", "matrix_design"]
 
 Objects = NDArray[np.object_]
 INTERCEPT = "intrcpt"
+ONE_MEAN = "~ 1"
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -295,6 +296,8 @@ def formula_design(
     >>> d.names
     ('intrcpt', 'x', 'factor(g)b')
     """
+    if formula == ONE_MEAN and intercept:
+        return Design(np.ones((k, 1)), (INTERCEPT,), True, formula, (0,))
     spec = terms(formula)
     if not intercept:
         spec = Terms(False, spec.terms, spec.factors)

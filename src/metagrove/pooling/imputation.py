@@ -15,7 +15,7 @@ from metagrove.core.values import Array, PatientTimes
 from metagrove.pooling.curve_fit import ArcsineFit, arcsine_cells, arcsine_fit, between_covariance, cochran_q
 from metagrove.pooling.curve_grid import CurveGrid, StudyCurve, automatic_step, curve_grid, grid_rows
 from metagrove.pooling.curve_intervals import arcsine_survival, area, crossing, crossings, log_covariance
-from metagrove.pooling.curves import CurveSettings, PooledCurve, curve_of_fit
+from metagrove.pooling.curves import CurveSettings, PooledCurve, chi_square_tail, curve_of_fit
 
 __all__ = ["Imputed", "ImputedCurve", "combine_imputations", "imputed_curve", "imputed_estimate"]
 
@@ -168,7 +168,7 @@ class ImputedCurve(Result):
     Parameters
     ----------
     curve : the combined curve; its limits, simulated curves and median hold the whole uncertainty. Q, H2 and I2 are
-        means over draws; studies' curves and numbers at risk are means over draws.
+        means over draws (p from the mean Q); studies' curves and numbers at risk are means over draws.
     share : shape (J,), share of the variance of log survival that is due to reconstruction.
     share_median, share_mean : the same for the median (NaN where a draw has none) and for the area to the last time.
     medians : shape (m,), the median of each draw.
@@ -248,7 +248,7 @@ def imputed_curve(
     mean_cells = arcsine_cells(mean_grid, how.correction, msurv=how.compat == "msurv")
     curve = curve_of_fit(mean_grid, mean_cells, fit, how, rng)
     q, h2, i2 = np.mean(heterogeneity, axis=0)
-    curve = replace(curve, Q=float(q), H2=float(h2), I2=float(i2))
+    curve = replace(curve, Q=float(q), pval_Q=chi_square_tail(float(q), curve.df_Q), H2=float(h2), I2=float(i2))
     curves = arcsine_survival(b.T)
     medians = crossings(time, curves)
     return ImputedCurve(

@@ -243,25 +243,39 @@ def linear_fit(y: Array, v: Array, X: Array, settings: Settings | None = None) -
         tau2, se = _estimated(y, v, X, chosen)
     elif chosen.tau2 is not None:
         tau2 = chosen.tau2
-    total = v + tau2
-    default = chosen.weighted and chosen.weights is None
-    a = (
-        1 / total
-        if default
-        else (chosen.weights if chosen.weighted and chosen.weights is not None else np.ones(y.size))
-    )
-    root = np.sqrt(a)
-    q, r = np.linalg.qr(X * root[:, None])
-    b = np.linalg.solve(r, q.T @ (root * y))
-    inverse = np.linalg.inv(r)
-    spread = np.eye(X.shape[1]) if default else q.T @ (q * (a * total)[:, None])
-    vb = inverse @ spread @ inverse.T
+    if _is_mean(X) and chosen.weighted and chosen.weights is None:
+        b, vb = _mean(y, 1 / (v + tau2))
+    else:
+        b, vb = _solved(y, v + tau2, X, chosen)
     factor = 1.0
     if chosen.test in ("knha", "adhoc"):
-        rss = Weighted(y, v, X).at(1 / total).rss
-        exact = rss <= 1e-26 * float((y**2 / total).sum())  # what rounding leaves of a perfect fit
+        w = 1 / (v + tau2)
+        rss = Weighted(y, v, X).at(w).rss
+        exact = rss <= 1e-26 * float(w @ y**2)  # what rounding leaves of a perfect fit
         factor = _hartung_factor(0.0 if exact else rss / (y.size - X.shape[1]), chosen.test)
     return LinearFit(y, v, X, chosen, tau2, se, b, factor * vb, factor)
+
+
+def _mean(y: Array, w: Array) -> tuple[Array, Array]:
+    """The weighted mean and its variance, as coefficients."""
+    total = w.sum()
+    base = y[w.argmax()]
+    return np.array([base + w @ (y - base) / total]), np.array([[1 / total]])
+
+
+def _solved(y: Array, total: Array, X: Array, settings: Settings) -> tuple[Array, Array]:
+    """Coefficients and their covariance for marginal variances `total`, under the settings' weights."""
+    default = settings.weighted and settings.weights is None
+    if default:
+        a = 1 / total
+    else:
+        a = settings.weights if settings.weighted and settings.weights is not None else np.ones(y.size)
+    root = np.sqrt(a)
+    q, r = np.linalg.qr(X * root[:, None])
+    inverse = np.linalg.inv(r)
+    b = inverse @ (q.T @ (root * y))
+    spread = np.eye(X.shape[1]) if default else q.T @ (q * (a * total)[:, None])
+    return b, inverse @ spread @ inverse.T
 
 
 def _estimated(y: Array, v: Array, X: Array, settings: Settings) -> tuple[float, float]:

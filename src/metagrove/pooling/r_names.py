@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from metagrove.effects.arms import Tables
+from metagrove.pooling.counts import cochran_mantel_haenszel
+
 __all__ = ["LOCATIONS", "NAMES"]
 
 _Getter = Callable[[Any], Any]
@@ -85,6 +88,14 @@ def _pval_q(result: Any) -> Any:
     return special.chdtrc(result.fit.df_Q, _q(result))
 
 
+def _q_cmh(result: Any) -> float:
+    c = result.studies.columns
+    if "n_e" not in c or "event_e" not in c:
+        raise AttributeError("Q_CMH needs 2x2 tables")
+    tables = Tables.from_arms(c["event_e"], c["n_e"], c["event_c"], c["n_c"])
+    return cochran_mantel_haenszel(tables, variance="Cochran").statistic
+
+
 def _tau2_i2(result: Any) -> float:
     from metagrove.pooling.heterogeneity import tau2_share
 
@@ -118,6 +129,7 @@ NAMES: dict[str, _Getter] = {
     "Q": _q,
     "df_Q": _df_q,
     "pval_Q": _pval_q,
+    "Q_CMH": _q_cmh,
     "I2_tau2": _tau2_i2,
     "Rb": _chain("rb.value"),
     "lower_Rb": _chain("rb.lower"),

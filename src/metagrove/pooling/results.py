@@ -115,10 +115,7 @@ class MetaResult(Result):
         return kept
 
     def _heterogeneity(self) -> Heterogeneity:
-        found = heterogeneity(
-            self.fit.Q, self.fit.df_Q, level=self.settings.heterogeneity_level,
-            truncated=self.settings.method == "GLMM",
-        )  # fmt: skip
+        found = heterogeneity(self.fit.Q, self.fit.df_Q, level=self.settings.heterogeneity_level)
         if self.settings.method_I2 == "Q" or self.fit.design is None or self.fit.df_Q < 1:
             return found
         share = tau2_share(self.fit.design, self.fit.tau2.value, self.tau2_limits)
@@ -160,7 +157,9 @@ class MetaResult(Result):
         if self.fit.design is None:
             return Share(_NAN, _NAN, _NAN)
         se = self.fit.random.seTE if self.fit.parts else None
-        return rb_share(self.fit.design, self.fit.tau2.value, se=se, level=self.settings.heterogeneity_level)
+        return rb_share(
+            self.fit.design, self.fit.tau2.value, se=se, level=self.settings.heterogeneity_level, q=self.fit.Q
+        )
 
     @property
     def predicted(self) -> Prediction:

@@ -102,9 +102,15 @@ class FilledFunnel:
 
 
 def _signed_ranks(deviation: Array) -> Array:
+    """Ranks of the sizes of deviations with their signs; equal sizes on both sides share their mean rank."""
     size = np.abs(deviation)
+    order = np.argsort(size, kind="stable")
     rank = np.empty(size.size)
-    rank[np.argsort(size, kind="stable")] = np.arange(1, size.size + 1)
+    rank[order] = np.arange(1, size.size + 1)
+    apart = np.diff(size[order]) > 1e-10 * max(float(size.max()), 1e-300)
+    for tied in np.split(order, np.flatnonzero(apart) + 1):
+        if tied.size > 1 and np.ptp(np.sign(deviation[tied])) > 0:
+            rank[tied] = rank[tied].mean()
     return np.asarray(np.sign(deviation) * rank, dtype=np.float64)
 
 
