@@ -106,6 +106,6 @@ def rb_share(
     pr = design.at(1 / v)
     divisor = pr.trace()
     moment = ((pr.rss if q is None else q) - (design.k - 1)) / divisor
-    slope = float(np.mean(v / (v + moment) ** 2))
+    slope = float(np.mean(v / np.maximum((v + moment) ** 2, 1e-300)))
     half = float(special.ndtri((1 + level) / 2)) * moment_se(design, pr, divisor, tau2) * slope
     return Share(value, max(0.0, value - half), min(1.0, value + half))
