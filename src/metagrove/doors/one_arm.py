@@ -243,6 +243,8 @@ def metamean(
     Parameters
     ----------
     n, mean, sd : sample sizes, means and standard deviations, shape (k,).
+    median, q1, q3, min, max : quantiles that give a mean and a standard deviation where those are missing, by
+        `method_mean` ("Luo", "Wan") and `method_sd` ("Shi", "Wan", "Hozo", "Bland", "Cochrane").
     sm : "MRAW" or "MLN"; a log mean does not exist for means of 0 or below, which are then not pooled.
     median, q1, q3, min, max : quantiles that give a mean or an SD where it is missing, by `method_mean` ("Luo", "Wan")
         and `method_sd` ("Shi", "Wan", "Hozo", "Bland", "Cochrane").
@@ -257,8 +259,8 @@ def metamean(
     """
     source = Columns(data, subset)
     size = source.counts(n, "n")
-    labels = source.texts(studlab, "studlab", size.size)
     means, sds = moments(source, size, mean, sd, (min, q1, median, q3, max), rules=(method_mean, method_sd))
+    labels = source.texts(studlab, "studlab", size.size)
     _check_positive(sds, "sd", labels)
     known = np.isfinite(size) & np.isfinite(means) & np.isfinite(sds) & (np.nan_to_num(size) > 0)
     effects = mean_effects(
