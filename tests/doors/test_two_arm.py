@@ -223,3 +223,22 @@ def test_single_means_from_quantiles_as_meta(method_sd):
     wanted = loaded["expected"][f"metamean_Luo_{method_sd}"]
     assert ref.differences(("mean",), found.mean, wanted["mean"], 1e-12) == []
     assert ref.differences(("sd",), found.sd, wanted["sd"], 1e-12) == []
+
+
+def test_what_was_done_is_said():
+    exact = binary("bin_sparse_nissen2007", sm="OR", method="GLMM", model_glmm="UM.RS")
+    text = str(exact.explain())
+    assert "random study effects" in text and "sim.7588" in text and "was added" not in text
+    mh = binary("bin_sparse_nissen2007", sm="OR")
+    assert "0.5 was added" in str(mh.explain()) and "10.1093/jnci/22.4.719" in str(mh.explain())
+    assert "was added" not in str(binary("bin_bcg", sm="OR").explain())
+    assert any("Increments were added" in note for note in mh.notes)
+
+
+def test_random_study_levels_hold_no_tau2():
+    with pytest.raises(mg.MethodError, match=r"UM\.RS"):
+        binary("bin_bcg", method="GLMM", model_glmm="UM.RS", tau_preset=0.3)
+    held = binary("bin_bcg", method="GLMM", tau_preset=0.3)
+    assert held.tau2 == pytest.approx(0.09) and held.seTE_random < binary("bin_bcg", method="GLMM").seTE_random
+    groups = binary("bin_bcg", method="GLMM", subgroup=list("aabbccaabbcca"), tau_common=True)
+    assert np.ptp(groups.tau2_w) == 0 and groups.tau2_w[0] > 0

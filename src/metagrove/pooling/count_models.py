@@ -272,6 +272,8 @@ def glmm_fit(problem: CountModel, *, tau2: float | None = None, heterogeneity: b
     arm = integrand.X[:, 0, :]
     df = arm.shape[0] - arm.shape[1]
     if problem.levels is not None:
+        if tau2 is not None:
+            raise MethodError("a model with random study levels (UM.RS) cannot hold tau2 at a given value; use UM.FS")
         return _random_levels(problem, problem.levels, df, heterogeneity=heterogeneity)
     fixed = fixed_fit(integrand, problem.start, problem.own)
     if df < 1:

@@ -194,7 +194,7 @@ def two_way_fit(integrand: TwoWayIntegrand, start: Array, spreads: tuple[float, 
         out, modes[0] = two_way_evaluation(integrand, shared, modes[0])
         return out
 
-    found = maximum(objective, np.append(start, spreads), tolerance=1e-7)
+    found = maximum(objective, np.append(start, spreads), tolerance=1e-9 if integrand.nodes == 1 else 1e-7)
     sigma, tau = (abs(float(value)) for value in found.shared[-2:])
     # A standard deviation at 0 has no slope and no information of its own.
     free = np.append(np.ones(start.size, dtype=bool), [sigma >= 1e-4, tau >= 1e-4])
