@@ -34,6 +34,7 @@ _HOME = {
     "conv_fivenum": "metagrove.doors.metafor_effects",
     "conv_wald": "metagrove.doors.metafor_effects",
     "escalc": "metagrove.doors.metafor_effects",
+    "hazard_ratio": "metagrove.doors.reported",
     "metabin": "metagrove.doors.two_arm",
     "metacont": "metagrove.doors.two_arm",
     "metainc": "metagrove.doors.two_arm",

@@ -25,6 +25,7 @@ _METHODS = {
     "SSW": "sample-size weights",
     "GLMM": "a generalised linear mixed model",
 }
+_THREE_LEVEL = "Van den Noortgate W, et al. Behav Res Methods 2013;45:576-94. doi:10.3758/s13428-012-0261-6"
 _SOFTWARE = "Higgins JPT, Thompson SG. Stat Med 2002;21:1539-58. doi:10.1002/sim.1186"
 
 
@@ -90,7 +91,7 @@ def _total_row(result: Any, which: str) -> dict[str, Any]:
         "seTE": fit.seTE,
         "pval": fit.pval,
         "k": result.k,
-        "tau2": result.tau2,
+        "tau2": result.fit.tau2.value,
         "I2_fraction": h.I2,
         "Q": h.Q,
         "pval_Q": h.pval_Q,
@@ -178,12 +179,19 @@ def summary(result: Any) -> str:
     return "\n\n".join(parts)
 
 
+def _tau2_text(result: Any) -> str:
+    if not result.fit.parts:
+        return f"{_number(result.tau2)} [{_number(result.lower_tau2)}; {_number(result.upper_tau2)}]"
+    parts = zip(("between", "within"), result.fit.parts, result.tau2_part_limits, strict=True)
+    return " and ".join(f"{_number(x)} [{_number(a)}; {_number(b)}] {name} clusters" for name, x, (a, b) in parts)
+
+
 def _heterogeneity_text(result: Any) -> str:
     h = result.heterogeneity
     if h.df_Q < 1:
         return "Heterogeneity: one study."
     return (
-        f"Heterogeneity: tau2 = {_number(result.tau2)} [{_number(result.lower_tau2)}; {_number(result.upper_tau2)}]; "
+        f"Heterogeneity: tau2 = {_tau2_text(result)}; "
         f"I2 = {100 * h.I2:.1f}% [{_percent(h.lower_I2)}; {_percent(h.upper_I2)}]; "
         f"Q = {_number(h.Q, 2)}, df = {h.df_Q:g}, p = {p_text(h.pval_Q)}"
     )
@@ -239,6 +247,12 @@ def _tau2_sentence(result: Any) -> Explanation:
         return Explanation(f"The between-study standard deviation was fixed at {s.tau_preset:g}.")
     if s.method == "GLMM":
         return Explanation("The between-study variance was estimated by maximum likelihood.")
+    if result.fit.parts:
+        return Explanation(
+            f"Effects that share a cluster were allowed for by a three-level model fitted by {s.method_tau}, with "
+            "profile-likelihood limits of both variances.",
+            (_THREE_LEVEL,),
+        )
     estimator, limits = TAU2.entry(s.method_tau), TAU2_INTERVALS.entry(s.method_tau_ci)
     return Explanation(
         f"The between-study variance was estimated by the {estimator.title} estimator, its limits by the "
