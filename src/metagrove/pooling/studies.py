@@ -94,7 +94,7 @@ def studies_of(
     for name, length in (("studlab", len(labels)), ("subgroup", k if subgroup is None else len(subgroup))):
         if length != k:
             raise DataError(f"{length} entries for {k} studies", column=name)
-    sound = np.isfinite(TE) & np.isfinite(seTE) & (np.where(np.isfinite(seTE), seTE, 0.0) > 0)
+    sound = np.isfinite(TE) & (seTE > 0) & (seTE < np.inf)
     why = given if sound.all() else tuple(
         reason or ("" if ok else _flaw(te, se)) for reason, ok, te, se in zip(given, sound, TE, seTE, strict=True)
     )  # fmt: skip
