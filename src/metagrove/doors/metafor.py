@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns
+from metagrove.doors.metafor_effects import escalc
 from metagrove.pooling.design import ONE_MEAN, Design, formula_design, matrix_design
 from metagrove.pooling.formula import Terms, sides, terms
 from metagrove.pooling.linear_model import Settings
@@ -173,6 +174,7 @@ def rma(
     mods: Any = None,
     scale: Any = None,
     measure: str = "GEN",
+    vtype: str | None = None,
     intercept: bool = True,
     data: Any = None,
     slab: Any = None,
@@ -183,6 +185,7 @@ def rma(
     level: float = 95,
     btt: Any = None,
     tau2: float | None = None,
+    **counts: Any,
 ) -> Regression | LocationScale:
     """Equal-, random- and mixed-effects models of effects `yi` with sampling variances `vi`.
 
@@ -193,7 +196,8 @@ def rma(
     weights : user weights; by default the inverse marginal variances.
     mods : moderators: a formula ("~ x + factor(g)"), columns of `data` by name, a matrix or a frame.
     scale : moderators of log tau2, for a location-scale model (REML or ML).
-    measure : "GEN", effects as they are.
+    measure : "GEN", effects as they are; any other code of `escalc` takes effects from `counts` with `vtype`.
+    counts : what `escalc` takes for that measure: `ai`, `n1i`, `m1i`, `xi`, `add`, `to`, `drop00` ...
     intercept : False leaves the intercept out.
     data : a frame or mapping that holds the columns.
     slab : the studies' labels.
@@ -217,7 +221,10 @@ def rma(
     [-0.103, 0.309]
     """
     if measure != "GEN":
-        raise UnknownName("measure of rma", measure, ("GEN",))
+        effects = escalc(measure, data=data, vtype=vtype, **counts)
+        yi, vi = effects.yi, effects.vi
+    elif counts:
+        raise UnknownName("argument of rma for measure 'GEN'", next(iter(counts)), ("yi", "vi", "sei"))
     columns = Columns(data)
     yi, written = _effects(yi, columns)
     y = columns.numbers(yi, "yi")

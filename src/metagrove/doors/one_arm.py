@@ -9,7 +9,7 @@ import numpy as np
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns, one_of
-from metagrove.effects.conversions import moments_from_quantiles
+from metagrove.doors.quantiles import moments
 from metagrove.effects.one_arm import (
     OneArm,
     correlation_effects,
@@ -243,6 +243,8 @@ def metamean(
     Parameters
     ----------
     n, mean, sd : sample sizes, means and standard deviations, shape (k,).
+    median, q1, q3, min, max : quantiles that give a mean and a standard deviation where those are missing, by
+        `method_mean` ("Luo", "Wan") and `method_sd` ("Shi", "Wan", "Hozo", "Bland", "Cochrane").
     sm : "MRAW" or "MLN"; a log mean does not exist for means of 0 or below, which are then not pooled.
     median, q1, q3, min, max : quantiles that give a mean or an SD where it is missing, by `method_mean` ("Luo", "Wan")
         and `method_sd` ("Shi", "Wan", "Hozo", "Bland", "Cochrane").
@@ -257,9 +259,8 @@ def metamean(
     """
     source = Columns(data, subset)
     size = source.counts(n, "n")
+    means, sds = moments(source, size, mean, sd, (min, q1, median, q3, max), rules=(method_mean, method_sd))
     labels = source.texts(studlab, "studlab", size.size)
-    quantiles = {"min": min, "q1": q1, "median": median, "q3": q3, "max": max}
-    means, sds = _moments(source, size, mean, sd, quantiles, (method_mean, method_sd))
     _check_positive(sds, "sd", labels)
     known = np.isfinite(size) & np.isfinite(means) & np.isfinite(sds) & (np.nan_to_num(size) > 0)
     effects = mean_effects(
@@ -353,26 +354,6 @@ def metacor(
 
 
 _NAN = float("nan")
-
-
-def _moments(
-    source: Columns, n: Array, mean: Any, sd: Any, quantiles: dict[str, Any], rules: tuple[str, str]
-) -> tuple[Array, Array]:
-    """Means and SDs, with gaps filled from quantiles where those are given."""
-    k = n.size
-    if all(value is None for value in quantiles.values()):
-        return source.numbers(mean, "mean", k), source.numbers(sd, "sd", k)
-    gap = np.full(k, _NAN)
-    given = [source.optional(value, name, k) for name, value in quantiles.items()]
-    low, q1, median, q3, high = (gap if value is None else value for value in given)
-    # R meta divides by the printed tables where metafor uses the formulas behind them
-    sd_rule = {"Shi": "Shi tables", "Wan": "Wan tables"}.get(rules[1], rules[1])
-    found = moments_from_quantiles((low, q1, median, q3, high), n, mean_rule=rules[0], sd_rule=sd_rule)
-    m, s = source.optional(mean, "mean", k), source.optional(sd, "sd", k)
-    return (
-        found.mean if m is None else np.where(np.isnan(m), found.mean, m),
-        found.sd if s is None else np.where(np.isnan(s), found.sd, s),
-    )
 
 
 def _plain(incr: Any) -> Any:

@@ -9,6 +9,8 @@ import numpy as np
 
 from metagrove.core.results import Explanation
 from metagrove.core.scales import SCALES
+from metagrove.pooling.count_models import GLMM_MODELS
+from metagrove.pooling.counts import COUNT_METHODS
 from metagrove.pooling.estimate import ADHOC, INTERVALS
 from metagrove.pooling.intervals import TAU2_INTERVALS
 from metagrove.pooling.prediction import PREDICTION
@@ -125,15 +127,27 @@ def notes(result: Any) -> tuple[str, ...]:
         found.append("One study is pooled: tau2, I2 and a prediction interval need two.")
     elif result.k < 5:
         found.append(f"{result.k} studies say little about the variance between studies.")
-    added = result.studies.columns.get("incr_event")
-    if added is not None and result.settings.method == "Inverse" and (added > 0).any():
-        names = [lab for lab, a in zip(result.studies.studlab, added, strict=True) if a > 0]
+    names = _corrected(result)
+    if names:
         found.append(f"Increments were added to the counts of {', '.join(names)}.")
     if result.studies.subgroup is not None:
         single = [lab for lab, k in zip(result.groups.levels, result.groups.k, strict=True) if k == 1]
         if single:
             found.append(f"One study alone makes up: {', '.join(single)}.")
     return tuple(found)
+
+
+def _corrected(result: Any) -> list[str]:
+    """Pooled studies to whose counts something was added before they were pooled."""
+    columns = result.studies.columns
+    if result.settings.method in ("GLMM", "Peto", "Cochran"):
+        return []
+    parts = [np.asarray(columns[name], dtype=float) for name in ("incr_event", "incr_e", "incr_c") if name in columns]
+    if not parts:
+        return []
+    added = np.sum(parts, axis=0)
+    pooled = result.studies.pooled
+    return [lab for lab, a, used in zip(result.studies.studlab, added, pooled, strict=True) if a > 0 and used]
 
 
 def _number(x: float, digits: int = 4) -> str:
@@ -204,10 +218,11 @@ def _percent(x: float) -> str:
 def explain(result: Any) -> Explanation:
     """The methods sentence for the settings used, with references."""
     s = result.settings
-    found = _measure_sentence(s) + Explanation(
-        f"Studies were pooled by {_METHODS.get(s.method, s.method)}"
+    found = _measure_sentence(result) + Explanation(
+        f"Studies were pooled by {_METHODS.get(s.method, s.method)}{_glmm_kind(s)}"
         + (", with common-effect and random-effects estimates." if s.common and s.random else
            ", assuming a common effect." if s.common else ", allowing for random effects."),
+        _method_cites(s),
     )  # fmt: skip
     if s.random:
         found += _tau2_sentence(result) + _interval_sentence(s)
@@ -226,7 +241,23 @@ def explain(result: Any) -> Explanation:
     return found
 
 
-def _measure_sentence(s: Any) -> Explanation:
+_ONE_STAGE = "Stijnen T, Hamza TH, Özdemir P. Stat Med 2010;29:3046-67. doi:10.1002/sim.4040"
+
+
+def _glmm_kind(s: Any) -> str:
+    model = dict(s.options).get("model_glmm") if s.method == "GLMM" else None
+    return f" ({GLMM_MODELS.entry(str(model)).title})" if model else ""
+
+
+def _method_cites(s: Any) -> tuple[str, ...]:
+    if s.method != "GLMM":
+        return (COUNT_METHODS.entry(s.method).cite,) if s.method in COUNT_METHODS else ()
+    model = dict(s.options).get("model_glmm")
+    return (_ONE_STAGE,) if not model else tuple(dict.fromkeys((_ONE_STAGE, GLMM_MODELS.entry(str(model)).cite)))
+
+
+def _measure_sentence(result: Any) -> Explanation:
+    s = result.settings
     options = dict(s.options)
     if s.sm not in SCALES or not s.sm:
         return Explanation("Effects and standard errors were taken as given.")
@@ -234,7 +265,7 @@ def _measure_sentence(s: Any) -> Explanation:
     text = f"Effects were analysed as {entry.title}"
     if options.get("method_ci"):
         text += f", with {options['method_ci']} intervals for single studies"
-    if options.get("incr") is not None and s.sm in ("PRAW", "PLN", "PLOGIT", "IR", "IRLN", "OR", "RR"):
+    if options.get("incr") is not None and _corrected(result):
         text += f"; {options['incr']} was added to counts that needed it ({options.get('method_incr', 'only0')})"
     if entry.value.needs_n:
         text += "; pooled values were transformed back at the harmonic mean of the sample sizes"
