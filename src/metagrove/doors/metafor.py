@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metagrove.core.errors import DataError, MethodError, UnknownName
+from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns
+from metagrove.doors.metafor_effects import escalc
+from metagrove.effects.escalation import EffectSizes
 from metagrove.pooling.design import ONE_MEAN, Design, formula_design, matrix_design
 from metagrove.pooling.formula import Terms, sides, terms
 from metagrove.pooling.linear_model import Settings
@@ -27,6 +29,8 @@ from metagrove.pooling.random_effects import components, parsed_terms, structure
 from metagrove.pooling.regression import Regression, regression
 from metagrove.pooling.robust import Robust
 from metagrove.pooling.sampling_covariance import Dependence, block_diagonal, sampling_covariance
+
+_RAW = "ai bi ci di n1i n2i x1i x2i t1i t2i m1i m2i sd1i sd2i xi mi ri ti sdi ni".split()
 
 __all__ = ["permutest", "rma", "rma_mv", "robust", "vcalc"]
 
@@ -146,6 +150,17 @@ def _effects(yi: Any, columns: Columns) -> tuple[Any, Any]:
     return yi, None
 
 
+def _as_columns(sizes: EffectSizes) -> dict[str, Any]:
+    """The table behind computed effects, with the effects and variances in it."""
+    found: dict[str, Any] = {name: np.asarray(values) for name, values in (sizes.columns or {}).items()}
+    return found | dict(zip(sizes.names, (sizes.yi, sizes.vi), strict=True))
+
+
+def _computed(sizes: EffectSizes, data: Any) -> tuple[Array, Array, tuple[str, ...], Any]:
+    """Effects, variances, labels and table of computed effects."""
+    return sizes.yi, sizes.vi, sizes.slab, _as_columns(sizes) if data is None else data
+
+
 def _variances(vi: Any, sei: Any, columns: Columns, n: int) -> Array:
     if (vi is None) == (sei is None):
         raise DataError("give the sampling variances vi, or the standard errors sei (one of the two)")
@@ -173,6 +188,30 @@ def rma(
     mods: Any = None,
     scale: Any = None,
     measure: str = "GEN",
+    ai: Any = None,
+    bi: Any = None,
+    ci: Any = None,
+    di: Any = None,
+    n1i: Any = None,
+    n2i: Any = None,
+    x1i: Any = None,
+    x2i: Any = None,
+    t1i: Any = None,
+    t2i: Any = None,
+    m1i: Any = None,
+    m2i: Any = None,
+    sd1i: Any = None,
+    sd2i: Any = None,
+    xi: Any = None,
+    mi: Any = None,
+    ri: Any = None,
+    ti: Any = None,
+    sdi: Any = None,
+    ni: Any = None,
+    add: float = 0.5,
+    to: str = "only0",
+    drop00: bool = False,
+    vtype: str | None = None,
     intercept: bool = True,
     data: Any = None,
     slab: Any = None,
@@ -188,12 +227,13 @@ def rma(
 
     Parameters
     ----------
-    yi : effects, shape (k,), a column of `data`, or a formula "yi ~ x".
+    yi : effects, shape (k,), a column of `data`, a formula "yi ~ x", or the result of `escalc`.
     vi, sei : sampling variances, or standard errors.
     weights : user weights; by default the inverse marginal variances.
     mods : moderators: a formula ("~ x + factor(g)"), columns of `data` by name, a matrix or a frame.
     scale : moderators of log tau2, for a location-scale model (REML or ML).
-    measure : "GEN", effects as they are.
+    measure : "GEN" for given effects; another code of MEASURES for effects computed here from `ai` … `ni` (see `escalc`,
+        also for `add`, `to`, `drop00` and `vtype`).
     intercept : False leaves the intercept out.
     data : a frame or mapping that holds the columns.
     slab : the studies' labels.
@@ -216,8 +256,21 @@ def rma(
     >>> [round(float(value), 3) for value in fit.b]
     [-0.103, 0.309]
     """
-    if measure != "GEN":
-        raise UnknownName("measure of rma", measure, ("GEN",))
+    given = {
+        name: value
+        for name, value in zip(
+            _RAW,
+            (ai, bi, ci, di, n1i, n2i, x1i, x2i, t1i, t2i, m1i, m2i, sd1i, sd2i, xi, mi, ri, ti, sdi, ni),
+            strict=True,
+        )
+        if value is not None
+    }
+    if measure != "GEN" or given:
+        yi = escalc(measure, **given, data=data, slab=slab, add=add, to=to, drop00=drop00, vtype=vtype)
+    if isinstance(yi, EffectSizes):
+        yi, vi, slab, data = _computed(yi, data)
+    elif isinstance(data, EffectSizes):
+        data = _as_columns(data)
     columns = Columns(data)
     yi, written = _effects(yi, columns)
     y = columns.numbers(yi, "yi")
@@ -312,6 +365,11 @@ def rma_mv(
     >>> fit.s_nlevels
     (4, 8)
     """
+    if isinstance(yi, EffectSizes):
+        yi, variances, slab, data = _computed(yi, data)
+        V = variances if V is None else V
+    elif isinstance(data, EffectSizes):
+        data = _as_columns(data)
     columns = Columns(data)
     yi, written = _effects(yi, columns)
     y = columns.numbers(yi, "yi")
