@@ -34,6 +34,7 @@ _HOME = {
     "conv_fivenum": "metagrove.doors.metafor_effects",
     "conv_wald": "metagrove.doors.metafor_effects",
     "escalc": "metagrove.doors.metafor_effects",
+    "hazard_ratio": "metagrove.doors.reported",
     "metabin": "metagrove.doors.two_arm",
     "metacont": "metagrove.doors.two_arm",
     "metainc": "metagrove.doors.two_arm",
@@ -101,6 +102,17 @@ _HOME = {
     "selmodel": "metagrove.doors.adjustment",
     "tes": "metagrove.doors.bias",
     "trimfill": "metagrove.doors.adjustment",
+    "Style": "metagrove.plots.style",
+    "bias_summary": "metagrove.plots.bias",
+    "bias_table": "metagrove.plots.bias",
+    "bubble": "metagrove.plots.regression",
+    "cumulative_forest": "metagrove.plots.influence",
+    "draw": "metagrove.plots.canvas",
+    "flow": "metagrove.plots.flow",
+    "harms_table": "metagrove.plots.harms",
+    "leave_one_out_forest": "metagrove.plots.influence",
+    "survival_plot": "metagrove.plots.curve_source",
+    "traffic_light": "metagrove.plots.bias",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.

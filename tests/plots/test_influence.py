@@ -1,4 +1,5 @@
 import csv
+import re
 from itertools import product
 
 import numpy as np
@@ -12,6 +13,7 @@ from metagrove.core.errors import DataError, UnknownName
 from metagrove.plots.curve_spec import Specification, SpecTable, spec_drawing
 from metagrove.plots.influence import baujat_plot, cumulative_forest, leave_one_out_forest
 from metagrove.plots.marks import Disc
+from metagrove.plots.subsets import gosh_plot
 
 LAW = settings(derandomize=True, deadline=None, max_examples=8, suppress_health_check=list(HealthCheck))
 NAMES = st.text("abcdefghijklmnoprstuvwyzÄéßŁ ,.-0123456789&()$_/", min_size=1, max_size=80)
@@ -67,7 +69,8 @@ def multiverses(draw_):
     specs = []
     for combination in product(*options):
         middle, half = draw_(st.floats(0.1, 5)), draw_(st.floats(0, 0.09))
-        specs.append(Specification(middle, middle - half, middle + 3 * half, combination, draw_(st.booleans())))
+        flags = draw_(st.booleans()), draw_(st.booleans())
+        specs.append(Specification(middle, middle - half, middle + 3 * half, combination, *flags))
     choices = tuple(f"{draw_(NAMES)}{i}" for i in range(len(sizes)))
     reference_ = draw_(st.sampled_from([None, 1.0]))
     return SpecTable(choices, tuple(specs), draw_(NAMES), draw_(st.booleans()), reference_, "In short. " * 12)
@@ -87,3 +90,32 @@ def test_specifications_are_sorted_and_keep_their_options():
     assert np.diff([row["estimate"] for row in rows]).min() > 0
     with pytest.raises(DataError, match="1 options for 2 choices"):
         SpecTable(("a", "b"), (specs[0],), "Proportion")
+
+
+def test_the_multiverse_of_the_example_is_drawn(lawful, seed):
+    result = mg.multiverse(seed, reference=0.2)
+    assert len(result.specifications) > 300
+    drawing = result.plot()
+    lawful(drawing, 180)
+    rows = drawing.data()
+    assert sum(row["holds"] for row in rows) == result.holding
+    assert sum(row["main"] for row in rows) == 1
+    words = re.findall(r"<text [^>]*>([^<]*)</text>", drawing.svg().decode())
+    assert {"PFT", "PLOGIT", "HK", "without Wirth"} <= set(words)
+    few = mg.multiverse(seed, reference=0.2, transformations=("PFT", "PAS"), leave_one_out=False).plot()
+    lawful(few, 180)
+    dots = [m for m in few.page().marks if isinstance(m, Disc) and m.fill != "#ffffff"]
+    shown = sum(len({row[c] for row in few.data()}) > 1 for c in result.choices)
+    assert len(dots) == len(few.data()) * (1 + shown) + 2  # the curve, the dots of each choice, and two in the key
+
+
+def test_gosh_has_a_dot_for_each_subset(lawful, seed):
+    found = mg.gosh(seed)
+    drawing = gosh_plot(found, study="Bible", title="Subsets")
+    lawful(drawing, 85)
+    rows = drawing.data()
+    assert len(rows) == 2**6 - 1 - 6
+    assert sum(row["holds"] for row in rows) == 2**5 - 1
+    dots = [m for m in drawing.page().marks if isinstance(m, Disc)]
+    assert len(dots) == len(rows) + 2
+    lawful(found.plot())

@@ -110,6 +110,53 @@ def test_tight_lme4():
     assert result.log_likelihood == pytest.approx(-48.68429943, abs=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("model", "wanted"),  # b, se, tau2, QE.Wld, QE.LRT from metafor 3.8 and lme4 in R 4.2.2
+    [
+        ("UM.FS", (0.5092165862895, 0.2727326270654, 0, 1.017138739591, 16.95127832951)),
+        ("CM.AL", (0.5063931834167, 0.2720063826206, 0, 1.006199116927, 16.918092807645)),
+        ("UM.RS", (0.4462907826128, 0.2717113511891, 0, 24.914295511893, 23.250650183111)),
+    ],
+)
+def test_glmm_of_sparse_tables(model, wanted):
+    found = mg.rma_glmm(**tables("bin_sparse_nissen2007"), measure="OR", model=model)
+    values = (found.b[0], found.se[0], found.tau2, found.QE_Wld, found.QE_LRT)
+    assert values == pytest.approx(wanted, rel=1e-4, abs=1e-5)
+    assert found.k == 23 and len(found.excluded) == 19
+
+
+def test_exact_conditional_model_is_the_maximum_of_its_integral():
+    """Brute force on small tables: the integral by scipy's quadrature, its maximum by a simplex."""
+    from scipy.integrate import quad
+    from scipy.optimize import minimize
+    from scipy.special import gammaln
+
+    a, n1, c, n2 = np.array([[3, 20, 6, 18], [1, 15, 7, 22], [8, 30, 5, 25], [2, 12, 9, 16], [0, 9, 2, 10]]).T
+
+    def log_choose(n, r):
+        return gammaln(n + 1) - gammaln(r + 1) - gammaln(n - r + 1)
+
+    def study(i, theta, tau):
+        m = a[i] + c[i]
+        j = np.arange(max(0, m - n2[i]), min(n1[i], m) + 1)
+        w = log_choose(n1[i], j) + log_choose(n2[i], m - j)
+        at = w[j == a[i]][0]
+
+        def density(z):
+            eta = theta + tau * z
+            return np.exp(at + a[i] * eta - np.logaddexp.reduce(w + j * eta) - z * z / 2) / np.sqrt(2 * np.pi)
+
+        return np.log(quad(density, -9, 9, epsrel=1e-11)[0])
+
+    def minus(p):
+        return -sum(study(i, p[0], abs(p[1])) for i in range(a.size))
+
+    best = minimize(minus, [-0.8, 0.5], method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-10})
+    found = mg.rma_glmm(ai=a, n1i=n1, ci=c, n2i=n2, measure="OR", model="CM.EL")
+    assert found.log_likelihood == pytest.approx(-best.fun, abs=1e-7)
+    assert found.b[0] == pytest.approx(best.x[0], abs=1e-4) and found.tau == pytest.approx(abs(best.x[1]), abs=1e-3)
+
+
 PROPORTIONS = {
     "seed_atc_orr": ("event", "n"),
     "seed_atc_dcr": ("event", "n"),
@@ -159,7 +206,11 @@ def test_laplace_is_at_least_as_high_as_lme4s(case):
 def test_covariates_and_equal_effects():
     x = np.arange(13.0)
     found = mg.rma_glmm(**tables("bin_bcg"), measure="OR", model="CM.AL", mods=x)
-    assert found.b.shape == (2,) and found.coef_names == ("intrcpt", "X1") and found.QM >= 0
+    assert found.b.shape == (2,) and found.coef_names == ("intrcpt", "mods") and found.QM >= 0
+    year = {"year": x, **ref.expected("bin_bcg")["data"]}
+    names = {"ai": "event.e", "n1i": "n.e", "ci": "event.c", "n2i": "n.c"}
+    written = mg.rma_glmm(**names, measure="OR", model="CM.AL", mods="~ year", data=year)
+    assert written.coef_names == ("intrcpt", "year") and written.b[1] == pytest.approx(found.b[1])
     moved = mg.rma_glmm(**tables("bin_bcg"), measure="OR", model="CM.AL", mods=x + 5)
     assert moved.b[1] == pytest.approx(found.b[1], rel=1e-5)
     assert moved.log_likelihood == pytest.approx(found.log_likelihood, abs=1e-7)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metagrove.core.errors import DataError, MethodError
+from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns
 from metagrove.doors.metafor_effects import escalc
@@ -29,8 +29,6 @@ from metagrove.pooling.random_effects import components, parsed_terms, structure
 from metagrove.pooling.regression import Regression, regression
 from metagrove.pooling.robust import Robust
 from metagrove.pooling.sampling_covariance import Dependence, block_diagonal, sampling_covariance
-
-_RAW = "ai bi ci di n1i n2i x1i x2i t1i t2i m1i m2i sd1i sd2i xi mi ri ti sdi ni".split()
 
 __all__ = ["permutest", "rma", "rma_mv", "robust", "vcalc"]
 
@@ -150,15 +148,9 @@ def _effects(yi: Any, columns: Columns) -> tuple[Any, Any]:
     return yi, None
 
 
-def _as_columns(sizes: EffectSizes) -> dict[str, Any]:
-    """The table behind computed effects, with the effects and variances in it."""
-    found: dict[str, Any] = {name: np.asarray(values) for name, values in (sizes.columns or {}).items()}
-    return found | dict(zip(sizes.names, (sizes.yi, sizes.vi), strict=True))
-
-
 def _computed(sizes: EffectSizes, data: Any) -> tuple[Array, Array, tuple[str, ...], Any]:
-    """Effects, variances, labels and table of computed effects."""
-    return sizes.yi, sizes.vi, sizes.slab, _as_columns(sizes) if data is None else data
+    """Effects, variances and labels that `escalc` gave, and the table they stand in."""
+    return sizes.yi, sizes.vi, sizes.slab, sizes if data is None else data
 
 
 def _variances(vi: Any, sei: Any, columns: Columns, n: int) -> Array:
@@ -188,29 +180,6 @@ def rma(
     mods: Any = None,
     scale: Any = None,
     measure: str = "GEN",
-    ai: Any = None,
-    bi: Any = None,
-    ci: Any = None,
-    di: Any = None,
-    n1i: Any = None,
-    n2i: Any = None,
-    x1i: Any = None,
-    x2i: Any = None,
-    t1i: Any = None,
-    t2i: Any = None,
-    m1i: Any = None,
-    m2i: Any = None,
-    sd1i: Any = None,
-    sd2i: Any = None,
-    xi: Any = None,
-    mi: Any = None,
-    ri: Any = None,
-    ti: Any = None,
-    sdi: Any = None,
-    ni: Any = None,
-    add: float = 0.5,
-    to: str = "only0",
-    drop00: bool = False,
     vtype: str | None = None,
     intercept: bool = True,
     data: Any = None,
@@ -222,6 +191,7 @@ def rma(
     level: float = 95,
     btt: Any = None,
     tau2: float | None = None,
+    **counts: Any,
 ) -> Regression | LocationScale:
     """Equal-, random- and mixed-effects models of effects `yi` with sampling variances `vi`.
 
@@ -232,8 +202,8 @@ def rma(
     weights : user weights; by default the inverse marginal variances.
     mods : moderators: a formula ("~ x + factor(g)"), columns of `data` by name, a matrix or a frame.
     scale : moderators of log tau2, for a location-scale model (REML or ML).
-    measure : "GEN" for given effects; another code of MEASURES for effects computed here from `ai` … `ni` (see `escalc`,
-        also for `add`, `to`, `drop00` and `vtype`).
+    measure : "GEN", effects as they are; any other code of `escalc` takes effects from `counts` with `vtype`.
+    counts : what `escalc` takes for that measure: `ai`, `n1i`, `m1i`, `xi`, `add`, `to`, `drop00` ...
     intercept : False leaves the intercept out.
     data : a frame or mapping that holds the columns.
     slab : the studies' labels.
@@ -256,21 +226,12 @@ def rma(
     >>> [round(float(value), 3) for value in fit.b]
     [-0.103, 0.309]
     """
-    given = {
-        name: value
-        for name, value in zip(
-            _RAW,
-            (ai, bi, ci, di, n1i, n2i, x1i, x2i, t1i, t2i, m1i, m2i, sd1i, sd2i, xi, mi, ri, ti, sdi, ni),
-            strict=True,
-        )
-        if value is not None
-    }
-    if measure != "GEN" or given:
-        yi = escalc(measure, **given, data=data, slab=slab, add=add, to=to, drop00=drop00, vtype=vtype)
+    if measure != "GEN":
+        yi = escalc(measure, data=data, slab=slab, vtype=vtype, **counts)
+    elif counts:
+        raise UnknownName("argument of rma for measure 'GEN'", next(iter(counts)), ("yi", "vi", "sei"))
     if isinstance(yi, EffectSizes):
         yi, vi, slab, data = _computed(yi, data)
-    elif isinstance(data, EffectSizes):
-        data = _as_columns(data)
     columns = Columns(data)
     yi, written = _effects(yi, columns)
     y = columns.numbers(yi, "yi")
@@ -368,8 +329,6 @@ def rma_mv(
     if isinstance(yi, EffectSizes):
         yi, variances, slab, data = _computed(yi, data)
         V = variances if V is None else V
-    elif isinstance(data, EffectSizes):
-        data = _as_columns(data)
     columns = Columns(data)
     yi, written = _effects(yi, columns)
     y = columns.numbers(yi, "yi")

@@ -15,6 +15,8 @@ from metagrove.effects.corrections import Correction
 from metagrove.effects.escalation import effect_sizes
 from metagrove.pooling.count_models import count_model, glmm_fit
 from metagrove.pooling.count_results import CountResult, mantel_haenszel_result, peto_result
+from metagrove.pooling.design import formula_design, matrix_design
+from metagrove.pooling.formula import terms
 from metagrove.pooling.glmm import informative
 from metagrove.pooling.glmm_result import GlmmResult
 
@@ -149,7 +151,7 @@ def rma_glmm(
     ----------
     ai ... t2i : two arms, as in `rma_mh`; measure "OR" or "IRR".
     xi, mi, ni, ti : one group: events with non-events or sizes (measure "PLO"), or with person-time ("IRLN").
-    mods : covariates, shape (k,) or (k, p), or the names of numeric columns of `data`.
+    mods : covariates: a formula ("~ x + factor(g)"), columns of `data` by name, or a matrix of shape (k, p).
     measure : "OR", "IRR", "PLO" or "IRLN"; must be given.
     add, to, drop00 : for the studies' own effects, and whether two-armed studies without events are left out (True).
     model : "UM.FS", "UM.RS", "CM.EL" or "CM.AL" for two arms.
@@ -157,7 +159,7 @@ def rma_glmm(
     coding : of the treatment in the random part: `coding` in the first arm, `coding` - 1 in the second.
     test : "z", or "t" with k - p degrees of freedom.
     level : of the limits, in percent or as a proportion.
-    nAGQ : quadrature points. If absent 7; 1 for "UM.RS" (as metafor); 31 for "CM.EL" of tables. "UM.RS" takes more
+    nAGQ : quadrature points. If absent 7; 1 for "UM.RS" (as metafor); 21 for "CM.EL" of tables. "UM.RS" takes more
         points per axis where they are asked for.
 
     Raises
@@ -295,30 +297,26 @@ def _counts(measure: str, given: dict[str, Array | None]) -> Columns:
 
 
 def _design(mods: Any, data: Frame | None, rows: Any, seen: Any, *, intercept: bool) -> tuple[Array, tuple[str, ...]]:
+    """The design of the studies in the model and the names of its columns; the intercept comes first."""
     k = int(seen.sum())
     if mods is None:
         return np.ones((k, 1)), ("intrcpt",)
-    if isinstance(mods, str) and "~" in mods:
-        raise MethodError("mods of rma_glmm is a matrix or column names, not a formula")
-    several = not isinstance(mods, str) and len(mods) and isinstance(next(iter(mods)), str)
-    parts = [numbers(name, data, "mods") for name in mods] if several else [numbers_matrix(mods, data)]
-    x = np.column_stack([part for part in parts if part is not None])
-    x = x if rows is None else x[rows]
-    if x.shape[0] != seen.size:
-        raise DataError(f"mods has {x.shape[0]} rows for {seen.size} studies")
-    x = x[seen]
-    if not np.isfinite(x).all():
-        raise DataError("a covariate is missing; leave the study out with subset")
-    terms = tuple(str(name) for name in mods) if several else tuple(f"X{j + 1}" for j in range(x.shape[1]))
-    if isinstance(mods, str):
-        terms = (mods,)
-    if not intercept:
-        return x, terms
-    return np.column_stack([np.ones(k), x]), ("intrcpt", *terms)
 
+    def picked(values: Any) -> Any:
+        array = np.asarray(values)
+        array = array if rows is None else array[rows]
+        if array.shape[0] != seen.size:
+            raise DataError(f"a covariate has {array.shape[0]} rows for {seen.size} studies", column="mods")
+        return array[seen]
 
-def numbers_matrix(mods: Any, data: Frame | None) -> Array:
-    """Covariates as a matrix of shape (k, p)."""
-    found = column(mods, data, "mods")
-    matrix = np.asarray(found, dtype=float)
-    return matrix[:, None] if matrix.ndim == 1 else matrix
+    written = isinstance(mods, str) or (isinstance(mods, (list, tuple)) and mods and isinstance(mods[0], str))
+    if written:
+        text = mods if isinstance(mods, str) else "~ " + " + ".join(f"`{name}`" for name in mods)
+        text = text if "~" in text else f"~ `{text}`"
+        raw = {name: picked(column(name, data, "mods")) for name in terms(text).columns}
+        design = formula_design(text, raw, k, intercept=intercept)
+    else:
+        design = matrix_design(picked(mods), k, intercept=intercept, names=getattr(mods, "columns", None))
+    if not np.isfinite(design.X).all():
+        raise DataError("a covariate is missing; leave the study out with subset", column="mods")
+    return design.X, tuple(design.names)

@@ -10,6 +10,7 @@ from scipy import special
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns, one_of
+from metagrove.doors.quantiles import moments
 from metagrove.effects.arms import PersonTimes, Tables, TwoMeans
 from metagrove.effects.contrasts import (
     Contrast,
@@ -17,7 +18,6 @@ from metagrove.effects.contrasts import (
     continuous_contrasts,
     person_time_contrasts,
 )
-from metagrove.effects.conversions import moments_from_quantiles
 from metagrove.pooling.count_pooling import CountPooling
 from metagrove.pooling.glmm import two_arm_model
 from metagrove.pooling.model import InverseVariance, Model
@@ -307,9 +307,9 @@ def metacont(
     k = size_e.size
     rules = (method_mean, method_sd)
     quantiles_e, quantiles_c = (min_e, q1_e, median_e, q3_e, max_e), (min_c, q1_c, median_c, q3_c, max_c)
-    m1, s1 = _moments(source, size_e, mean_e, sd_e, quantiles_e, "e", rules)
+    m1, s1 = moments(source, size_e, mean_e, sd_e, quantiles_e, rules=rules, arm="_e")
     size_c = source.counts(n_c, "n_c", k)
-    m2, s2 = _moments(source, size_c, mean_c, sd_c, quantiles_c, "c", rules)
+    m2, s2 = moments(source, size_c, mean_c, sd_c, quantiles_c, rules=rules, arm="_c")
     columns = {"n_e": size_e, "mean_e": m1, "sd_e": s1, "n_c": size_c, "mean_c": m2, "sd_c": s2}
     labels = source.texts(studlab, "studlab", k)
     _check_positive(columns, ("n_e", "n_c", "sd_e", "sd_c"), labels, zero_allowed=("sd_e", "sd_c"))
@@ -381,35 +381,6 @@ def _check_positive(
         for i in bad[:1]:
             right = "0 or above" if name in zero_allowed else "above 0"
             raise DataError(f"{_label(labels, i)}: {name} is {values[i]:g}; it must be {right}")
-
-
-def _moments(
-    source: Columns,
-    n: Array,
-    mean: Any,
-    sd: Any,
-    quantiles: tuple[Any, Any, Any, Any, Any],
-    arm: str,
-    rules: tuple[str, str],
-) -> tuple[Array, Array]:
-    """Means and SDs of an arm, with gaps filled from its quantiles."""
-    k, gap = n.size, np.full(n.size, _NAN)
-    names = ("min", "q1", "median", "q3", "max")
-    given = [source.optional(value, f"{name}_{arm}", k) for name, value in zip(names, quantiles, strict=True)]
-    m, s = source.optional(mean, f"mean_{arm}", k), source.optional(sd, f"sd_{arm}", k)
-    if all(value is None for value in given):
-        for name, value in ((f"mean_{arm}", m), (f"sd_{arm}", s)):
-            if value is None:
-                raise DataError(f"{name} is missing (or give median_{arm} with quartiles or a range)")
-    q = [gap if value is None else value for value in given]
-    found = moments_from_quantiles((q[0], q[1], q[2], q[3], q[4]), n, mean_rule=rules[0], sd_rule=table_rule(rules[1]))
-    m, s = gap if m is None else m, gap if s is None else s
-    return np.where(np.isnan(m), found.mean, m), np.where(np.isnan(s), found.sd, s)
-
-
-def table_rule(method_sd: str) -> str:
-    """R meta's name of a rule for the SD as ours: it divides by the printed tables, metafor by the formulas."""
-    return {"Shi": "Shi tables", "Wan": "Wan tables"}.get(method_sd, method_sd)
 
 
 def _two_arms(

@@ -67,15 +67,18 @@ def arm_specs(
     shape = scene.rgb.shape
     inks = inks_of(scene.rgb, field.paper, scene.blank, least=max(40.0, 0.35 * shape[1]), noise=_noise(scene.rgb))
     labelled = _coloured_names(scene, names, inks)
-    counts = [c for c in (len(samples), len(rows), len(labelled)) if c]
+    samples = samples if len(samples) > 1 or len(rows) < 2 else []
+    counts = [c for c in (len(samples), len(rows)) if c]
     findings: list[Finding] = []
     if hints.arms and all(a.colour is not None for a in hints.arms):
         seeds = _hinted(hints, samples)
         counts = []
     elif len(samples) > 1 or (samples and len(rows) <= 1):
         seeds = [_Seed(s.name, _nearest_ink(s.colour, inks), s.style, s.dash) for s in samples]
-    elif labelled:
+        seeds += _unlisted(inks, seeds)
+    elif len(labelled) > 1:
         seeds = labelled
+        counts.append(len(labelled))
     else:
         count = len(hints.arms) or len(rows)
         seeds = _from_inks(inks, count)
@@ -157,6 +160,14 @@ def _from_inks(inks: Sequence[Ink], count: int) -> list[_Seed]:
         extra = _STYLES[1 : 1 + count - len(chosen)]
         seeds += [_Seed("", black.colour, style) for style in extra]
     return seeds
+
+
+def _unlisted(inks: Sequence[Ink], seeds: Sequence[_Seed]) -> list[_Seed]:
+    """Colours that draw much of the plot and that the legend does not list; they make the counts disagree."""
+    known = [i for i in inks if any(colour_distance(i.colour, s.colour) < 50 for s in seeds)]
+    least = 0.3 * max((i.pixels for i in known), default=0)
+    fresh = [i for i in inks if i not in known and not i.neutral and i.pixels > least]
+    return [_Seed("", i.colour, "solid") for i in fresh]
 
 
 def _distinct(seeds: Sequence[_Seed]) -> list[_Seed]:

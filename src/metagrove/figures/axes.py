@@ -102,6 +102,9 @@ def axis_through(pixels: ArrayLike, values: ArrayLike, *, tolerance: float, log:
     shown = 10.0 ** v[chosen] if log else v[chosen]
     values_out = tuple(float(f"{x:.10g}") for x in shown)
     even = _even(np.sort(v[chosen]))
+    reach = 0.5 * np.ptp(p[chosen]) / max(len(chosen) - 1, 1)
+    within = (p > p[chosen].min() - reach) & (p < p[chosen].max() + reach)
+    stray = len(set(p[within].tolist()) - set(p[chosen].tolist()))
     return Axis(
         tuple(map(float, p[chosen])),
         values_out,
@@ -111,7 +114,7 @@ def axis_through(pixels: ArrayLike, values: ArrayLike, *, tolerance: float, log:
         log,
         0,
         (0.0, 0.0),
-        len(p) - len(chosen),
+        stray,
         even,
     )
 

@@ -147,7 +147,8 @@ def _too_fine(cells: Sequence[RiskCell], arm: ArmReading) -> _Fine | None:
         for group in np.split(inside, np.flatnonzero(np.diff(arm.time[inside]) > apart) + 1) if len(inside) else ():
             before = float(arm.survival[group[0] - 1])
             sure = before - float(arm.survival[group[-1]]) + 2.5 * float(arm.survival_error[group[-1]])
-            if first.n > 0 and before > 0 and sure / before < 0.97 / first.n:
+            plain = before - float(arm.survival[group[-1]]) > 4 * float(arm.survival_error[group[-1]])
+            if plain and first.n > 0 and before > 0 and sure / before < 0.97 / first.n:
                 return _Fine(first.time, after.time, first.n)
     return None
 

@@ -83,12 +83,12 @@ def _words(boxes: Sequence[Box], *, turned: bool) -> list[TextBox]:
         best = -1
         for k, band in enumerate(bands):
             near = places[i][0] - band[2] < _GAP * (band[3] - band[1])
-            fits = _crumb_fits(band, places[i]) if i in small else _level(band, places[i])
+            fits = _crumb_fits(band, places[i]) or (i not in small and _level(band, places[i]))
             if near and fits and (best < 0 or band[2] > bands[best][2]):
                 best = k
         if best >= 0:
             lines[best].append(i)
-            if i not in small:
+            if i not in small and _level(bands[best], places[i]):
                 bands[best] = _around([bands[best], places[i]])
             else:
                 low, top, high, bottom = bands[best]
@@ -119,7 +119,8 @@ def _level(band: Box, b: Box) -> bool:
 def _crumb_fits(band: Box, c: Box) -> bool:
     """Whether a small piece is a dot, comma, hyphen or accent of the line."""
     tall = band[3] - band[1]
-    small = c[3] - c[1] <= 0.5 * tall and c[2] - c[0] <= 0.8 * tall
+    wide, high = c[2] - c[0], c[3] - c[1]
+    small = high <= 0.5 * tall and wide <= (1.05 if high <= 0.3 * tall else 0.8) * tall
     return small and band[1] - 0.35 * tall <= c[1] and c[3] <= band[3] + 0.35 * tall
 
 

@@ -12,6 +12,8 @@ from metagrove.figures.tracking import Path
 
 __all__ = ["Steps", "steps_of"]
 
+_SAME = 0.33
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Steps:
@@ -149,10 +151,10 @@ def _end(ink: NDArray[np.float32], path: Path, width: float) -> float:
 
 
 def _merged(begin: Array, height: Array, end: float, seen: NDArray[np.int64]) -> Steps:
-    """The steps with levels less than a fifth of a pixel apart taken as one."""
+    """The steps with levels less than a third of a pixel apart taken as one."""
     keep_b, keep_h, keep_s = [float(begin[0])], [float(height[0])], [int(seen[0])]
     for b, h, s in zip(begin[1:], height[1:], seen[1:], strict=True):
-        if h - keep_h[-1] < 0.2:
+        if h - keep_h[-1] < _SAME:
             total = keep_s[-1] + s
             keep_h[-1] = (keep_h[-1] * keep_s[-1] + float(h) * s) / total if total else keep_h[-1]
             keep_s[-1] = int(total)

@@ -15,7 +15,7 @@ from metagrove.figures.reading import ArmReading, RiskCell
 
 __all__ = ["Cell", "RiskRow", "allowed_by_curve", "risk_rows", "tied"]
 
-_COUNT = re.compile(r"^(\d{1,3}(?:,\d{3})+|\d{1,6})(?:\((\d{1,6})\))?$")
+_COUNT = re.compile(r"^(\d{1,3}(?:,\d{3})+|\d{1,6})(?:[.,·]?\((\d{1,6})\))?$")
 _CENSORED = re.compile(r"^[(\[](\d{1,6})[)\]]$")
 
 

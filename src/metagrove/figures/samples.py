@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +17,7 @@ from metagrove.figures.tracking import Dash
 __all__ = ["Sample", "legend_samples"]
 
 _LONGEST, _SHORTEST = 110, 9
+_STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,31 @@ def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word])
     names : phrases of the picture.
     """
     found = []
+    ink = _without_words(ink, names)
     for word in names:
         letters = sum(c.isalpha() for c in word.text)
-        if word.angle or not letters or number(word.text) is not None or word.score < 0.5:
+        if word.angle or letters < 2 or number(word.text) is not None or word.score < 0.5 or _STATISTIC.search(word.text):
             continue
         sample = _sample(rgb, ink, word)
         if sample is not None:
             found.append(sample)
-    return _aligned(found)
+    return _aligned(_dots(found))
+
+
+def _dots(found: list[Sample]) -> list[Sample]:
+    """The samples with short dashes called dots, judged by the usual line width: pale dots look thinner than they are."""
+    usual = float(np.median([s.width for s in found])) if found else 1.0
+    return [replace(s, style="dotted") if s.style == "dashed" and s.dash.on <= 2.2 * usual else s for s in found]
+
+
+def _without_words(ink: NDArray[np.float32], names: Sequence[Word]) -> NDArray[np.float32]:
+    """The ink without what was read as words of two letters or more."""
+    out = ink.copy()
+    for word in names:
+        if sum(c.isalnum() for c in word.text) > 1 and word.score > 0.6:
+            top, left = max(int(word.y0) - 1, 0), max(int(word.x0) - 1, 0)
+            out[top : int(word.y1) + 2, left : int(word.x1) + 2] = 0
+    return out
 
 
 def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word) -> Sample | None:
@@ -75,7 +94,7 @@ def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word) -> Sample | None:
         return None
     style, dash = drawn
     box = (left + begin - 1.0, word.y0, word.x1, word.y1)
-    return Sample(word.text, colour, style, dash, box, thick)
+    return Sample(word.text.rstrip(" -–—.:"), colour, style, dash, box, thick)
 
 
 def _row_runs(block: NDArray[np.float32]) -> tuple[int, list[tuple[int, int]]] | None:
@@ -87,13 +106,19 @@ def _row_runs(block: NDArray[np.float32]) -> tuple[int, list[tuple[int, int]]] |
         runs = list(zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True))
         kept: list[tuple[int, int]] = []
         for a, b in reversed(runs):
-            if kept and kept[0][0] - b > max(12, 1.4 * (kept[0][1] - kept[0][0])):
+            if kept and not _continues(kept[0], (a, b)):
                 break
             kept.insert(0, (a, b))
         total = sum(b - a for a, b in kept)
         if kept and kept[-1][1] - kept[0][0] >= _SHORTEST and (best is None or total > best[0]):
             best = total, r, kept
     return None if best is None else (best[1], best[2])
+
+
+def _continues(right: tuple[int, int], left: tuple[int, int]) -> bool:
+    """Whether a run can be the dash before another: near it and about as long."""
+    own, other = right[1] - right[0], left[1] - left[0]
+    return right[0] - left[1] <= max(8, 1.4 * own) and 0.4 * own - 1 <= other <= 2.5 * own + 1
 
 
 def _thickness(block: NDArray[np.float32], row: int, pieces: list[tuple[int, int]]) -> float:
@@ -140,7 +165,10 @@ def _regular(pieces: list[tuple[int, int]]) -> bool:
     """Whether the runs could be one dash pattern: the middle ones alike, no gap twice another."""
     lengths = np.array([b - a for a, b in pieces], dtype=float)
     gaps = np.array([c - b for (_, b), (c, _) in pairwise(pieces)], dtype=float)
-    middle = lengths[1:-1] if len(lengths) > 2 else lengths
+    if len(lengths) == 2:
+        # the box of a legend cuts its dashes
+        return bool(lengths.min() >= 0.3 * lengths.max() and gaps[0] <= 1.2 * lengths.max())
+    middle = lengths[1:-1]
     even = middle.max() <= 1.5 * middle.min() + 2 and gaps.max() <= 1.6 * gaps.min() + 2
     return bool(even and lengths.max() <= 1.4 * middle.max() + 2)
 

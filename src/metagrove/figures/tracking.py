@@ -24,6 +24,8 @@ SUBSTEPS = 3
 _SLIP = 0.4
 _JUMP = 1.5
 _DOWN_GAIN = 0.7
+# states this far behind the best are given up: more than any gap in a line costs
+_BEAM = 160.0
 _NEVER = np.float32(-1e9)
 
 
@@ -72,7 +74,7 @@ class Path:
 
 
 @_compiled
-def _forward(level, upright, on, start, reach, slip, jump, down_gain):  # type: ignore[no-untyped-def]
+def _forward(level, upright, on, start, reach, slip, jump, down_gain, beam):  # type: ignore[no-untyped-def]
     rows, columns = level.shape
     phases = on.shape[0]
     solid = phases == 1
@@ -87,8 +89,18 @@ def _forward(level, upright, on, start, reach, slip, jump, down_gain):  # type: 
     end_phase = np.zeros(columns, dtype=np.int32)
     for r in range(max(0, start - reach), min(rows, start + reach + 1)):
         before[r, :] = 0.0
+    alive = np.ones(rows, dtype=np.bool_)
+    was_best = np.float32(0)
     for c in range(columns):
         for r in range(rows):
+            peak = before[r, 0]
+            for p in range(1, phases):
+                peak = max(peak, before[r, p])
+            alive[r] = peak >= was_best - beam
+            if not alive[r]:
+                for p in range(phases):
+                    across[r, p] = -1e9
+                continue
             for p in range(phases):
                 if solid:
                     across[r, p] = before[r, 0]
@@ -102,11 +114,18 @@ def _forward(level, upright, on, start, reach, slip, jump, down_gain):  # type: 
                 came[c, r, p] = how
         for p in range(phases):
             down[0, p] = -1e9
+        falling = False
         for r in range(rows):
+            if not falling and not alive[r]:
+                for p in range(phases):
+                    down[r, p] = -1e9
+                    now[r, p] = -1e9
+                falling = False
+                continue
             gain = level[r, c]
             fall = down_gain * upright[r, c]
             for p in range(phases):
-                if r > 0:
+                if r > 0 and falling:
                     if solid:
                         start_fall, keep_fall = across[r - 1, 0] - jump, down[r - 1, 0]
                         how = 0
@@ -124,6 +143,8 @@ def _forward(level, upright, on, start, reach, slip, jump, down_gain):  # type: 
                     else:
                         down[r, p] = keep_fall + on[p] * fall
                         fell[c, r, p] = how + 3
+                else:
+                    down[r, p] = -1e9
                 if down[r, p] > across[r, p]:
                     now[r, p] = down[r, p] + on[p] * gain
                     came[c, r, p] += 8
@@ -133,6 +154,11 @@ def _forward(level, upright, on, start, reach, slip, jump, down_gain):  # type: 
                     ends[c] = now[r, p]
                     end_row[c] = r
                     end_phase[c] = p
+            lowest = down[r, 0]
+            for p in range(1, phases):
+                lowest = max(lowest, down[r, p])
+            falling = alive[r] or lowest >= was_best - beam
+        was_best = ends[c]
         for r in range(rows):
             for p in range(phases):
                 before[r, p] = now[r, p]
@@ -175,7 +201,7 @@ def tracked(level: Array, upright: Array, dash: Dash, *, start: int, reach: int)
     level32 = np.ascontiguousarray(level, dtype=np.float32)
     upright32 = np.ascontiguousarray(upright, dtype=np.float32)
     ends, rows, phases, came, fell = _forward(
-        level32, upright32, on, start, reach, np.float32(_SLIP), np.float32(_JUMP), np.float32(_DOWN_GAIN)
+        level32, upright32, on, start, reach, np.float32(_SLIP), np.float32(_JUMP), np.float32(_DOWN_GAIN), np.float32(_BEAM)
     )
     last = int(np.argmax(ends))
     enter, leave, at = _backward(last, int(rows[last]), int(phases[last]), came, fell, len(on))

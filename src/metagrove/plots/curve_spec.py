@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metagrove.core.errors import DataError
 from metagrove.plots.axes import limits_for
@@ -31,14 +31,17 @@ from metagrove.plots.marks import (
 )
 from metagrove.plots.style import Style, style_of
 
-__all__ = ["SpecTable", "Specification", "spec_drawing"]
+if TYPE_CHECKING:
+    from metagrove.pooling.multiverse import Multiverse
+
+__all__ = ["SpecTable", "Specification", "multiverse_plot", "spec_drawing"]
 
 
 @dataclass(frozen=True, slots=True)
 class Specification:
     """One analysis: estimate and limits on the reporting scale, and the option taken in each choice.
 
-    `main` marks the analysis that the review reports first.
+    `main` marks the analysis that the review reports first; `holds` says whether the conclusion holds in it.
     """
 
     estimate: float
@@ -46,6 +49,7 @@ class Specification:
     upper: float
     options: tuple[str, ...]
     main: bool = False
+    holds: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,8 @@ class SpecTable:
         """One dict for each analysis, by rising estimate."""
         return [
             dict(zip(self.choices, spec.options, strict=True))
-            | {"estimate": spec.estimate, "lower": spec.lower, "upper": spec.upper, "main": spec.main}
+            | {"estimate": spec.estimate, "lower": spec.lower, "upper": spec.upper}
+            | {"holds": spec.holds, "main": spec.main}
             for spec in self.ranked()
         ]
 
@@ -104,6 +109,18 @@ def spec_drawing(table: SpecTable, *, style: Style | str | None = None) -> Drawi
     """The specification curve."""
     look = style_of(style)
     return Drawing(lambda width: _page(table, look, width), look, tuple(table.records()))
+
+
+def multiverse_plot(result: Multiverse, style: Style | str | None = None, *, title: str = "") -> Drawing:
+    """The specification curve of a multiverse."""
+    specs = tuple(
+        Specification(spec.estimate, spec.lower, spec.upper, spec.options, spec.main, spec.holds)
+        for spec in result.specifications
+    )
+    table = SpecTable(
+        result.choices, specs, result.effect, result.logarithmic, result.reference, result.sentence, title
+    )
+    return spec_drawing(table, style=style)
 
 
 def _page(table: SpecTable, style: Style, width: float | None) -> Page:
@@ -132,23 +149,42 @@ def _page(table: SpecTable, style: Style, width: float | None) -> Page:
     curve = _curve(ranked, table, frame, style)
     grid, y = _choices(rows, ranked, table, frame, style, (left, limit), box[1] + box[3] + 1.0 * s)
     foot, y = foot_lines([table.sentence] if table.sentence else [], style, left, right, y + 0.4 * s)
-    axis = [mark for mark in frame.marks if not (isinstance(mark, Text) and not mark.text)]
+    axis = [mark for mark in frame.marks if not _below(mark, frame)]
     everything = (*marks, *key, *curve, *axis, *grid, *foot)
     return Page(wide, y + 0.8 * s, everything, tidy(table.title or f"Specification curve: {table.effect}"))
 
 
+def _below(mark: Mark, frame: Frame) -> bool:
+    """Whether a mark of the frame is the tick of the horizontal axis, which counts nothing here."""
+    if isinstance(mark, Text):
+        return not mark.text
+    return isinstance(mark, Line) and mark.points[-1][1] > frame.y.start
+
+
 def _key(table: SpecTable, style: Style) -> list[KeyEntry]:
-    entries = [KeyEntry("Estimate with interval", style.palette.square, "dot")]
+    mixed = any(not spec.holds for spec in table.specifications)
+    first = "Estimate with interval; the conclusion holds" if mixed else "Estimate with interval"
+    entries = [KeyEntry(first, style.palette.square, "dot")]
+    if mixed:
+        entries.append(KeyEntry("It does not hold", style.palette.prediction, "dot"))
     if any(spec.main for spec in table.specifications):
-        entries.append(KeyEntry("Main analysis", style.palette.prediction, "dot"))
+        entries.append(KeyEntry("Main analysis", style.palette.ink, "ring"))
     if table.reference is not None:
         entries.append(KeyEntry("Reference value", style.palette.reference, "line", 0.8, (2.0, 2.0)))
     return entries
 
 
+#: Above this number of analyses intervals become a band and rows of dots become bars.
+_MANY = 300
+
+
 def _size(count: int, frame: Frame, s: float) -> float:
     """The radius of a dot: as large as its share of the axis allows."""
-    return max(min(0.32 * s, 0.42 * frame.x.length / count), 0.25)
+    return max(min(0.32 * s, 0.42 * frame.x.length / count), 0.3)
+
+
+def _colour(spec: Specification, style: Style) -> str:
+    return style.palette.square if spec.holds else style.palette.prediction
 
 
 def _curve(ranked: Sequence[Specification], table: SpecTable, frame: Frame, style: Style) -> list[Mark]:
@@ -156,24 +192,57 @@ def _curve(ranked: Sequence[Specification], table: SpecTable, frame: Frame, styl
     r = _size(len(ranked), frame, style.size)
     if table.reference is not None:
         y = frame.y.at(table.reference)
-        marks.append(
-            Line(((frame.x.start, y), (frame.x.start + frame.x.length, y)), style.palette.reference, 0.8, (2, 2))
-        )
-    for main in (False, True):
-        for i, spec in enumerate(ranked):
-            if spec.main is main:
-                marks += _stem(i, spec, frame, style, r)
+        ends = ((frame.x.start, y), (frame.x.start + frame.x.length, y))
+        marks.append(Line(ends, style.palette.reference, 0.8, (2.0, 2.0)))
+    if len(ranked) > _MANY:
+        marks.append(_band(ranked, frame, style))
+    else:
+        marks += [stem for i, spec in enumerate(ranked) for stem in _stem(i, spec, frame, style, r)]
+    marks += [Disc(*frame.point(i + 0.5, spec.estimate), r, _colour(spec, style)) for i, spec in enumerate(ranked)]
+    for i, spec in enumerate(ranked):
+        if spec.main:
+            marks += _stem(i, spec, frame, style, 0.32 * style.size)
+            marks.append(
+                Disc(*frame.point(i + 0.5, spec.estimate), 0.42 * style.size, "#ffffff", style.palette.ink, 1.0)
+            )
     return marks
 
 
+def _band(ranked: Sequence[Specification], frame: Frame, style: Style) -> Mark:
+    def edge(values: Sequence[float]) -> tuple[tuple[float, float], ...]:
+        inside = [min(max(v, frame.y.low), frame.y.high) for v in values]
+        return frame.path([i + 0.5 for i in range(len(ranked))], inside)
+
+    lower, upper = edge([spec.lower for spec in ranked]), edge([spec.upper for spec in ranked])
+    return Shape(lower + upper[::-1], style.palette.common, opacity=0.45)
+
+
 def _stem(i: int, spec: Specification, frame: Frame, style: Style, r: float) -> list[Mark]:
-    x, y = frame.point(i + 0.5, spec.estimate)
     low, high = (min(max(v, frame.y.low), frame.y.high) for v in (spec.lower, spec.upper))
-    colour = style.palette.prediction if spec.main else style.palette.common
-    thick = min(max(1.1 * r, 0.3), 0.9)
-    stem: list[Mark] = [Line(((x, frame.y.at(low)), (x, frame.y.at(high))), colour, thick)] if low <= high else []
-    dot = style.palette.prediction if spec.main else style.palette.square
-    return [*stem, Disc(x, y, 1.35 * r if spec.main else r, dot)]
+    if not low <= high:
+        return []
+    colour = style.palette.ink if spec.main else style.palette.common
+    x = frame.x.at(i + 0.5)
+    return [Line(((x, frame.y.at(low)), (x, frame.y.at(high))), colour, min(max(1.1 * r, 0.3), 0.9))]
+
+
+def _taken(j: int, option: str, ranked: Sequence[Specification], frame: Frame, y: float, style: Style) -> list[Mark]:
+    """Where an option was taken: a dot for each analysis, bars where they are many."""
+    r = _size(len(ranked), frame, style.size)
+    chosen = [i for i, spec in enumerate(ranked) if spec.options[j] == option]
+    if len(ranked) <= _MANY:
+        return [Disc(frame.x.at(i + 0.5), y, r, _colour(ranked[i], style)) for i in chosen]
+    marks: list[Mark] = []
+    for holds in (True, False):
+        runs: list[list[int]] = []
+        for i in (i for i in chosen if ranked[i].holds is holds):
+            if runs and runs[-1][1] == i:
+                runs[-1][1] = i + 1
+            else:
+                runs.append([i, i + 1])
+        colour = style.palette.square if holds else style.palette.prediction
+        marks += [Line(((frame.x.at(a), y), (frame.x.at(b), y)), colour, 0.5 * style.size) for a, b in runs]
+    return marks
 
 
 def _choices(
@@ -188,7 +257,7 @@ def _choices(
     """The dots below the curve: for each analysis the option it took in each choice."""
     s, (left, limit) = style.size, place
     marks: list[Mark] = []
-    right, r = frame.x.start + frame.x.length, _size(len(ranked), frame, s)
+    right = frame.x.start + frame.x.length
     for choice, options in rows:
         j = table.choices.index(choice)
         lines = fold(choice, s, limit, bold=True)
@@ -203,10 +272,7 @@ def _choices(
                 ground = ((start, top), (right, top), (right, top + tall), (start, top + tall))
                 marks.append(Shape(ground, style.palette.faint))
             marks += paragraph(words, Text(left + 0.9 * s, first, "", s, style.palette.ink))
-            for i, spec in enumerate(ranked):
-                if spec.options[j] == option:
-                    colour = style.palette.prediction if spec.main else style.palette.square
-                    marks.append(Disc(frame.x.at(i + 0.5), middle, r, colour))
+            marks += _taken(j, option, ranked, frame, middle, style)
             top += tall
         top += 0.5 * s
     return marks, top

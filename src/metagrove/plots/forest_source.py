@@ -255,6 +255,17 @@ def _blocks(
     return blocks
 
 
+def tau2_words(tau2: float) -> str:
+    """The between-study variance after its sign of equality: four decimals below 1, two above.
+
+    >>> tau2_words(0.00917), tau2_words(684.6462), tau2_words(1e-5)
+    ('= 0.0092', '= 684.65', '< 0.0001')
+    """
+    if 0 < tau2 < 1e-4:
+        return "< 0.0001"
+    return f"= {tau2:.4f}" if tau2 < 1 else f"= {tau2:.2f}"
+
+
 def heterogeneity_words(h: Any, tau2: float, note: Notation) -> str:
     """The line on heterogeneity; items are held together by no-break spaces."""
     items = []
@@ -263,7 +274,7 @@ def heterogeneity_words(h: Any, tau2: float, note: Notation) -> str:
         limits = f" {note.opening}{ends[0]}{note.between} {ends[1]}{note.closing}" if len(ends) == 2 else ""
         items.append(f"I² = {100 * h.I2:.0f}%{limits}")
     if isfinite(tau2):
-        items.append(f"{note.tau2} = {tau2:.4f}" if tau2 >= 5e-4 or tau2 == 0 else f"{note.tau2} < 0.0005")
+        items.append(f"{note.tau2} {tau2_words(tau2)}")
     if h.df_Q >= 1 and isfinite(h.Q):
         items.append(f"{note.chi2} = {h.Q:.2f}, df = {h.df_Q:g} ({note.p_value(h.pval_Q)})")
     return "Heterogeneity: " + ", ".join(item.replace(" ", "\u00a0") for item in items)

@@ -87,8 +87,12 @@ def tau2_share(design: Design, tau2: float, limits: Limits) -> Share:
     return Share(*(float(t / (t + typical)) for t in (tau2, *limits)))
 
 
-def rb_share(design: Design, tau2: float, *, level: float = 0.95, q: float | None = None) -> Share:
+def rb_share(
+    design: Design, tau2: float, *, se: float | None = None, level: float = 0.95, q: float | None = None
+) -> Share:
     """Rb, the mean over studies of tau2 / (tau2 + v), with delta-method limits cut to [0, 1].
+
+    With the standard error `se` of the random-effects mean it is tau2 / (k se²), the same for two levels.
 
     As in the authors' software the limits carry the variance of Q at `tau2` through the derivative of Rb at the
     moment estimate (below 0 too) from Cochran's Q, or from the Q given as `q`. NaN for fewer than two studies.
@@ -98,10 +102,10 @@ def rb_share(design: Design, tau2: float, *, level: float = 0.95, q: float | Non
     if not tau2 >= 0 or design.k < 2:
         return Share(_NAN, _NAN, _NAN)
     v = design.v
-    value = float(np.mean(tau2 / (v + tau2)))
+    value = float(np.mean(tau2 / (v + tau2))) if se is None else tau2 / (design.k * se**2)
     pr = design.at(1 / v)
     divisor = pr.trace()
     moment = ((pr.rss if q is None else q) - (design.k - 1)) / divisor
-    slope = float(np.mean(v / (v + moment) ** 2))
+    slope = float(np.mean(v / np.maximum((v + moment) ** 2, 1e-300)))
     half = float(special.ndtri((1 + level) / 2)) * moment_se(design, pr, divisor, tau2) * slope
     return Share(value, max(0.0, value - half), min(1.0, value + half))

@@ -42,6 +42,7 @@ class Subgroups:
     within : Q summed over the groups, with its heterogeneity statistics.
     tau2 : the tau2 common to all groups where the settings ask for one, else NaN.
     n_harmonic : harmonic mean of the sample sizes in each group, NaN where the scale needs none.
+    sizes : sample sizes of the studies of each group, None where the scale needs none.
     """
 
     levels: tuple[str, ...]
@@ -54,6 +55,7 @@ class Subgroups:
     within: Heterogeneity
     tau2: Tau2
     n_harmonic: Array
+    sizes: tuple[Array | None, ...]
 
 
 def _between(te: Array, se: Array) -> Between:
@@ -93,4 +95,5 @@ def subgroups(studies: Studies, settings: Settings, model: Model) -> Subgroups:
         heterogeneity(within_q, within_df, level=level),
         shared or Tau2(_NAN, _NAN),
         np.array([_NAN if part.size is None else part.size.size / np.sum(1 / part.size) for part in parts]),
+        tuple(part.size for part in parts),
     )

@@ -423,4 +423,6 @@ def tau2_estimate(
     design = Design(y, v, X, weights)
     if design.k <= design.p:
         raise MethodError(f"{design.k} studies cannot give a between-study variance with {design.p} coefficients")
+    if X is not None and np.linalg.matrix_rank(X) < design.p:
+        raise MethodError(f"the {design.p} columns of the design are linearly dependent; leave out those that repeat")
     return estimator(design)

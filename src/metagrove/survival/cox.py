@@ -181,6 +181,9 @@ class Cox(Result):
         spread = _row_information(data, at)
         blocks = [np.tensordot(g**k, spread, axes=1) for k in range(3)]
         adjusted = blocks[2] - blocks[1] @ np.linalg.solve(blocks[0], blocks[1])
+        drift = np.diag(adjusted) > 1e-9 * np.maximum(np.diag(blocks[2]), 1e-300)
+        if not drift.all() or np.linalg.cond(adjusted) > 1e12:
+            raise MethodError("too few event times to see whether the hazard ratio drifts")
         chisq = float(score @ np.linalg.solve(adjusted, score))
         return ProportionalityTest(chisq, p, _tail(chisq, p), transform)
 
@@ -271,6 +274,10 @@ def cox(
         if cluster is not None:
             member = group_codes(cluster, x.shape[0], "cluster")[1]
             clusters = int(member.max()) + 1
+            if clusters <= x.shape[1]:
+                raise MethodError(
+                    f"{clusters} clusters; clustered errors of {x.shape[1]} covariates need more than that"
+                )
             parts = np.column_stack([np.bincount(member, weights=column) for column in parts.T])
         moved = parts @ naive
         cov = moved.T @ moved

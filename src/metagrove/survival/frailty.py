@@ -159,7 +159,12 @@ def _penalised(data: CoxData, p: int, nu: float, start: Array | None) -> tuple[A
 
     value, score, information = at(b)
     for _ in range(60):
-        step = np.linalg.solve(information, score)
+        try:
+            step = np.linalg.solve(information, score)
+        except np.linalg.LinAlgError:
+            raise MethodError(
+                "no hazard ratio: at every event those at risk are alike, or it grows without bound"
+            ) from None
         step = step / max(1.0, float(np.abs(step).max()) / 3)
         while (ahead := at(b + step))[0] < value - 1e-9 * (1 + abs(value)):
             step = step / 2

@@ -54,14 +54,14 @@ class Paths:
 class Beam:
     """How wide the search is: states kept, smallest weight kept, width of a level bin and reach in standard errors."""
 
-    keep: int = 400
-    cut: float = 1e-7
+    keep: int = 200
+    cut: float = 1e-6
     bins: float = 0.25
     reach: float = 4.5
 
 
 NARROW = Beam(keep=80, cut=1e-5, bins=0.5)
-WIDE = Beam(keep=5000, cut=1e-14, bins=0.2, reach=6.0)
+WIDE = Beam(keep=1500, cut=1e-11, bins=0.2, reach=6.0)
 
 
 def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> Paths | None:
@@ -163,14 +163,27 @@ def _run(plan: Plan, reading: Reading, facts: Facts, shape: Shape, beam: Beam) -
 def _operations(plan: Plan, weights: Weights, centre: Array, spread: Array) -> Any:
     from metagrove.survival.path_kernels import Operations
 
-    return Operations(plan.kind, weights.a, weights.b, weights.c, weights.hazard, plan.low, plan.most, centre, spread)
+    return Operations(
+        plan.kind,
+        weights.a,
+        weights.b,
+        weights.c,
+        weights.hazard,
+        plan.low,
+        plan.most,
+        centre,
+        spread,
+        weights.dying,
+        weights.staying,
+        weights.count,
+    )
 
 
 def _limits(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool) -> Any:
     from metagrove.survival.path_kernels import Limits
 
     width = max(beam.bins * float(np.median(reading.error)), 1e-7) if reading.error.size else 1.0
-    room = min(max((beam.keep * 12 + 2000) * (k + 2) // 2, 100_000), 8_000_000)
+    room = min(max((beam.keep * 12 + 2000) * (k + 2) // 2, 100_000), 4_000_000)
     return Limits(
         n=facts.n,
         events=-1 if facts.events is None else facts.events,
@@ -183,6 +196,7 @@ def _limits(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool) -
         peak=int(peak),
         nodes=room,
         edges=room,
+        bits=15 if beam.keep < 1000 else 19,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import erf
 
 import numpy as np
@@ -70,7 +71,7 @@ def _windows(reading: Reading, ticks: Array) -> list[dict[int, float]]:
         product = {g: float(np.prod(chance[first:g]) * np.prod(1 - chance[g:last])) for g in gaps}
         most = max(product.values())
         found.append({g: p / most for g, p in product.items() if p > 1e-4 * most})
-    for left, right in zip(found, found[1:], strict=False):
+    for left, right in pairwise(found):
         limit = max(right, key=lambda g: right[g])
         for g in [g for g in left if g > limit and len(left) > 1]:
             del left[g]
@@ -234,6 +235,9 @@ class Weights:
     b: Array
     c: Array
     hazard: Array
+    dying: Array
+    staying: Array
+    count: Array
 
 
 def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weights:
@@ -260,7 +264,32 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
         c[drop] = np.clip(expected / (1 + expected), 0.05, 0.97)
     else:
         c[drop] = np.clip((expected - 1) / np.maximum(expected, 1e-9), 0.1, 0.97)
-    return Weights(a, b, c, hazard)
+    return Weights(a, b, c, hazard, *_outlook(plan, reading, level, facts, shape))
+
+
+def _outlook(plan: Plan, reading: Reading, level: Array, facts: Facts, shape: Shape) -> tuple[Array, Array, Array]:
+    """Shares of those at risk after each operation that are expected to die later and to be at the next tick."""
+    steps = np.concatenate(([1.0], level))
+
+    def path(t: Array) -> Array:
+        share = steps[np.searchsorted(reading.time, t, side="right")] * np.exp(-shape.at(t))
+        return np.asarray(np.maximum(share, 1e-9), dtype=np.float64)
+
+    fall = -np.diff(steps)
+    dead = np.cumsum(np.exp(-shape.at(reading.time)) * fall)
+    now = path(plan.stop)
+    past = np.concatenate(([0.0], dead))[np.searchsorted(reading.time, plan.stop, side="right")]
+    dying = np.clip(((dead[-1] if dead.size else 0.0) - past) / now, 0.0, 1.0)
+    ticks = np.append(facts.risk_time, np.inf)
+    j = np.searchsorted(ticks, plan.stop, side="left")
+    # Within the reach of a tick it is unknown whether it has been seen; the one after it steers.
+    near = np.flatnonzero(plan.kind == LOOK)
+    for o in near.tolist():
+        seen = int(np.argmin(np.abs(facts.risk_time - plan.start[o])))
+        j[max(o - 1, 0) : o + 3] = np.maximum(j[max(o - 1, 0) : o + 3], seen + 1)
+    count = np.append(facts.risk_n.astype(np.float64), -1.0)[np.minimum(j, ticks.size - 1)]
+    then = path(np.append(facts.risk_time, 0.0))[np.minimum(j, ticks.size - 1)]
+    return dying, np.clip(then / now, 0.0, 1.0), count
 
 
 def _hidden(plan: Plan, marks: MarkPlan, facts: Facts, gap: NDArray[np.bool_], mu: Array, shape: Shape) -> Array:
