@@ -90,6 +90,8 @@ def main():
 
     stored = None if slower is None else STORED["metaprop with subgroups"] * slower
     line("metaprop with subgroups (R meta: stored, scaled)", milliseconds(proportions, 100), stored, 50)
+    glmm = None if slower is None else STORED["GLMM"] * slower
+    line("GLMM of six (R meta: stored, scaled)", milliseconds(lambda: mg.metaprop(EVENT, N).TE_random, 20), glmm, 30)
     shifted = y + np.arange(1000)[:, None] / 1000
     spread = np.broadcast_to(v, shifted.shape)
     line("1000 refits k=6, pool_many", milliseconds(lambda: mg.pool_many(shifted, spread), 20), refits, 300)

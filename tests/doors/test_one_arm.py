@@ -196,3 +196,46 @@ def test_null_of_a_double_arcsine_is_at_the_reported_sample_size():
     against = mg.metaprop(event, n, sm="PFT", null_effect=plain.back.TE_random)
     assert np.isnan(plain.pval_random)
     assert against.pval_random > 0.9
+
+
+def test_double_arcsine_back_at_other_sample_sizes():
+    m = mg.metaprop([2, 0, 2, 4, 1, 5], [8, 15, 20, 17, 34, 42], sm="PFT", subgroup=list("aabbbb"))
+    n = m.n
+    for rule, size in (
+        ("harmonic", 1 / np.mean(1 / n)),
+        ("arithmetic", np.mean(n)),
+        ("geometric", np.prod(n) ** (1 / 6)),
+        ("variance", 1 / (4 * m.seTE_random**2)),
+    ):
+        assert m.back_at(rule).TE_random == pytest.approx(m.back.at(m.TE_random, size), rel=1e-12)
+    assert m.back_at("harmonic").lower_random == m.back.lower_random
+    groups = m.back_at("arithmetic").TE_random_w
+    assert groups[1] == pytest.approx(m.back.at(m.TE_random_w[1], n[2:].mean()), rel=1e-12)
+    with pytest.raises(mg.UnknownName, match="harmonic"):
+        m.back_at("median")
+
+
+def test_barendregts_back_transform_inverts_a_single_study():
+    # with one study the variance is 1/(4n + 2): the size is n + 1/2, so the proportion comes back up to that half
+    m = mg.metaprop([30], [100], sm="PFT")
+    assert m.back_at("variance").TE_common == pytest.approx(0.3, abs=2e-3)
+
+
+@pytest.mark.parametrize("sd", ["Shi", "Wan"])
+def test_means_from_quantiles(sd):
+    loaded = ref.expected("conv_fivenum")
+    d = {name: [np.nan if x is None else x for x in values] for name, values in loaded["data"].items()}
+    result = mg.metamean(d["n"], median=d["median"], q1=d["q1"], q3=d["q3"], min=d["min"], max=d["max"], method_sd=sd)
+    assert ref.compare(result, loaded["expected"][f"metamean_Luo_{sd}"], tol=1e-10) == []
+    mixed = mg.metamean([25, 30], [6.0, np.nan], [2.0, np.nan], median=[5, 7], q1=[3, 6], q3=[9, 9])
+    assert mixed.mean[0] == 6.0 and mixed.k == 2
+
+
+def test_clusters_of_proportions():
+    event, n, site = [2, 0, 2, 4, 1, 5], [8, 15, 20, 17, 34, 42], list("aabbcc")
+    m = mg.metaprop(event, n, sm="PFT", cluster=site)
+    same = mg.metagen(m.TE, m.seTE, cluster=site)
+    assert m.TE_random == same.TE_random and m.k_study == 3
+    assert "three-level" in m.explain().sentence
+    with pytest.raises(mg.MethodError, match="needs method 'Inverse'"):
+        mg.metaprop(event, n, cluster=site)

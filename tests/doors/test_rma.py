@@ -107,6 +107,38 @@ def test_moderators_may_come_in_any_form():
     assert mg.rma(Y, V, mods=TABLE["x"].to_numpy(), intercept=False).coef_names == ("mods",)
 
 
+def test_effects_may_be_computed_on_the_way():
+    table = {
+        "tpos": [4, 6, 3, 62, 33, 180],
+        "tneg": [119, 300, 228, 13536, 5036, 1361],
+        "cpos": [11, 29, 11, 248, 47, 372],
+        "cneg": [128, 274, 209, 12619, 5761, 1079],
+        "ablat": [44, 55, 42, 52, 13, 44],
+    }
+    cells = {"ai": "tpos", "bi": "tneg", "ci": "cpos", "di": "cneg"}
+    sizes = mg.escalc("RR", **cells, data=table)
+    fits = [
+        mg.rma(measure="RR", **cells, mods="~ ablat", data=table),
+        mg.rma(sizes, mods="~ ablat"),
+        mg.rma("yi", "vi", mods="~ ablat", data=sizes),
+        mg.rma(sizes.yi, sizes.vi, mods=table["ablat"]),
+    ]
+    for fit in fits:
+        assert np.allclose(fit.b, fits[0].b) and np.allclose(fit.vb, fits[0].vb)
+    several = mg.rma_mv(sizes, mods="~ ablat", random="~ 1 | ablat")
+    assert several.k == 6 and several.s_nlevels == (5,)
+
+
+def test_results_lead_to_their_views():
+    fit = mg.rma("yi", "vi", data=TABLE)
+    assert fit.regtest(predictor="vi").pval == mg.regtest(fit, predictor="vi").pval
+    assert fit.baujat().x.shape == (6,)
+    assert fit.trimfill(estimator="R0").k0 == mg.trimfill(fit, estimator="R0").k0
+    assert repr(fit) == fit.summary()
+    with pytest.raises(AttributeError, match="a Regression has no 'TE_random'"):
+        fit.TE_random  # noqa: B018
+
+
 def test_levels_are_read_as_percent_or_proportion():
     assert np.array_equal(mg.rma(Y, V, level=90).ci_lb, mg.rma(Y, V, level=0.9).ci_lb)
     assert mg.rma(Y, V).level == 0.95

@@ -206,3 +206,19 @@ def test_point_biserial_and_its_relatives_as_metafor_gives_them():
         [0.04999389, 0.02047432, 0.0026119],
         2e-6,
     )
+
+
+def test_a_model_takes_the_effects_or_the_counts_themselves():
+    d = CASE["data"]
+    counts = {"ai": "tpos", "bi": "tneg", "ci": "cpos", "di": "cneg"}
+    effects = mg.escalc("RR", **counts, data=d, slab="trial")
+    by_effects = mg.rma("yi", "vi", data=effects)
+    by_counts = mg.rma(measure="RR", **counts, data=d)
+    assert by_effects.tau2 == by_counts.tau2 == pytest.approx(0.313243258136481, rel=1e-7)
+    with pytest.raises(mg.UnknownName, match="argument of rma"):
+        mg.rma([1, 2], [1, 1], aii=[1, 2])
+
+
+def test_variances_below_zero_leave_a_named_gap():
+    found = mg.escalc("PHI", ai=[4, 4], n1i=[4, 8], ci=[0, 0], n2i=[8, 3])
+    assert np.isnan(found.vi[0]) and "does not exist" in found.reasons[0] and "-" in found.summary()

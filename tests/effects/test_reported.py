@@ -111,3 +111,38 @@ def test_refusals(call, message):
 def test_an_off_centre_ratio_is_noted():
     out = reported.from_interval(0.5, 0.9, 0.85)
     assert "not in the middle" in out.notes[0] and "not in the middle" in out.summary()
+
+
+def test_the_door_takes_the_best_form_and_names_contradictions():
+    out = mg.hazard_ratio(0.79, 0.60, 1.05, p=0.1, events=200)
+    assert out.form == "interval" and not out.notes
+    other = mg.hazard_ratio(0.79, 0.60, 1.05, p=0.001, events=200)
+    assert other.form == "interval" and "its p value it would be" in other.notes[0]
+    assert mg.hazard_ratio(0.79, p=0.1).form == "p value"
+    assert mg.hazard_ratio(0.79, p=0.1, events=200, form="events").form == "events"
+    assert mg.hazard_ratio(excess=-8.0, v=20.0, chisq=3.2, favours="experimental").log_hr == -0.4
+    assert mg.hazard_ratio(median_e=9, median_c=6, events_e=30, events_c=35).hr == pytest.approx(2 / 3)
+    assert mg.hazard_ratio(survival_e=0.6, survival_c=0.5, n_e=50, n_c=50).form == "milestones"
+    assert mg.hazard_ratio(events_e=40, expected_e=50, events_c=60, expected_c=50).hr == pytest.approx(2 / 3)
+    curves = mg.hazard_ratio(
+        survival_e=[0.9, 0.8], survival_c=[0.8, 0.6], time=[3, 6], n_e=50, n_c=50, follow_up=(6, 12)
+    )
+    assert curves.form == "curves" and curves.hr < 1
+    assert "adjusted" in mg.hazard_ratio(0.79, se=0.1, stratified=True).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"hr": 0.8}, "not enough for any form"),
+        ({"p": 0.03, "events": 100}, "not enough"),
+        ({"hr": 0.8, "p": 0.1, "form": "interval"}, "the form 'interval'"),
+        ({"hr": 0.8, "se": 0.1, "form": "guess"}, "known: interval"),
+        ({"survival_e": 0.5, "survival_c": 0.4}, "needs its limits"),
+        ({"survival_e": [0.5], "survival_c": [0.4], "time": [1]}, "follow_up"),
+        ({"hr": -0.8, "se": 0.1}, "above 0"),
+    ],
+)
+def test_the_door_refuses_what_says_nothing(given, message):
+    with pytest.raises(mg.DataError, match=message):
+        mg.hazard_ratio(**given)

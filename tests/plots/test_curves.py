@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 import metagrove as mg
 from known import reference
-from metagrove.core.errors import DataError
+from metagrove.core.errors import DataError, MethodError
 from metagrove.plots.canvas import draw
-from metagrove.plots.curve_panel import CurvePanel, CurveTrack, arms_panel, pooled_panel
+from metagrove.plots.curve_panel import CurvePanel, CurveTrack
+from metagrove.plots.curve_source import arms_panel, pooled_panel, survival_plot
 from metagrove.plots.curves import curves_drawing
 from metagrove.plots.marks import Line, Shape, Text
 
@@ -121,3 +122,45 @@ def test_refusals_name_the_curve():
         CurveTrack("Lee", np.array([1.0]), np.array([1.2]))
     with pytest.raises(DataError, match="without curves"):
         CurvePanel(())
+
+
+def test_every_survival_result_has_its_plot(lawful, pooled):
+    single = mg.survival_curve([1, 2, 3, 4, 5], [1, 1, 0, 1, 0])
+    lawful(single.plot())
+    assert "All patients" in single.plot().svg().decode()
+    lawful(pooled.plot(), 180)
+    without = pooled.leave_one_out()
+    drawing = survival_plot(without, outcome="Overall survival", unit="weeks", synthetic="made up", title="A title")
+    lawful(drawing, 180)
+    text = drawing.svg().decode()
+    assert all(f"Without {curve.study}" in text for curve in pooled.curves)
+    assert "Time (weeks)" in text and "SYNTHETIC" in text
+    drugs = [curve.study.split("_")[1] for curve in pooled.curves]
+    rows = [(c.study, t, n, s) for c in pooled.curves for t, n, s in zip(c.time, c.n_risk, c.survival, strict=True)]
+    by_study = dict(zip([c.study for c in pooled.curves], drugs, strict=True))
+    lenvatinib = ["lenvatinib" if by_study[r[0]] == "lenvatinib" else "other" for r in rows]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    strata = mg.summary_curve_strata(*columns, lenvatinib)
+    lawful(survival_plot(strata), 180)
+    assert {"lenvatinib", "other"} <= {row["curve"] for row in strata.plot().data()}
+
+
+def test_no_plot_is_refused_by_name():
+    with pytest.raises(MethodError, match="no survival plot for a int"):
+        survival_plot(3)
+
+
+def test_parametric_fits_are_dashed_where_they_extrapolate(lawful):
+    time, event = [1, 2, 2.5, 3, 4, 5, 6, 8, 9, 12], [1, 1, 1, 0, 1, 1, 1, 0, 1, 0]
+    table = mg.compare_families(time, event, ["exponential", "weibull"])
+    observed = mg.survival_curve(time, event)
+    drawing = survival_plot(table, observed=observed, horizon=20)
+    lawful(drawing, 150)
+    words = drawing.svg().decode()
+    assert "extrapolated" in words and "weibull (AIC" in words and "Observed" in words
+    dashed = [m for m in drawing.page().marks if isinstance(m, Line) and m.dash == (1.6, 1.6)]
+    solid = [m for m in drawing.page().marks if isinstance(m, Line) and m.width == 1.3 and not m.dash]
+    assert len(dashed) == 2
+    ends = {round(m.points[0][0], 3) for m in dashed}
+    assert len(ends) == 1 and ends <= {round(m.points[-1][0], 3) for m in solid}
+    assert table.fits[0].plot().svg().count(b"95%") == 0

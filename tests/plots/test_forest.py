@@ -1,18 +1,19 @@
 import re
+from dataclasses import replace
 from math import exp, inf, nan
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metagrove.core.errors import DataError, UnknownName
+from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.plots.canvas import draw, style_of
 from metagrove.plots.forest import forest_drawing
 from metagrove.plots.forest_table import ForestBlock, ForestColumn, ForestRow, ForestTable
 from metagrove.plots.marks import Disc, Shape, Text
 
 LAW = settings(derandomize=True, deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
-NAMES = st.text("abcdefghijklmnoprstuvwyzÄéßŁ ,.-0123456789&()$_\\^{}", min_size=1, max_size=80)
+NAMES = st.text("abcdefghijklmnoprstuvwyzÄéßŁ王李\u0007 ,.-0123456789&()$_\\^{}<", min_size=1, max_size=80)
 
 
 @st.composite
@@ -208,3 +209,25 @@ def test_the_law_itself_can_fail(lawful):
         lawful(drawing(Text(90, 20, "one", 8)))
     with pytest.raises(AssertionError, match="struck"):
         lawful(drawing(Line(((0, 18), (60, 18))), Text(10, 20, "one", 8)))
+
+
+def test_letters_without_a_glyph_stay_in_the_svg_and_keep_their_room(lawful):
+    drawing = forest_drawing(plain_table(2, "王伟 <b>"))
+    lawful(drawing, 85)
+    assert "王伟 &lt;b&gt; 1" in drawing.svg().decode()
+    assert drawing.png(85, 72).startswith(b"\x89PNG")
+    assert drawing.pdf().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("family", ["DejaVu Sans Mono", "DejaVu Serif", "STIXGeneral"])
+def test_other_fonts_are_measured_in_their_own_widths(lawful, family):
+    style = replace(style_of("JAMA"), family=family)
+    table = plain_table(4, "Wide names MMMWWW", title="A title in that font")
+    for width in (None, 85, 180):
+        lawful(forest_drawing(table, style=style), width)
+
+
+def test_a_font_that_is_not_here_is_refused():
+    drawing = forest_drawing(plain_table(), style=replace(style_of(None), family="No Such Face"))
+    with pytest.raises(MethodError, match="no font 'No Such Face'"):
+        drawing.svg()

@@ -99,6 +99,12 @@ def test_a_gap_is_filled_and_named():
         summary_curve(*columns, compat="msurv")
 
 
+def test_times_out_of_arithmetic_are_one_time():
+    pooled = summary_curve(["A", "A", "B", "B"], [0.3, 0.6, 0.1 + 0.2, 0.6], [20, 12, 30, 20], [0.6, 0.4, 0.7, 0.3])
+    assert pooled.time.tolist() == [0.3, 0.6]
+    assert pooled.notes == ()
+
+
 def test_survival_of_zero():
     study, time = ["A"] * 4 + ["B"] * 3, [1, 2, 3, 4, 1, 2, 3]
     n, s = [8, 5, 2, 0, 10, 8, 5], [0.6, 0.3, 0, 0, 0.8, 0.5, 0]
@@ -126,7 +132,8 @@ def test_everybody_dies_before_the_first_time():
         ((["A", "A"], [1, 2], [9, 8], [0.5, 0.6]), "A: survival rises from 0.5 to 0.6 at 2"),
         ((["A", "A"], [1, 2], [9, math.nan], [0.5, 0.4]), "A: n_risk is missing at 2"),
         ((["A", "A"], [1, 2], [9, None], [0.5, 0.4]), "A: n_risk is missing at 2"),
-        ((["A", "A"], [1, 2], [9, 10], [0.5, 0.4]), "A: n_risk rises from 9 to 10 at 2"),
+        ((["A", "A"], [1, 2], [9, -1], [0.5, 0.4]), "A: n_risk is -1 at 2"),
+        ((["A", None], [1, 2], [9, 8], [0.5, 0.4]), "name is missing in row 2"),
         ((["A", "A"], [1, 1], [9, 9], [0.5, 0.4]), "A: two rows for time 1"),
         ((["A", "A"], [1, math.nan], [9, 9], [0.5, 0.4]), "A: time is missing"),
         ((["A"], [-1], [9], [0.5]), "A: time is -1"),
@@ -150,6 +157,11 @@ def test_bad_settings_are_refused():
         summary_curve(*row, correction=(0.5, 0.25))
     with pytest.raises(UnknownName, match="msurv"):
         summary_curve(*row, compat="metafor")
+
+
+def test_numbers_at_risk_that_rise_are_noted():
+    pooled = summary_curve(["A", "A", "B"], [1, 2, 1], [9, 10, 7], [0.9, 0.8, 0.7])
+    assert pooled.notes == ("A: n_risk rises from 9 to 10 at 2.",)
 
 
 def test_a_row_at_time_zero_changes_nothing():
@@ -196,7 +208,8 @@ def test_restricted_mean_and_quantiles():
     assert inside[0] == pytest.approx(np.trapezoid(pooled.at(grid), grid), abs=1e-6)
     assert inside[1] < inside[0] < inside[2]
     assert at_knot[0] < inside[0]
-    assert pooled.quantile(0.5)[0] == pooled.median
+    assert pooled.quantile(0.5).estimate == pooled.median
+    assert pooled.quantile(0.25).estimate < pooled.median
     with pytest.raises(MethodError, match="reaches"):
         pooled.restricted_mean(1000)
 

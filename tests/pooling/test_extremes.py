@@ -122,3 +122,32 @@ def test_settings_are_refused_by_name():
         mg.metagen([0.1, 0.2], [0.1, 0.1], method_tau="DL", method_random_ci="KR")
     with pytest.raises(mg.MethodError, match="needs weights"):
         mg.metagen([0.1, 0.2], [0.1, 0.1], method_tau="GENQ")
+
+
+#: Found by comparing with R on random data: likelihoods with a peak at 0 and a higher one away from it.
+TWO_PEAKS = [
+    ([0.0, 0.002, 3.0, -2.5, 2.0], [1e-5, 1e-5, 0.05, 0.05, 0.05]),
+    ([0.3, 0.301, 0.299, 2.5, -1.9, 1.4], [4e-6, 4e-6, 4e-6, 0.3, 0.3, 0.3]),
+]
+
+
+@pytest.mark.parametrize(("y", "v"), TWO_PEAKS)
+@pytest.mark.parametrize("method", ["REML", "ML"])
+@pytest.mark.parametrize("with_slope", [False, True])
+def test_the_higher_of_two_peaks_is_taken(y, v, method, with_slope):
+    from metagrove.pooling.tau2 import Design, log_likelihood
+
+    y, v = np.array(y), np.array(v)
+    x = np.column_stack([np.ones(y.size), np.arange(y.size) % 2]) if with_slope else None
+    design = Design(y, v, x)
+    found = tau2_estimate(y, v, method, X=x).value
+    grid = [0.0, *np.geomspace(1e-7, 100, 2000)]
+    values = [log_likelihood(design, t, restricted=method == "REML") for t in grid]
+    assert log_likelihood(design, found, restricted=method == "REML") >= max(values) - 1e-9
+    peaks = sum(values[i] > values[i - 1] and values[i] > values[i + 1] for i in range(1, len(grid) - 1))
+    assert peaks + (values[0] > values[1]) >= (1 if with_slope else 2)
+
+
+def test_compiled_rows_take_the_higher_peak_too():
+    for y, v in TWO_PEAKS:
+        assert mg.pool_many([y], [v]).tau2[0] == pytest.approx(tau2_estimate(np.array(y), np.array(v)).value, rel=1e-9)

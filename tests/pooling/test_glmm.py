@@ -12,6 +12,7 @@ from metagrove.effects.arms import PersonTimes, Proportions, Rates, Tables
 from metagrove.pooling.count_models import count_model, glmm_fit
 from metagrove.pooling.likelihoods import Binomial, Hypergeometric, Poisson
 from metagrove.pooling.quadrature import Integrand, marginal_likelihood
+from metagrove.pooling.two_way_quadrature import TwoWayIntegrand, two_way_evaluation, two_way_marginal
 
 SEEDS = ["seed_atc_orr", "seed_atc_dcr", "seed_atc_orr_table1_n"]
 COLUMNS = {
@@ -79,7 +80,7 @@ def test_quadrature_is_the_integral(n, share, mu, tau):
         Hypergeometric([min(x, 5.0)], [float(n) + 4], [9.0], [8.0]),
     ]
     for likelihood in cases:
-        if isinstance(likelihood, Hypergeometric) and not 0 <= likelihood.a[0, 0, 0] <= likelihood.support.max():
+        if isinstance(likelihood, Hypergeometric) and not likelihood.low[0] <= likelihood.a[0] <= likelihood.high[0]:
             continue
 
         def log_density(eta, f=likelihood):
@@ -202,3 +203,24 @@ def test_no_data_make_it_hang():
             assert fit.mixed.iterations < 100 and np.isfinite(fit.mixed.tau2)
         fit = glmm_fit(count_model(Rates(np.maximum(x, 1), n)))
         assert np.isfinite(fit.mixed.log_likelihood)
+
+
+@settings(derandomize=True, deadline=None, max_examples=10)
+@given(TABLES, st.floats(-1, 1), st.floats(0.1, 1.5), st.floats(0.1, 1.5))
+def test_laplace_gradient_of_two_random_effects(rows, theta, sigma, tau):
+    a, b, c, d = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    x = np.zeros((a.size, 2, 2))
+    x[:, :, 0], x[:, 0, 1] = 1, 1
+    likelihood = Binomial(np.column_stack([a, c]), np.column_stack([a + b, c + d]), np.zeros((a.size, 2)))
+    integrand = TwoWayIntegrand(likelihood, x, np.array([0.5, -0.5]))
+    at = np.array([-0.5, theta, sigma, tau])
+    found, _ = two_way_evaluation(integrand, at, None)
+
+    def total(p):
+        return two_way_marginal(integrand, p[:2], p[2], p[3])[0].sum()
+
+    assert found.value == pytest.approx(total(at), abs=1e-10)
+    for j in range(4):
+        h = np.zeros(4)
+        h[j] = 1e-5
+        assert found.shared.sum(axis=0)[j] == pytest.approx((total(at + h) - total(at - h)) / 2e-5, rel=1e-5, abs=1e-6)

@@ -28,6 +28,15 @@ def analysis(case, block):
         sm, tau = block.split("_")[:2]
         more = {"method": "Inverse"} if door != "metacor" else {}
         return getattr(mg, door)(d[first], d[second], sm=sm, method_tau=tau.replace("HK", "REML"), **more)
+    if case in ("bin_bcg", "bin_cisapride"):
+        sm, method = block.split("_")[:2]
+        counts = (d[name] for name in ("event.e", "n.e", "event.c", "n.c"))
+        return mg.metabin(*counts, sm=sm, method=method, method_tau="DL")
+    if case == "cont_normand1999":
+        arms = (d[name] for name in ("n1i", "m1i", "sd1i", "n2i", "m2i", "sd2i"))
+        return mg.metacont(*arms, sm="ROM", method_tau="DL")
+    if case == "irr_nielweise2008":
+        return mg.metainc(*(d[name] for name in ("x1i", "t1i", "x2i", "t2i")), sm="IRD", method="MH", method_tau="DL")
     tau, ci = ("DL", "BJ" if "GENQ" in block else "J") if "DL" in block and "_BJ" not in block else block.split("_")[:2]
     return mg.metagen(d["yi"], np.sqrt(d["vi"]), method_tau=tau, method_tau_ci=ci)
 

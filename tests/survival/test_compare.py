@@ -83,6 +83,14 @@ def test_three_groups_and_strata():
         assert (found.chisq, found.p) == pytest.approx(known, rel=1e-6)
 
 
+def test_a_group_without_events_still_has_a_difference():
+    found = restricted_mean_difference([1, 2, 4, 4, 4, 4], [1, 1, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1])
+    assert found.difference == pytest.approx(4 - 7 / 3)
+    assert found.p < 0.2
+    assert math.isnan(found.lost_ratio)
+    assert math.isnan(found.lost_ratio_p)
+
+
 def test_impossible_comparisons_are_refused():
     with pytest.raises(DataError, match="two groups"):
         log_rank([1, 2], [1, 1], ["a", "a"])
@@ -92,6 +100,8 @@ def test_impossible_comparisons_are_refused():
         log_rank([1, 2], [0, 0], ["a", "b"])
     with pytest.raises(DataError, match="0 and 1"):
         restricted_mean_difference([1, 2], [1, 1], [1, 2])
+    with pytest.raises(MethodError, match="no event in either group"):
+        restricted_mean_difference([2, 2], [0, 0], [0, 1], tau=1)
     with pytest.raises(MethodError, match="ends at 2"):
         restricted_mean_difference([1, 2, 3, 4], [1, 0, 1, 0], [0, 0, 1, 1], tau=3)
 

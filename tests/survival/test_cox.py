@@ -141,6 +141,10 @@ def test_what_has_no_maximum_is_refused():
         cox([1, 2, 3, 4], [1, 1, 1, 1], [4.0, 3.0, 2.0, 1.0])
     with pytest.raises(MethodError, match="say the same"):
         cox([1, 2, 3, 4], [1, 1, 1, 1], [[0, 0], [1, 2], [1, 2], [0, 0]])
+    with pytest.raises(MethodError, match="1 clusters"):
+        cox([1, 2, 3, 4], [1, 1, 1, 1], [0, 1, 0, 1], cluster=["a"] * 4)
+    with pytest.raises(MethodError, match="drifts"):
+        cox([2, 2, 3, 3], [1, 1, 0, 0], [0, 1, 0, 1]).proportionality()
     with pytest.raises(UnknownName, match="efron"):
         cox([1, 2], [1, 1], [0, 1], ties="exact")
 

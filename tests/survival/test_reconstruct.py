@@ -161,7 +161,7 @@ def test_impossible_input_is_refused_in_one_line(what):
 
 
 def test_unknown_method_lists_the_known():
-    with pytest.raises(mg.UnknownName, match="bounded, guyot"):
+    with pytest.raises(mg.UnknownName, match="bounded, guyot, likelihood"):
         mg.reconstruct([[0, 1], [3, 0.4]], n=5, method="magic")
 
 

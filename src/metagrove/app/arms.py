@@ -12,7 +12,7 @@ from metagrove.review.folder import Review
 from metagrove.review.spec import SurvivalAnalysis
 from metagrove.review.tables import Row
 
-__all__ = ["arm_inputs", "arm_rows", "arms_of", "rebuilt_arm", "total_of"]
+__all__ = ["arm_inputs", "arm_name", "arm_rows", "arms_of", "rebuilt_arm", "total_of"]
 
 
 def _mine(row: Row, endpoint: str, study: str) -> bool:
@@ -32,6 +32,12 @@ def arms_of(review: Review, analysis: SurvivalAnalysis) -> list[str]:
 def arm_rows(review: Review, table: str, endpoint: str, study: str) -> tuple[Row, ...]:
     """The rows of `table` that belong to one arm."""
     return tuple(row for row in review.rows(table) if _mine(row, endpoint, study))
+
+
+def arm_name(analysis: SurvivalAnalysis, study: str) -> str:
+    """What rebuilding this arm in this way is called; analyses with the same settings share it."""
+    drawn = f", {analysis.draws} draws" if analysis.draws else ""
+    return f"patients {analysis.endpoint} {study} ({analysis.method}{drawn}, seed {analysis.seed})"
 
 
 def arm_inputs(review: Review, analysis: SurvivalAnalysis, study: str) -> list[Any]:

@@ -121,6 +121,12 @@ def _studies_table(analysis: ProportionAnalysis, arms: list[_Arm], pooled: Any) 
     return Table("Studies", tuple(columns), tuple(rows))
 
 
+def _one(value: Any) -> float:
+    """A statistic; the first (Wald) where a GLMM gives Wald and likelihood-ratio forms."""
+    first: float = float(value[0]) if hasattr(value, "__len__") else float(value)
+    return first
+
+
 def _line(name: str, pooled: Any, k: int) -> tuple[Cell, ...]:
     back = pooled.back
     prediction = percent_interval(back.lower_predict, back.upper_predict) if k > 2 else "–"
@@ -132,7 +138,7 @@ def _line(name: str, pooled: Any, k: int) -> tuple[Cell, ...]:
         Cell(prediction),
         Cell(percent(pooled.I2, 0)),
         Cell(plain_number(pooled.tau2)),
-        Cell(p_value(pooled.pval_Q)),
+        Cell(p_value(_one(pooled.pval_Q))),
     )
 
 
@@ -205,8 +211,8 @@ def _value_of(pooled: Any, split: bool, quantity: str, subgroup: str) -> tuple[f
         "predict_high": lambda: back.upper_predict,
         "I2": lambda: pooled.I2,
         "tau2": lambda: pooled.tau2,
-        "Q": lambda: pooled.Q,
-        "p_heterogeneity": lambda: pooled.pval_Q,
+        "Q": lambda: _one(pooled.Q),
+        "p_heterogeneity": lambda: _one(pooled.pval_Q),
         "Q_between": lambda: pooled.Q_b_random if split else math.nan,
         "df_between": lambda: pooled.df_Q_b_random if split else math.nan,
         "p_between": lambda: pooled.pval_Q_b_random if split else math.nan,
@@ -311,7 +317,13 @@ def product(review: Review, analysis: ProportionAnalysis, patients: Mapping[str,
     caption = f"Forest plot of {title[0].lower() + title[1:]}{by}: events among {analysis.population} patients of {len(arms)} studies."
     from metagrove.plots.canvas import draw
 
-    drawing = draw(pooled)
+    drawings = {analysis.name: draw(pooled)}
+    figures = [Figure(analysis.name, caption)]
+    if len(arms) > 2:
+        drawings[f"{analysis.name}-funnel"] = pooled.funnel()
+        figures.append(
+            Figure(f"{analysis.name}-funnel", f"Funnel plot of {title[0].lower() + title[1:]} on the analysis scale.")
+        )
     tables = [_studies_table(analysis, arms, pooled), _sensitivity(review, analysis, arms, pooled)]
     settings = (
         ("Outcome", analysis.outcome), ("Population", analysis.population), ("Transformation", analysis.sm),
@@ -328,17 +340,19 @@ def product(review: Review, analysis: ProportionAnalysis, patients: Mapping[str,
         references=explanation.references,
         settings=settings,
         tables=tuple(tables + ([bias] if bias else [])),
-        figures=(Figure(analysis.name, caption),),
+        figures=tuple(figures),
         cautions=_cautions(pooled, analysis) + bias_cautions,
         excluded=tuple((review.label(e.study), e.reason) for e in analysis.exclude),
         comparisons=comparisons(review, analysis.name, lambda q, g, _: _value_of(pooled, split, q, g)),
         sources=_sources(analysis, arms),
         code=(("R", pooled.to_r()), ("Stata", pooled.to_stata())),
     )
-    return Product(section, _files(analysis, arms, pooled, drawing))
+    return Product(section, _files(analysis, arms, pooled, drawings))
 
 
-def _files(analysis: ProportionAnalysis, arms: list[_Arm], pooled: Any, drawing: Any) -> dict[str, bytes]:
+def _files(
+    analysis: ProportionAnalysis, arms: list[_Arm], pooled: Any, drawings: Mapping[str, Any]
+) -> dict[str, bytes]:
     name = analysis.name
     rows = [
         [
@@ -353,10 +367,12 @@ def _files(analysis: ProportionAnalysis, arms: list[_Arm], pooled: Any, drawing:
         ]
         for i, arm in enumerate(arms)
     ]
-    return {
-        f"figures/{name}.svg": drawing.svg(),
-        f"figures/{name}.pdf": drawing.pdf(),
-        f"figures/{name}.png": drawing.png(),
+    drawn = {
+        f"figures/{figure}.{ending}": getattr(drawing, ending)()
+        for figure, drawing in drawings.items()
+        for ending in ("svg", "pdf", "png")
+    }
+    return drawn | {
         f"tables/{name}.csv": csv_bytes(
             ["study", "subgroup", "events", "n", "proportion", "lower", "upper", "weight"], rows
         ),

@@ -142,7 +142,7 @@ def _started(folder: Path, source: Path) -> tuple[dict[str, bytes], list[str]]:
                 header, rows, group = _responses(header, rows)
                 found = "responses", column_mapping(TABLES["responses"], header)
             except DataError:
-                group = ""
+                pass
         if found is None:
             told.append(f"sheet '{name}': no table fits its columns ({', '.join(header)}); left out")
             continue

@@ -51,7 +51,7 @@ def pool_curves(table: Path, out: Path, *, model: str, correction: str, compat: 
     wanted = parse_correction(correction)
     rows = grid_table(table)
     from metagrove.plots.canvas import draw
-    from metagrove.plots.curve_panel import pooled_panel
+    from metagrove.plots.curve_source import pooled_panel
     from metagrove.pooling.curves import summary_curve
 
     pooled = summary_curve(

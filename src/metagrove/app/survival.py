@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from metagrove.app.arms import arm_rows, arms_of, printed_median
+from metagrove.app.arms import arm_name, arm_rows, arms_of, printed_median
 from metagrove.app.comparing import comparisons
 from metagrove.app.numbers import interval, p_value, percent, percent_interval
 from metagrove.app.products import Product, csv_bytes
@@ -27,7 +28,6 @@ _ENDPOINTS = {
     "RFS": "Relapse-free survival",
     "TTP": "Time to progression",
 }
-_RECONSTRUCTED = "patients {endpoint} {study}"
 
 
 def _carried(
@@ -36,7 +36,7 @@ def _carried(
     """What was rebuilt for each study of the analysis, by study."""
     made = {}
     for study in arms_of(review, analysis):
-        made[study] = patients[_RECONSTRUCTED.format(endpoint=analysis.endpoint, study=study)].carry
+        made[study] = patients[arm_name(analysis, study)].carry
     return made
 
 
@@ -44,19 +44,46 @@ def _horizon(analysis: SurvivalAnalysis, arms: Mapping[str, Mapping[str, Any]]) 
     return analysis.until or max(max(arm["time"]) for arm in arms.values())
 
 
-def _pooled(
-    review: Review, analysis: SurvivalAnalysis, arms: Mapping[str, tuple[list[float], list[int]]], until: float
-) -> Any:
-    from metagrove.pooling.curve_grid import grid_table
-    from metagrove.pooling.curves import summary_curve
+@dataclass(frozen=True, slots=True)
+class _Pooled:
+    """The summary curve, and what reconstruction cost where draws were asked for."""
 
-    named = {review.label(study): arm for study, arm in arms.items()}
-    grid = grid_table(named, analysis.step, horizon=until)
+    curve: Any
+    explanation: Any
+    draws: int = 0
+    share_median: float = math.nan
+    share_mean: float = math.nan
+
+
+def _pooled(review: Review, analysis: SurvivalAnalysis, arms: Mapping[str, Mapping[str, Any]], until: float) -> _Pooled:
+    """The arms pooled on the analysis's grid; over all draws of reconstructed patients where there are any."""
+    from metagrove.pooling.curve_grid import curve_grid, grid_table
+    from metagrove.pooling.curves import CurveSettings, pooled_curve
+    from metagrove.pooling.imputation import imputed_curve
+
     correction = None if analysis.correction == "none" else analysis.correction
-    return summary_curve(
-        grid["study"], grid["time"], grid["n_risk"], grid["survival"],
-        model=analysis.model, correction=correction, compat=analysis.compat, level=analysis.level,
-    )  # fmt: skip
+    settings = CurveSettings(analysis.model, correction, analysis.compat, analysis.level)
+    if analysis.draws > 1:
+        drawn = {review.label(study): _draws(arm) for study, arm in arms.items()}
+        imputed = imputed_curve(drawn, analysis.step, horizon=until, settings=settings)
+        return _Pooled(imputed.curve, imputed.explain(), imputed.draws, imputed.share_median, imputed.share_mean)
+    named = {review.label(study): (arm["time"], arm["event"]) for study, arm in arms.items()}
+    table = grid_table(named, analysis.step, horizon=until)
+    grid = curve_grid(table["study"], table["time"], table["n_risk"], table["survival"])
+    curve = pooled_curve(grid, settings)
+    return _Pooled(curve, curve.explain())
+
+
+def _draws(arm: Mapping[str, Any]) -> Mapping[str, Any]:
+    """All draws of one arm as columns."""
+    import numpy as np
+
+    times = [np.asarray(time) for time, _ in arm["draws"]]
+    return {
+        "draw": np.repeat(np.arange(len(times)), [time.size for time in times]),
+        "time": np.concatenate(times),
+        "event": np.concatenate([np.asarray(event) for _, event in arm["draws"]]),
+    }
 
 
 def _rates(pooled: Any, every: float, unit: str) -> Table:
@@ -187,7 +214,7 @@ def _value_of(pooled: Any, quantity: str, time: float | None) -> tuple[float | N
     return (value, "") if math.isfinite(value) else (None, pooled.median_reason or "does not exist")
 
 
-def _headline(pooled: Any, title: str, unit: str, studies: int, patients: int) -> tuple[str, ...]:
+def _headline(pooled: Any, unit: str, studies: int, patients: int) -> tuple[str, ...]:
     median = "not reached" if not math.isfinite(pooled.median) else f"{pooled.median:.1f} {unit}"
     limits = interval(pooled.median_lower, pooled.median_upper)
     first = f"Median {median} ({pooled.level:.0%} CI {limits}) from {studies} studies and {patients} patients."
@@ -200,6 +227,17 @@ def _headline(pooled: Any, title: str, unit: str, studies: int, patients: int) -
     return tuple(part for part in (first, second, pooled.median_reason) if part)
 
 
+def _cost(made: _Pooled) -> tuple[str, ...]:
+    """What digitizing and reconstruction add to the uncertainty of the pooled numbers."""
+    if not made.draws:
+        return ()
+    median = f"{percent(made.share_median, 0)} of the median's and " if math.isfinite(made.share_median) else ""
+    return (
+        f"Reconstruction accounts for {median}{percent(made.share_mean, 0)} of the mean's variance "
+        f"({made.draws} sets of plausible patients per study, combined by Rubin's rules).",
+    )
+
+
 def product(review: Review, analysis: SurvivalAnalysis, patients: Mapping[str, Product]) -> Product:
     """The section, figure and tables of one pooled survival curve.
 
@@ -208,14 +246,15 @@ def product(review: Review, analysis: SurvivalAnalysis, patients: Mapping[str, P
     DataError
         No study has a curve of the endpoint.
     """
-    from metagrove.plots.curve_panel import pooled_panel
+    from metagrove.plots.curve_source import pooled_panel
     from metagrove.plots.curves import curves_drawing
 
     arms = _carried(analysis, review, patients)
     if not arms:
         raise DataError(f"no study is left with a curve of {analysis.endpoint}", file="curves.csv")
     unit, until = review.spec.time_unit, _horizon(analysis, arms)
-    pooled = _pooled(review, analysis, {s: (a["time"], a["event"]) for s, a in arms.items()}, until)
+    made = _pooled(review, analysis, arms, until)
+    pooled = made.curve
     title = analysis.title or analysis.endpoint
     synthetic = "curves" in review.spec.synthetic
     warning = (
@@ -226,7 +265,7 @@ def product(review: Review, analysis: SurvivalAnalysis, patients: Mapping[str, P
             pooled, outcome=_ENDPOINTS.get(analysis.endpoint.upper(), analysis.endpoint), unit=unit, synthetic=warning
         )
     )
-    explanation = pooled.explain()
+    explanation = made.explanation
     mark = "SYNTHETIC curves. " if synthetic else ""
     caption = (
         f"Pooled survival curve of {title[0].lower() + title[1:]} ({pooled.model} effects) with its {pooled.level:.0%} band, the curves of the "
@@ -254,7 +293,7 @@ def product(review: Review, analysis: SurvivalAnalysis, patients: Mapping[str, P
         name=analysis.name,
         title=title,
         kind="survival",
-        headline=_headline(pooled, title, unit, len(arms), sum(len(a["time"]) for a in arms.values())),
+        headline=_headline(pooled, unit, len(arms), sum(len(a["time"]) for a in arms.values())) + _cost(made),
         methods=f"{rebuilt}. {explanation.sentence}",
         references=_method_references(analysis.method) + explanation.references,
         settings=settings,
@@ -266,7 +305,7 @@ def product(review: Review, analysis: SurvivalAnalysis, patients: Mapping[str, P
         sources=_sources(review, analysis, arms),
         synthetic=synthetic,
     )
-    return Product(section, _files(review, analysis, pooled, arms, drawing))
+    return Product(section, _files(review, analysis, made, arms, drawing))
 
 
 def _method_references(method: str) -> tuple[str, ...]:
@@ -276,9 +315,9 @@ def _method_references(method: str) -> tuple[str, ...]:
 
 
 def _files(
-    review: Review, analysis: SurvivalAnalysis, pooled: Any, arms: Mapping[str, Any], drawing: Any
+    review: Review, analysis: SurvivalAnalysis, made: _Pooled, arms: Mapping[str, Any], drawing: Any
 ) -> dict[str, bytes]:
-    name = analysis.name
+    name, pooled = analysis.name, made.curve
     names = ("time", "survival", "lower", "upper", "n_risk", "studies")
     curve = [[row[key] for key in names] for row in pooled.rows()]
     people = [[s, t, e] for s, arm in arms.items() for t, e in zip(arm["time"], arm["event"], strict=True)]
@@ -298,6 +337,8 @@ def _files(
     )
     result = {key: plain(getattr(pooled, key)) for key in numbers} | {
         "synthetic": "curves" in review.spec.synthetic,
+        "draws": made.draws,
+        "share_of_variance_by_reconstruction": {"median": made.share_median, "mean": made.share_mean},
     }
     files = {
         f"figures/{name}.svg": drawing.svg(),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import metagrove
+from metagrove.app.arms import arm_inputs, arm_name, arms_of
 from metagrove.app.products import Product, csv_bytes, row_material
 from metagrove.core.errors import MetagroveError
 from metagrove.review.checks import findings_of, row_faults
@@ -39,7 +40,10 @@ class Rebuilt:
         """One or two lines for a terminal."""
         if not self.redone:
             return f"Nothing to redo: {len(self.fresh)} steps are fresh."
-        return f"Redone ({len(self.redone)}): {', '.join(self.redone)}. Fresh: {len(self.fresh)}."
+        arms = [name for name in self.redone if name.startswith("patients ")]
+        shown = [f"patients of {len(arms)} arms"] if len(arms) > 4 else arms
+        shown += [name for name in self.redone if name not in arms]
+        return f"Redone ({len(self.redone)} steps): {', '.join(shown)}. Fresh: {len(self.fresh)} steps."
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,6 @@ _KINDS: Mapping[type, str] = {
 
 def _patient_steps(review: Review) -> Iterator[_Step]:
     """One step an arm: a curve rebuilt into patients. Analyses with the same settings share them."""
-    from metagrove.app.arms import arm_inputs, arms_of
-
     seen: set[str] = set()
     for analysis in review.spec.analysis:
         if not isinstance(analysis, SurvivalAnalysis):
@@ -106,7 +108,7 @@ def _patient_steps(review: Review) -> Iterator[_Step]:
             key = digest_of("patients", _program(), material)
             if key not in seen:
                 seen.add(key)
-                name = f"patients {analysis.endpoint} {study}"
+                name = arm_name(analysis, study)
                 yield _Step(name, key, lambda a=analysis, s=study: _module("arms").rebuilt_arm(review, a, s))  # type: ignore[misc]
 
 
@@ -133,12 +135,9 @@ def _material(review: Review, analysis: Any, patients: Mapping[str, Product]) ->
         out.append(row_material(review.rows("adverse_events")))
     else:
         mine = [r for r in review.rows("survival") if r.text("endpoint").lower() == analysis.endpoint.lower()]
-        out += [row_material(mine), {name: p.to_dict() for name, p in patients.items() if _endpoint(name, analysis)}]
+        arms = [arm_name(analysis, study) for study in arms_of(review, analysis)]
+        out += [row_material(mine), {name: patients[name].to_dict() for name in arms}]
     return out
-
-
-def _endpoint(step: str, analysis: SurvivalAnalysis) -> bool:
-    return step.startswith(f"patients {analysis.endpoint} ")
 
 
 @dataclass(frozen=True, slots=True)

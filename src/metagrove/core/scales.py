@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from metagrove.core.registry import Registry
 from metagrove.core.values import Array
 
-__all__ = ["SCALES", "Scale", "double_arcsine", "scale"]
+__all__ = ["SAMPLE_SIZES", "SCALES", "Scale", "double_arcsine", "scale"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,3 +174,33 @@ _GENERIC = SCALES[""]
 def scale(sm: str) -> Scale:
     """The scale of a measure code; a code of the user's own is analysed and reported as it is."""
     return SCALES.get(sm, _GENERIC)
+
+
+SAMPLE_SIZES = Registry[Callable[[Array, float], float]]("sample size of a back-transform")
+
+
+def _harmonic(n: Array, se: float) -> float:
+    return float(n.size / np.sum(1 / n))
+
+
+def _arithmetic(n: Array, se: float) -> float:
+    return float(n.mean())
+
+
+def _geometric(n: Array, se: float) -> float:
+    return float(np.exp(np.log(n).mean()))
+
+
+def _of_variance(n: Array, se: float) -> float:
+    return float(1 / (4 * se**2))
+
+
+_SCHWARZER = (
+    "Schwarzer G, Chemaitelly H, Abu-Raddad LJ, Rücker G. Res Synth Methods 2019;10:476-83. doi:10.1002/jrsm.1348"
+)
+_MILLER = "Miller JJ. Am Stat 1978;32:138. doi:10.1080/00031305.1978.10479283"
+_BARENDREGT = "Barendregt JJ, et al. J Epidemiol Community Health 2013;67:974-8. doi:10.1136/jech-2013-203104"
+SAMPLE_SIZES.put("harmonic", _harmonic, title="harmonic mean of the sample sizes", cite=_MILLER)
+SAMPLE_SIZES.put("arithmetic", _arithmetic, title="arithmetic mean of the sample sizes", cite=_SCHWARZER)
+SAMPLE_SIZES.put("geometric", _geometric, title="geometric mean of the sample sizes", cite=_SCHWARZER)
+SAMPLE_SIZES.put("variance", _of_variance, title="one over the variance of the pooled angle", cite=_BARENDREGT)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
-from metagrove.core.errors import DataError, MethodError
+from metagrove.core.errors import DataError
 from metagrove.core.scales import scale
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns, one_of
 from metagrove.pooling.results import MetaResult, meta_analysis
 from metagrove.pooling.settings import Settings
 from metagrove.pooling.studies import studies_of
+from metagrove.pooling.three_level import ThreeLevel
 
 __all__ = ["metagen"]
 
@@ -68,6 +70,8 @@ def metagen(
     studlab, subgroup : labels, shape (k,).
     data : a DataFrame or mapping; arguments may then be column names.
     subset, exclude : rows to use; rows to show but not to pool.
+    cluster : what effects share (a paper, a cohort): a three-level model, whose tau2 has a part between clusters and one
+        within.
     sm : effect measure ("OR", "HR", "MD", ...), which decides the reporting scale.
     lower, upper : printed limits at `level_ci`; give the standard error where `seTE` is missing, and the effect (their
         middle) where `TE` is.
@@ -87,8 +91,6 @@ def metagen(
     >>> round(m.back.TE_random, 3)
     0.265
     """
-    if cluster is not None:
-        raise MethodError("metagen has no three-level model for cluster; use rma_mv with random='~ 1 | cluster/study'")
     one_of("method_ci", method_ci, (None, "z", "t"))
     source = Columns(data, subset)
     first = next((a for a in (TE, seTE, lower, upper, pval) if a is not None), None)
@@ -103,10 +105,13 @@ def metagen(
     p = source.optional(pval, "pval", k)
     effect, se = _completed(effect, se, low, high, p, freedom, level_ci)
     quantile = _quantile(level, freedom if method_ci != "z" else None, k)
-    columns = {
+    columns: dict[str, NDArray[Any]] = {
         name: source.numbers(value, name, k) for name, value in (("n_e", n_e), ("n_c", n_c)) if value is not None
     }
     groups = source.texts(subgroup, "subgroup", k)
+    clusters = source.texts(cluster, "cluster", k)
+    if clusters is not None:
+        columns["cluster"] = np.array(clusters)
     settings = Settings(
         sm=sm, method_tau=method_tau, method_tau_ci=method_tau_ci, method_random_ci=method_random_ci,
         adhoc_hakn_ci=adhoc_hakn_ci, method_predict=method_predict, adhoc_hakn_pi=adhoc_hakn_pi, method_I2=method_I2,
@@ -120,7 +125,7 @@ def metagen(
         studlab=source.texts(studlab, "studlab", k), subgroup=groups, reasons=source.excluded(exclude, k),
         columns=columns,
     )  # fmt: skip
-    return meta_analysis(studies, settings)
+    return meta_analysis(studies, settings, None if clusters is None else ThreeLevel())
 
 
 def _quantile(level: float, df: Array | None, k: int) -> Array:
@@ -150,6 +155,8 @@ def _completed(
     level_ci: float,
 ) -> tuple[Array, Array]:  # fmt: skip
     """Effects and standard errors with gaps filled from limits, then from p-values."""
+    if te is not None and se is not None and low is None and p is None:
+        return te, se
     k = next(a.size for a in (te, se, low, high, p) if a is not None)
     te = np.full(k, _NAN) if te is None else te
     se = np.full(k, _NAN) if se is None else se

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns
+from metagrove.doors.metafor_effects import escalc
+from metagrove.effects.escalation import EffectSizes
 from metagrove.pooling.design import ONE_MEAN, Design, formula_design, matrix_design
 from metagrove.pooling.formula import Terms, sides, terms
 from metagrove.pooling.linear_model import Settings
@@ -146,6 +148,11 @@ def _effects(yi: Any, columns: Columns) -> tuple[Any, Any]:
     return yi, None
 
 
+def _computed(sizes: EffectSizes, data: Any) -> tuple[Array, Array, tuple[str, ...], Any]:
+    """Effects, variances and labels that `escalc` gave, and the table they stand in."""
+    return sizes.yi, sizes.vi, sizes.slab, sizes if data is None else data
+
+
 def _variances(vi: Any, sei: Any, columns: Columns, n: int) -> Array:
     if (vi is None) == (sei is None):
         raise DataError("give the sampling variances vi, or the standard errors sei (one of the two)")
@@ -173,6 +180,7 @@ def rma(
     mods: Any = None,
     scale: Any = None,
     measure: str = "GEN",
+    vtype: str | None = None,
     intercept: bool = True,
     data: Any = None,
     slab: Any = None,
@@ -183,17 +191,19 @@ def rma(
     level: float = 95,
     btt: Any = None,
     tau2: float | None = None,
+    **counts: Any,
 ) -> Regression | LocationScale:
     """Equal-, random- and mixed-effects models of effects `yi` with sampling variances `vi`.
 
     Parameters
     ----------
-    yi : effects, shape (k,), a column of `data`, or a formula "yi ~ x".
+    yi : effects, shape (k,), a column of `data`, a formula "yi ~ x", or the result of `escalc`.
     vi, sei : sampling variances, or standard errors.
     weights : user weights; by default the inverse marginal variances.
     mods : moderators: a formula ("~ x + factor(g)"), columns of `data` by name, a matrix or a frame.
     scale : moderators of log tau2, for a location-scale model (REML or ML).
-    measure : "GEN", effects as they are.
+    measure : "GEN", effects as they are; any other code of `escalc` takes effects from `counts` with `vtype`.
+    counts : what `escalc` takes for that measure: `ai`, `n1i`, `m1i`, `xi`, `add`, `to`, `drop00` ...
     intercept : False leaves the intercept out.
     data : a frame or mapping that holds the columns.
     slab : the studies' labels.
@@ -217,7 +227,11 @@ def rma(
     [-0.103, 0.309]
     """
     if measure != "GEN":
-        raise UnknownName("measure of rma", measure, ("GEN",))
+        yi = escalc(measure, data=data, slab=slab, vtype=vtype, **counts)
+    elif counts:
+        raise UnknownName("argument of rma for measure 'GEN'", next(iter(counts)), ("yi", "vi", "sei"))
+    if isinstance(yi, EffectSizes):
+        yi, vi, slab, data = _computed(yi, data)
     columns = Columns(data)
     yi, written = _effects(yi, columns)
     y = columns.numbers(yi, "yi")
@@ -312,6 +326,9 @@ def rma_mv(
     >>> fit.s_nlevels
     (4, 8)
     """
+    if isinstance(yi, EffectSizes):
+        yi, variances, slab, data = _computed(yi, data)
+        V = variances if V is None else V
     columns = Columns(data)
     yi, written = _effects(yi, columns)
     y = columns.numbers(yi, "yi")

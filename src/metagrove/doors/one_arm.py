@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns, one_of
+from metagrove.doors.quantiles import moments
 from metagrove.effects.one_arm import (
     OneArm,
     correlation_effects,
@@ -17,10 +17,12 @@ from metagrove.effects.one_arm import (
     proportion_effects,
     rate_effects,
 )
+from metagrove.pooling.glmm import one_arm_model
 from metagrove.pooling.model import InverseVariance, Model
 from metagrove.pooling.results import MetaResult, meta_analysis
 from metagrove.pooling.settings import Settings
 from metagrove.pooling.studies import studies_of
+from metagrove.pooling.three_level import ThreeLevel
 
 __all__ = ["metacor", "metamean", "metaprop", "metarate"]
 
@@ -33,6 +35,7 @@ def metaprop(
     data: Any = None,
     subset: Any = None,
     exclude: Any = None,
+    cluster: Any = None,
     method: str | None = None,
     sm: str = "PLOGIT",
     incr: Any = 0.5,
@@ -65,6 +68,7 @@ def metaprop(
     Parameters
     ----------
     event, n : counts, shape (k,); a study without one of them is listed but not pooled.
+    cluster : what effects share: a three-level model (method "Inverse").
     method : "Inverse" or "GLMM"; None is R's rule: "GLMM" for sm "PLOGIT", else "Inverse".
     sm : "PLOGIT", "PFT", "PAS", "PLN" or "PRAW".
     incr, method_incr : what is added to studies with 0 or n events ("only0", "if0all", "all", "user").
@@ -102,7 +106,9 @@ def metaprop(
         subgroup_name=source.name_of(subgroup) if subgroup_name is None else subgroup_name, door="metaprop",
         options=(("method_ci", method_ci), ("method_incr", method_incr), ("incr", _plain(incr)), ("pscale", pscale)),
     )  # fmt: skip
-    return _single_arm(effects, known, settings, source, labels, subgroup, exclude, {"event": events, "n": size}, size)
+    return _single_arm(
+        effects, known, settings, source, labels, subgroup, exclude, cluster, {"event": events, "n": size}, size
+    )
 
 
 def metarate(
@@ -113,6 +119,7 @@ def metarate(
     data: Any = None,
     subset: Any = None,
     exclude: Any = None,
+    cluster: Any = None,
     n: Any = None,
     method: str = "Inverse",
     sm: str = "IRLN",
@@ -188,18 +195,26 @@ def metarate(
     columns = {"event": events, "time": at_risk}
     if n is not None:
         columns["n"] = source.counts(n, "n", events.size)
-    return _single_arm(effects, known, settings, source, labels, subgroup, exclude, columns, at_risk)
+    return _single_arm(effects, known, settings, source, labels, subgroup, exclude, cluster, columns, at_risk)
 
 
 def metamean(
     n: Any,
-    mean: Any,
-    sd: Any,
+    mean: Any = None,
+    sd: Any = None,
     studlab: Any = None,
     *,
     data: Any = None,
     subset: Any = None,
     exclude: Any = None,
+    cluster: Any = None,
+    median: Any = None,
+    q1: Any = None,
+    q3: Any = None,
+    min: Any = None,  # noqa: A002
+    max: Any = None,  # noqa: A002
+    method_mean: str = "Luo",
+    method_sd: str = "Shi",
     sm: str = "MRAW",
     method_ci: str = "z",
     level: float = 0.95,
@@ -228,7 +243,11 @@ def metamean(
     Parameters
     ----------
     n, mean, sd : sample sizes, means and standard deviations, shape (k,).
+    median, q1, q3, min, max : quantiles that give a mean and a standard deviation where those are missing, by
+        `method_mean` ("Luo", "Wan") and `method_sd` ("Shi", "Wan", "Hozo", "Bland", "Cochrane").
     sm : "MRAW" or "MLN"; a log mean does not exist for means of 0 or below, which are then not pooled.
+    median, q1, q3, min, max : quantiles that give a mean or an SD where it is missing, by `method_mean` ("Luo", "Wan")
+        and `method_sd` ("Shi", "Wan", "Hozo", "Bland", "Cochrane").
     method_ci : study limits: "z" or "t".
     null_effect : a mean to test against, or None.
     Others : as in `metaprop`.
@@ -240,7 +259,7 @@ def metamean(
     """
     source = Columns(data, subset)
     size = source.counts(n, "n")
-    means, sds = source.numbers(mean, "mean", size.size), source.numbers(sd, "sd", size.size)
+    means, sds = moments(source, size, mean, sd, (min, q1, median, q3, max), rules=(method_mean, method_sd))
     labels = source.texts(studlab, "studlab", size.size)
     _check_positive(sds, "sd", labels)
     known = np.isfinite(size) & np.isfinite(means) & np.isfinite(sds) & (np.nan_to_num(size) > 0)
@@ -262,7 +281,7 @@ def metamean(
         door="metamean", options=(("method_ci", method_ci),),
     )  # fmt: skip
     columns = {"n": size, "mean": means, "sd": sds}
-    return _single_arm(effects, known, settings, source, labels, subgroup, exclude, columns, None)
+    return _single_arm(effects, known, settings, source, labels, subgroup, exclude, cluster, columns, None)
 
 
 def metacor(
@@ -273,6 +292,7 @@ def metacor(
     data: Any = None,
     subset: Any = None,
     exclude: Any = None,
+    cluster: Any = None,
     sm: str = "ZCOR",
     level: float = 0.95,
     common: bool = True,
@@ -328,7 +348,9 @@ def metacor(
         subgroup_name=source.name_of(subgroup) if subgroup_name is None else subgroup_name, backtransf=backtransf,
         door="metacor",
     )  # fmt: skip
-    return _single_arm(effects, known, settings, source, labels, subgroup, exclude, {"cor": r, "n": size}, None)
+    return _single_arm(
+        effects, known, settings, source, labels, subgroup, exclude, cluster, {"cor": r, "n": size}, None
+    )
 
 
 _NAN = float("nan")
@@ -368,17 +390,14 @@ def _null_proportion(null: float | None, sm: str, n: Array) -> float:
     return float(proportion_effects(null * size, size, sm, incr=np.zeros(1), method_ci="NAsm").TE[0])
 
 
-def _model(settings: Settings) -> Model:
+def _model(settings: Settings, clustered: bool) -> Model:
     if settings.method == "Inverse":
-        return InverseVariance()
+        return ThreeLevel() if clustered else InverseVariance()
+    if clustered:
+        raise MethodError("a three-level model needs method 'Inverse'; a GLMM has no clusters here")
     if settings.sm not in ("PLOGIT", "IRLN"):
         raise MethodError(f"method 'GLMM' needs sm 'PLOGIT' (or 'IRLN' for rates), not '{settings.sm}'")
-    try:
-        glmm = import_module("metagrove.pooling.glmm")
-    except ModuleNotFoundError:
-        raise MethodError("method 'GLMM' is not built yet; method='Inverse' is") from None
-    model: Model = glmm.one_arm_model(settings)
-    return model
+    return one_arm_model(settings)
 
 
 def _single_arm(
@@ -389,12 +408,16 @@ def _single_arm(
     labels: tuple[str, ...] | None,
     subgroup: Any,
     exclude: Any,
-    columns: dict[str, Array],
+    cluster: Any,
+    columns: dict[str, Any],
     size: Array | None,
 ) -> MetaResult:
     """The analysis of single-arm effects; studies with a gap in their data are listed but not pooled."""
     k = known.size
     reasons = source.excluded(exclude, k)
+    clusters = source.texts(cluster, "cluster", k)
+    if clusters is not None:
+        columns = columns | {"cluster": np.array(clusters)}
     if not known.all():
         reasons = tuple(why or ("" if ok else "a value is missing") for why, ok in zip(reasons, known, strict=True))
         blank = np.where(known, 0.0, _NAN)
@@ -406,4 +429,4 @@ def _single_arm(
         subgroup=source.texts(subgroup, "subgroup", k), reasons=reasons,
         columns=columns | {"incr_event": effects.incr_event}, size=size,
     )  # fmt: skip
-    return meta_analysis(studies, settings, _model(settings))
+    return meta_analysis(studies, settings, _model(settings, clusters is not None))

@@ -211,7 +211,7 @@ def moments_from_quantiles(
     columns = broadcast(*quantiles, n)
     out, cases = np.full((2, columns[0].size), np.nan), []
     for i, row in enumerate(zip(*columns, strict=True)):
-        if not np.isfinite(row[5]):
+        if not np.isfinite(row[5]) or not np.isfinite(row[:5]).any():
             cases.append("")
             continue
         try:

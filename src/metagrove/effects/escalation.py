@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +65,18 @@ class EffectSizes(Result):
 
     def __len__(self) -> int:
         return int(self.yi.size)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*(self.columns or {"slab": self.slab}), *self.names]))
+
+    def __contains__(self, name: object) -> bool:
+        return name in list(self)
+
+    def __getitem__(self, name: str) -> Any:
+        """A column by name, so that the result can be the `data` of a model."""
+        if name in self.names:
+            return (self.yi, self.vi)[self.names.index(name)]
+        return (self.columns or {"slab": self.slab})[name]
 
     @property
     def sei(self) -> Array:
@@ -155,7 +167,9 @@ def effect_sizes(
         used, addition = corrected_single(data, rule, apply=entry.corrected)
         sentence = addition.sentence
     estimates = entry(used, chosen)
+    # Large-sample variances of correlations can fall below 0 in tiny tables, where they mean nothing.
     gone = data.missing | dropped | ~np.isfinite(estimates.y) | ~np.isfinite(estimates.v)
+    gone |= np.where(gone, 0.0, estimates.v) < 0
     y, v = np.where(gone, np.nan, estimates.y), np.where(gone, np.nan, estimates.v)
     labels = tuple(str(s) for s in slab) if slab is not None else tuple(str(i + 1) for i in range(data.k))
     if len(labels) != data.k:

@@ -13,9 +13,9 @@ from metagrove.core.errors import UnknownName
 from metagrove.plots.marks import CAPITAL, LEADING, Disc, Mark, Text, fold, paragraph, text_width
 from metagrove.plots.style import Style
 
-__all__ = ["JUDGEMENTS", "dot", "judgement_of", "legend_of"]
+__all__ = ["JUDGEMENTS", "dot", "judgement_key", "judgement_of", "legend_of"]
 
-#: Judgement to fill colour, symbol and the colour of the symbol; the order is from best to worst.
+#: Judgement to fill colour, symbol and the colour of the symbol; the last three are the scores of MINORS.
 JUDGEMENTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
         "Low": ("#02C100", "+", "#ffffff"),
@@ -30,11 +30,15 @@ JUDGEMENTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "Critical": ("#820000", "!", "#ffffff"),
         "No information": ("#4EA1F7", "?", "#ffffff"),
         "Not applicable": ("#CCCCCC", "", "#333333"),
+        "Reported, adequate": ("#02C100", "2", "#ffffff"),
+        "Reported, inadequate": ("#E2DF07", "1", "#333333"),
+        "Not reported": ("#BF0000", "0", "#ffffff"),
     }
 )
 
 _SHORT = {"l": "Low", "h": "High", "s": "Some concerns", "m": "Moderate", "c": "Critical", "u": "Unclear"}
 _SHORT |= {"y": "Yes", "n": "No", "ni": "No information", "na": "Not applicable", "+": "Low", "-": "Some concerns"}
+_SHORT |= {"2": "Reported, adequate", "1": "Reported, inadequate", "0": "Not reported"}  # the scores of MINORS
 _SHORT |= {"x": "High", "!": "Critical", "?": "No information", "": "Not applicable"}
 
 
@@ -71,14 +75,19 @@ def legend_of(
     """The key: what the letters of the domains mean and what each colour says; and where it ends."""
     s = 0.88 * style.size
     used = {judgement_of(j) for row in judged for j in row if j}
-    entries = [name for name in JUDGEMENTS if name in used]
     marks: list[Mark] = []
     letters = [f"{chr(65 + i) if i < 26 else i + 1}\u00a0{d.replace(' ', chr(160))}" for i, d in enumerate(domains)]
     lines = fold(f"{style.label('Risk of bias')}: " + "; ".join(letters) + ".", s, right - left)
     marks += paragraph(lines, Text(left, y + 0.9 * s, "", s, style.palette.muted))
-    y += len(lines) * LEADING * s + 0.2 * s
-    x = left
-    for name in entries:
+    key, y = judgement_key(used, style, left, right, y + len(lines) * LEADING * s + 0.2 * s)
+    return [*marks, *key], y
+
+
+def judgement_key(used: Iterable[str], style: Style, left: float, right: float, y: float) -> tuple[list[Mark], float]:
+    """A dot and its word for each judgement that is used, in rows; and where it ends."""
+    s, x = 0.88 * style.size, left
+    marks: list[Mark] = []
+    for name in [known for known in JUDGEMENTS if known in set(used)]:
         wide = 1.5 * s + text_width(style.label(name), s) + 1.2 * s
         if x > left and x + wide > right:
             x, y = left, y + 1.5 * s

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
@@ -16,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from metagrove.core.errors import DataError, MethodError, UnknownName
-from metagrove.plots.marks import Disc, Line, Mark, Page, Text, moved
+from metagrove.plots.marks import Disc, Line, Mark, Page, Text, missing_letters, moved, typeface
 from metagrove.plots.style import STYLES, Notation, Palette, Style, style_of
 from metagrove.plots.svg import hatching, svg_text
 
@@ -33,8 +34,24 @@ Compose: TypeAlias = Callable[[float | None], Page]
 #: Which function draws which kind of result: class name to ``module:function``. Imported when asked.
 _DRAWN_BY: Mapping[str, str] = MappingProxyType(
     {
+        "Baujat": "metagrove.plots.influence:baujat_drawing",
+        "BiasTable": "metagrove.plots.bias:traffic_light",
         "CurvePanel": "metagrove.plots.curves:curves_drawing",
+        "PooledCurve": "metagrove.plots.curve_source:survival_plot",
+        "ImputedCurve": "metagrove.plots.curve_source:survival_plot",
+        "CurveStrata": "metagrove.plots.curve_source:survival_plot",
+        "CurveInfluence": "metagrove.plots.curve_source:survival_plot",
+        "ParametricSurvival": "metagrove.plots.curve_source:survival_plot",
+        "FamilyTable": "metagrove.plots.curve_source:survival_plot",
+        "KaplanMeier": "metagrove.plots.curve_source:survival_plot",
         "FlowCounts": "metagrove.plots.flow:flow_drawing",
+        "Gosh": "metagrove.plots.subsets:gosh_plot",
+        "Multiverse": "metagrove.plots.curve_spec:multiverse_plot",
+        "SpecTable": "metagrove.plots.curve_spec:spec_drawing",
+        "FunnelTable": "metagrove.plots.funnel:funnel_drawing",
+        "TrimFill": "metagrove.plots.funnel:funnel",
+        "Regression": "metagrove.plots.regression:regression_plot",
+        "MixedModel": "metagrove.plots.forest_source:forest",
         "MetaResult": "metagrove.plots.forest_source:forest",
         "HarmsTable": "metagrove.plots.harms:harms_drawing",
         "ForestTable": "metagrove.plots.forest:forest_drawing",
@@ -84,11 +101,12 @@ class Drawing:
     def page(self, width_mm: float | None = None) -> Page:
         """The marks at the final width; `width_mm` overrides the style's, and both None means the natural width."""
         asked = width_mm if width_mm is not None else self.style.width_mm
-        if asked is None:
-            return self.compose(None)
-        if not 10 <= asked <= 5000:
+        if asked is not None and not 10 <= asked <= 5000:
             raise DataError(f"a figure {asked:g} mm wide; widths lie between 10 and 5000 mm")
-        page = self.compose(asked * MM)
+        with typeface(self.style.family):
+            page = self.compose(None if asked is None else asked * MM)
+        if asked is None:
+            return page
         scale = asked * MM / page.width
         return replace(page, width=asked * MM, height=page.height * scale, marks=moved(page.marks, 0, 0, scale))
 
@@ -127,7 +145,7 @@ class Drawing:
         """A PNG image `width_mm` wide at `dpi` dots per inch; the file states its resolution."""
         out = io.BytesIO()
         dots = dpi or self.style.dpi
-        self._pixels(width_mm, dots).save(out, format="PNG", dpi=(dots, dots), optimize=True)
+        self._pixels(width_mm, dots).save(out, format="PNG", dpi=(dots, dots), compress_level=6)
         return out.getvalue()
 
     def tiff(self, width_mm: float | None = None, dpi: int | None = None) -> bytes:
@@ -217,16 +235,53 @@ def _artists(mark: Mark, height: float, family: str) -> list[Any]:
     return [patches.Polygon(mark.points, closed=True, **look), *lines]
 
 
+#: Fonts with Chinese, Japanese and Korean letters that machines may have.
+_WIDE_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Source Han Sans SC",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Microsoft YaHei",
+    "SimHei",
+    "PingFang SC",
+    "Hiragino Sans",
+    "Yu Gothic",
+    "Malgun Gothic",
+    "Arial Unicode MS",
+)
+
+
+@lru_cache(maxsize=1)
+def _wide_fonts() -> tuple[str, ...]:
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    return tuple(name for name in _WIDE_FONTS if name in installed)
+
+
+def _drawable(text: str, family: str) -> tuple[str, list[str]]:
+    """The text with a hollow square for each letter that no font here has, and the fonts that have the rest."""
+    missing = missing_letters(text, family)
+    fonts = [family]
+    for name in _wide_fonts() if missing else ():
+        still = missing_letters("".join(missing), name)
+        if len(still) < len(missing):
+            fonts, missing = [*fonts, name], still
+    return "".join("□" if letter in missing else letter for letter in text), fonts
+
+
 def _letters(mark: Text, height: float, family: str) -> Any:
     from matplotlib.text import Text as Letters
 
     sides: dict[str, Literal["left", "center", "right"]] = {"start": "left", "middle": "center", "end": "right"}
+    words, fonts = _drawable(mark.text, family)
     return Letters(
         mark.x / 72,
         (height - mark.y) / 72,
-        mark.text,
+        words,
         color=mark.colour,
-        family=family,
+        family=fonts,
         fontsize=mark.size,
         fontweight="bold" if mark.bold else "normal",
         horizontalalignment=sides[mark.anchor],

@@ -1,22 +1,18 @@
-"""What a survival plot shows, as one value: tracks with bands and numbers at risk; and the results it is made from."""
+"""What a survival plot shows, as one value: tracks with bands, medians and numbers at risk."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from metagrove.core.errors import DataError
 from metagrove.core.values import Array
 
-if TYPE_CHECKING:
-    from metagrove.pooling.curves import PooledCurve
-    from metagrove.survival.kaplan_meier import KaplanMeier
-
-__all__ = ["CurvePanel", "CurveTrack", "arms_panel", "pooled_panel"]
+__all__ = ["CurvePanel", "CurveTrack", "median_words", "round_times"]
 
 KINDS = ("pooled", "study", "arm")
 
@@ -81,6 +77,7 @@ class CurvePanel:
     percent : whether the vertical axis counts in percent.
     horizon : where the time axis ends; None takes the last time of all tracks.
     risk_times : the only times at which numbers at risk are known; empty for all.
+    thin_words : what a dashed tail means, said where a track has one.
     synthetic : words of warning where the data are not real; the plot is marked SYNTHETIC across its ground.
     """
 
@@ -94,6 +91,7 @@ class CurvePanel:
     risk_times: tuple[float, ...] = ()
     synthetic: str = ""
     footer: tuple[str, ...] = ()
+    thin_words: str = "The pooled curve is dashed where fewer than 10 people are at risk."
 
     def __post_init__(self) -> None:
         if not self.tracks:
@@ -118,113 +116,6 @@ class CurvePanel:
                 row = {"curve": track.label, "kind": track.kind, "time": float(t), "survival": float(s)}
                 found.append(row | {"lower": float(low), "upper": float(high), "synthetic": bool(self.synthetic)})
         return found
-
-
-def pooled_panel(
-    result: PooledCurve,
-    *,
-    outcome: str = "Survival",
-    unit: str = "months",
-    studies: bool = True,
-    prediction: bool = False,
-    synthetic: str = "",
-) -> CurvePanel:
-    """The plot of a pooled curve over its studies, with their numbers at risk.
-
-    `studies` draws the studies' own curves, `prediction` the band for the curve of a new trial.
-    """
-    starts = np.append(0.0, result.time[:-1])
-    reliable = result.reliable_until()
-    pooled = CurveTrack(
-        f"Pooled ({result.model} effects)",
-        result.time,
-        np.clip(result.survival, 0.0, 1.0),
-        result.lower,
-        result.upper,
-        result.prediction() if prediction else None,
-        "pooled",
-        steps=False,
-        at_risk=_counts(starts, result.n_risk, float(result.time[-1]), ended=False),
-        median=result.median,
-        median_lower=result.median_lower,
-        median_upper=result.median_upper,
-        thin_after=reliable if 0 < reliable < result.time[-1] else None,
-    )
-    own = tuple(
-        CurveTrack(
-            curve.study,
-            curve.time,
-            curve.survival,
-            kind="study",
-            steps=False,
-            at_risk=_counts(
-                np.append(0.0, curve.time[:-1]),
-                curve.n_risk,
-                float(curve.time[-1]),
-                ended=bool(curve.survival[-1] == 0),
-            ),
-        )
-        for curve in result.curves
-    )
-    footer = (*result.notes, *((f"Median: {result.median_reason}",) if result.median_reason else ()))
-    return CurvePanel(
-        (*(own if studies else ()), pooled),
-        unit,
-        outcome,
-        level=result.level,
-        risk_times=tuple(float(t) for t in (*starts, result.time[-1])),
-        synthetic=synthetic,
-        footer=footer,
-    )
-
-
-def _counts(starts: Array, n_risk: Array, last: float, *, ended: bool) -> Callable[[float], int | None]:
-    """Numbers at risk known at the starts of intervals; 0 after the last time, and at it where nobody is left."""
-    slack = 1e-6 * max(last, 1.0)
-
-    def at_risk(t: float) -> int | None:
-        hit = np.flatnonzero(np.abs(starts - t) <= slack)
-        if hit.size:
-            return round(float(n_risk[hit[0]]))
-        return 0 if t > last + slack or (ended and abs(t - last) <= slack) else None
-
-    return at_risk
-
-
-def arms_panel(
-    arms: Mapping[str, KaplanMeier],
-    *,
-    outcome: str = "Survival",
-    unit: str = "months",
-    band: bool = True,
-    synthetic: str = "",
-) -> CurvePanel:
-    """The Kaplan-Meier plot of arms by name, with bands, censoring marks and numbers at risk."""
-    return CurvePanel(
-        tuple(_arm(name, curve, band) for name, curve in arms.items()), unit, outcome, synthetic=synthetic
-    )
-
-
-def _arm(name: str, curve: KaplanMeier, band: bool) -> CurveTrack:
-    lower, upper = curve.interval()
-    low, high = curve.median_ci()
-    marks = tuple(float(t) for t in curve.time[np.asarray(curve.n_censor) > 0])
-
-    def at_risk(t: float) -> int | None:
-        return int(curve.n_risk_at(t))
-
-    return CurveTrack(
-        name,
-        curve.time,
-        curve.survival,
-        lower if band else None,
-        upper if band else None,
-        censored=marks,
-        at_risk=at_risk,
-        median=curve.median,
-        median_lower=low,
-        median_upper=high,
-    )
 
 
 def median_words(track: CurveTrack, unit: str, level: float) -> str:

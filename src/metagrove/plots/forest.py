@@ -287,7 +287,7 @@ def _directions(table: ForestTable, style: Style, placed: Spread, axis: Axis, y:
     deepest = 0
     for text, side, anchor, width in ((left, -1, "end", room[0]), (right, 1, "start", room[1])):
         if text:
-            first = f"← {text}" if side < 0 else f"{text} →"
+            first = f"←\u00a0{text}" if side < 0 else f"{text}\u00a0→"
             lines = fold(first, s, max(width, 4 * s))
             marks += paragraph(lines, Text(x + side * 0.6 * s, y + 1.05 * s, "", s, colour, anchor=anchor))
             deepest = max(deepest, len(lines))

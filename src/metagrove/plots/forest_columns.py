@@ -178,6 +178,10 @@ def groups(leaves: Sequence[Leaf]) -> list[tuple[int, int]]:
 _TIGHTER = ((28, 25, 1.0, 16), (24, 25, 0.9, 14), (20, 22, 0.75, 12), (16, 19, 0.65, 11), (13, 16, 0.55, 10))
 
 
+#: Text may shrink to this share of its size where that gives a crowded plot more room.
+_SHRINK = 0.875
+
+
 def spread(table: ForestTable, style: Style, width: float | None) -> Spread:
     """The columns placed for a page `width` points wide, or as wide as they like where None.
 
@@ -193,6 +197,8 @@ def spread(table: ForestTable, style: Style, width: float | None) -> Spread:
         plot = 19 * s if width is None else min(width - rest - label_width, 48 * s)
         if plot >= smallest * s:
             break
+    if width is not None and plot < 17 * s:
+        plot = max(plot, min(17 * s, width / _SHRINK - rest - label_width))
     placed: list[Leaf] = []
     x = margin
     for leaf in close:

@@ -13,12 +13,16 @@ from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.plots.canvas import Drawing
 from metagrove.plots.forest import forest_drawing
 from metagrove.plots.forest_table import ForestBlock, ForestColumn, ForestRow, ForestTable
+from metagrove.plots.model_table import coefficient_table
 from metagrove.plots.style import Notation, Style, style_of
 
 if TYPE_CHECKING:
+    from metagrove.pooling.mixed_models import MixedModel
+    from metagrove.pooling.regression import Regression
     from metagrove.pooling.results import MetaResult
+    from metagrove.pooling.trim_fill import TrimFill
 
-__all__ = ["forest", "forest_table"]
+__all__ = ["forest", "forest_table", "reference_of"]
 
 #: What is shown of a study beside its effect: column, heading, heading shared with neighbours, and whether it adds up.
 _CELLS = (
@@ -43,7 +47,7 @@ _ORDERS = ("", "estimate", "weight", "label")
 
 
 def forest(
-    result: MetaResult,
+    result: MetaResult | Regression | MixedModel | TrimFill,
     style: Style | str | None = None,
     *,
     common: bool | None = None,
@@ -58,6 +62,8 @@ def forest(
     sort_by: str = "",
     pool_single: bool = False,
     methods: bool = True,
+    ratio: bool = False,
+    effect: str = "",
     title: str = "",
 ) -> Drawing:
     """The forest plot of a meta-analysis; its size follows from what it holds.
@@ -74,21 +80,27 @@ def forest(
     sort_by : "" for table order, "estimate", "weight" or "label".
     pool_single : a diamond for subgroups of one study too; otherwise they say that they are one study.
     methods : whether the methods sentence and the notes of the analysis stand at the foot.
+    ratio : of results of `rma` and its kin: whether effects are logarithms of ratios, to be shown as ratios.
+    effect : what the effect is called, where not by the name of its measure.
 
     Raises
     ------
     MethodError : percentages of something that is not a proportion.
     DataError : a column with another number of entries than studies, judgements for unknown studies.
     """
-    s = result.settings
-    s = replace(s, common=s.common if common is None else common, random=s.random if random is None else random)
-    s = replace(s, prediction=s.prediction if prediction is None else prediction)
-    result = replace(result, settings=s)
-    table = forest_table(result, style_of(style).notation, pool_single=pool_single, extra=columns or {})
-    if percent and result.scale.label != "Proportion":
-        raise MethodError(f"percentages suit proportions, not '{result.scale.label}'")
-    footer = table.footer if methods else ()
-    table = replace(table, percent=percent, limits=limits, directions=directions, title=title, footer=footer)
+    note, extra = style_of(style).notation, columns or {}
+    source: Any = getattr(result, "fit", result) if type(result).__name__ == "TrimFill" else result
+    if hasattr(source, "studies"):
+        s = source.settings
+        s = replace(s, common=s.common if common is None else common, random=s.random if random is None else random)
+        s = replace(s, prediction=s.prediction if prediction is None else prediction)
+        table = forest_table(replace(source, settings=s), note, pool_single=pool_single, extra=extra)
+    else:
+        table = _with_columns(coefficient_table(source, note, ratio=ratio, effect=effect), extra)
+    if percent and table.effect != "Proportion":
+        raise MethodError(f"percentages suit proportions, not '{table.effect}'")
+    table = replace(table, percent=percent, limits=limits, directions=directions, title=title)
+    table = replace(table, effect=effect or table.effect, footer=table.footer if methods else ())
     table = _with_bias(table, bias, tuple(bias_domains)) if bias else table
     return forest_drawing(_sorted(table, sort_by), style=style)
 
@@ -117,10 +129,20 @@ def forest_table(
         tuple(_notes(result, models, note)),
         tuple(models),
         result.scale.ratio,
-        _reference(result),
+        reference_of(result),
         footer=(result.explain().sentence, *result.notes),
         level=s.level,
     )
+
+
+def _with_columns(table: ForestTable, extra: Mapping[str, Sequence[Any]]) -> ForestTable:
+    """The table with further columns, one entry for each study."""
+    if not extra:
+        return table
+    studies = list(table.studies())
+    cells = _Cells([{} for _ in studies], extra, {})
+    rows = tuple(replace(row, cells=cells.of_study(i, {})) for i, row in enumerate(studies))
+    return replace(table, blocks=(replace(table.blocks[0], rows=rows),), columns=cells.columns)
 
 
 def _of(lines: Sequence[Mapping[str, Any]], *kinds: str) -> list[Mapping[str, Any]]:
@@ -233,6 +255,17 @@ def _blocks(
     return blocks
 
 
+def tau2_words(tau2: float) -> str:
+    """The between-study variance after its sign of equality: four decimals below 1, two above.
+
+    >>> tau2_words(0.00917), tau2_words(684.6462), tau2_words(1e-5)
+    ('= 0.0092', '= 684.65', '< 0.0001')
+    """
+    if 0 < tau2 < 1e-4:
+        return "< 0.0001"
+    return f"= {tau2:.4f}" if tau2 < 1 else f"= {tau2:.2f}"
+
+
 def heterogeneity_words(h: Any, tau2: float, note: Notation) -> str:
     """The line on heterogeneity; items are held together by no-break spaces."""
     items = []
@@ -241,7 +274,7 @@ def heterogeneity_words(h: Any, tau2: float, note: Notation) -> str:
         limits = f" {note.opening}{ends[0]}{note.between} {ends[1]}{note.closing}" if len(ends) == 2 else ""
         items.append(f"I² = {100 * h.I2:.0f}%{limits}")
     if isfinite(tau2):
-        items.append(f"{note.tau2} = {tau2:.4f}" if tau2 >= 5e-4 or tau2 == 0 else f"{note.tau2} < 0.0005")
+        items.append(f"{note.tau2} {tau2_words(tau2)}")
     if h.df_Q >= 1 and isfinite(h.Q):
         items.append(f"{note.chi2} = {h.Q:.2f}, df = {h.df_Q:g} ({note.p_value(h.pval_Q)})")
     return "Heterogeneity: " + ", ".join(item.replace(" ", "\u00a0") for item in items)
@@ -257,7 +290,7 @@ def _notes(result: MetaResult, models: Sequence[str], note: Notation) -> list[st
             which = f" ({name} effects)" if len(models) > 1 else ""
             test = f"{note.chi2} = {between.Q:.2f}, df = {between.df} ({note.p_value(between.pval)})"
             found.append(f"Test for subgroup differences{which}: " + test.replace(" ", "\u00a0"))
-    if _reference(result) is not None:
+    if reference_of(result) is not None:
         for name in models:
             estimate = getattr(result.fit, name)
             which = f" ({name} effects)" if len(models) > 1 else ""
@@ -268,7 +301,7 @@ def _notes(result: MetaResult, models: Sequence[str], note: Notation) -> list[st
     return found
 
 
-def _reference(result: MetaResult) -> float | None:
+def reference_of(result: MetaResult) -> float | None:
     """The value of no effect on the reporting scale, None where the analysis has none."""
     null = result.settings.null_effect
     if null is None or not isfinite(null):

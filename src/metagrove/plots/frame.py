@@ -9,7 +9,7 @@ from metagrove.plots.axes import Axis, Texts, fitting_ticks, tick_texts
 from metagrove.plots.marks import CAPITAL, LEADING, Disc, Line, Mark, Shape, Text, fold, paragraph, text_width
 from metagrove.plots.style import Style
 
-__all__ = ["Frame", "KeyEntry", "Side", "framed", "key_rows", "place_labels", "title_lines"]
+__all__ = ["Frame", "KeyEntry", "Side", "foot_lines", "framed", "key_rows", "title_lines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _y_axis(axis: Axis, ticks: Sequence[float], side: Side, style: Style, x: flo
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """One entry of a key: its words and its sample: a line, a band (a ground without edge), a box or a dot."""
+    """One entry of a key: its words and its sample: a line, a band (a ground without edge), a box, a dot or a ring."""
 
     label: str
     colour: str
@@ -140,6 +140,8 @@ def key_rows(
 
 
 def _sample(entry: KeyEntry, x: float, y: float, wide: float, s: float) -> list[Mark]:
+    if entry.kind == "ring":
+        return [Disc(x + wide / 2, y, 0.32 * s, "#ffffff", entry.colour, 0.9)]
     if entry.kind == "dot":
         return [Disc(x + wide / 2, y, 0.32 * s, entry.colour, opacity=entry.opacity)]
     if entry.kind in ("band", "box"):
@@ -168,56 +170,3 @@ def foot_lines(texts: Sequence[str], style: Style, left: float, right: float, to
         marks += paragraph(lines, Text(left, top + 1.1 * s, "", s, style.palette.muted))
         top += len(lines) * LEADING * s + 0.3 * s
     return marks, top
-
-
-def place_labels(
-    points: Sequence[tuple[float, float, str]],
-    style: Style,
-    area: tuple[float, float, float, float],
-    taken: Sequence[tuple[float, float, float, float]] = (),
-) -> tuple[list[Mark], list[str]]:
-    """Labels beside points where there is room inside `area`; a number where there is not, and what the numbers mean.
-
-    Parameters
-    ----------
-    points : places in points with their labels, the most important first.
-    area : left, top, right and bottom of the ground that labels may use.
-    taken : boxes that they must not touch; points count as taken.
-    """
-    s = 0.88 * style.size
-    full = [*taken, *((x - 0.4 * s, y - 0.4 * s, x + 0.4 * s, y + 0.4 * s) for x, y, _ in points)]
-    marks: list[Mark] = []
-    listed: list[str] = []
-    for x, y, label in points:
-        words = fold(label, s, 1e6)[0]
-        for text in (words, str(len(listed) + 1)):
-            wide = text_width(text, s)
-            open_spots = (b for b in _spots(x, y, wide, s) if _inside(b, area) and not any(_meet(b, t) for t in full))
-            spot = next(open_spots, None)
-            if spot is not None:
-                full.append(spot)
-                marks.append(Text(spot[0], spot[1] + 0.95 * s, text, s, style.palette.muted, over=True))
-                break
-        if spot is None or text != words:
-            listed.append(words if spot is None else f"{text}\u00a0{words}")
-    return marks, listed
-
-
-Box = tuple[float, float, float, float]
-
-
-def _spots(x: float, y: float, wide: float, s: float) -> list[Box]:
-    """Boxes around a point: right, left, above, below, and the corners between."""
-    gap, tall = 0.6 * s, 1.3 * s
-    starts = [(x + gap, y - tall / 2), (x - gap - wide, y - tall / 2), (x - wide / 2, y - gap - tall)]
-    starts += [(x - wide / 2, y + gap), (x + gap, y - gap - tall), (x + gap, y + gap)]
-    starts += [(x - gap - wide, y - gap - tall), (x - gap - wide, y + gap)]
-    return [(a, b, a + wide, b + tall) for a, b in starts]
-
-
-def _meet(a: Box, b: Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-
-
-def _inside(a: Box, b: Box) -> bool:
-    return a[0] >= b[0] and a[1] >= b[1] and a[2] <= b[2] and a[3] <= b[3]

@@ -8,23 +8,27 @@ meta-analysis funnel plots. J Clin Epidemiol 2008;61:991-6 (doi:10.1016/j.jcline
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrove.core.errors import DataError
+from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.core.scales import SCALES
 from metagrove.core.values import Array
 from metagrove.plots.axes import Axis, tick_texts
 from metagrove.plots.canvas import Drawing
-from metagrove.plots.frame import Frame, KeyEntry, Side, foot_lines, framed, key_rows, place_labels, title_lines
+from metagrove.plots.frame import Frame, KeyEntry, Side, foot_lines, framed, key_rows, title_lines
+from metagrove.plots.labels import Spot, place_labels
 from metagrove.plots.marks import Disc, Line, Mark, Page, Shape, tidy
 from metagrove.plots.style import Style, style_of
 
 if TYPE_CHECKING:
+    from metagrove.pooling.mixed_models import MixedModel
+    from metagrove.pooling.regression import Regression
     from metagrove.pooling.results import MetaResult
+    from metagrove.pooling.trim_fill import TrimFill
 
 __all__ = ["FunnelTable", "egger_line", "funnel", "funnel_drawing"]
 
@@ -47,6 +51,8 @@ class FunnelTable:
     line : Egger's line as effect at standard error 0 and slope, None for none.
     labelled : whether points carry their labels where there is room.
     cautions : sentences at the foot.
+    added : True for studies that trim and fill added, drawn hollow; empty for none.
+    centre_name : of the estimate, in the key.
     """
 
     labels: tuple[str, ...]
@@ -60,6 +66,8 @@ class FunnelTable:
     labelled: bool = True
     cautions: tuple[str, ...] = ()
     title: str = ""
+    added: tuple[bool, ...] = ()
+    centre_name: str = "Pooled estimate"
 
     def __post_init__(self) -> None:
         if not len(self.labels) == self.effect.size == self.se.size or not self.labels:
@@ -71,7 +79,8 @@ class FunnelTable:
     def records(self) -> list[dict[str, Any]]:
         """The points behind the plot."""
         triples = zip(self.labels, self.effect, self.se, strict=True)
-        return [{"label": label, "TE": float(te), "seTE": float(se)} for label, te, se in triples]
+        rows = [{"label": label, "TE": float(te), "seTE": float(se)} for label, te, se in triples]
+        return [row | {"added": bool(self.added and self.added[i])} for i, row in enumerate(rows)]
 
 
 def egger_line(effect: Array, se: Array) -> tuple[float, float] | None:
@@ -93,31 +102,51 @@ def egger_line(effect: Array, se: Array) -> tuple[float, float] | None:
 
 
 def funnel(
-    result: MetaResult,
+    result: MetaResult | Regression | MixedModel | TrimFill,
     style: Style | str | None = None,
     *,
     model: str = "",
     contours: bool = True,
     egger: bool = True,
     labels: bool | None = None,
+    ratio: bool = False,
     title: str = "",
 ) -> Drawing:
-    """The funnel plot of a meta-analysis, on its analysis scale.
+    """The funnel plot of a meta-analysis, on its analysis scale; studies added by trim and fill are hollow.
 
     Parameters
     ----------
     model : "common" or "random", whose estimate is the centre; "" takes the common one where the analysis shows it.
     contours : regions of significance, where the analysis has a value of no effect.
-    egger : Egger's line.
+    egger : Egger's line, through the studies that were observed.
     labels : whether points carry their labels; None does so for up to 15 studies.
+    ratio : of results of `rma` and its kin: whether effects are logarithms of ratios, to be shown as ratios.
+
+    Raises
+    ------
+    MethodError : a model with moderators, whose residuals, not effects, would make a funnel.
     """
+    filled: Any = result if type(result).__name__ == "TrimFill" else None
+    source: Any = result if filled is None else filled.fit
+    added = None if filled is None else np.asarray(filled.trimfill, dtype=bool)
+    meta = hasattr(source, "studies")
+    table = _of_meta(source, model, contours) if meta else _of_regression(source, contours, ratio)
+    seen = np.full(len(table.labels), True) if added is None or added.size != len(table.labels) else ~added
+    line = egger_line(table.effect[seen], table.se[seen]) if egger else None
+    labelled = len(table.labels) <= 15 if labels is None else labels
+    hollow = tuple(bool(v) for v in ~seen)
+    return funnel_drawing(replace(table, line=line, labelled=labelled, title=title, added=hollow), style=style)
+
+
+def _of_meta(result: MetaResult, model: str, contours: bool) -> FunnelTable:
     pooled, s = result.pooled, result.settings
     which = model or ("common" if s.common else "random")
     if which not in ("common", "random"):
-        raise DataError(f"the centre of a funnel is 'common' or 'random', not '{model}'")
+        raise UnknownName("model", which, ("common", "random"))
     null = s.null_effect if contours and s.null_effect is not None and isfinite(s.null_effect) else None
     name = result.scale.label if result.scale.ratio or not result.scale.transformed else _scale_name(s.sm)
-    table = FunnelTable(
+    proportion = result.scale.label in ("Proportion", "Incidence rate")
+    return FunnelTable(
         pooled.studlab,
         pooled.TE,
         pooled.seTE,
@@ -125,12 +154,18 @@ def funnel(
         name,
         result.scale.ratio,
         null,
-        egger_line(pooled.TE, pooled.seTE) if egger else None,
-        len(pooled.studlab) <= 15 if labels is None else labels,
-        _cautions(result),
-        title,
+        cautions=_cautions(result.k, proportion),
+        centre_name=f"Pooled estimate ({which})",
     )
-    return funnel_drawing(table, style=style)
+
+
+def _of_regression(result: Regression | MixedModel, contours: bool, ratio: bool) -> FunnelTable:
+    if not result.int_only:
+        raise MethodError("a funnel plot shows effects around one mean; this model has moderators")
+    name = "Ratio" if ratio else "Effect"
+    null, se = (0.0 if contours else None), np.sqrt(np.asarray(result.vi, dtype=float))
+    centre = float(result.b[0])
+    return FunnelTable(result.slab, result.yi, se, centre, name, ratio, null, cautions=_cautions(result.k, False))
 
 
 def _scale_name(sm: str) -> str:
@@ -138,14 +173,14 @@ def _scale_name(sm: str) -> str:
     return title[0].upper() + title[1:]
 
 
-def _cautions(result: MetaResult) -> tuple[str, ...]:
+def _cautions(k: int, proportion: bool) -> tuple[str, ...]:
     found = []
-    if result.k < _FEW:
-        count = "1 study" if result.k == 1 else f"{result.k} studies"
+    if k < _FEW:
+        count = "1 study" if k == 1 else f"{k} studies"
         found.append(
             f"Caution: {count}. With fewer than {_FEW}, asymmetry can hardly be told from chance (Sterne 2011)."
         )
-    if result.scale.label in ("Proportion", "Incidence rate"):
+    if proportion:
         found.append(
             "Caution: the standard error of a proportion or rate depends on the proportion or rate itself, so that a "
             "funnel can lean without any bias (Hunter 2014, doi:10.1016/j.jclinepi.2014.03.003)."
@@ -173,15 +208,19 @@ def funnel_page(table: FunnelTable, style: Style, width: float | None = None) ->
     frame = _framed(style, across, upward, (left, y + 0.8 * s, right - left, 0.62 * (right - left)))
     ground = _regions(table, frame, deepest, (low, high))
     lines = _lines(table, frame, style, deepest, (low, high))
-    points = [
-        Disc(*frame.point(_one(table, te), se), 0.36 * s, style.palette.square, "#ffffff", 0.4, 0.9)
-        for te, se in zip(table.effect, table.se, strict=True)
-    ]
+    points = [_dot(table, i, frame, style) for i in range(len(table.labels))]
     names, unnamed = _names(table, frame, style, lines) if table.labelled else ([], [])
     said = ["; ".join(unnamed) + "."] if unnamed else []
     foot, y = foot_lines([*said, *table.cautions], style, left, right, frame.bottom + 0.4 * s)
     everything = (*ground, *marks, *key, *lines, *points, *names, *frame.marks, *foot)
     return Page(wide, y + 0.8 * s, everything, tidy(table.title or f"Funnel plot: {table.name}"))
+
+
+def _dot(table: FunnelTable, i: int, frame: Frame, style: Style) -> Disc:
+    x, y = frame.point(_one(table, float(table.effect[i])), float(table.se[i]))
+    if table.added and table.added[i]:
+        return Disc(x, y, 0.36 * style.size, "#ffffff", style.palette.square, 0.9)
+    return Disc(x, y, 0.36 * style.size, style.palette.square, "#ffffff", 0.4, 0.9)
 
 
 def _one(table: FunnelTable, value: float) -> float:
@@ -209,7 +248,7 @@ def _reach(table: FunnelTable, deepest: float) -> tuple[float, float]:
             values.append(float(np.clip(foot, table.effect.min() - spread, table.effect.max() + spread)))
     if table.null is not None and abs(table.null - float(np.median(table.effect))) < 3 * spread:
         values.append(table.null)
-    pad = 0.05 * (max(values) - min(values))
+    pad = max(0.05 * (max(values) - min(values)), 0.1 * spread)
     return min(values) - pad, max(values) + pad
 
 
@@ -273,10 +312,12 @@ def _key(table: FunnelTable, style: Style) -> list[KeyEntry]:
     palette = style.palette
     entries = []
     if isfinite(table.centre):
-        entries.append(KeyEntry("Pooled estimate", palette.summary, "line", 0.9))
+        entries.append(KeyEntry(table.centre_name, palette.summary, "line", 0.9))
         entries.append(KeyEntry("Pseudo 95% limits", palette.reference, "line", 0.8, (3.0, 2.0)))
     if table.line is not None:
         entries.append(KeyEntry("Egger's line", palette.prediction, "line", 1.0, (1.5, 1.5)))
+    if any(table.added):
+        entries.append(KeyEntry("Added by trim and fill", palette.square, "ring"))
     if table.null is not None:
         fills = [fill for _, fill in _REGIONS] + ["#f0f2f4"]
         entries += [KeyEntry(words, fill, "box") for words, fill in zip(_P_WORDS, fills, strict=True)]
@@ -286,18 +327,7 @@ def _key(table: FunnelTable, style: Style) -> list[KeyEntry]:
 def _names(table: FunnelTable, frame: Frame, style: Style, lines: Sequence[Mark]) -> tuple[list[Mark], list[str]]:
     """Labels beside the points, clear of lines and of each other."""
     order = np.argsort(table.se)
-    points = [(*frame.point(_one(table, float(table.effect[i])), float(table.se[i])), table.labels[i]) for i in order]
-    taken = [box for line in lines if isinstance(line, Line) for box in along(line)]
+    dots = [_dot(table, int(i), frame, style) for i in order]
+    spots = [Spot(dot.x, dot.y, table.labels[i], dot.r) for dot, i in zip(dots, order, strict=True)]
     area = (frame.x.start + 1, frame.y.start + 1, frame.x.start + frame.x.length, frame.y.start + frame.y.length - 1)
-    return place_labels(points, style, area, taken)
-
-
-def along(line: Line, pad: float = 1.2) -> list[tuple[float, float, float, float]]:
-    """Small boxes that cover a line."""
-    boxes = []
-    for (x0, y0), (x1, y1) in zip(line.points, line.points[1:], strict=False):
-        steps = max(1, int(max(abs(x1 - x0), abs(y1 - y0)) / 4))
-        for i in range(steps + 1):
-            x, y = x0 + (x1 - x0) * i / steps, y0 + (y1 - y0) * i / steps
-            boxes.append((x - 2 - pad, y - 2 - pad, x + 2 + pad, y + 2 + pad))
-    return boxes
+    return place_labels(spots, style, area, lines)

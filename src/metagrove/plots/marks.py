@@ -6,10 +6,14 @@ The origin is the top left corner, y points down, one unit is a point (1/72 inch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeAlias
+
+from metagrove.core.errors import MethodError
 
 __all__ = [
     "Disc",
@@ -21,15 +25,15 @@ __all__ = [
     "fold",
     "moved",
     "paragraph",
-    "text_box",
     "text_width",
     "tidy",
+    "typeface",
 ]
 
 Point: TypeAlias = tuple[float, float]
 
-#: Height of capitals, reach above and below the baseline, and line pitch, in ems of DejaVu Sans.
-CAPITAL, ASCENT, DESCENT, LEADING = 0.73, 0.78, 0.24, 1.22
+#: Height of capitals and pitch of lines, in ems of DejaVu Sans.
+CAPITAL, LEADING = 0.73, 1.22
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,26 @@ class Page:
     title: str = ""
 
 
+#: The font that text is measured in while a page is composed.
+_FACE: ContextVar[str] = ContextVar("_FACE", default="DejaVu Sans")
+
+
+@contextmanager
+def typeface(family: str) -> Iterator[None]:
+    """A stretch of work in which text is measured in `family`; raises MethodError where the machine lacks the font."""
+    from matplotlib.font_manager import findfont
+
+    try:
+        findfont(family, fallback_to_default=False)
+    except ValueError:
+        raise MethodError(f"no font '{family}' on this machine; 'DejaVu Sans' is always there") from None
+    token = _FACE.set(family)
+    try:
+        yield
+    finally:
+        _FACE.reset(token)
+
+
 @lru_cache(maxsize=8)
 def _pen(family: str, bold: bool) -> object:
     from matplotlib.font_manager import FontProperties
@@ -120,20 +144,41 @@ def _glyphs(family: str) -> frozenset[int]:
     return frozenset(get_font(findfont(family)).get_charmap())
 
 
+def missing_letters(text: str, family: str = "DejaVu Sans") -> frozenset[str]:
+    """The letters of `text` that the font lacks.
+
+    >>> sorted(missing_letters("Müller 王"))
+    ['王']
+    """
+    known = _glyphs(family)
+    return frozenset(letter for letter in text if ord(letter) not in known)
+
+
 @lru_cache(maxsize=50_000)
-def tidy(text: str, family: str = "DejaVu Sans") -> str:
-    r"""`text` on one line: line breaks and tabs become spaces, and letters that the font lacks a hollow square.
+def tidy(text: str) -> str:
+    r"""`text` on one line: line breaks, tabs and control characters become spaces.
 
     >>> tidy("Ha\n2010")
     'Ha 2010'
     """
-    known = _glyphs(family)
-    return "".join(c if ord(c) in known else "□" for c in " ".join(str(text).split(None)))
+    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split(None))
 
 
-def text_width(text: str, size: float, *, bold: bool = False, family: str = "DejaVu Sans") -> float:
-    """The width of one line in points at `size` points, unhinted, so that it is the same on every machine."""
-    return _width_in_ems(text, bold, family) * size if text else 0.0
+def text_width(text: str, size: float, *, bold: bool = False, family: str = "") -> float:
+    """The width of one line in points at `size` points, unhinted, so that it is the same on every machine.
+
+    The font is `family`, or the one of `typeface`. Letters that it lacks count as one em, the width of Chinese,
+    Japanese and Korean letters in any font.
+    """
+    if not text:
+        return 0.0
+    family = family or _FACE.get()
+    missing = missing_letters(text, family)
+    if not missing:
+        return _width_in_ems(text, bold, family) * size
+    known = "".join(letter for letter in text if letter not in missing)
+    own = _width_in_ems(known, bold, family) if known else 0.0
+    return (own + len(text) - len(known)) * size
 
 
 def _pieces(word: str, size: float, width: float, *, bold: bool) -> list[str]:
@@ -170,16 +215,6 @@ def _words(text: str) -> list[str]:
     return [
         tidy(word.replace("\u00a0", " ")) for word in str(text).replace("\n", " ").replace("\t", " ").split(" ") if word
     ]
-
-
-def text_box(mark: Text, *, family: str = "DejaVu Sans") -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of a line of text that lies flat or stands upright (turned by 90 degrees)."""
-    wide = text_width(mark.text, mark.size, bold=mark.bold, family=family)
-    before = {"start": 0.0, "middle": wide / 2, "end": wide}[mark.anchor]
-    up, down = ASCENT * mark.size, DESCENT * mark.size
-    if mark.turn == 90:
-        return mark.x - up, mark.y - (wide - before), mark.x + down, mark.y + before
-    return mark.x - before, mark.y - up, mark.x - before + wide, mark.y + down
 
 
 def moved(marks: Iterable[Mark], dx: float, dy: float, scale: float = 1.0) -> tuple[Mark, ...]:

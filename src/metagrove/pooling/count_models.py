@@ -13,6 +13,7 @@ Jackson D, et al. Stat Med 2018;37:1059-85. doi:10.1002/sim.7588
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +50,7 @@ GLMM_MODELS.put("CM.EL", "conditional", title="a conditional model with the exac
 GLMM_MODELS.put("CM.AL", "conditional", title="a conditional model with an approximate likelihood", cite=_STIJNEN)
 
 #: Points for the exact conditional likelihood of odds ratios, whose integrand is far from normal in small tables.
-EXACT_NODES = 31
+EXACT_NODES = 21
 
 
 _ONE_SIDED = "one arm is without events (or without non-events) in every study"
@@ -59,7 +60,8 @@ _ONE_SIDED = "one arm is without events (or without non-events) in every study"
 class CountModel:
     """One likelihood problem: what is integrated, where to start, and the fit with one effect per study.
 
-    `levels` is the log-likelihood of both arms where study levels are random (UM.RS), else None. `unbounded` says why
+    `levels` is the log-likelihood of both arms where study levels are random (UM.RS), else None; `first` the first arm
+    of each study by itself. `unbounded` says why
     the likelihood has no maximum, "" where it has one, and `towards` is the infinity that the effect runs to.
     """
 
@@ -68,6 +70,7 @@ class CountModel:
     own: Array | None
     saturated: Saturated
     levels: Likelihood | None = None
+    first: Saturated | None = None
     unbounded: str = ""
     towards: float = float("nan")
 
@@ -82,6 +85,7 @@ class GlmmFit:
     mixed : with it.
     QE_Wld, QE_LRT, QE_df : Wald and likelihood-ratio statistics of heterogeneity on QE_df degrees of freedom.
     saturated : log-likelihood of one effect per study.
+    at_modes : log-likelihood given the random effects at their modes; NaN for random study levels.
     """
 
     fixed: FixedFit
@@ -90,6 +94,7 @@ class GlmmFit:
     QE_LRT: float
     QE_df: int
     saturated: float
+    at_modes: float = float("nan")
 
 
 def _ones(k: int, x: Array | None) -> Array:
@@ -117,7 +122,7 @@ def _proportions(data: Proportions, x: Array, nodes: int) -> CountModel:
     start = np.log((events + 0.5) / (rest + 0.5)) if reason else np.log(events / rest)
     likelihood = Binomial(data.x[:, None], data.n[:, None], zero[:, None])
     model = _one_group(likelihood, x, float(start), saturated_binomial(data.x, data.n, zero), nodes)
-    return CountModel(model.integrand, model.start, None, model.saturated, None, reason, towards)
+    return CountModel(model.integrand, model.start, None, model.saturated, None, None, reason, towards)
 
 
 def _rates(data: Rates, x: Array, nodes: int) -> CountModel:
@@ -125,7 +130,7 @@ def _rates(data: Rates, x: Array, nodes: int) -> CountModel:
     start = float(np.log(max(float(data.x.sum()), 0.5) / data.t.sum()))
     likelihood = Poisson(data.x[:, None], np.log(data.t)[:, None])
     model = _one_group(likelihood, x, start, saturated_poisson(data.x, data.t), nodes)
-    return CountModel(model.integrand, model.start, None, model.saturated, None, reason, towards)
+    return CountModel(model.integrand, model.start, None, model.saturated, None, None, reason, towards)
 
 
 def _conditional(events: Array, total: Array, offset: Array, x: Array, nodes: int) -> CountModel:
@@ -136,16 +141,15 @@ def _conditional(events: Array, total: Array, offset: Array, x: Array, nodes: in
     )
     likelihood = Binomial(events[:, None], total[:, None], offset[:, None])
     model = _one_group(likelihood, x, 0.0, saturated_binomial(events, total, offset), nodes)
-    return CountModel(model.integrand, model.start, None, model.saturated, None, reason, towards)
+    return CountModel(model.integrand, model.start, None, model.saturated, None, None, reason, towards)
 
 
 def _exact_tables(t: Tables, x: Array, nodes: int) -> CountModel:
     likelihood = Hypergeometric(t.a, t.n1, t.n2, t.a + t.c)
-    support = likelihood.support[:, :, 0]
-    low, high = bool((t.a == support.min(axis=1)).all()), bool((t.a == support.max(axis=1)).all())
+    low, high = bool((t.a == likelihood.low).all()), bool((t.a == likelihood.high).all())
     reason, towards = _edge(low, high, _ONE_SIDED)
     model = _one_group(likelihood, x, 0.0, saturated_hypergeometric(likelihood), nodes)
-    return CountModel(model.integrand, model.start, None, model.saturated, None, reason, towards)
+    return CountModel(model.integrand, model.start, None, model.saturated, None, None, reason, towards)
 
 
 def _both_arms(x: Array) -> Array:
@@ -154,16 +158,23 @@ def _both_arms(x: Array) -> Array:
 
 
 def _unconditional(
-    likelihood: Likelihood, saturated: Saturated, levels: Array, x: Array, coding: float, nodes: int, *, random: bool
+    likelihood: Likelihood,
+    arms: Sequence[Saturated],
+    levels: Array,
+    x: Array,
+    coding: float,
+    nodes: int,
+    *,
+    random: bool,
 ) -> CountModel:
-    c = np.array([coding, coding - 1.0])
+    c, saturated = np.array([coding, coding - 1.0]), _arm_effects(arms[0], arms[1])
     seen = np.isfinite(saturated.y)
     one_side = not seen.any()
     low, high = one_side and bool((saturated.y < 0).all()), one_side and bool((saturated.y > 0).all())
     reason, towards = _edge(low, high, _ONE_SIDED)
     integrand = Integrand(likelihood, _both_arms(x), c, np.ones(2), nodes)
     start = np.zeros(x.shape[1])
-    return CountModel(integrand, start, levels, saturated, likelihood if random else None, reason, towards)
+    return CountModel(integrand, start, levels, saturated, likelihood if random else None, arms[0], reason, towards)
 
 
 def _arm_effects(first: Saturated, second: Saturated) -> Saturated:
@@ -188,7 +199,7 @@ def count_model(
     ----------
     data : complete counts, shape (k,).
     model : a code of GLMM_MODELS for two groups.
-    nodes : quadrature points; 7 if absent, 1 for UM.RS, 31 for the exact conditional likelihood of tables.
+    nodes : quadrature points; 7 if absent, 1 for UM.RS, 21 for the exact conditional likelihood of tables.
     coding : of the treatment in the random part, `coding` in the first arm and `coding` - 1 in the second.
     x : covariates with their intercept, shape (k, P).
     """
@@ -214,9 +225,8 @@ def _tables_model(t: Tables, model: str, x: Array, nodes: int | None, coding: fl
     arms = [saturated_binomial(events[:, j], sizes[:, j], np.zeros(t.k)) for j in (0, 1)]
     likelihood = Binomial(events, sizes, np.zeros((t.k, 2)))
     levels = np.log((t.a + t.c + 0.5) / (t.b + t.d + 0.5))
-    saturated = _arm_effects(arms[0], arms[1])
     random = model == "UM.RS"
-    return _unconditional(likelihood, saturated, levels, x, coding, nodes or (1 if random else 7), random=random)
+    return _unconditional(likelihood, arms, levels, x, coding, nodes or (1 if random else 7), random=random)
 
 
 def _times_model(d: PersonTimes, model: str, x: Array, nodes: int | None, coding: float) -> CountModel:
@@ -225,9 +235,9 @@ def _times_model(d: PersonTimes, model: str, x: Array, nodes: int | None, coding
     events, times = np.column_stack([d.x1, d.x2]), np.column_stack([d.t1, d.t2])
     arms = [saturated_poisson(events[:, j], times[:, j]) for j in (0, 1)]
     levels = np.log((d.x1 + d.x2 + 0.5) / (d.t1 + d.t2))
-    saturated, random = _arm_effects(arms[0], arms[1]), model == "UM.RS"
+    random = model == "UM.RS"
     likelihood = Poisson(events, np.log(times))
-    return _unconditional(likelihood, saturated, levels, x, coding, nodes or (1 if random else 7), random=random)
+    return _unconditional(likelihood, arms, levels, x, coding, nodes or (1 if random else 7), random=random)
 
 
 def _wald(saturated: Saturated, x: Array) -> float:
@@ -262,6 +272,8 @@ def glmm_fit(problem: CountModel, *, tau2: float | None = None, heterogeneity: b
     arm = integrand.X[:, 0, :]
     df = arm.shape[0] - arm.shape[1]
     if problem.levels is not None:
+        if tau2 is not None:
+            raise MethodError("a model with random study levels (UM.RS) cannot hold tau2 at a given value; use UM.FS")
         return _random_levels(problem, problem.levels, df, heterogeneity=heterogeneity)
     fixed = fixed_fit(integrand, problem.start, problem.own)
     if df < 1:
@@ -269,7 +281,17 @@ def glmm_fit(problem: CountModel, *, tau2: float | None = None, heterogeneity: b
     else:
         mixed = mixed_fit(integrand, fixed) if tau2 is None else mixed_fit_at(integrand, fixed, tau2)
     lrt = max(0.0, 2 * (problem.saturated.log_likelihood - fixed.log_likelihood))
-    return GlmmFit(fixed, mixed, _wald(problem.saturated, arm), lrt, df, problem.saturated.log_likelihood)
+    top = problem.saturated.log_likelihood
+    return GlmmFit(fixed, mixed, _wald(problem.saturated, arm), lrt, df, top, _at_modes(integrand, mixed))
+
+
+def _at_modes(integrand: Integrand, mixed: MixedFit) -> float:
+    """The log-likelihood given each study's random effect at its mode."""
+    modes = mixed.modes if mixed.modes is not None else np.zeros(integrand.X.shape[0])
+    eta = integrand.X @ mixed.beta + np.sqrt(mixed.tau2) * modes[:, None] * integrand.c
+    if mixed.own is not None and integrand.local is not None:
+        eta = eta + mixed.own[:, None] * integrand.local
+    return float(integrand.likelihood.value(eta[:, :, None]).sum())
 
 
 def _random_levels(problem: CountModel, likelihood: Likelihood, df: int, *, heterogeneity: bool) -> GlmmFit:
@@ -284,8 +306,8 @@ def _random_levels(problem: CountModel, likelihood: Likelihood, df: int, *, hete
     mixed = two_way_fit(TwoWayIntegrand(likelihood, both, c, nodes), one_way.beta, (spread, 0.5))
     fixed = FixedFit(one_way.beta[1:], one_way.covariance[1:, 1:], one_way.log_likelihood)
     tests = (float("nan"), float("nan"), float("nan"))
-    if heterogeneity and df > 0:
-        tests = random_level_heterogeneity(likelihood, problem.saturated, one_way, nodes, x[:, 0, :])
+    if heterogeneity and df > 0 and problem.first is not None:
+        tests = random_level_heterogeneity(likelihood, problem.first, one_way, nodes, x[:, 0, :])
     shown = MixedFit(
         mixed.beta[1:], mixed.covariance[1:, 1:], mixed.tau2, mixed.log_likelihood, nodes, mixed.iterations,
         mixed.gradient, mixed.se_tau2, mixed.sigma2,

@@ -26,6 +26,7 @@ __all__ = [
     "homogeneity",
     "mantel_haenszel",
     "mantel_haenszel_rates",
+    "mantel_haenszel_rates_test",
     "peto",
     "sample_size_weighted",
 ]
@@ -270,3 +271,20 @@ def _fitted_first_cell(t: Tables, odds: float) -> Array:
     b = odds * (t.n1 + events) + t.n2 - events
     inner = np.sqrt(np.maximum(b * b - 4 * (odds - 1) * odds * t.n1 * events, 0.0))
     return np.asarray(2 * odds * t.n1 * events / (b + inner))
+
+
+def mantel_haenszel_rates_test(data: PersonTimes, *, correct: bool = False) -> ChiSquare:
+    """The Mantel-Haenszel test of equal rates in the two arms of every study.
+
+    References
+    ----------
+    Rothman KJ, Greenland S, Lash TL. Modern Epidemiology, 3rd ed. 2008, chapter 15.
+    """
+    seen = ~data.missing
+    x1, x2, t1, t2 = (column[seen] for column in data.columns().values())
+    total = t1 + t2
+    excess = abs(float((x1 - (x1 + x2) * t1 / total).sum()))
+    spread = float(((x1 + x2) * t1 * t2 / total**2).sum())
+    if spread <= 0:
+        raise MethodError("the Mantel-Haenszel test of rates needs events")
+    return _chi_square(max(excess - (0.5 if correct else 0.0), 0.0) ** 2 / spread, 1)

@@ -13,11 +13,12 @@ from numpy.typing import ArrayLike
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array, PatientTimes
 from metagrove.survival.kaplan_meier import survival_curve
+from metagrove.survival.risk_sets import tie_starts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CurveGrid", "StudyCurve", "automatic_step", "curve_grid", "grid_table"]
+__all__ = ["CurveGrid", "StudyCurve", "automatic_step", "curve_grid", "grid_rows", "grid_table"]
 
 #: Survival read from a figure may rise by rounding in its last printed digit; not by more.
 _ROUNDING = 1e-9
@@ -97,14 +98,14 @@ def _checked(study: str, time: Array, n_risk: Array, survival: Array) -> StudyCu
             raise DataError(f"{study}: two rows for time {t[i]:g}; one row for each grid time")
         if i and s[i] > s[i - 1] + _ROUNDING:
             raise DataError(f"{study}: survival rises from {s[i - 1]:g} to {s[i]:g} at {t[i]:g}; it never rises")
-        if i and n[i] > n[i - 1]:
-            raise DataError(f"{study}: n_risk rises from {n[i - 1]:g} to {n[i]:g} at {t[i]:g}; it never rises")
     return StudyCurve(study, t, np.minimum.accumulate(s), n)
 
 
 def _trimmed(curve: StudyCurve) -> tuple[StudyCurve, list[str]]:
     """The rows that carry information: times above 0, up to the fall to zero, with somebody at risk."""
-    study, t, s, n, notes = curve.study, curve.time, curve.survival, curve.n_risk, []
+    study, t, s, n = curve.study, curve.time, curve.survival, curve.n_risk
+    rising = np.flatnonzero(np.diff(n) > 0)
+    notes = [f"{study}: n_risk rises from {n[i]:g} to {n[i + 1]:g} at {t[i + 1]:g}." for i in rising[:1]]
     if t[0] == 0:
         if s[0] < 1:
             raise DataError(f"{study}: survival is {s[0]:g} at time 0; curves start at 1")
@@ -135,6 +136,10 @@ def _on_grid(curve: StudyCurve, time: Array) -> tuple[Array, Array, list[float]]
     """
     conditional, n_risk = np.full(time.size, np.nan), np.zeros(time.size)
     ends = np.searchsorted(time, curve.time)
+    if int(ends[-1]) == curve.time.size - 1:  # every grid time up to the last is there
+        conditional[: curve.time.size] = curve.survival / np.concatenate(([1.0], curve.survival[:-1]))
+        n_risk[: curve.time.size] = curve.n_risk
+        return conditional, n_risk, []
     before_s, before_t, first = 1.0, 0.0, 0
     filled: list[float] = []
     for end, t, s, n in zip(ends, curve.time, curve.survival, curve.n_risk, strict=True):
@@ -170,12 +175,16 @@ def curve_grid(
 
     Raises
     ------
-    DataError : naming study and time, for survival outside [0, 1] or rising, a missing or rising n_risk, two rows for
+    DataError : naming study and time, for survival outside [0, 1] or rising, a missing or negative n_risk, two rows for
         one time, no rows.
     """
     if gaps not in ("fill", "refuse"):
         raise MethodError(f"gaps is '{gaps}'; it is 'fill' or 'refuse'")
-    names = [str(name) for name in study]
+    given_names = list(study)
+    for i, name in enumerate(given_names):
+        if name is None or name != name or str(name) == "":
+            raise DataError(f"the study's name is missing in row {i + 1} of the table")
+    names = [str(name) for name in given_names]
     try:
         columns = [np.asarray(column, dtype=float).ravel() for column in (time, n_risk, survival)]
     except (TypeError, ValueError) as problem:
@@ -183,6 +192,7 @@ def curve_grid(
     if not names or any(column.size != len(names) for column in columns):
         sizes = ", ".join(str(column.size) for column in columns)
         raise DataError(f"{len(names)} study names for columns of {sizes}; one row per study and time is needed")
+    columns[0] = _snapped(columns[0])
     labels = list(dict.fromkeys(names))
     which = np.array(names)
     given = [_checked(label, *(column[which == label] for column in columns)) for label in labels]
@@ -201,6 +211,17 @@ def curve_grid(
             notes.append(f"{curve.study}: no row for time {shown}; a constant hazard was assumed there.")
     conditional, at_risk = np.array([p[0] for p in placed]), np.array([p[1] for p in placed])
     return CurveGrid(tuple(labels), grid, at_risk, conditional, tuple(trimmed), tuple(notes))
+
+
+def _snapped(time: Array) -> Array:
+    """Times with those that differ by rounding alone (3 x 0.1 and 0.3) made one."""
+    known = np.unique(time[np.isfinite(time)])
+    if not known.size:
+        return time
+    first = known[tie_starts(known)]
+    slack = 1e-9 * float(np.abs(known).max())
+    place = np.searchsorted(first, np.where(np.isfinite(time), time, first[0]) + slack, side="right") - 1
+    return np.where(np.isfinite(time), first[np.maximum(place, 0)], time)
 
 
 def automatic_step(last: float) -> float:
@@ -254,25 +275,38 @@ def grid_table(
     import pandas as pd
 
     groups = {str(name): _patients(str(name), given) for name, given in patients_by_study.items()}
+    study, time, n_risk, survival = grid_rows(groups, step, last=last, horizon=horizon)
+    return pd.DataFrame({"study": study, "time": time, "n_risk": n_risk, "survival": survival})
+
+
+def grid_rows(
+    groups: Mapping[str, PatientTimes],
+    step: float | None = None,
+    *,
+    last: Literal["contains", "strict"] = "contains",
+    horizon: float | None = None,
+) -> tuple[list[str], Array, Array, Array]:
+    """The columns of `grid_table`: study, time, n_risk, survival."""
     if not groups:
         raise DataError("no study; at least one table of patients is needed")
+    if last not in ("contains", "strict"):
+        raise MethodError(f"last is '{last}'; it is 'contains' or 'strict'")
     longest = max(float(p.time.max(initial=0.0)) for p in groups.values())
     width = automatic_step(longest) if step is None else float(step)
     if not width > 0 or not math.isfinite(width):
         raise DataError(f"the grid's step is {width:g}; it is above 0")
-    rows: list[tuple[str, float, float, float]] = []
+    names: list[str] = []
+    columns: list[tuple[Array, Array, Array]] = []
     for name, p in groups.items():
         if not p.time.size:
             raise DataError(f"{name}: no patients")
         end = float(p.time.max()) / width
         count = math.ceil(end - 1e-9) if last == "contains" else math.floor(end + 1e-9)
-        times = width * np.arange(1, count + 1)
+        times: Array = width * np.arange(1.0, count + 1)
         if horizon is not None:
             times = times[times <= horizon * (1 + 1e-12)]
-        curve = survival_curve(p.time, p.event)
-        starts = times - width
-        at_start = p.time.size - np.searchsorted(np.sort(p.time), starts + 1e-9 * longest, side="right")
-        rows.extend(
-            zip([name] * times.size, times.tolist(), at_start.astype(float).tolist(), curve.at(times), strict=True)
-        )
-    return pd.DataFrame(rows, columns=["study", "time", "n_risk", "survival"])
+        followed = p.time.size - np.searchsorted(np.sort(p.time), times - width + 1e-9 * longest, side="right")
+        names.extend([name] * times.size)
+        columns.append((times, followed.astype(float), survival_curve(p.time, p.event).at(times)))
+    time, n_risk, survival = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    return names, time, n_risk, survival

@@ -16,7 +16,7 @@ from metagrove.core.values import Array
 from metagrove.pooling.curve_fit import arcsine_cells, arcsine_fit, cochran_q
 from metagrove.pooling.curve_grid import CurveGrid, curve_grid
 from metagrove.pooling.curve_intervals import area
-from metagrove.pooling.curves import CurveSettings, PooledCurve, pooled_curve
+from metagrove.pooling.curves import CurveSettings, PooledCurve, chi_square_tail, pooled_curve
 
 __all__ = ["CurveStrata", "study_values", "summary_curve_strata"]
 
@@ -151,16 +151,16 @@ def summary_curve_strata(
         curves=curves,
         Q_b=q_b,
         df_Q_b=df_b,
-        pval_Q_b=_tail(q_b, df_b),
+        pval_Q_b=chi_square_tail(q_b, df_b),
         chisq=chisq,
         df=df,
-        p=_tail(chisq, df),
+        p=chi_square_tail(chisq, df),
         horizon=horizon,
         means=means,
         mean_se=se,
         chisq_mean=chisq_mean,
         df_mean=more,
-        p_mean=_tail(chisq_mean, more),
+        p_mean=chi_square_tail(chisq_mean, more),
     )
 
 
@@ -185,9 +185,3 @@ def _wald(curves: tuple[PooledCurve, ...]) -> tuple[float, int]:
     centre = np.linalg.solve(sum(precision), sum(p @ v for p, v in zip(precision, b, strict=True)))
     chisq = sum(float((v - centre) @ p @ (v - centre)) for p, v in zip(precision, b, strict=True))
     return chisq, (len(curves) - 1) * len(common)
-
-
-def _tail(chisq: float, df: int) -> float:
-    from scipy.special import chdtrc
-
-    return float(chdtrc(df, chisq)) if df > 0 else 1.0

@@ -24,11 +24,11 @@ from metagrove.pooling.curve_fit import (
 )
 from metagrove.pooling.curve_grid import CurveGrid, StudyCurve, curve_grid
 from metagrove.pooling.curve_intervals import (
+    Bounded,
     Crossing,
     arcsine_survival,
     area,
-    crossing,
-    crossing_limits,
+    fall_to,
     greenwood_limits,
     log_covariance,
     observed_curves,
@@ -37,10 +37,10 @@ from metagrove.pooling.curve_intervals import (
     simulated_curves,
 )
 
-__all__ = ["CurveSettings", "PooledCurve", "pooled_curve", "summary_curve"]
+__all__ = ["CurveSettings", "PooledCurve", "chi_square_tail", "curve_of_fit", "pooled_curve", "summary_curve"]
 
-#: Seed of the simulated limits when no generator is given; any number would do, this is the method's year.
-SEED = 2014
+#: Seed of the simulated limits when no generator is given; fixed so that a report repeats.
+SEED = 11
 
 COMBESCURE = (
     "Combescure C, Foucher Y, Jackson D. Meta-analysis of single-arm survival studies: a distribution-free approach "
@@ -160,21 +160,19 @@ class PooledCurve(Result):
         found = np.interp(times, np.append(0.0, self.time), np.append(1.0, self.survival))
         return float(found) if np.ndim(found) == 0 else found
 
-    def quantile(self, p: float = 0.5) -> tuple[float, Crossing]:
-        """The time by which a fraction `p` has had the event, and its simulated limits."""
+    def quantile(self, p: float = 0.5) -> Crossing:
+        """The time by which a fraction `p` has had the event: estimate, lower, upper, and why one does not exist."""
         if not 0 < p < 1:
             raise DataError(f"the quantile asked for is {p:g}; it lies between 0 and 1")
-        found = crossing(self.time, self.survival, 1 - p)
-        limits = crossing_limits(self.time, self.draws, self.level, 1 - p)
-        return (found if math.isfinite(found) else math.nan), limits
+        return fall_to(self.time, self.survival, self.draws, level=self.level, target=1 - p)
 
-    def restricted_mean(self, tau: float | None = None) -> tuple[float, float, float]:
+    def restricted_mean(self, tau: float | None = None) -> Bounded:
         """The area under the curve up to `tau` (the last time) with its simulated limits."""
         horizon = float(self.time[-1]) if tau is None else float(tau)
         if not 0 < horizon <= self.time[-1] * (1 + 1e-9):
             raise MethodError(f"restricted mean to {horizon:g}: the pooled curve reaches from 0 to {self.time[-1]:g}")
-        low, high = percentile_limits(area(self.time, self.draws, horizon), self.level)
-        return float(area(self.time, self.survival, horizon)), low, high
+        limits = percentile_limits(area(self.time, self.draws, horizon), self.level)
+        return Bounded(float(area(self.time, self.survival, horizon)), *limits)
 
     def simulated_band(self, level: float | None = None) -> tuple[Array, Array]:
         """Percentiles of the simulated curves at each time, two arrays of shape (J,)."""
@@ -251,7 +249,10 @@ class PooledCurve(Result):
             f"mean to {self.time[-1]:g}: {self.mean:.4g} ({self.mean_lower:.4g} to {self.mean_upper:.4g})",
             f"Q = {self.Q:.2f} (df {self.df_Q}, p = {self.pval_Q:.3g}), I² = {self.I2:.1%}",
         ]
-        return "\n".join([*lines, *([self.median_reason] if self.median_reason else []), *self.notes])
+        thin = self.reliable_until()
+        if thin < self.time[-1]:
+            lines.append(f"fewer than 10 people at risk after {thin:g}")
+        return "\n".join([*lines, *([f"median: {self.median_reason}"] if self.median_reason else []), *self.notes])
 
     def explain(self) -> Explanation:
         """The methods sentence for these settings, and its references."""
@@ -305,7 +306,7 @@ def summary_curve(
 
     Raises
     ------
-    DataError : naming study and time, for survival outside [0, 1] or rising, a missing or rising n_risk, two rows for
+    DataError : naming study and time, for survival outside [0, 1] or rising, a missing or negative n_risk, two rows for
         one time.
     MethodError : with compat="msurv", for a study that skips a grid time of the others.
 
@@ -330,8 +331,19 @@ def pooled_curve(
     """The summary curve of a grid that is already checked; what `summary_curve` does after reading its columns."""
     how = settings or CurveSettings()
     cells = arcsine_cells(grid, how.correction, msurv=how.compat == "msurv")
+    fit = arcsine_fit(cells, None if how.model == "fixed" else between_covariance(cells))
+    return curve_of_fit(grid, cells, fit, how, rng)
+
+
+def curve_of_fit(
+    grid: CurveGrid,
+    cells: ArcsineCells,
+    fit: ArcsineFit,
+    how: CurveSettings,
+    rng: np.random.Generator | None = None,
+) -> PooledCurve:
+    """The summary curve of a vector that is already pooled."""
     fixed = arcsine_fit(cells, None)
-    fit = fixed if how.model == "fixed" else arcsine_fit(cells, between_covariance(cells))
     survival = arcsine_survival(fit.b)
     curves = simulated_curves(fit.b, fit.cov, np.random.default_rng(SEED) if rng is None else rng, draws=how.draws)
     lower, upper, notes = _limits(grid.time, survival, fit, curves, how)
@@ -339,8 +351,7 @@ def pooled_curve(
     q = cochran_q(cells, fixed.b)
     total, cells_held = float(q.sum()), int(counts.sum())
     df, spare = cells_held - grid.time.size, cells_held - len(grid.studies)
-    median = crossing(grid.time, survival)
-    around = crossing_limits(grid.time, curves, how.level)
+    median = fall_to(grid.time, survival, curves, level=how.level)
     mean_low, mean_high = percentile_limits(area(grid.time, curves), how.level)
     return PooledCurve(
         time=grid.time,
@@ -351,14 +362,14 @@ def pooled_curve(
         studies=counts,
         Q=total,
         df_Q=df,
-        pval_Q=_chi2_tail(total, df),
+        pval_Q=chi_square_tail(total, df),
         H2=total / spare if spare else math.nan,
         I2=max(0.0, 1 - spare / total) if total > 0 else 0.0,
         I2_time=np.where(q > counts - 1, 1 - (counts - 1) / np.where(q > 0, q, 1.0), 0.0),
-        median=median if math.isfinite(median) else math.nan,
-        median_lower=around.lower,
-        median_upper=around.upper,
-        median_reason=_median_reason(grid.time, survival, median, around.reason),
+        median=median.estimate,
+        median_lower=median.lower,
+        median_upper=median.upper,
+        median_reason=median.reason,
         mean=float(area(grid.time, survival)),
         mean_lower=mean_low,
         mean_upper=mean_high,
@@ -389,14 +400,8 @@ def _limits(
     return lower, upper, notes
 
 
-def _median_reason(time: Array, survival: Array, median: float, about_limits: str) -> str:
-    if math.isfinite(median):
-        return f"Median: {about_limits}." if about_limits else ""
-    missing = f"the pooled curve is still {survival[-1]:.3f} at the last time, {time[-1]:g}, so it is not reached"
-    return f"Median: {missing}; {about_limits}." if about_limits else f"Median: {missing}."
-
-
-def _chi2_tail(q: float, df: int) -> float:
+def chi_square_tail(q: float, df: int) -> float:
+    """The probability of a chi-square value above `q`; 1 without degrees of freedom."""
     from scipy.special import chdtrc
 
     return float(chdtrc(df, q)) if df > 0 else 1.0

@@ -127,7 +127,9 @@ class GlmmPooling:
     def common_tau2(self, studies: Studies, settings: Settings, groups: NDArray[np.intp]) -> Tau2:
         """One tau2 within groups, from the model with an effect for each group."""
         problem = self._problem(studies, indicators(groups))
-        if problem.integrand.X.shape[0] <= problem.integrand.X.shape[2] or problem.levels is not None:
+        if problem.levels is not None:
+            raise MethodError("a model with random study levels (UM.RS) has no common tau2 of subgroups; use UM.FS")
+        if problem.integrand.X.shape[0] <= problem.integrand.X.shape[2]:
             return Tau2(_NAN, _NAN)
         mixed = glmm_fit(problem, heterogeneity=False).mixed
         return Tau2(mixed.tau2, mixed.se_tau2)

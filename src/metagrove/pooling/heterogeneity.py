@@ -40,7 +40,7 @@ class Heterogeneity:
     upper_I2: float
 
 
-def _h_limits(q: float, df: float, level: float, truncated: bool) -> Limits:
+def _h_limits(q: float, df: float, level: float) -> Limits:
     """Test-based limits of H; those below 1 count as 1.
 
     Higgins JPT, Thompson SG. Stat Med 2002;21:1539-58. doi:10.1002/sim.1186
@@ -52,22 +52,21 @@ def _h_limits(q: float, df: float, level: float, truncated: bool) -> Limits:
         se = math.sqrt(1 / (2 * (k - 2)) * (1 - 1 / (3 * (k - 2) ** 2)))
     else:
         return Limits(_NAN, _NAN)
-    # the interval is centred at the untruncated H, as in the paper's software; that of a GLMM at the truncated one
-    centre = 0.5 * math.log(q / df) if q > 0 else -math.inf
-    centre = max(centre, 0.0) if truncated else centre
+    # the interval is centred at H cut to 1, as in R meta
+    centre = max(0.0, 0.5 * math.log(q / df)) if q > 0 else 0.0
     z = float(special.ndtri((1 + level) / 2))
     return Limits(max(1.0, math.exp(centre - z * se)), max(1.0, math.exp(centre + z * se)))
 
 
-def heterogeneity(q: float, df: float, *, level: float = 0.95, truncated: bool = False) -> Heterogeneity:
+def heterogeneity(q: float, df: float, *, level: float = 0.95) -> Heterogeneity:
     """Q-based heterogeneity of `df` + 1 studies (or with `df` residual degrees of freedom).
 
-    H and I² and their limits are NaN for df < 1; the p-value then too. `truncated` centres the limits at H cut to 1.
+    H and I² and their limits are NaN for df < 1; the p-value then too.
     """
     if df < 1:
         return Heterogeneity(q, df, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN)
     h = max(1.0, math.sqrt(q / df))
-    limits = _h_limits(q, df, level, truncated)
+    limits = _h_limits(q, df, level)
     return Heterogeneity(
         q, df, float(special.chdtrc(df, q)), h, limits.lower, limits.upper,
         i2_of_h(h), i2_of_h(limits.lower), i2_of_h(limits.upper),
@@ -88,21 +87,25 @@ def tau2_share(design: Design, tau2: float, limits: Limits) -> Share:
     return Share(*(float(t / (t + typical)) for t in (tau2, *limits)))
 
 
-def rb_share(design: Design, tau2: float, *, level: float = 0.95) -> Share:
+def rb_share(
+    design: Design, tau2: float, *, se: float | None = None, level: float = 0.95, q: float | None = None
+) -> Share:
     """Rb, the mean over studies of tau2 / (tau2 + v), with delta-method limits cut to [0, 1].
 
+    With the standard error `se` of the random-effects mean it is tau2 / (k se²), the same for two levels.
+
     As in the authors' software the limits carry the variance of Q at `tau2` through the derivative of Rb at the
-    moment estimate. NaN for fewer than two studies.
+    moment estimate (below 0 too) from Cochran's Q, or from the Q given as `q`. NaN for fewer than two studies.
 
     Crippa A, Khudyakov P, Wang M, Orsini N, Spiegelman D. Stat Med 2016;35:3661-75. doi:10.1002/sim.6980
     """
     if not tau2 >= 0 or design.k < 2:
         return Share(_NAN, _NAN, _NAN)
     v = design.v
-    value = float(np.mean(tau2 / (v + tau2)))
+    value = float(np.mean(tau2 / (v + tau2))) if se is None else tau2 / (design.k * se**2)
     pr = design.at(1 / v)
     divisor = pr.trace()
-    moment = max(0.0, (pr.rss - (design.k - 1)) / divisor)
-    slope = float(np.mean(v / (v + moment) ** 2))
+    moment = ((pr.rss if q is None else q) - (design.k - 1)) / divisor
+    slope = float(np.mean(v / np.maximum((v + moment) ** 2, 1e-300)))
     half = float(special.ndtri((1 + level) / 2)) * moment_se(design, pr, divisor, tau2) * slope
     return Share(value, max(0.0, value - half), min(1.0, value + half))

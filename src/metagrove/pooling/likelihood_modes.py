@@ -33,7 +33,7 @@ def _profile(y: Array, v: Array, X: Array, grid: Array, restricted: bool) -> Arr
     xwr = w @ (scaled * r[:, None])
     gain = np.einsum("gp,gp->g", xwr, np.linalg.solve(xwx, xwr[:, :, None])[:, :, 0])
     ll = -0.5 * (np.log(total).sum(axis=1) + w @ r**2 - gain)
-    return ll - 0.5 * np.linalg.slogdet(xwx)[1] if restricted else ll
+    return np.asarray(ll - 0.5 * np.linalg.slogdet(xwx)[1] if restricted else ll)
 
 
 def _score(design: Design, t: float, restricted: bool) -> float:

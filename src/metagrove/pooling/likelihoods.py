@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import expit, gammaln
 
 from metagrove.core.values import Array
 
@@ -22,8 +23,6 @@ class Binomial:
     constant: Array = field(init=False)
 
     def __post_init__(self) -> None:
-        from scipy.special import gammaln
-
         choose = gammaln(self.n + 1) - gammaln(self.x + 1) - gammaln(self.n - self.x + 1)
         object.__setattr__(self, "constant", choose)
 
@@ -36,14 +35,20 @@ class Binomial:
 
     def slope(self, eta: Array) -> Array:
         """Observed minus expected events."""
-        from scipy.special import expit
-
         return np.asarray(self.x[:, :, None] - self.n[:, :, None] * expit(eta + self.offset[:, :, None]))
+
+    def value_and_slope(self, eta: Array) -> tuple[Array, Array]:
+        """Log-likelihood and first derivative from one exponential."""
+        e = eta + self.offset[:, :, None]
+        x, n = self.x[:, :, None], self.n[:, :, None]
+        # log(1 + exp(e)) and expit(e) from exp(-|e|), which never overflows.
+        decay = np.exp(-np.abs(e))
+        soft = np.maximum(e, 0.0) + np.log1p(decay)
+        p = np.where(e >= 0, 1.0, decay) / (1.0 + decay)
+        return x * e - n * soft + self.constant[:, :, None], x - n * p
 
     def derivatives(self, eta: Array) -> tuple[Array, Array, Array]:
         """The derivatives x - np, -np(1 - p) and -np(1 - p)(1 - 2p)."""
-        from scipy.special import expit
-
         p = expit(eta + self.offset[:, :, None])
         second = -self.n[:, :, None] * p * (1.0 - p)
         return self.x[:, :, None] - self.n[:, :, None] * p, second, second * (1.0 - 2.0 * p)
@@ -58,8 +63,6 @@ class Poisson:
     constant: Array = field(init=False)
 
     def __post_init__(self) -> None:
-        from scipy.special import gammaln
-
         object.__setattr__(self, "constant", -gammaln(self.x + 1))
 
     def _mean(self, eta: Array) -> Array:
@@ -75,6 +78,11 @@ class Poisson:
         """Observed minus expected events."""
         return np.asarray(self.x[:, :, None] - self._mean(eta))
 
+    def value_and_slope(self, eta: Array) -> tuple[Array, Array]:
+        """Log-likelihood and first derivative from one exponential."""
+        mean, x = self._mean(eta), self.x[:, :, None]
+        return x * (eta + self.offset[:, :, None]) - mean + self.constant[:, :, None], x - mean
+
     def derivatives(self, eta: Array) -> tuple[Array, Array, Array]:
         """The derivatives x - m, -m, -m."""
         mean = self._mean(eta)
@@ -84,6 +92,8 @@ class Poisson:
 class Hypergeometric:
     """Events of the first arm given all events: Fisher's noncentral distribution with log odds ratio eta.
 
+    The supports of all studies lie end to end, so wide tables do not make narrow ones slow.
+
     Parameters
     ----------
     a : events of the first arm, shape (k,).
@@ -91,46 +101,53 @@ class Hypergeometric:
     events : events of both arms, shape (k,).
     """
 
-    __slots__ = ("a", "log_weights", "support")
+    __slots__ = ("_at", "_first", "_j", "_log_w", "_study", "a", "high", "low")
 
     def __init__(self, a: ArrayLike, n1: ArrayLike, n2: ArrayLike, events: ArrayLike) -> None:
-        from scipy.special import gammaln
-
         size1, size2, m = (np.asarray(v, dtype=float) for v in (n1, n2, events))
-        self.a = np.asarray(a, dtype=float)[:, None, None]
-        low, high = np.maximum(0.0, m - size2), np.minimum(size1, m)
-        width = int((high - low).max()) + 1
-        j = low[:, None] + np.arange(width)[None, :]
-        inside = j <= high[:, None]
-        j = np.where(inside, j, high[:, None])
-        first, second = (size1[:, None], size2[:, None]), m[:, None] - j
-        log_w = gammaln(first[0] + 1) - gammaln(j + 1) - gammaln(first[0] - j + 1)
-        log_w = log_w + gammaln(first[1] + 1) - gammaln(second + 1) - gammaln(first[1] - second + 1)
-        self.support = j[:, :, None]
-        self.log_weights = np.where(inside, log_w, -np.inf)[:, :, None]
+        self.a = np.asarray(a, dtype=float)
+        self.low, self.high = np.maximum(0.0, m - size2), np.minimum(size1, m)
+        widths = (self.high - self.low).astype(int) + 1
+        self._first = np.concatenate([[0], np.cumsum(widths)[:-1]])
+        self._study = np.repeat(np.arange(self.a.size), widths)
+        j = np.arange(widths.sum()) - self._first[self._study] + self.low[self._study]
+        left, right, rest = size1[self._study], size2[self._study], m[self._study] - j
+        self._log_w = gammaln(left + 1) - gammaln(j + 1) - gammaln(left - j + 1)
+        self._log_w += gammaln(right + 1) - gammaln(rest + 1) - gammaln(right - rest + 1)
+        self._j = j
+        self._at = self._log_w[self._first + (self.a - self.low).astype(int)]
 
-    def _terms(self, eta: Array) -> tuple[Array, Array]:
-        logs = self.log_weights + self.support * eta
-        top = logs.max(axis=1, keepdims=True)
-        return np.exp(logs - top), top
+    def _sums(self, eta: Array, powers: int) -> tuple[Array, list[Array]]:
+        """The log normalising constants (k, nodes) and the first `powers` moments about the observed events."""
+        e = eta[:, 0, :]
+        logs = self._log_w[:, None] + self._j[:, None] * e[self._study]
+        top = np.maximum.reduceat(logs, self._first, axis=0)
+        terms = np.exp(logs - top[self._study])
+        total = np.add.reduceat(terms, self._first, axis=0)
+        away = (self._j - self.a[self._study])[:, None]
+        moments = []
+        for _ in range(powers):
+            terms = terms * away
+            moments.append(np.add.reduceat(terms, self._first, axis=0) / total)
+        return top + np.log(total), moments
 
     def value(self, eta: Array) -> Array:
         """Log-probability of the first arm's events."""
-        weights = self.log_weights[:, :, 0]
-        at = np.take_along_axis(weights, (self.a - self.support[:, :1])[:, :, 0].astype(int), axis=1)
-        terms, top = self._terms(eta)
-        return np.asarray(at[:, :, None] + self.a * eta - top - np.log(terms.sum(axis=1, keepdims=True)))
+        constant, _ = self._sums(eta, 0)
+        return np.asarray(self._at[:, None] + self.a[:, None] * eta[:, 0, :] - constant)[:, None, :]
 
     def slope(self, eta: Array) -> Array:
         """Observed minus expected events."""
-        terms, _ = self._terms(eta)
-        return np.asarray(self.a - (terms * self.support).sum(axis=1, keepdims=True) / terms.sum(axis=1, keepdims=True))
+        return -self._sums(eta, 1)[1][0][:, None, :]
+
+    def value_and_slope(self, eta: Array) -> tuple[Array, Array]:
+        """Log-probability and first derivative from one sum."""
+        constant, (mean,) = self._sums(eta, 1)
+        value = self._at[:, None] + self.a[:, None] * eta[:, 0, :] - constant
+        return np.asarray(value)[:, None, :], -mean[:, None, :]
 
     def derivatives(self, eta: Array) -> tuple[Array, Array, Array]:
         """Observed minus expected, minus the variance, minus the third cumulant."""
-        terms, _ = self._terms(eta)
-        terms = terms / terms.sum(axis=1, keepdims=True)
-        mean = (terms * self.support).sum(axis=1, keepdims=True)
-        away = self.support - mean
-        square = terms * away * away
-        return self.a - mean, -square.sum(axis=1, keepdims=True), -(square * away).sum(axis=1, keepdims=True)
+        _, (m1, m2, m3) = self._sums(eta, 3)
+        second, third = m2 - m1**2, m3 - 3 * m1 * m2 + 2 * m1**3
+        return -m1[:, None, :], -second[:, None, :], -third[:, None, :]

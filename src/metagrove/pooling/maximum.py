@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -28,6 +29,8 @@ class Evaluation:
 
 #: A function of shared parameters (G,) and own parameters (k,) or None.
 Objective = Callable[[Array, "Array | None"], Evaluation]
+#: Minus the Hessian: shared (G, G), cross (k, G) and own (k,), the last two None without own parameters.
+Blocks: TypeAlias = "tuple[Array, Array | None, Array | None]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,9 +51,7 @@ class Optimum:
     iterations: int
 
 
-def _blocks(
-    objective: Objective, shared: Array, own: Array | None, at: Evaluation | None, step: float
-) -> tuple[Array, Array | None, Array | None]:
+def _blocks(objective: Objective, shared: Array, own: Array | None, at: Evaluation | None, step: float) -> Blocks:
     """Minus the Hessian's blocks: shared (G, G), cross (k, G), own (k,); forward differences if `at` is given."""
     g = shared.size
     k = own.size if own is not None else 0
@@ -85,7 +86,7 @@ def _profiled(big: Array, cross: Array | None, own: Array | None) -> Array:
     return np.asarray(big - cross.T @ (cross / own[:, None]))
 
 
-def _step(here: Evaluation, blocks: tuple[Array, Array | None, Array | None]) -> tuple[Array, Array | None]:
+def _step(here: Evaluation, blocks: Blocks) -> tuple[Array, Array | None]:
     big, cross, own = blocks
     gradient = here.shared.sum(axis=0)
     if cross is not None and own is not None and here.own is not None:
@@ -114,28 +115,40 @@ def maximum(
         After `limit` steps, saying where it stood.
     """
     here = objective(shared, own)
+    settled: Blocks | None = None
     for iteration in range(1, limit + 1):
-        blocks = _blocks(objective, shared, own, here, 1e-6)
-        move, move_own = _step(here, blocks)
-        size = 1.0
-        while True:
-            trial_own = own + size * move_own if own is not None and move_own is not None else own
-            trial = objective(shared + size * move, trial_own)
-            if np.isfinite(trial.value) and trial.value >= here.value - 1e-12 * (1.0 + abs(here.value)):
-                break
-            size /= 2
-            if size < 1e-8:
-                trial, trial_own, size = here, own, 0.0
-                break
-        shared, own, here = shared + size * move, trial_own, trial
-        moved = size * float(max(np.abs(move).max(), np.abs(move_own).max() if move_own is not None else 0.0))
-        if moved <= tolerance * (1.0 + float(np.abs(shared).max())):
-            return _settled(objective, shared, own, here, iteration)
+        blocks = settled or _blocks(objective, shared, own, here, 1e-6)
+        shared, own, here, moved = _moved(objective, shared, own, here, blocks)
+        scale = 1.0 + float(np.abs(shared).max())
+        if settled is None:
+            if moved <= 2e-4:
+                # Newton's steps square the distance: the maximum is within 1e-6 from here and has this Hessian.
+                settled = _blocks(objective, shared, own, None, 1e-4)
+        elif moved <= tolerance * scale:
+            return _optimum(shared, own, here, settled, iteration)
+        elif moved > 2e-4:
+            settled = None
     raise ConvergenceError(f"no maximum after {limit} steps; the last one was at {np.round(shared, 4).tolist()}")
 
 
-def _settled(objective: Objective, shared: Array, own: Array | None, here: Evaluation, iterations: int) -> Optimum:
-    big, cross, own_block = _blocks(objective, shared, own, None, 1e-4)
+def _moved(
+    objective: Objective, shared: Array, own: Array | None, here: Evaluation, blocks: Blocks
+) -> tuple[Array, Array | None, Evaluation, float]:
+    """The next point and how far it is; the step is halved until the likelihood does not fall."""
+    move, move_own = _step(here, blocks)
+    size = 1.0
+    while size > 1e-8:
+        trial_own = own + size * move_own if own is not None and move_own is not None else own
+        trial = objective(shared + size * move, trial_own)
+        if np.isfinite(trial.value) and trial.value >= here.value - 1e-12 * (1.0 + abs(here.value)):
+            furthest = max(np.abs(move).max(), np.abs(move_own).max() if move_own is not None else 0.0)
+            return shared + size * move, trial_own, trial, size * float(furthest)
+        size /= 2
+    return shared, own, here, 0.0
+
+
+def _optimum(shared: Array, own: Array | None, here: Evaluation, blocks: Blocks, iterations: int) -> Optimum:
+    big, cross, own_block = blocks
     slope = float(np.abs(here.shared.sum(axis=0)).max())
     if here.own is not None:
         slope = max(slope, float(np.abs(here.own).max()))

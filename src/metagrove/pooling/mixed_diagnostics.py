@@ -43,7 +43,7 @@ def standardised_residuals(fit: MixedFit, labels: tuple[str, ...]) -> Residuals:
 
 
 def _kept(c: Component, keep: Index) -> Component:
-    return replace(c, Z=c.Z[keep], S=c.S[np.ix_(keep, keep)], outer=c.outer[keep])
+    return replace(c, Z=c.Z[keep], outer=c.outer[keep])
 
 
 def _without(fit: MixedFit, design: Design, rows: Index) -> MixedFit:
@@ -112,9 +112,12 @@ def _shared(c: Component, G: Array) -> tuple[tuple[str, ...], Array, Array]:
     labels, rows, variances = [], [], []
     for group, name in enumerate(c.groups):
         members = np.flatnonzero(c.outer == group)
-        first = int(members[0])
+        if not members.size:
+            continue
+        together = c.shared(members[:1], np.arange(c.outer.size))
+        own = float(together[members[0]])
         for j in np.flatnonzero((c.Z[members] != 0).any(axis=0)):
-            rows.append((c.Z @ G[j]) * c.S[first])
-            variances.append(G[j, j] * c.S[first, first])
+            rows.append((c.Z @ G[j]) * together)
+            variances.append(G[j, j] * own)
             labels.append(f"{c.levels[j]} | {name}" if c.levels[j] else name)
     return tuple(labels), np.array(rows), np.array(variances)

@@ -194,7 +194,7 @@ def two_way_fit(integrand: TwoWayIntegrand, start: Array, spreads: tuple[float, 
         out, modes[0] = two_way_evaluation(integrand, shared, modes[0])
         return out
 
-    found = maximum(objective, np.append(start, spreads), tolerance=1e-7)
+    found = maximum(objective, np.append(start, spreads), tolerance=1e-9 if integrand.nodes == 1 else 1e-7)
     sigma, tau = (abs(float(value)) for value in found.shared[-2:])
     # A standard deviation at 0 has no slope and no information of its own.
     free = np.append(np.ones(start.size, dtype=bool), [sigma >= 1e-4, tau >= 1e-4])
@@ -230,8 +230,8 @@ def saturated_poisson(x: Array, t: Array) -> Saturated:
 
 def saturated_hypergeometric(likelihood: Hypergeometric) -> Saturated:
     """One log odds ratio for each study, by conditional maximum likelihood."""
-    a, support = likelihood.a[:, 0, 0], likelihood.support[:, :, 0]
-    inside = (a > support.min(axis=1)) & (a < support.max(axis=1))
+    a = likelihood.a
+    inside = (a > likelihood.low) & (a < likelihood.high)
     y = np.zeros(a.size)
     for _ in range(200):
         first, second, _ = (d[:, 0, 0] for d in likelihood.derivatives(y[:, None, None]))
@@ -241,6 +241,6 @@ def saturated_hypergeometric(likelihood: Hypergeometric) -> Saturated:
             break
     second = likelihood.derivatives(y[:, None, None])[1][:, 0, 0]
     logs = np.where(inside, likelihood.value(y[:, None, None])[:, 0, 0], 0.0)
-    edge = np.where(a <= support.min(axis=1), -np.inf, np.inf)
+    edge = np.where(a <= likelihood.low, -np.inf, np.inf)
     v = np.where(inside, 1 / np.where(inside, -second, 1.0), np.inf)
     return Saturated(float(logs.sum()), np.where(inside, y, edge), v)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.pooling.estimate import Estimate, common_effect, random_effects, wald
+from metagrove.pooling.intervals import Limits
 from metagrove.pooling.prediction import Prediction, prediction
 from metagrove.pooling.settings import Settings
 from metagrove.pooling.studies import Studies
@@ -31,6 +33,7 @@ class Fit:
     Q, df_Q : heterogeneity statistic that H and I² are made from, and its degrees of freedom.
     w_common, w_random : weights of the pooled studies, shape (k,); NaN where the model has none.
     design : effects and variances behind tau2, or None where limits of tau2, Rb and profile methods do not apply.
+    parts : the parts of tau2 by level where it has several, else empty; `part_limits` gives their limits at a level.
     extra_Q : further statistics on df_Q degrees of freedom (the likelihood ratio of a GLMM).
     """
 
@@ -43,6 +46,8 @@ class Fit:
     w_random: Array
     design: Design | None
     extra_Q: tuple[float, ...] = ()
+    parts: tuple[float, ...] = ()
+    part_limits: Callable[[float], tuple[Limits, ...]] | None = None
 
 
 class Model(Protocol):

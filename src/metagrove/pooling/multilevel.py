@@ -151,11 +151,11 @@ def maximum(like: Marginal, starts: Sequence[Array], lower: Array, upper: Array)
     failure: ConvergenceError | None = None
     for start in starts:
         try:
-            found = climb(like, start, lower, upper)
+            found = climb(like, start, (lower, upper), known=None if best is None else best.theta)
         except ConvergenceError as error:
             failure = error
             continue
-        if best is None or found.at.ll > best.at.ll + 1e-9:
+        if found is not None and (best is None or found.at.ll > best.at.ll + 1e-9):
             best = found
     if best is None:
         raise failure or ConvergenceError("the likelihood has no maximum")
@@ -178,13 +178,12 @@ def _checked_covariance(V: Array, k: int) -> Array:
 def _identified(like: Marginal, lower: Array, upper: Array, theta: Array) -> None:
     """Nothing where the free variances can be told apart from one another and from the coefficients."""
     free = np.flatnonzero(lower < upper)
-    whole = Marginal(like.y, like.V, like.X, like.components, restricted=False)
-    at, before = like(theta), whole(theta)
-    if free.size == 0 or at is None or before is None:
+    if free.size == 0:
         return
-    info = at.information[np.ix_(free, free)]
+    info = like.expected_information(theta, restricted=like.restricted)[np.ix_(free, free)]
+    before = like.expected_information(theta, restricted=False)[free, free]
     scale = np.sqrt(np.maximum(np.diag(info), 1e-300))
-    used_up = np.diag(info) <= 1e-10 * np.diag(before.information)[free]
+    used_up = np.diag(info) <= 1e-10 * before
     if used_up.any() or np.linalg.eigvalsh(info / np.outer(scale, scale))[0] < 1e-9:
         names = ", ".join(f"'{c.name}'" for c in like.components)
         what = (

@@ -12,7 +12,17 @@ from collections.abc import MutableSequence, Sequence
 from typing import NamedTuple, TypeAlias
 
 __all__ = [
-    "CODES", "KERNELS", "Sums", "likelihood_peak", "moment_variance", "pool_row", "pool_rows", "sums_at",
+    "CODES",
+    "KERNELS",
+    "Sums",
+    "crossing",
+    "likelihood_peak",
+    "moment_variance",
+    "peak_grid",
+    "pool_row",
+    "pool_rows",
+    "refined_peak",
+    "sums_at",
     "variance_at_q",
 ]  # fmt: skip
 
@@ -133,15 +143,31 @@ def log_likelihood_core(y: Row, v: Row, t: float, restricted: bool) -> float:
     return total - 0.5 * s.q
 
 
-def likelihood_peak(y: Row, v: Row, restricted: bool) -> float:
-    """Maximiser of the (restricted) likelihood over tau2 >= 0; -1 without convergence.
+def peak_grid(y: Row, v: Row) -> tuple[float, float, int]:
+    """Smallest value, ratio and length of a geometric grid that holds every peak of the likelihood above 0.
+
+    Above twice the squared range of the effects the score is negative; far below the smallest variance nothing
+    changes. The length is 0 where all effects are equal.
+    """
+    low, high, small = y[0], y[0], v[0]
+    for i in range(len(y)):
+        low, high, small = min(low, y[i]), max(high, y[i]), min(small, v[i])
+    if high <= low:
+        return 0.0, 3.0, 0
+    first = small / 30.0
+    decades = math.log(max(4.0 * (high - low) ** 2, 3.0 * first) / first)
+    count = min(max(math.ceil(decades / math.log(3.0)), 2), 48)
+    return first, math.exp(decades / count), count + 1
+
+
+def refined_peak(y: Row, v: Row, restricted: bool, start: float, low: float, high: float) -> float:
+    """The stationary point of the likelihood in (low, high) that `start` leads to; -1 without convergence.
 
     Newton steps where the likelihood is concave and the step stays inside the bracket of the score's sign change,
-    halving elsewhere (scoring steps until there is a bracket), from the equal-weight moment estimate. Zero wins where
-    its likelihood is higher.
+    halving elsewhere. From 0 with a falling likelihood the answer is 0.
     """
-    t = moment_variance(y, v, 0.0, 0.0)
-    low, high = -1.0, math.inf
+    start = min(max(start, low), high)
+    t = start
     for step in range(_STEPS):
         s = sums_at(y, v, t)
         expected = s.trace2 if restricted else s.w2
@@ -153,26 +179,59 @@ def likelihood_peak(y: Row, v: Row, restricted: bool) -> float:
         else:
             high = t
         observed = 2.0 * s.yppp - expected
-        concave = observed > 0.0
-        new = t + gradient / (observed if concave else expected)
-        floor = low if low > 0.0 else 0.0
-        newton = concave and floor < new < high and step < _PATIENCE
-        if new <= 0.0 and low < 0.0:
-            new = 0.0
-        elif not newton and high < math.inf:
-            new = 0.5 * (floor + high)
-        elif not newton and not new > t:
-            new = 2.0 * t
-        if (newton and abs(new - t) <= _CLOSE * new) or (high < math.inf and high - low <= 1e-15 * high):
-            break
+        new = t + gradient / observed if observed > 0.0 else -1.0
+        newton = low < new < high and step < _PATIENCE
+        if not newton:
+            new = 0.5 * (low + high)
+        if (newton and abs(new - t) <= _CLOSE * new) or high - low <= 1e-15 * high:
+            return new
         t = new
-    else:
-        return -1.0
-    s = sums_at(y, v, 0.0)
-    if s.ypp - (s.trace if restricted else s.w) >= 0.0:
-        return new
-    at_zero = log_likelihood_core(y, v, 0.0, restricted)
-    return 0.0 if at_zero > log_likelihood_core(y, v, new, restricted) else new
+    return -1.0
+
+
+def crossing(low: float, high: float, at_low: float, at_high: float, centre: float) -> float:
+    """Where a score that is `at_low` > 0 at `low` and `at_high` <= 0 at `high` may cross zero.
+
+    Times the square of t + `centre`, a typical variance, the score is nearly straight.
+    """
+    a, b = at_low * (low + centre) ** 2, at_high * (high + centre) ** 2
+    return low + (high - low) * a / (a - b)
+
+
+def likelihood_peak(y: Row, v: Row, restricted: bool) -> float:
+    """Maximiser of the (restricted) likelihood over tau2 >= 0, also where it has several peaks; -1 without convergence.
+
+    A grid shows where the score crosses zero downwards; each crossing is refined, and the likelihood decides.
+    """
+    first, ratio, count = peak_grid(y, v)
+    centre = 0.0
+    for i in range(len(v)):
+        centre += v[i] / len(v)
+    best, best_value, several = 0.0, -math.inf, 0
+    before, score_before = 0.0, 0.0
+    for i in range(count + 1):
+        here = 0.0 if i == 0 else first * ratio ** (i - 1)
+        s = sums_at(y, v, here)
+        score = s.ypp - (s.trace if restricted else s.w)
+        t = -1.0
+        if i == 0 and score <= 0.0:
+            t = 0.0
+        elif i > 0 and score_before > 0.0 and score <= 0.0:
+            t = refined_peak(y, v, restricted, crossing(before, here, score_before, score, centre), before, here)
+            if t < 0.0:
+                return -1.0
+        if t >= 0.0:
+            several += 1
+            if several == 1:
+                best = t
+            else:
+                if several == 2:
+                    best_value = log_likelihood_core(y, v, best, restricted)
+                found = log_likelihood_core(y, v, t, restricted)
+                if found > best_value:
+                    best, best_value = t, found
+        before, score_before = here, score
+    return best
 
 
 #: Estimators by number, for compiled code; the two that need a target of Q come last.
@@ -276,5 +335,6 @@ def pool_rows(y: Matrix, v: Matrix, code: int, targets: Row, out: Matrix, yy: Ro
 
 #: In the order in which they call each other.
 KERNELS = (
-    sums_at, moment_variance, variance_at_q, log_likelihood_core, likelihood_peak, variance_of_row, pool_row, pool_rows,
+    sums_at, moment_variance, variance_at_q, log_likelihood_core, peak_grid, refined_peak, crossing,
+    likelihood_peak,     variance_of_row, pool_row, pool_rows,
 )  # fmt: skip

@@ -46,7 +46,8 @@ class _Profile:
         start[inside] = np.where(
             np.isfinite(upper[inside]), 0.9 * lower[inside] + 0.1 * upper[inside], lower[inside] + 1e-3
         )
-        at = climb(self.fit.like, start, lower, upper, close=1e-11)
+        at = climb(self.fit.like, start, (lower, upper), close=1e-11)
+        assert at is not None
         self.known[x] = at.theta
         return at.at.ll - self.floor
 

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from metagrove.effects.arms import Tables
+from metagrove.pooling.counts import cochran_mantel_haenszel
+
 __all__ = ["LOCATIONS", "NAMES"]
 
 _Getter = Callable[[Any], Any]
@@ -31,7 +34,29 @@ def _per_group(path: str, kind: str) -> _Getter:
 
 
 def _root(name: str) -> _Getter:
-    return lambda result: float(np.sqrt(NAMES[name](result)))
+    def get(result: Any) -> Any:
+        root = np.sqrt(NAMES[name](result))
+        return float(root) if np.ndim(root) == 0 else root
+
+    return get
+
+
+def _tau2(result: Any) -> Any:
+    return np.array(result.fit.parts) if result.fit.parts else result.fit.tau2.value
+
+
+def _tau2_limit(side: str) -> _Getter:
+    def get(result: Any) -> Any:
+        if result.fit.parts:
+            return np.array([getattr(limits, side) for limits in result.tau2_part_limits])
+        return getattr(result.tau2_limits, side)
+
+    return get
+
+
+def _clusters(result: Any) -> int:
+    cluster = result.pooled.columns.get("cluster")
+    return len(result.pooled.studlab) if cluster is None else int(np.unique(cluster).size)
 
 
 def _weights(which: str) -> _Getter:
@@ -63,6 +88,14 @@ def _pval_q(result: Any) -> Any:
     return special.chdtrc(result.fit.df_Q, _q(result))
 
 
+def _q_cmh(result: Any) -> float:
+    c = result.studies.columns
+    if "n_e" not in c or "event_e" not in c:
+        raise AttributeError("Q_CMH needs 2x2 tables")
+    tables = Tables.from_arms(c["event_e"], c["n_e"], c["event_c"], c["n_c"])
+    return cochran_mantel_haenszel(tables, variance="Cochran").statistic
+
+
 def _tau2_i2(result: Any) -> float:
     from metagrove.pooling.heterogeneity import tau2_share
 
@@ -82,20 +115,21 @@ NAMES: dict[str, _Getter] = {
     "w_common": _weights("w_common"),
     "w_random": _weights("w_random"),
     "k": lambda result: len(result.pooled.studlab),
-    "k_study": lambda result: len(result.pooled.studlab),
+    "k_study": _clusters,
     "k_all": lambda result: len(result.studies.studlab),
     "df_random": _chain("fit.random.df"),
     "df_common": _chain("fit.common.df"),
-    "tau2": _chain("fit.tau2.value"),
+    "tau2": _tau2,
     "se_tau2": _chain("fit.tau2.se"),
-    "lower_tau2": _chain("tau2_limits.lower"),
-    "upper_tau2": _chain("tau2_limits.upper"),
+    "lower_tau2": _tau2_limit("lower"),
+    "upper_tau2": _tau2_limit("upper"),
     "tau": _root("tau2"),
     "lower_tau": _root("lower_tau2"),
     "upper_tau": _root("upper_tau2"),
     "Q": _q,
     "df_Q": _df_q,
     "pval_Q": _pval_q,
+    "Q_CMH": _q_cmh,
     "I2_tau2": _tau2_i2,
     "Rb": _chain("rb.value"),
     "lower_Rb": _chain("rb.lower"),

@@ -94,17 +94,15 @@ def _intercepts(term: RandomTerm, columns: Mapping[str, ArrayLike], k: int, R: M
         names = term.outer[:depth]
         label = "/".join(names)
         codes, levels = _codes(columns, names, k)
-        shared = (codes[:, None] == codes[None, :]).astype(float)
-        if label in R:
-            known = _known(R[label], levels, label)
-            shared = known[codes[:, None], codes[None, :]]
-        found.append(Component(label, np.ones((k, 1)), shared, STRUCTURES["ID"], np.zeros(1), ("",), codes, levels))
+        known = _known(R[label], levels, label) if label in R else None
+        found.append(
+            Component(label, np.ones((k, 1)), STRUCTURES["ID"], np.zeros(1), ("",), codes, levels, known=known)
+        )
     return found
 
 
 def _inner(term: RandomTerm, struct: str, columns: Mapping[str, ArrayLike], k: int) -> Component:
     outer, groups = _codes(columns, term.outer, k)
-    shared = (outer[:, None] == outer[None, :]).astype(float)
     assert term.inner is not None
     if slopes(struct):
         design = formula_design(f"~ {deparse(term.inner)}", columns, k)
@@ -121,7 +119,13 @@ def _inner(term: RandomTerm, struct: str, columns: Mapping[str, ArrayLike], k: i
             f"random '{term.text}': one inner level ('{levels[0]}') has no correlation; use '~ 1 | {term.outer[0]}'"
         )
     name = f"{deparse(term.inner)} | {term.outer[0]}"
-    return Component(name, Z, shared, STRUCTURES[struct], times, tuple(levels), outer, groups)
+    return Component(name, Z, STRUCTURES[struct], times, tuple(levels), outer, groups)
+
+
+def _alike(one: NDArray[np.intp], other: NDArray[np.intp]) -> bool:
+    """Whether two codings group the effects in the same way."""
+    together = np.unique(np.column_stack([one, other]), axis=0).shape[0]
+    return bool(together == np.unique(one).size == np.unique(other).size)
 
 
 def _positions(values: ArrayLike, levels: Sequence[str], struct: str) -> Array:
@@ -155,7 +159,7 @@ def components(
             inner.append(_inner(term, struct, columns, k))
     for i, one in enumerate(plain):
         for other in plain[:i]:
-            if np.array_equal(one.S, other.S):
+            if one.known is None and other.known is None and _alike(one.outer, other.outer):
                 raise MethodError(
                     f"random effects of '{other.name}' and '{one.name}' group the effects alike; their variances "
                     "cannot be told apart"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.errors import DataError, UnknownName
 from metagrove.core.results import Explanation, Result
-from metagrove.core.scales import Scale, scale
+from metagrove.core.scales import SAMPLE_SIZES, Scale, scale
 from metagrove.core.sockets import socket
 from metagrove.core.values import Array
 from metagrove.pooling import r_names, sensitivity, source_code, wording
@@ -103,6 +103,11 @@ class MetaResult(Result):
         """The same names on the reporting scale."""
         return Back(self)
 
+    def back_at(self, rule: str) -> Back:
+        """The same names on the reporting scale, with the sample size made by another rule of SAMPLE_SIZES."""
+        SAMPLE_SIZES.entry(rule)
+        return Back(self, rule)
+
     @property
     def heterogeneity(self) -> Heterogeneity:
         """Q, H and I² with their limits."""
@@ -110,10 +115,7 @@ class MetaResult(Result):
         return kept
 
     def _heterogeneity(self) -> Heterogeneity:
-        found = heterogeneity(
-            self.fit.Q, self.fit.df_Q, level=self.settings.heterogeneity_level,
-            truncated=self.settings.method == "GLMM",
-        )  # fmt: skip
+        found = heterogeneity(self.fit.Q, self.fit.df_Q, level=self.settings.heterogeneity_level)
         if self.settings.method_I2 == "Q" or self.fit.design is None or self.fit.df_Q < 1:
             return found
         share = tau2_share(self.fit.design, self.fit.tau2.value, self.tau2_limits)
@@ -130,11 +132,20 @@ class MetaResult(Result):
 
     def _tau2_limits(self) -> Limits:
         s = self.settings
-        if self.fit.design is None or s.tau_preset is not None or s.method_tau_ci is None:
+        if self.fit.design is None or s.tau_preset is not None or s.method_tau_ci is None or self.fit.parts:
             return Limits(_NAN, _NAN)
         return tau2_limits(
             self.fit.design, method_ci=s.method_tau_ci, method_tau=s.method_tau, level=s.heterogeneity_level
         )
+
+    @property
+    def tau2_part_limits(self) -> tuple[Limits, ...]:
+        """Profile-likelihood limits of each part of tau2; empty where it has one part only."""
+        give = self.fit.part_limits
+        kept: tuple[Limits, ...] = self._keep(
+            "tau2_part_limits", lambda: () if give is None else give(self.settings.heterogeneity_level)
+        )
+        return kept
 
     @property
     def rb(self) -> Share:
@@ -145,7 +156,9 @@ class MetaResult(Result):
     def _rb(self) -> Share:
         if self.fit.design is None:
             return Share(_NAN, _NAN, _NAN)
-        return rb_share(self.fit.design, self.fit.tau2.value, level=self.settings.heterogeneity_level)
+        se = self.fit.random.seTE if self.fit.parts else None
+        level = self.settings.heterogeneity_level
+        return rb_share(self.fit.design, self.fit.tau2.value, se=se, level=level, q=self.fit.Q)
 
     @property
     def predicted(self) -> Prediction:
@@ -248,30 +261,41 @@ class MetaResult(Result):
 class Back:
     """The estimates and limits of a result on its reporting scale, under the same names.
 
-    Double-arcsine values are converted at the sample size of the study, or at the harmonic mean of the pooled studies
-    (Miller JJ. Am Stat 1978;32:138. doi:10.1080/00031305.1978.10479283); `at` converts them at any other.
+    Double-arcsine values (and Freeman-Tukey rates) are converted at the sample size of the study, pooled ones at the
+    size that `rule` (a code of SAMPLE_SIZES) makes of the pooled studies: R meta's is "harmonic"; `at` converts any
+    value at any size.
     """
 
     result: MetaResult
+    rule: str = "harmonic"
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name not in r_names.LOCATIONS:
             raise AttributeError(f"nothing called '{name}' is reported on another scale")
         swapped = {"lower": "upper", "upper": "lower"}
         first, _, rest = name.partition("_")
-        source = f"{swapped[first]}_{rest}".rstrip("_") if self._falling and first in swapped else name
+        falling = self.result.settings.sm == "VE"
+        source = f"{swapped[first]}_{rest}".rstrip("_") if falling and first in swapped else name
         return self.at(getattr(self.result, source), self._size(name))
-
-    @property
-    def _falling(self) -> bool:
-        return self.result.settings.sm == "VE"
 
     def _size(self, name: str) -> Any:
         if not self.result.scale.needs_n:
             return _NAN
         if name in ("TE", "lower", "upper"):
             return self.result.studies.size
-        return self.result.groups.n_harmonic if name.endswith("_w") else self.result.n_harmonic_mean
+        which = "common" if "common" in name else "random"
+        if not name.endswith("_w"):
+            return self._pooled_size(self.result.pooled.size, getattr(self.result.fit, which).seTE)
+        groups = self.result.groups
+        return np.array(
+            [
+                self._pooled_size(size, getattr(fit, which).seTE)
+                for size, fit in zip(groups.sizes, groups.fits, strict=True)
+            ]
+        )
+
+    def _pooled_size(self, sizes: Array | None, se: float) -> float:
+        return _NAN if sizes is None else SAMPLE_SIZES[self.rule](sizes, se)
 
     def at(self, value: Any, n: Any) -> Any:
         """`value` of the analysis scale at sample size `n`; a float for a number, an array for an array."""

@@ -105,6 +105,8 @@ def egger(funnel: FunnelData) -> BiasStatistic:
 )
 def thompson(funnel: FunnelData) -> BiasStatistic:
     """The slope of the effect on its standard error, weights 1/(v + tau²), tau² as in the analysis."""
+    if np.ptp(funnel.se) <= 1e-12 * float(funnel.se.max()):
+        raise MethodError("the standard error is the same for all studies; there is nothing to regress on")
     X = np.column_stack((np.ones(funnel.k), funnel.se))
     tau2 = residual_tau2(funnel.y, funnel.v, X, funnel.method_tau)
     line = weighted_line(funnel.y, X, 1 / (funnel.v + tau2))

@@ -42,6 +42,7 @@ class Subgroups:
     within : Q summed over the groups, with its heterogeneity statistics.
     tau2 : the tau2 common to all groups where the settings ask for one, else NaN.
     n_harmonic : harmonic mean of the sample sizes in each group, NaN where the scale needs none.
+    sizes : sample sizes of the studies of each group, None where the scale needs none.
     """
 
     levels: tuple[str, ...]
@@ -54,6 +55,7 @@ class Subgroups:
     within: Heterogeneity
     tau2: Tau2
     n_harmonic: Array
+    sizes: tuple[Array | None, ...]
 
 
 def _between(te: Array, se: Array) -> Between:
@@ -87,10 +89,11 @@ def subgroups(studies: Studies, settings: Settings, model: Model) -> Subgroups:
         tuple(len(part.studlab) for part in parts),
         fits,
         tuple(model.predict(fit, settings) for fit in fits),
-        tuple(heterogeneity(fit.Q, fit.df_Q, level=level, truncated=settings.method == "GLMM") for fit in fits),
+        tuple(heterogeneity(fit.Q, fit.df_Q, level=level) for fit in fits),
         _between(np.array([f.common.TE for f in fits]), np.array([f.common.seTE for f in fits])),
         _between(np.array([f.random.TE for f in fits]), np.array([f.random.seTE for f in fits])),
-        heterogeneity(within_q, within_df, level=level, truncated=settings.method == "GLMM"),
+        heterogeneity(within_q, within_df, level=level),
         shared or Tau2(_NAN, _NAN),
         np.array([_NAN if part.size is None else part.size.size / np.sum(1 / part.size) for part in parts]),
+        tuple(part.size for part in parts),
     )

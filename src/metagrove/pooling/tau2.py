@@ -324,42 +324,58 @@ def _slope(design: Design, t: float, restricted: bool) -> _Slope:
     return _Slope(quadratic - traces[0], 2 * pr.ypppy - traces[1], traces[1])
 
 
-def _likelihood_peak(design: Design, *, restricted: bool) -> float:
-    """Maximiser of the (restricted) likelihood over tau2 >= 0.
-
-    Newton steps where the likelihood is concave and the step stays inside the bracket of the score's sign change,
-    halving elsewhere (scoring steps until there is a bracket); the start is the equal-weight moment estimate. Zero
-    wins if its likelihood is higher.
-    """
+def _refined_peak(design: Design, restricted: bool, start: float, low: float, high: float) -> float:
+    """The stationary point in (low, high) that `start` leads to; see `one_mean.refined_peak`."""
     if design.scalar:
-        return _converged(one_mean.likelihood_peak(*design.rows, restricted), "a peak of the likelihood")
-    t = hedges_olkin(design).value
-    low, high = -1.0, np.inf
+        return _converged(one_mean.refined_peak(*design.rows, restricted, start, low, high), "a peak of the likelihood")
+    t = start
     for step in range(_STEPS):
         slope = _slope(design, t, restricted)
         if t == 0.0 and slope.gradient <= 0:
             return 0.0
         low, high = (t, high) if slope.gradient > 0 else (low, t)
-        concave = slope.observed > 0
-        new = t + slope.gradient / (slope.observed if concave else slope.expected)
-        newton = concave and max(low, 0.0) < new < high and step < _PATIENCE
-        if new <= 0.0 and low < 0.0:
-            new = 0.0
-        elif not newton and np.isfinite(high):
-            new = 0.5 * (max(low, 0.0) + high)
-        elif not newton and not new > t:
-            new = 2 * t
-        if (newton and abs(new - t) <= _CLOSE * new) or (np.isfinite(high) and high - low <= 1e-15 * high):
-            return _unless_zero_is_better(design, new, restricted)
+        new = t + slope.gradient / slope.observed if slope.observed > 0 else -1.0
+        newton = low < new < high and step < _PATIENCE
+        new = new if newton else 0.5 * (low + high)
+        if (newton and abs(new - t) <= _CLOSE * new) or high - low <= 1e-15 * high:
+            return new
         t = new
     raise ConvergenceError(f"the likelihood of tau2 has no peak after {_STEPS} steps; stood at {t:g}")
 
 
-def _unless_zero_is_better(design: Design, t: float, restricted: bool) -> float:
-    if _slope(design, 0.0, restricted).gradient >= 0:
-        return t
-    at_zero = log_likelihood(design, 0.0, restricted=restricted)
-    return 0.0 if at_zero > log_likelihood(design, t, restricted=restricted) else t
+def _scores(design: Design, grid: Array, restricted: bool) -> Array:
+    """Twice the score at each point of a grid."""
+    if design.X is not None:
+        return np.array([_slope(design, t, restricted).gradient for t in grid.tolist()])
+    w = 1 / (design.v + grid[:, None])
+    centred = design.y - design.y[design.v.argmin()]
+    sums, squares = w.sum(axis=1), w * w
+    residual = centred - ((w @ centred) / sums)[:, None]
+    scores = (squares * residual * residual).sum(axis=1) - sums
+    return np.asarray(scores + squares.sum(axis=1) / sums if restricted else scores, dtype=float)
+
+
+def _likelihood_peak(design: Design, *, restricted: bool) -> float:
+    """Maximiser of the (restricted) likelihood over tau2 >= 0, also where it has several peaks.
+
+    A grid shows where the score crosses zero downwards; each crossing is refined, and the likelihood decides.
+    """
+    first, ratio, count = one_mean.peak_grid(design.y.tolist(), design.v.tolist())
+    if count == 0:
+        return 0.0
+    grid = np.zeros(count + 1)
+    grid[1:] = first * ratio ** np.arange(count)
+    scores = _scores(design, grid, restricted).tolist()
+    points, centre = grid.tolist(), float(design.v.mean())
+    # from 0 the first step is exact: a falling score there ends the search at once, a rising one climbs
+    found = [] if scores[0] > 0 else [_refined_peak(design, restricted, 0.0, 0.0, points[1])]
+    for i in range(count):
+        if scores[i] > 0 >= scores[i + 1]:
+            start = one_mean.crossing(points[i], points[i + 1], scores[i], scores[i + 1], centre)
+            found.append(_refined_peak(design, restricted, start, points[i], points[i + 1]))
+    if len(found) == 1:
+        return found[0]
+    return max(found, key=lambda t: log_likelihood(design, t, restricted=restricted))
 
 
 @TAU2.add(
@@ -409,4 +425,6 @@ def tau2_estimate(
     design = Design(y, v, X, weights)
     if design.k <= design.p:
         raise MethodError(f"{design.k} studies cannot give a between-study variance with {design.p} coefficients")
+    if X is not None and np.linalg.matrix_rank(X) < design.p:
+        raise MethodError(f"the {design.p} columns of the design are linearly dependent; leave out those that repeat")
     return estimator(design)

@@ -13,25 +13,25 @@ __all__ = ["random_level_heterogeneity"]
 
 
 def random_level_heterogeneity(
-    likelihood: Likelihood, saturated: Saturated, common: MixedFit, nodes: int, x: Array
+    likelihood: Likelihood, first: Saturated, common: MixedFit, nodes: int, x: Array
 ) -> tuple[float, float, float]:
     """Wald and likelihood-ratio statistics of heterogeneity, and the log-likelihood with one effect per study.
 
     Parameters
     ----------
     likelihood : of both arms of k studies.
-    saturated : effects of the studies where levels are fixed; a start, and where they are infinite.
+    first : the first arm of each study fitted by itself; a study's own effect is infinite where that arm is.
     common : the fit with random levels and one effect for all; its first coefficient is the level.
     nodes : quadrature points.
     x : design of the effects, shape (k, P).
     """
-    k = saturated.y.size
+    k = first.y.size
     level = np.ones((k, 2, 1))
     # Each study's own effect acts in the first arm. Where it is infinite the first arm fits perfectly as it runs off;
     # 30 on the logit or log scale is as good as infinity.
     integrand = Integrand(likelihood, level, np.ones(2), np.array([1.0, 0.0]), nodes)
-    finite = np.isfinite(saturated.y)
-    frozen = np.where(saturated.y > 0, 30.0, -30.0)
+    finite = np.isfinite(first.y)
+    frozen = np.where(first.y > 0, 30.0, -30.0)
     modes: list[Array | None] = [None]
 
     def objective(shared: Array, own: Array | None) -> Evaluation:
@@ -45,7 +45,7 @@ def random_level_heterogeneity(
         value = float(out.value.sum()) - 0.5 * float(((own - frozen)[~finite] ** 2).sum())
         return Evaluation(value, out.gradient[:, :2], slope)
 
-    start_effects = np.where(finite, np.where(finite, saturated.y, 0.0), frozen)
+    start_effects = np.where(finite, np.where(finite, first.y, 0.0) - common.beta[0], frozen)
     start = np.array([common.beta[0], max(np.sqrt(common.tau2), 0.1)])
     found = maximum(objective, start, start_effects)
     own, info, cross = found.own, found.own_information, found.cross

@@ -83,8 +83,39 @@ def two_way_marginal(
     return np.asarray(total + log_scale - np.log(np.pi)), u
 
 
+def _laplace(integrand: TwoWayIntegrand, shared: Array, start: Array | None) -> tuple[Evaluation, Array]:
+    """The Laplace approximation with its exact gradient: modes and curvature move with the parameters."""
+    p, c = integrand.X.shape[2], integrand.c
+    sigma, tau = float(shared[p]), float(shared[p + 1])
+    fixed = (integrand.X @ shared[:p])[:, :, None]
+    k = fixed.shape[0]
+    u, curve = _modes(integrand, fixed, sigma, tau, np.zeros((k, 2)) if start is None else start)
+    loads = np.stack([np.full_like(c, sigma), tau * c])  # (2, A)
+    eta = fixed + (u @ loads)[:, :, None]
+    value = integrand.likelihood.value(eta).sum(axis=(1, 2)) - 0.5 * (u * u).sum(axis=1)
+    first, second, third = (d[:, :, 0] for d in integrand.likelihood.derivatives(eta))
+    inverse = np.linalg.inv(curve)
+    value = value + 0.5 * np.log(np.linalg.det(inverse))
+    # How each linear predictor moves with (beta, sigma, tau) while the random effects stay: (k, A, P + 2).
+    stay = np.concatenate(
+        [integrand.X, np.broadcast_to(u[:, None, :1], (k, c.size, 1)), u[:, None, 1:] * c[:, None]], 2
+    )
+    turns = np.zeros((p + 2, 2, c.size))  # the loads' own derivatives
+    turns[p, 0], turns[p + 1, 1] = 1.0, c
+    slope = np.einsum("ja,ka,kat->kjt", loads, second, stay) + np.einsum("tja,ka->kjt", turns, first)
+    d_eta = stay + np.einsum("ja,kjt->kat", loads, inverse @ slope)
+    # Minus the derivative of the curvature, traced with its inverse.
+    reach = np.einsum("kij,ia,ja->ka", inverse, loads, loads)
+    twist = np.einsum("kij,tia,ja->kta", inverse, turns, loads)
+    bend = np.einsum("ka,kat,ka->kt", third, d_eta, reach) + 2 * np.einsum("ka,kta->kt", second, twist)
+    gradient = np.einsum("ka,kat->kt", first, stay) + 0.5 * bend
+    return Evaluation(float(value.sum()), np.asarray(gradient), None), u
+
+
 def two_way_evaluation(integrand: TwoWayIntegrand, shared: Array, start: Array | None) -> tuple[Evaluation, Array]:
-    """The objective in (β, σ, τ) with its gradient by central differences, and the modes."""
+    """The objective in (β, σ, τ) with its gradient, and the modes; by central differences for several nodes."""
+    if integrand.nodes == 1:
+        return _laplace(integrand, shared, start)
     p = integrand.X.shape[2]
 
     def values(at: Array, modes: Array | None) -> tuple[Array, Array]:

@@ -9,6 +9,8 @@ import numpy as np
 
 from metagrove.core.results import Explanation
 from metagrove.core.scales import SCALES
+from metagrove.pooling.count_models import GLMM_MODELS
+from metagrove.pooling.counts import COUNT_METHODS
 from metagrove.pooling.estimate import ADHOC, INTERVALS
 from metagrove.pooling.intervals import TAU2_INTERVALS
 from metagrove.pooling.prediction import PREDICTION
@@ -25,6 +27,7 @@ _METHODS = {
     "SSW": "sample-size weights",
     "GLMM": "a generalised linear mixed model",
 }
+_THREE_LEVEL = "Van den Noortgate W, et al. Behav Res Methods 2013;45:576-94. doi:10.3758/s13428-012-0261-6"
 _SOFTWARE = "Higgins JPT, Thompson SG. Stat Med 2002;21:1539-58. doi:10.1002/sim.1186"
 
 
@@ -90,7 +93,7 @@ def _total_row(result: Any, which: str) -> dict[str, Any]:
         "seTE": fit.seTE,
         "pval": fit.pval,
         "k": result.k,
-        "tau2": result.tau2,
+        "tau2": result.fit.tau2.value,
         "I2_fraction": h.I2,
         "Q": h.Q,
         "pval_Q": h.pval_Q,
@@ -124,15 +127,27 @@ def notes(result: Any) -> tuple[str, ...]:
         found.append("One study is pooled: tau2, I2 and a prediction interval need two.")
     elif result.k < 5:
         found.append(f"{result.k} studies say little about the variance between studies.")
-    added = result.studies.columns.get("incr_event")
-    if added is not None and result.settings.method == "Inverse" and (added > 0).any():
-        names = [lab for lab, a in zip(result.studies.studlab, added, strict=True) if a > 0]
+    names = _corrected(result)
+    if names:
         found.append(f"Increments were added to the counts of {', '.join(names)}.")
     if result.studies.subgroup is not None:
         single = [lab for lab, k in zip(result.groups.levels, result.groups.k, strict=True) if k == 1]
         if single:
             found.append(f"One study alone makes up: {', '.join(single)}.")
     return tuple(found)
+
+
+def _corrected(result: Any) -> list[str]:
+    """Pooled studies to whose counts something was added before they were pooled."""
+    columns = result.studies.columns
+    if result.settings.method in ("GLMM", "Peto", "Cochran"):
+        return []
+    parts = [np.asarray(columns[name], dtype=float) for name in ("incr_event", "incr_e", "incr_c") if name in columns]
+    if not parts:
+        return []
+    added = np.sum(parts, axis=0)
+    pooled = result.studies.pooled
+    return [lab for lab, a, used in zip(result.studies.studlab, added, pooled, strict=True) if a > 0 and used]
 
 
 def _number(x: float, digits: int = 4) -> str:
@@ -178,12 +193,19 @@ def summary(result: Any) -> str:
     return "\n\n".join(parts)
 
 
+def _tau2_text(result: Any) -> str:
+    if not result.fit.parts:
+        return f"{_number(result.tau2)} [{_number(result.lower_tau2)}; {_number(result.upper_tau2)}]"
+    parts = zip(("between", "within"), result.fit.parts, result.tau2_part_limits, strict=True)
+    return " and ".join(f"{_number(x)} [{_number(a)}; {_number(b)}] {name} clusters" for name, x, (a, b) in parts)
+
+
 def _heterogeneity_text(result: Any) -> str:
     h = result.heterogeneity
     if h.df_Q < 1:
         return "Heterogeneity: one study."
     return (
-        f"Heterogeneity: tau2 = {_number(result.tau2)} [{_number(result.lower_tau2)}; {_number(result.upper_tau2)}]; "
+        f"Heterogeneity: tau2 = {_tau2_text(result)}; "
         f"I2 = {100 * h.I2:.1f}% [{_percent(h.lower_I2)}; {_percent(h.upper_I2)}]; "
         f"Q = {_number(h.Q, 2)}, df = {h.df_Q:g}, p = {p_text(h.pval_Q)}"
     )
@@ -196,10 +218,11 @@ def _percent(x: float) -> str:
 def explain(result: Any) -> Explanation:
     """The methods sentence for the settings used, with references."""
     s = result.settings
-    found = _measure_sentence(s) + Explanation(
-        f"Studies were pooled by {_METHODS.get(s.method, s.method)}"
+    found = _measure_sentence(result) + Explanation(
+        f"Studies were pooled by {_METHODS.get(s.method, s.method)}{_glmm_kind(s)}"
         + (", with common-effect and random-effects estimates." if s.common and s.random else
            ", assuming a common effect." if s.common else ", allowing for random effects."),
+        _method_cites(s),
     )  # fmt: skip
     if s.random:
         found += _tau2_sentence(result) + _interval_sentence(s)
@@ -218,7 +241,23 @@ def explain(result: Any) -> Explanation:
     return found
 
 
-def _measure_sentence(s: Any) -> Explanation:
+_ONE_STAGE = "Stijnen T, Hamza TH, Özdemir P. Stat Med 2010;29:3046-67. doi:10.1002/sim.4040"
+
+
+def _glmm_kind(s: Any) -> str:
+    model = dict(s.options).get("model_glmm") if s.method == "GLMM" else None
+    return f" ({GLMM_MODELS.entry(str(model)).title})" if model else ""
+
+
+def _method_cites(s: Any) -> tuple[str, ...]:
+    if s.method != "GLMM":
+        return (COUNT_METHODS.entry(s.method).cite,) if s.method in COUNT_METHODS else ()
+    model = dict(s.options).get("model_glmm")
+    return (_ONE_STAGE,) if not model else tuple(dict.fromkeys((_ONE_STAGE, GLMM_MODELS.entry(str(model)).cite)))
+
+
+def _measure_sentence(result: Any) -> Explanation:
+    s = result.settings
     options = dict(s.options)
     if s.sm not in SCALES or not s.sm:
         return Explanation("Effects and standard errors were taken as given.")
@@ -226,7 +265,7 @@ def _measure_sentence(s: Any) -> Explanation:
     text = f"Effects were analysed as {entry.title}"
     if options.get("method_ci"):
         text += f", with {options['method_ci']} intervals for single studies"
-    if options.get("incr") is not None and s.sm in ("PRAW", "PLN", "PLOGIT", "IR", "IRLN", "OR", "RR"):
+    if options.get("incr") is not None and _corrected(result):
         text += f"; {options['incr']} was added to counts that needed it ({options.get('method_incr', 'only0')})"
     if entry.value.needs_n:
         text += "; pooled values were transformed back at the harmonic mean of the sample sizes"
@@ -239,6 +278,12 @@ def _tau2_sentence(result: Any) -> Explanation:
         return Explanation(f"The between-study standard deviation was fixed at {s.tau_preset:g}.")
     if s.method == "GLMM":
         return Explanation("The between-study variance was estimated by maximum likelihood.")
+    if result.fit.parts:
+        return Explanation(
+            f"Effects that share a cluster were allowed for by a three-level model fitted by {s.method_tau}, with "
+            "profile-likelihood limits of both variances.",
+            (_THREE_LEVEL,),
+        )
     estimator, limits = TAU2.entry(s.method_tau), TAU2_INTERVALS.entry(s.method_tau_ci)
     return Explanation(
         f"The between-study variance was estimated by the {estimator.title} estimator, its limits by the "

@@ -41,7 +41,7 @@ def compared(quantity: str, printed: str, ours: float | None, *, where: str = ""
     >>> compared("I2", "46%", 0.4597).verdict, compared("p", "<0.01", 0.005).verdict
     ('match', 'match')
     >>> compared("median", "4.8", 4.63).difference
-    '-0.17'
+    '-0.2'
     """
     if is_missing(printed):
         shown = "none" if ours is None else f"{ours:.4g}"

@@ -36,6 +36,9 @@ def mean_levels(reading: Reading) -> Array:
 def shapes(reading: Reading, facts: Facts) -> list[Shape]:
     """Shapes of censoring that agree with the numbers at risk and the events; one or several to be weighed."""
     level = mean_levels(reading)
+    if facts.marks is not None and facts.events is None and not facts.risk_time.size:
+        # The marks themselves say where; only the share of hidden censorings is open.
+        return [_constant(reading.end, x) for x in (0.3, 1.0, 3.0)]
     if facts.risk_time.size:
         known = _from_risk_table(reading, level, facts)
         start = float(known.time[-1])

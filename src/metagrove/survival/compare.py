@@ -15,7 +15,7 @@ from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array
 from metagrove.survival.kaplan_meier import survival_curve
 from metagrove.survival.restricted_mean import RestrictedMeanContrast, restricted_mean_contrast
-from metagrove.survival.risk_sets import patient_times, tie_starts
+from metagrove.survival.risk_sets import group_codes, patient_times, tie_starts
 
 __all__ = ["LogRank", "log_rank", "restricted_mean_difference"]
 
@@ -95,16 +95,6 @@ class LogRank(Result):
         )
 
 
-def _codes(labels: Iterable[Any], size: int, name: str) -> tuple[tuple[Any, ...], np.ndarray]:
-    values = np.asarray(labels if hasattr(labels, "__len__") else list(labels))
-    if values.shape != (size,):
-        raise DataError(f"{size} patients but {values.size} values of {name}; one for each patient is needed")
-    if values.dtype.kind == "f" and np.isnan(values).any():
-        raise DataError(f"{name} is missing for {int(np.isnan(values).sum())} patients")
-    known, codes = np.unique(values, return_inverse=True)
-    return tuple(known.tolist()), codes
-
-
 def log_rank(
     time: ArrayLike,
     event: ArrayLike,
@@ -137,12 +127,12 @@ def log_rank(
     (5.052, 0.0246)
     """
     patients = patient_times(time, event)
-    labels, code = _codes(group, patients.time.size, "group")
+    labels, code = group_codes(group, patients.time.size, "group")
     if len(labels) < 2:
         raise DataError(f"every patient is in group {labels[0]!r}; a comparison needs two groups")
     layer = np.zeros(code.size, dtype=int)
     if strata is not None:
-        _, layer = _codes(strata, code.size, "strata")
+        _, layer = group_codes(strata, code.size, "strata")
     observed, expected = np.zeros(len(labels)), np.zeros(len(labels))
     variance = np.zeros((len(labels), len(labels)))
     for one in range(int(layer.max()) + 1):
@@ -181,7 +171,13 @@ def _stratum(
 
 
 def restricted_mean_difference(
-    time: ArrayLike, event: ArrayLike, group: ArrayLike, *, tau: float | None = None, level: float = 0.95
+    time: ArrayLike,
+    event: ArrayLike,
+    group: ArrayLike,
+    *,
+    tau: float | None = None,
+    level: float = 0.95,
+    carry: bool = False,
 ) -> RestrictedMeanContrast:
     """Restricted mean survival times of group 1 and group 0 compared: difference, ratio, ratio of times lost.
 
@@ -190,16 +186,17 @@ def restricted_mean_difference(
     time, event : shape (n,).
     group : shape (n,), 0 or 1.
     tau : the horizon; the smaller of the groups' last times when not given.
+    carry : hold a curve's last value where it ends before `tau`, instead of refusing.
 
     Notes
     -----
     Uno et al. (2014), doi:10.1200/JCO.2014.55.2208. Pinned by `survival/rmst_two_arm.csv`.
     """
     patients = patient_times(time, event)
-    labels, code = _codes(np.asarray(group), patients.time.size, "group")
+    labels, code = group_codes(np.asarray(group), patients.time.size, "group")
     if tuple(map(float, labels)) != (0.0, 1.0):
         raise DataError(f"group holds {', '.join(map(str, labels[:4]))}; code the two groups 0 and 1")
     curves = [survival_curve(patients.time[code == g], patients.event[code == g], level=level) for g in (0, 1)]
     horizon = min(float(curve.time[-1]) for curve in curves) if tau is None else float(tau)
-    zero, one = (curve.restricted_mean(horizon) for curve in curves)
+    zero, one = (curve.restricted_mean(horizon, carry=carry) for curve in curves)
     return restricted_mean_contrast(one, zero)

@@ -23,9 +23,9 @@ from metagrove.survival.partial_likelihood import (
     running_sums,
     score_residuals,
 )
-from metagrove.survival.risk_sets import patient_times
+from metagrove.survival.risk_sets import group_codes, patient_times
 
-__all__ = ["TIME_TRANSFORMS", "Cox", "ProportionalityTest", "covariates", "cox", "label_codes"]
+__all__ = ["TIME_TRANSFORMS", "Cox", "ProportionalityTest", "covariates", "cox"]
 
 _COX = (
     "Cox DR. Regression models and life-tables. J R Stat Soc B 1972;34:187-220. doi:10.1111/j.2517-6161.1972.tb00899.x"
@@ -181,6 +181,9 @@ class Cox(Result):
         spread = _row_information(data, at)
         blocks = [np.tensordot(g**k, spread, axes=1) for k in range(3)]
         adjusted = blocks[2] - blocks[1] @ np.linalg.solve(blocks[0], blocks[1])
+        drift = np.diag(adjusted) > 1e-9 * np.maximum(np.diag(blocks[2]), 1e-300)
+        if not drift.all() or np.linalg.cond(adjusted) > 1e12:
+            raise MethodError("too few event times to see whether the hazard ratio drifts")
         chisq = float(score @ np.linalg.solve(adjusted, score))
         return ProportionalityTest(chisq, p, _tail(chisq, p), transform)
 
@@ -259,7 +262,9 @@ def cox(
         raise UnknownName("method for ties", ties, ("efron", "breslow"))
     patients = patient_times(time, event)
     x = covariates(group, patients)
-    stratum = label_codes(strata, x.shape[0], "strata")
+    stratum = np.zeros(x.shape[0], dtype=np.int64)
+    if strata is not None:
+        stratum = group_codes(strata, x.shape[0], "strata")[1]
     data = cox_data(patients, x, stratum, efron=ties == "efron")
     null, best = _maximum(data)
     naive: Array = np.linalg.inv(best[1].information).astype(np.float64)
@@ -267,8 +272,12 @@ def cox(
     if robust or cluster is not None:
         parts = score_residuals(data, best[1])
         if cluster is not None:
-            member = label_codes(cluster, x.shape[0], "cluster")
+            member = group_codes(cluster, x.shape[0], "cluster")[1]
             clusters = int(member.max()) + 1
+            if clusters <= x.shape[1]:
+                raise MethodError(
+                    f"{clusters} clusters; clustered errors of {x.shape[1]} covariates need more than that"
+                )
             parts = np.column_stack([np.bincount(member, weights=column) for column in parts.T])
         moved = parts @ naive
         cov = moved.T @ moved
@@ -318,16 +327,6 @@ def covariates(group: ArrayLike, patients: PatientTimes) -> Array:
                         f"no event where covariate {j + 1} is {value:g}; the hazard ratio has no estimate"
                     )
     return x
-
-
-def label_codes(labels: Iterable[Any] | None, size: int, name: str) -> np.ndarray:
-    """Integer codes of labels, shape (n,); zeros when there are none."""
-    if labels is None:
-        return np.zeros(size, dtype=np.int64)
-    values = np.asarray(labels if hasattr(labels, "__len__") else list(labels))
-    if values.shape != (size,):
-        raise DataError(f"{size} patients but {values.size} values of {name}; one for each patient is needed")
-    return np.asarray(np.unique(values, return_inverse=True)[1])
 
 
 def _maximum(data: CoxData) -> tuple[Likelihood, tuple[Array, Likelihood]]:

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 from metagrove.core.errors import ConvergenceError, DataError, MethodError
 from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array
-from metagrove.survival.cox import covariates, label_codes
+from metagrove.survival.cox import covariates
 from metagrove.survival.partial_likelihood import CoxData, cox_data, likelihood
-from metagrove.survival.risk_sets import patient_times
+from metagrove.survival.risk_sets import group_codes, patient_times
 
 __all__ = ["Frailty", "shared_frailty"]
 
@@ -125,9 +125,8 @@ def shared_frailty(
     """
     patients = patient_times(time, event)
     x = covariates(group, patients)
-    labels = list(cluster)
-    member = label_codes(labels, x.shape[0], "cluster")
-    k = int(member.max()) + 1
+    names, member = group_codes(cluster, x.shape[0], "cluster")
+    k = len(names)
     if k < 2:
         raise DataError("every patient is in one cluster; a frailty is shared within at least two")
     design = np.column_stack((x, (member[:, None] == np.arange(k)).astype(float)))
@@ -141,7 +140,6 @@ def shared_frailty(
     p = x.shape[1]
     marginal = [_marginal(value, nu, deaths) for value, nu in ((fit[1], 1 / variance), (nothing[1], 1 / _THETA[0]))]
     cov = np.linalg.inv(fit[2])[:p, :p].astype(np.float64)
-    names = tuple(sorted(set(labels)))
     return Frailty(
         fit[0][:p], cov, variance, fit[0][p:], names, (marginal[1], marginal[0]), x.shape[0], int(deaths.sum()), level
     )
@@ -161,7 +159,12 @@ def _penalised(data: CoxData, p: int, nu: float, start: Array | None) -> tuple[A
 
     value, score, information = at(b)
     for _ in range(60):
-        step = np.linalg.solve(information, score)
+        try:
+            step = np.linalg.solve(information, score)
+        except np.linalg.LinAlgError:
+            raise MethodError(
+                "no hazard ratio: at every event those at risk are alike, or it grows without bound"
+            ) from None
         step = step / max(1.0, float(np.abs(step).max()) / 3)
         while (ahead := at(b + step))[0] < value - 1e-9 * (1 + abs(value)):
             step = step / 2

@@ -148,16 +148,17 @@ class KaplanMeier(Result):
         """Limits of the median; NaN for a limit that is not reached."""
         return self.quantile_ci(0.5, transform=transform, level=level)
 
-    def restricted_mean(self, tau: float | None = None) -> RestrictedMean:
+    def restricted_mean(self, tau: float | None = None, *, carry: bool = False) -> RestrictedMean:
         """Mean survival time up to `tau` (the last time when not given) with its standard error.
 
-        A `tau` after the last time is refused unless survival has reached 0, for nothing is known beyond.
+        A `tau` after the last time is refused unless survival has reached 0, for nothing is known beyond; with `carry`
+        the last value is held up to it.
         """
         last = float(self.time[-1])
         horizon = last if tau is None else float(tau)
         if not horizon > 0 or not math.isfinite(horizon):
             raise DataError(f"the horizon of a restricted mean is {horizon:g}; it is a time above 0")
-        if horizon > last * (1 + 1e-9) and self.survival[-1] > 0:
+        if horizon > last * (1 + 1e-9) and self.survival[-1] > 0 and not carry:
             raise MethodError(f"restricted mean to {horizon:g}: the curve ends at {last:g} with survival above 0")
         return step_mean(self.time, self.survival, self.n_risk, self.n_event, tau=horizon, level=self.level)
 

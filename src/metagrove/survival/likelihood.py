@@ -1,21 +1,32 @@
-"""Reconstruction as inference: the hidden integer path behind a curve, its best value and draws from it."""
+"""Reconstruction as inference: the hidden integer path behind a curve, its best value and draws from it.
+
+Forward filter and backward sampling over (number at risk, deaths so far, survival), with every printed fact a condition
+on the path. The number at risk falls by deaths where the curve drops and by censorings between; survival is the product
+of 1 - d / n along the path, and the curve was read with a normal error.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape, shapes
-from metagrove.survival.path_model import CENSOR, DROP, Plan, Weights, plan_of, weights_of
+from metagrove.survival.curve_input import DigitizedCurve
+from metagrove.survival.path_model import DROP, Plan, Weights, plan_of, weights_of
 from metagrove.survival.printed_facts import Facts
-from metagrove.survival.steps import Reading
+from metagrove.survival.steps import CLICK_S, Reading, steps_of
 
 __all__ = ["Paths", "solve"]
 
+#: Paths drawn to find the mean path, whatever number is asked for.
 DRAWS = 100
+#: Readings that the usual error of a click counts for, beside the residuals.
+PRIOR_READINGS = 6.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,90 +35,169 @@ class Paths:
 
     Parameters
     ----------
-    plan, reading : what was solved.
-    point : shape (k + 1,), numbers at risk before each operation and at the end.
-    drawn : shape (draws, k + 1), the same for draws; levels of the same shape in `levels`.
-    evidence : log likelihood. steps : which fallbacks were needed, in words.
+    plan, reading, facts : what was solved; `facts` may lack one that contradicts the others.
+    point : shape (1, k + 1), numbers at risk before each operation and at the end.
+    drawn : shape (draws, k + 1), the same for draws, in random order.
+    evidence : log likelihood. fallback : what had to be given up to find a path, in words; "" for nothing.
     """
 
     plan: Plan
     reading: Reading
+    facts: Facts
     point: NDArray[np.int32]
     drawn: NDArray[np.int32]
-    levels: Array
     evidence: float
-    fallbacks: tuple[str, ...] = ()
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Beam:
-    """How wide the search is."""
+class Beam:
+    """How wide the search is: states kept, smallest weight kept, width of a level bin and reach in standard errors."""
 
-    keep: int = 400
-    cut: float = 1e-7
-    bins: float = 0.35
+    keep: int = 200
+    cut: float = 1e-6
+    bins: float = 0.25
     reach: float = 4.5
 
 
-def _limits(reading: Reading, facts: Facts, beam: _Beam, *, peak: bool, centre: int) -> object:
-    from metagrove.survival.path_kernels import Limits
-
-    exact = reading.sigma_s < 1e-5
-    width = max(beam.bins * float(np.median(reading.error)) if reading.error.size else 1.0, 1e-7)
-    nodes = min(max((beam.keep * 12 + 2000) * (centre + 2) // 2, 100_000), 6_000_000)
-    return Limits(
-        facts.n,
-        -1 if facts.events is None else facts.events,
-        0 if reading.ends_at_zero else 1,
-        width,
-        beam.reach,
-        beam.cut,
-        1e-200 if exact else beam.cut * 1e-2,
-        beam.keep,
-        int(peak),
-        nodes,
-        nodes,
-    )
+NARROW = Beam(keep=80, cut=1e-5, bins=0.5)
+WIDE = Beam(keep=1500, cut=1e-11, bins=0.2, reach=6.0)
 
 
-def _operations(plan: Plan, weights: Weights, centre: Array, spread: Array) -> object:
-    from metagrove.survival.path_kernels import Operations
+def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> Paths | None:
+    """Best path and draws for one arm, or None where no path explains the curve even without the at-risk table.
 
-    return Operations(plan.kind, weights.a, weights.b, weights.c, weights.hazard, plan.low, plan.most, centre, spread)
+    The standard error of clicks is estimated along the way. Where nothing fits all facts, the search widens first; then
+    the error is doubled; then single facts are left out, and the one that had to go is named in `fallback`.
+    """
+    decimals = _time_decimals(curve)
+    wanted = max(draws, DRAWS)
+    for label, sigma, tried, beam in _ladder(curve, facts):
+        found = _attempt(steps_of(curve, facts.n, sigma=sigma), tried, beam, (decimals, wanted), rng)
+        if found is not None:
+            found = replace(found, fallback=label)
+            return _noise_settled(curve, found, beam, (decimals, wanted), rng)
+    return None
 
 
-def solve(reading: Reading, facts: Facts, draws: int, seed: int) -> Paths | None:
-    """Best path and draws, or None where no path explains the curve and the facts together."""
-    from metagrove.survival.path_kernels import forward, sampled
+def _time_decimals(curve: DigitizedCurve) -> int:
+    for digits in range(6):
+        if np.all(np.abs(curve.time - np.round(curve.time, digits)) < 1e-9):
+            return digits
+    return 6
 
-    plan = plan_of(reading, facts)
+
+def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | None, Facts, Beam]]:
+    """What to try, in order: label, standard error (None: as read), facts, beam."""
+    usual = Beam(bins=0.15) if curve.kind == "trace" else Beam()
+    first = steps_of(curve, facts.n).sigma_s
+    yield "", None, facts, usual
+    yield "", None, facts, WIDE
+    if curve.kind == "exact":
+        yield from (("", s, facts, usual) for s in (1e-5, 1e-4, 1e-3) if s > 1.5 * first)
+    larger = max(2 * first, CLICK_S)
+    yield "", larger, facts, WIDE
+    for i, (t, k) in enumerate(zip(facts.risk_time.tolist(), facts.risk_n.tolist(), strict=True)):
+        less = replace(facts, risk_time=np.delete(facts.risk_time, i), risk_n=np.delete(facts.risk_n, i))
+        yield f"at risk at {t:g}: {k}", first, less, usual
+    if facts.marks is not None:
+        yield "censor marks", larger, replace(facts, marks=None), WIDE
+    bare = replace(facts, risk_time=facts.risk_time[:0], risk_n=facts.risk_n[:0], marks=None)
+    if facts.risk_n.size:
+        yield "numbers at risk", larger, bare, WIDE
+    yield "reading error", max(4 * first, 0.01), bare, WIDE
+
+
+def _attempt(
+    reading: Reading, facts: Facts, beam: Beam, wanted: tuple[int, int], rng: np.random.Generator
+) -> Paths | None:
+    from metagrove.survival.path_kernels import sampled
+
+    decimals, draws = wanted
+    plan = plan_of(reading, facts, decimals)
     k = plan.kind.size
-    beam = _Beam()
-    none = np.zeros(k)
-    runs = []
-    for shape in shapes(reading, facts):
-        weights = weights_of(plan, reading, facts, shape)
-        operations = _operations(plan, weights, none, none)
-        run = forward(operations, _limits(reading, facts, beam, peak=False, centre=k))
-        if run[4] == k:
-            runs.append((run, operations, weights))
+    if not k:
+        only = np.full((1, 1), facts.n, dtype=np.int32)
+        fits = not facts.events
+        return Paths(plan, reading, facts, only, np.repeat(only, draws, axis=0), 0.0) if fits else None
+    runs = _runs(plan, reading, facts, beam)
     if not runs:
         return None
     evidence = np.array([run[0][3] for run in runs])
     share = np.exp(evidence - evidence.max())
-    share /= share.sum()
-    counts = _shared(share, max(draws, DRAWS))
-    paths, levels = [], []
-    for (run, operations, _), count in zip(runs, counts, strict=True):
-        if count:
-            n, level = sampled(run[0], run[1], run[2], operations, count, seed, 0)
-            paths.append(n)
-            levels.append(level)
-            seed += 1
-    drawn, level = np.concatenate(paths), np.concatenate(levels)
-    best = runs[int(np.argmax(evidence))]
-    point = _point(plan, best[2], drawn, reading, facts, beam)
-    return Paths(plan, reading, point, drawn, level, float(np.logaddexp.reduce(evidence)))
+    counts = _shared(share / share.sum(), draws)
+    paths = [
+        sampled(run[0], run[1], run[2], operations, count, int(rng.integers(2**62)), 0)[0]
+        for (run, operations, _), count in zip(runs, counts.tolist(), strict=True)
+        if count
+    ]
+    drawn = rng.permutation(np.concatenate(paths), axis=0)
+    best = runs[int(np.argmax(evidence))][2]
+    point = _point(plan, best, drawn, reading, facts, beam)
+    total = float(np.logaddexp.reduce(evidence) - np.log(evidence.size))
+    return Paths(plan, reading, facts, point, drawn, total)
+
+
+def _runs(plan: Plan, reading: Reading, facts: Facts, beam: Beam) -> list[tuple[Any, Any, Weights]]:
+    """Forward passes for every belief about censoring that a quick screen leaves standing."""
+    beliefs = shapes(reading, facts)
+    if len(beliefs) > 2:
+        quick = [_run(plan, reading, facts, shape, NARROW) for shape in beliefs]
+        evidence = np.array([run[0][3] if run[0][4] == plan.kind.size else -np.inf for run in quick])
+        if np.isfinite(evidence).any():
+            order = [int(i) for i in np.argsort(-evidence)[:4] if evidence[i] > evidence.max() - 4]
+            beliefs = [beliefs[i] for i in order]
+    runs = [_run(plan, reading, facts, shape, beam) for shape in beliefs]
+    return [run for run in runs if run[0][4] == plan.kind.size]
+
+
+def _run(plan: Plan, reading: Reading, facts: Facts, shape: Shape, beam: Beam) -> tuple[Any, Any, Weights]:
+    from metagrove.survival.path_kernels import forward
+
+    weights = weights_of(plan, reading, facts, shape)
+    none = np.zeros(plan.kind.size)
+    operations = _operations(plan, weights, none, none)
+    return forward(operations, _limits(reading, facts, beam, plan.kind.size, peak=False)), operations, weights
+
+
+def _operations(plan: Plan, weights: Weights, centre: Array, spread: Array) -> Any:
+    from metagrove.survival.path_kernels import Operations
+
+    return Operations(
+        plan.kind,
+        weights.a,
+        weights.b,
+        weights.c,
+        weights.hazard,
+        plan.low,
+        plan.most,
+        centre,
+        spread,
+        weights.dying,
+        weights.staying,
+        weights.count,
+    )
+
+
+def _limits(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool) -> Any:
+    from metagrove.survival.path_kernels import Limits
+
+    width = max(beam.bins * float(np.median(reading.error)), 1e-7) if reading.error.size else 1.0
+    room = min(max((beam.keep * 12 + 2000) * (k + 2) // 2, 100_000), 4_000_000)
+    return Limits(
+        n=facts.n,
+        events=-1 if facts.events is None else facts.events,
+        alive=0 if reading.ends_at_zero else 1,
+        bin=width,
+        reach=beam.reach,
+        cut=beam.cut,
+        chain_cut=1e-200 if reading.sigma_s < 1e-5 else beam.cut * 1e-2,
+        keep=beam.keep,
+        peak=int(peak),
+        nodes=room,
+        edges=room,
+        bits=15 if beam.keep < 1000 else 19,
+    )
 
 
 def _shared(share: Array, total: int) -> NDArray[np.int64]:
@@ -120,7 +210,7 @@ def _shared(share: Array, total: int) -> NDArray[np.int64]:
 
 
 def _point(
-    plan: Plan, weights: Weights, drawn: NDArray[np.int32], reading: Reading, facts: Facts, beam: _Beam
+    plan: Plan, weights: Weights, drawn: NDArray[np.int32], reading: Reading, facts: Facts, beam: Beam
 ) -> NDArray[np.int32]:
     """The likeliest path among those whose numbers at risk stay near the mean of the draws."""
     from metagrove.survival.path_kernels import forward, sampled
@@ -128,62 +218,43 @@ def _point(
     after = drawn[:, 1:]
     centre, spread = after.mean(axis=0), np.maximum(0.6, 0.5 * after.std(axis=0))
     operations = _operations(plan, weights, centre, spread)
-    limits = _limits(reading, facts, beam, peak=True, centre=plan.kind.size)
-    run = forward(operations, limits)
+    run = forward(operations, _limits(reading, facts, beam, plan.kind.size, peak=True))
     if run[4] == plan.kind.size:
-        return np.asarray(sampled(run[0], run[1], run[2], operations, 1, 1, 1)[0][0])
-    return drawn[int(np.argmin(((after - centre) ** 2).sum(axis=1)))]
+        return np.asarray(sampled(run[0], run[1], run[2], operations, 1, 1, 1)[0])
+    nearest = int(np.argmin((((after - centre) / spread) ** 2).sum(axis=1)))
+    return drawn[nearest : nearest + 1]
 
 
-def patients_of(
-    paths: Paths, n: NDArray[np.int32], rng: np.random.Generator | None = None
-) -> tuple[Array, NDArray[np.bool_]]:
-    """Patient times and events of one path, sorted; with `rng` times are drawn within what the reading leaves open."""
-    plan, reading = paths.plan, paths.reading
-    change = (n[:-1] - n[1:]).astype(np.int64)
-    drop, gap = plan.kind == DROP, plan.kind == CENSOR
-    when = _death_times(reading, rng)
-    deaths = np.repeat(when[plan.row[drop]], change[drop])
-    edges = np.concatenate(([0.0], when, [reading.end]))
-    censored = _censor_times(plan, gap, change[gap], edges, rng)
-    tail = _tail_times(plan, reading, int(n[-1]), rng)
-    time = np.concatenate((deaths, censored, tail))
-    event = np.repeat([True, False], [deaths.size, censored.size + tail.size])
-    order = np.lexsort((~event, time))
-    return time[order], event[order]
+def _noise_settled(
+    curve: DigitizedCurve, found: Paths, beam: Beam, wanted: tuple[int, int], rng: np.random.Generator
+) -> Paths:
+    """The solution under a standard error that its own residuals confirm (expectation-maximisation, of clicks)."""
+    if curve.kind in ("exact", "trace"):
+        return found
+    for _ in range(4):
+        now = found.reading.sigma_s
+        better = residual_error(found)
+        if 0.8 < better / now < 1.25:
+            break
+        step = float(np.clip(better * min(better / now, 1.0), 1e-5, 0.02))
+        again = None
+        for sigma in (step, better):
+            again = _attempt(steps_of(curve, found.facts.n, sigma=sigma), found.facts, beam, wanted, rng)
+            if again is not None:
+                break
+        if again is None:
+            break
+        found = replace(again, fallback=found.fallback)
+    return found
 
 
-def _death_times(reading: Reading, rng: np.random.Generator | None) -> Array:
-    time = reading.time
-    if reading.columns:
-        last = reading.since
-        share = 0.5 if rng is None else rng.random(time.size)
-        when = last + (time - last) * share
-        if when.size and (reading.ends_at_zero or time[-1] >= reading.end):
-            when[-1] = time[-1]
-        return when
-    if rng is None or reading.sigma_t <= 0:
-        return time
-    moved = np.sort(time + reading.sigma_t * rng.standard_normal(time.size))
-    if reading.ends_at_zero and moved.size:
-        moved[-1] = reading.end
-    return np.clip(moved, 1e-4 * reading.end, reading.end)
-
-
-def _censor_times(
-    plan: Plan, gap: NDArray[np.bool_], counts: NDArray[np.int64], edges: Array, rng: np.random.Generator | None
-) -> Array:
-    start, stop = plan.start[gap], plan.stop[gap]
-    owner = np.repeat(np.arange(counts.size), counts)
-    place = np.arange(owner.size) - np.repeat(np.cumsum(counts) - counts, counts)
-    share = (place + 1.0) / (counts[owner] + 1.0) if rng is None else rng.random(owner.size)
-    return np.asarray(start[owner] + (stop - start)[owner] * share, dtype=np.float64)
-
-
-def _tail_times(plan: Plan, reading: Reading, left: int, rng: np.random.Generator | None) -> Array:
-    """Who is left after the last operation: one at the end of the curve, the others evenly up to it."""
-    if left <= 0:
-        return np.zeros(0)
-    start = float(plan.stop[-1]) if plan.stop.size else 0.0
-    share = np.arange(1, left + 1) / left if rng is None else np.append(rng.random(left - 1), 1.0)
-    return np.asarray(start + (reading.end - start) * share, dtype=np.float64)
+def residual_error(paths: Paths) -> float:
+    """Standard error of a reading, from the distances between the levels read and those of the drawn paths."""
+    drop = paths.plan.kind == DROP
+    if not drop.any():
+        return paths.reading.sigma_s
+    before, after = paths.drawn[:, :-1][:, drop], paths.drawn[:, 1:][:, drop]
+    level = np.cumprod(after / np.maximum(before, 1), axis=1)
+    inside = paths.reading.level > 0  # a level of 0 was read as such
+    square = np.mean((level - paths.reading.level) ** 2, axis=0)[inside]
+    return float(np.sqrt((PRIOR_READINGS * CLICK_S**2 + square.sum()) / (PRIOR_READINGS + square.size)))

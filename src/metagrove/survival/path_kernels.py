@@ -12,23 +12,37 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-__all__ = ["ARRIVE", "CENSOR", "CONSUME", "DROP", "FORCE", "LOOK", "Limits", "Operations", "forward", "sampled"]
+__all__ = [
+    "ARRIVE",
+    "CENSOR",
+    "CONSUME",
+    "DROP",
+    "FORCE",
+    "LOOK",
+    "SCORE",
+    "Limits",
+    "Operations",
+    "forward",
+    "sampled",
+]
 
-CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME = 0, 1, 2, 3, 4, 5
-BITS = 15
+CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
 
 
 class Operations(NamedTuple):
     """The operations in time order, one array each, shape (k,).
 
     kind : CENSOR, DROP, LOOK (a number at risk may be seen now), FORCE (it must have been seen), ARRIVE (marks whose
-        side of a drop is unknown), CONSUME (such marks become censorings).
-    a, b, c : CENSOR: chance of a clump, its ratio, unused. DROP: level read, its standard error, ratio of the deaths
+        side of a drop is unknown), CONSUME (such marks become censorings), SCORE (marks against those left at the end).
+    a, b, c : CENSOR: chance of a clump, its ratio, censorings that are sure. DROP: level read, its standard error, ratio of the deaths
         beyond the first. LOOK: count, weight. ARRIVE: marks. CONSUME: chance each, marks that may remain.
+        SCORE: marks, ratio for each patient more, ratio for each less.
     hazard : DROP: -1 where a death is sure, else the deaths per patient expected since the last reading.
     low : smallest number at risk after the operation that leaves patients for all that follows.
     most : most deaths up to and including the operation.
     centre, spread : pull of the number at risk after a CENSOR in a max-product pass.
+    dying : share of those at risk expected to die later. staying, count : share expected to be at risk at the next
+        printed number, and that number (-1: none). All three only steer what is kept.
     """
 
     kind: Any
@@ -40,12 +54,19 @@ class Operations(NamedTuple):
     most: Any
     centre: Any
     spread: Any
+    dying: Any
+    staying: Any
+    count: Any
 
 
 class Limits(NamedTuple):
-    """n : patients. events : total deaths or -1. alive : 1 where the curve ends above 0. bin : width within which
-    levels are one state. reach : standard errors a level may be off. cut : smallest weight kept, relative to the best.
-    keep : most states kept. peak : 1 for max-product, 0 for sum-product. nodes, edges : room."""
+    """What bounds a pass.
+
+    n : patients. events : total deaths or -1. alive : 1 where the curve ends above 0. bin : width within which levels
+    are one state. reach : standard errors a level may be off. cut : smallest weight kept, relative to the best, and
+    chain_cut the same within a gap. keep : most states kept. peak : 1 for max-product, 0 for sum-product. nodes, edges :
+    room. bits : size of the look-up table.
+    """
 
     n: int
     events: int
@@ -58,6 +79,7 @@ class Limits(NamedTuple):
     peak: int
     nodes: int
     edges: int
+    bits: int
 
 
 class Beam(NamedTuple):
@@ -86,7 +108,7 @@ class Table(NamedTuple):
 
 
 @njit(cache=True)
-def _beam(nodes, edges):
+def _beam(nodes: Any, edges: Any, bits: Any) -> Any:
     i4, f8 = np.int32, np.float64
     beam = Beam(
         np.empty(nodes, i4),
@@ -101,24 +123,25 @@ def _beam(nodes, edges):
         np.empty(nodes, i4),
     )
     links = Edges(np.empty(edges, i4), np.empty(edges, f8), np.empty(edges, i4))
-    size = 1 << BITS
+    size = 1 << bits
     table = Table(np.empty(size, np.uint64), np.empty(size, i4), np.zeros(size, i4))
     return beam, links, table
 
 
 @njit(cache=True)
-def _node(beam, table, count, stamp, n, died, tag, level, width):
+def _node(beam: Any, table: Any, count: Any, stamp: Any, n: Any, died: Any, tag: Any, level: Any, width: Any) -> Any:
     """The node with these values in the layer that `stamp` names, made if absent; -1 without room."""
     bin_ = np.uint64(level / width + 0.5)
     key = (((np.uint64(n) << np.uint64(16)) | np.uint64(died)) << np.uint64(8) | np.uint64(tag)) << np.uint64(24) | bin_
-    slot = (key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - BITS)
-    mask = np.uint64((1 << BITS) - 1)
+    size = table.key.size
+    mask = np.uint64(size - 1)
+    slot = ((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
     while table.stamp[slot] == stamp:
         if table.key[slot] == key:
             return table.node[slot]
         slot = (slot + np.uint64(1)) & mask
     v = count[0]
-    if v >= beam.n.size or v - count[2] > (1 << (BITS - 1)):
+    if v >= beam.n.size or v - count[2] > size // 2:
         return -1
     count[0] = v + 1
     table.stamp[slot], table.key[slot], table.node[slot] = stamp, key, v
@@ -129,7 +152,7 @@ def _node(beam, table, count, stamp, n, died, tag, level, width):
 
 
 @njit(cache=True)
-def _join(beam, links, count, v, s, weight, level, peak):
+def _join(beam: Any, links: Any, count: Any, v: Any, s: Any, weight: Any, level: Any, peak: Any) -> Any:
     """Weight `weight` from node `s` into node `v`; False without room."""
     e = count[1]
     if e >= links.source.size:
@@ -146,19 +169,23 @@ def _join(beam, links, count, v, s, weight, level, peak):
 
 
 @njit(cache=True)
-def _censor(beam, table, count, stamp, ops, lim, o, start, stop, heads):
+def _censor(
+    beam: Any, table: Any, count: Any, stamp: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any, heads: Any
+) -> Any:
     """Every number censored in a gap: a clumped count, walked down one patient at a time."""
     w, q = ops.a[o], ops.b[o]
     stay, leave = 1.0 - w + w * (1.0 - q), w * (1.0 - q)
-    low, top, lowest = ops.low[o], 0, lim.n
+    low, top, lowest, sure = ops.low[o], 0, lim.n, int(ops.c[o])
     for s in range(start, stop):
         if beam.weight[s] <= 0.0:
             continue
-        v = _node(beam, table, count, stamp, beam.n[s], beam.died[s], beam.tag[s], beam.level[s], lim.bin)
+        n = beam.n[s] - sure
+        if n < 0 or (lim.events >= 0 and n + beam.died[s] < lim.events + lim.alive):
+            continue
+        v = _node(beam, table, count, stamp, n, beam.died[s], beam.tag[s], beam.level[s], lim.bin)
         if v < 0:
             return False
         beam.source[v], beam.first[v] = beam.weight[s], s
-        n = beam.n[v]
         beam.line[v], heads[n] = heads[n], v
         top, lowest = max(top, n), min(lowest, n)
     n = top
@@ -196,7 +223,9 @@ def _censor(beam, table, count, stamp, ops, lim, o, start, stop, heads):
 
 
 @njit(cache=True)
-def _drop(beam, links, table, count, stamp, ops, lim, o, start, stop):
+def _drop(
+    beam: Any, links: Any, table: Any, count: Any, stamp: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any
+) -> Any:
     """Every number of deaths that brings a state near the level read."""
     y, sigma, q, hazard = ops.a[o], ops.b[o], ops.c[o], ops.hazard[o]
     off, low, most = lim.reach * sigma, ops.low[o], ops.most[o]
@@ -235,7 +264,9 @@ def _drop(beam, links, table, count, stamp, ops, lim, o, start, stop):
 
 
 @njit(cache=True)
-def _move(beam, links, table, count, stamp, lim, s, n, tag, weight):
+def _move(
+    beam: Any, links: Any, table: Any, count: Any, stamp: Any, lim: Any, s: Any, n: Any, tag: Any, weight: Any
+) -> Any:
     if n < 0 or weight <= 0.0:
         return True
     v = _node(beam, table, count, stamp, n, beam.died[s], tag, beam.level[s], lim.bin)
@@ -243,7 +274,9 @@ def _move(beam, links, table, count, stamp, lim, s, n, tag, weight):
 
 
 @njit(cache=True)
-def _facts(beam, links, table, count, stamp, ops, lim, o, start, stop):
+def _facts(
+    beam: Any, links: Any, table: Any, count: Any, stamp: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any
+) -> Any:
     """Printed numbers at risk and censor marks. The tag holds 2 * marks pending + (number at risk seen)."""
     kind, a, b = ops.kind[o], ops.a[o], ops.b[o]
     for s in range(start, stop):
@@ -261,6 +294,13 @@ def _facts(beam, links, table, count, stamp, ops, lim, o, start, stop):
                 fine = _move(beam, links, table, count, stamp, lim, s, n, tag - 1, w)
         elif kind == ARRIVE:
             fine = _move(beam, links, table, count, stamp, lim, s, n, tag + 2 * int(a), w)
+        elif kind == SCORE:
+            more = n - int(a)
+            fine = _move(
+                beam, links, table, count, stamp, lim, s, n, tag, w * (b**more if more >= 0 else ops.c[o] ** -more)
+            )
+        elif a < 0.0:
+            fine = _move(beam, links, table, count, stamp, lim, s, n, tag - 2 * pending, w)
         else:
             for j in range(pending + 1):
                 if pending - j <= int(b) and n - j >= ops.low[o]:
@@ -272,40 +312,68 @@ def _facts(beam, links, table, count, stamp, ops, lim, o, start, stop):
 
 
 @njit(cache=True)
-def _pruned(beam, lim, start, stop, thin):
-    """Weights scaled to a best of 1 and the smallest dropped; returns the scale (0: nothing left)."""
-    best, total = 0.0, 0.0
+def _promise(beam: Any, ops: Any, lim: Any, o: Any, v: Any) -> Any:
+    """How well a state can still meet the total of deaths and the next number at risk, from 0 to 1."""
+    n, z2 = beam.n[v], 0.0
+    if lim.events >= 0:
+        share = ops.dying[o]
+        loose = 0.25 * n * min(share, 1.0 - share)
+        z = lim.events - beam.died[v] - n * share
+        z2 += z * z / (1.0 + n * share * (1.0 - share) + loose * loose)
+    if ops.count[o] >= 0:
+        share = ops.staying[o]
+        loose = 0.15 * n * min(share, 1.0 - share)
+        z = ops.count[o] - n * share
+        z2 += z * z / (1.0 + 2.0 * n * share * (1.0 - share) + loose * loose)
+    return np.exp(-0.5 * z2) + 1e-12
+
+
+@njit(cache=True)
+def _scaled(beam: Any, start: Any, stop: Any) -> Any:
+    """Weights scaled to a best of 1; returns the scale (0: nothing left)."""
+    best = 0.0
     for v in range(start, stop):
-        best, total = max(best, beam.weight[v]), total + beam.weight[v]
-    if best <= 0.0:
-        return 0.0
-    tally = np.zeros(64, np.int64)
-    for v in range(start, stop):
-        beam.weight[v] /= best
-        if thin and beam.weight[v] < lim.cut:
-            beam.weight[v] = 0.0
-        elif beam.weight[v] > 0.0:
-            tally[min(int(-np.log2(beam.weight[v]) * 2), 63)] += 1
-    if thin and tally.sum() > lim.keep:
-        kept, level = 0, 0
-        while level < 63 and kept + tally[level] <= lim.keep:
-            kept += tally[level]
-            level += 1
-        cut = 2.0 ** (-max(level, 1) / 2)
+        best = max(best, beam.weight[v])
+    if best > 0.0:
         for v in range(start, stop):
-            if beam.weight[v] < cut:
-                beam.weight[v] = 0.0
+            beam.weight[v] /= best
     return best
 
 
 @njit(cache=True)
-def forward(ops, lim):
+def _thinned(beam: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any) -> Any:
+    """Only states whose weight, seen with what must still come, is near the best are kept."""
+    best = 0.0
+    for v in range(start, stop):
+        if beam.weight[v] > 0.0:
+            beam.carry[v] = beam.weight[v] * _promise(beam, ops, lim, o, v)
+            best = max(best, beam.carry[v])
+    tally = np.zeros(64, np.int64)
+    for v in range(start, stop):
+        if beam.weight[v] <= 0.0 or beam.carry[v] < lim.cut * best:
+            beam.weight[v] = 0.0
+        else:
+            tally[min(int(-np.log2(beam.carry[v] / best) * 2), 63)] += 1
+    kept, level = 0, 0
+    while level < 63 and kept + tally[level] <= lim.keep:
+        kept += tally[level]
+        level += 1
+    if level == 63:
+        return
+    cut = best * 2.0 ** (-max(level, 1) / 2)
+    for v in range(start, stop):
+        if beam.carry[v] < cut:
+            beam.weight[v] = 0.0
+
+
+@njit(cache=True)
+def forward(ops: Any, lim: Any) -> Any:
     """All states by layer, the log evidence, and how far it came.
 
     Returns beam, edges, layer starts (k + 2,), log evidence, and the operation that nothing survived (k: none; -1 minus
     the operation: no room).
     """
-    beam, links, table = _beam(lim.nodes, lim.edges)
+    beam, links, table = _beam(lim.nodes, lim.edges, lim.bits)
     k = ops.kind.size
     starts = np.zeros(k + 2, np.int64)
     count = np.zeros(3, np.int64)
@@ -326,7 +394,9 @@ def forward(ops, lim):
         starts[o + 2] = count[0]
         if not fine:
             return beam, links, starts, evidence, -1 - o
-        scale = _pruned(beam, lim, stop, count[0], ops.kind[o] == DROP)
+        if ops.kind[o] == DROP:
+            _thinned(beam, ops, lim, o, stop, count[0])
+        scale = _scaled(beam, stop, count[0])
         if scale <= 0.0:
             return beam, links, starts, evidence, o
         evidence += np.log(scale)
@@ -341,7 +411,7 @@ def forward(ops, lim):
 
 
 @njit(cache=True)
-def _uniform(state):
+def _uniform(state: Any) -> Any:
     """The next number in [0, 1) of a SplitMix64 sequence."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
     z = state[0]
@@ -352,7 +422,7 @@ def _uniform(state):
 
 
 @njit(cache=True)
-def _linked(beam, links, v, state, peak):
+def _linked(beam: Any, links: Any, v: Any, state: Any, peak: Any) -> Any:
     """A predecessor of `v`: drawn by weight, or the best."""
     e = beam.first[v]
     total, chosen, most = 0.0, links.source[e], -1.0
@@ -370,7 +440,7 @@ def _linked(beam, links, v, state, peak):
 
 
 @njit(cache=True)
-def _climbed(beam, ops, o, v, state, peak):
+def _climbed(beam: Any, ops: Any, o: Any, v: Any, state: Any, peak: Any) -> Any:
     """Up the chain of a gap to the node whose source the path came from."""
     w, q = ops.a[o], ops.b[o]
     stay, leave = 1.0 - w + w * (1.0 - q), w * (1.0 - q)
@@ -387,7 +457,7 @@ def _climbed(beam, ops, o, v, state, peak):
 
 
 @njit(cache=True)
-def sampled(beam, links, starts, ops, draws, seed, peak):
+def sampled(beam: Any, links: Any, starts: Any, ops: Any, draws: Any, seed: Any, peak: Any) -> Any:
     """Paths drawn by weight (or the best one): numbers at risk before each operation and after the last, and levels.
 
     Shapes (draws, k + 1).

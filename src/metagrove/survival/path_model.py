@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
+from math import erf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.survival.censor_marks import MarkPlan, mark_error, marks_in_gaps
 from metagrove.survival.censoring import Shape, mean_levels
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
-__all__ = ["ARRIVE", "CENSOR", "CONSUME", "DROP", "FORCE", "LOOK", "Plan", "plan_of", "weights_of"]
+__all__ = ["ARRIVE", "CENSOR", "CONSUME", "DROP", "FORCE", "LOOK", "SCORE", "Plan", "Weights", "plan_of", "weights_of"]
 
-CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME = 0, 1, 2, 3, 4, 5
+CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,30 +26,31 @@ class Plan:
 
     Parameters
     ----------
-    kind : shape (k,), codes of path_kernels. a, b : shape (k,), count and weight of LOOK, and so on.
+    kind : shape (k,), codes of path_kernels. a, b, c : shape (k,), see path_kernels.Operations.
     start, stop : shape (k,), the stretch of time that an operation stands for.
-    row : shape (k,), the step of a DROP, else -1.
+    row : shape (k,), the step of a DROP, else -1. gap : shape (k,), the gap between boundaries it lies in.
     low, most : shape (k,), see path_kernels.Operations.
+    marks : marks by gap, None without marks.
     """
 
     kind: NDArray[np.int64]
     a: Array
     b: Array
+    c: Array
     start: Array
     stop: Array
     row: NDArray[np.int64]
+    gap: NDArray[np.int64]
     low: NDArray[np.int64]
     most: NDArray[np.int64]
+    marks: MarkPlan | None = None
 
 
 def _before_tick(reading: Reading, tick: float) -> Array:
     """Chance of each step lying before `tick`, shape (m,). A death at the tick itself is still at risk there."""
-    from math import erf
-
     time = reading.time
     if reading.columns:
-        last = reading.since
-        return np.clip((tick - last) / np.maximum(time - last, 1e-12), 0.0, 1.0)
+        return np.clip((tick - reading.since) / np.maximum(time - reading.since, 1e-12), 0.0, 1.0)
     if reading.sigma_t <= 0:
         return np.where(time < tick, 1.0, 0.0)
     z = (tick - time) / (reading.sigma_t * np.sqrt(2))
@@ -67,7 +71,7 @@ def _windows(reading: Reading, ticks: Array) -> list[dict[int, float]]:
         product = {g: float(np.prod(chance[first:g]) * np.prod(1 - chance[g:last])) for g in gaps}
         most = max(product.values())
         found.append({g: p / most for g, p in product.items() if p > 1e-4 * most})
-    for left, right in zip(found, found[1:], strict=False):
+    for left, right in pairwise(found):
         limit = max(right, key=lambda g: right[g])
         for g in [g for g in left if g > limit and len(left) > 1]:
             del left[g]
@@ -76,55 +80,151 @@ def _windows(reading: Reading, ticks: Array) -> list[dict[int, float]]:
     return found
 
 
-def plan_of(reading: Reading, facts: Facts) -> Plan:
-    """The operations for one arm."""
-    m = reading.time.size
-    edges = np.concatenate(([0.0], reading.time, [reading.end]))
-    rows: list[tuple[int, float, float, float, float, int]] = []
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A stretch for censoring, and what stands at its end: nothing (-1), the number at risk `look`, the step `row`."""
+
+    start: float
+    stop: float
+    row: int = -1
+    look: int = -1
+    weight: float = 1.0
+    force: bool = False
+    boundary: bool = True
+
+
+def _pieces(reading: Reading, facts: Facts) -> list[_Piece]:
+    edges = np.concatenate(([0.0], reading.time, [reading.end])).tolist()
     windows = _windows(reading, facts.risk_time)
     looks: dict[int, list[int]] = {}
     for j, window in enumerate(windows):
         for g in window:
             looks.setdefault(g, []).append(j)
-    for g in range(m + 1):
-        here = float(edges[g])
+    found = []
+    for g in range(reading.time.size + 1):
+        here = edges[g]
         for j in looks.get(g, ()):
-            tick = float(np.clip(facts.risk_time[j], here, edges[g + 1]))
-            rows.append((CENSOR, 0.0, 0.0, here, tick, -1))
-            rows.append((LOOK, float(facts.risk_n[j]), windows[j][g], tick, tick, -1))
-            if g == max(windows[j]):
-                rows.append((FORCE, 0.0, 0.0, tick, tick, -1))
+            tick = min(max(float(facts.risk_time[j]), here), edges[g + 1])
+            weight = windows[j][g]
+            found.append(_Piece(here, tick, look=j, weight=weight, force=g == max(windows[j]), boundary=weight >= 1.0))
             here = tick
-        if g < m:
-            rows.append((CENSOR, 0.0, 0.0, here, float(edges[g + 1]), -1))
-            rows.append((DROP, 0.0, 0.0, float(edges[g + 1]), float(edges[g + 1]), g))
-    kind, a, b, start, stop, row = (np.array(x) for x in zip(*rows, strict=True)) if rows else (np.zeros(0),) * 6
-    low, most = _bounds(kind, a, reading, facts)
-    return Plan(kind.astype(np.int64), a, b, start, stop, row.astype(np.int64), low, most)
+        if g < reading.time.size:
+            found.append(_Piece(here, edges[g + 1], row=g))
+    return found
 
 
-def _bounds(kind: Array, a: Array, reading: Reading, facts: Facts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _mark_plan(reading: Reading, facts: Facts, pieces: list[_Piece], decimals: int) -> MarkPlan | None:
+    if facts.marks is None:
+        return None
+    spread = 0.3 * (reading.time - reading.since) if reading.columns else np.full(reading.time.size, reading.sigma_t)
+    edges = np.array([p.stop for p in pieces if p.boundary])
+    errors = np.array([spread[p.row] if p.row >= 0 else 0.0 for p in pieces if p.boundary])
+    error = mark_error(reading, facts.marks, decimals)
+    return marks_in_gaps(facts.marks, np.maximum.accumulate(edges), errors + 1e-12 * reading.end, reading.end, error)
+
+
+def plan_of(reading: Reading, facts: Facts, decimals: int = 9) -> Plan:
+    """The operations for one arm.
+
+    Parameters
+    ----------
+    decimals : digits after the point of the curve's times, against which exact censor marks are recognised.
+    """
+    pieces = _pieces(reading, facts)
+    marks = _mark_plan(reading, facts, pieces, decimals)
+    rows: list[tuple[int, float, float, float, float, float, int, int]] = []
+    gap = 0
+    fresh = True
+    for piece in pieces:
+        stretch = (piece.start, piece.stop)
+        place = (piece.stop, piece.stop)
+        sure = 0.0
+        if marks is not None and fresh:
+            sure = float(marks.sure[gap])
+            if marks.arrive[gap]:
+                rows.append((ARRIVE, float(marks.arrive[gap]), 0.0, 0.0, piece.start, piece.start, -1, gap))
+        rows.append((CENSOR, 0.0, 0.0, sure, *stretch, -1, gap))
+        if marks is not None and fresh and _waiting(marks, gap):
+            rows.append((CONSUME, float(marks.consume[gap]), float(marks.remain[gap]), 0.0, *stretch, -1, gap))
+        if piece.row >= 0:
+            rows.append((DROP, 0.0, 0.0, 0.0, *place, piece.row, gap))
+        else:
+            rows.append((LOOK, float(facts.risk_n[piece.look]), piece.weight, 0.0, *place, -1, gap))
+            if piece.force:
+                rows.append((FORCE, 0.0, 0.0, 0.0, *place, -1, gap))
+        fresh = piece.boundary
+        gap += int(piece.boundary)
+    if marks is not None:
+        rows += _ending(marks, gap, reading)
+    return _plan(rows, reading, facts, marks)
+
+
+def _waiting(marks: MarkPlan, gap: int) -> bool:
+    return bool(marks.arrive[gap]) or (gap > 0 and bool(marks.remain[gap - 1]))
+
+
+def _ending(
+    marks: MarkPlan, gap: int, reading: Reading
+) -> list[tuple[int, float, float, float, float, float, int, int]]:
+    """Marks that may lie behind the last boundary, then the number of patients left against the marks there."""
+    end = reading.end
+    rows: list[tuple[int, float, float, float, float, float, int, int]] = []
+    tail = float(marks.sure[gap])
+    if _waiting(marks, gap):
+        # A mark that waits to the end belongs to those left; it is let go without a censoring of its own.
+        rows.append((CONSUME, -1.0, 0.0, 0.0, end, end, -1, gap))
+        tail += max(marks.expected[gap] - tail, 0.0)
+    if reading.ends_at_zero:
+        return rows
+    tail = max(round(tail), 1)
+    hidden = 0.05 * tail + 2.5 * float(marks.crowding[gap]) * tail + 0.05
+    rows.append((SCORE, float(tail), hidden / (1 + hidden), 0.05, end, end, -1, gap))
+    return rows
+
+
+def _plan(
+    rows: list[tuple[int, float, float, float, float, float, int, int]],
+    reading: Reading,
+    facts: Facts,
+    marks: MarkPlan | None,
+) -> Plan:
+    table = np.array(rows, dtype=np.float64).reshape(-1, 8)
+    kind = table[:, 0].astype(np.int64)
+    low, most = _bounds(kind, table[:, 1], table[:, 3], reading, facts)
+    whole = table[:, 6:].astype(np.int64)
+    a, b, c, start, stop = (table[:, i].copy() for i in range(1, 6))
+    return Plan(kind, a, b, c, start, stop, whole[:, 0], whole[:, 1], low, most, marks)
+
+
+def _bounds(
+    kind: NDArray[np.int64], a: Array, c: Array, reading: Reading, facts: Facts
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Fewest patients and most deaths after each operation that leave room for everything printed later."""
     low, most = np.zeros(kind.size, dtype=np.int64), np.zeros(kind.size, dtype=np.int64)
     need = 0 if reading.ends_at_zero else 1
     room = facts.events if facts.events is not None else facts.n
+    first = _first_looks(kind)
     for o in range(kind.size - 1, -1, -1):
         low[o], most[o] = need, room
         if kind[o] == DROP and not reading.columns:
             need, room = need + 1, room - 1
-        elif kind[o] == LOOK and (o < 2 or kind[o - 2] != LOOK or a[o - 2] != a[o]):
-            need = max(need, int(a[o])) if _first_look(kind, a, o) else need
+        elif kind[o] == CENSOR:
+            need += int(c[o])
+        elif kind[o] == LOOK and first[o]:
+            need = max(need, int(a[o]))
     return low, most
 
 
-def _first_look(kind: Array, a: Array, o: int) -> bool:
-    """Whether no LOOK at the same number comes before operation `o` without a FORCE between."""
-    for p in range(o - 1, -1, -1):
-        if kind[p] == FORCE:
-            return True
-        if kind[p] == LOOK:
-            return False
-    return True
+def _first_looks(kind: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which operations are the first chance to see their number at risk; shape (k,)."""
+    first = np.zeros(kind.size, dtype=bool)
+    fresh = True
+    for o, code in enumerate(kind.tolist()):
+        if code == LOOK:
+            first[o], fresh = fresh, False
+        elif code == FORCE:
+            fresh = True
+    return first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,20 +235,25 @@ class Weights:
     b: Array
     c: Array
     hazard: Array
+    dying: Array
+    staying: Array
+    count: Array
 
 
 def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weights:
     """Chances of censorings and deaths under one shape of censoring."""
     level = mean_levels(reading)
-    a, b = plan.a.copy(), plan.b.copy()
-    c, hazard = np.zeros(a.size), np.full(a.size, -1.0)
+    a, b, c = plan.a.copy(), plan.b.copy(), plan.c.copy()
+    hazard = np.full(a.size, -1.0)
     gap = plan.kind == CENSOR
     before = np.concatenate(([1.0], level))[np.searchsorted(reading.time, plan.start[gap], side="right")]
     from_, to = shape.at(plan.start[gap]), shape.at(plan.stop[gap])
     mu = facts.n * before * np.exp(-from_) * (to - from_)
-    mu = np.maximum(
-        mu, 0.015 * np.where(plan.stop[gap] > plan.start[gap], 1.0, 0.2) / (4.0 if reading.columns else 1.0)
-    )
+    if plan.marks is not None:
+        mu = _hidden(plan, plan.marks, facts, gap, mu, shape)
+    else:
+        some = np.where(plan.stop[gap] > plan.start[gap], 1.0, 0.2)
+        mu = np.maximum(mu, 0.015 * some / (4.0 if reading.columns else 1.0))
     clump = 1.0 if not reading.columns and reading.sigma_t > 0 else 0.5
     a[gap], b[gap] = clump, mu / clump / (1 + mu / clump)
     drop = plan.kind == DROP
@@ -159,7 +264,52 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
         c[drop] = np.clip(expected / (1 + expected), 0.05, 0.97)
     else:
         c[drop] = np.clip((expected - 1) / np.maximum(expected, 1e-9), 0.1, 0.97)
-    return Weights(a, b, c, hazard)
+    return Weights(a, b, c, hazard, *_outlook(plan, reading, level, facts, shape))
+
+
+def _outlook(plan: Plan, reading: Reading, level: Array, facts: Facts, shape: Shape) -> tuple[Array, Array, Array]:
+    """Shares of those at risk after each operation that are expected to die later and to be at the next tick."""
+    steps = np.concatenate(([1.0], level))
+
+    def path(t: Array) -> Array:
+        share = steps[np.searchsorted(reading.time, t, side="right")] * np.exp(-shape.at(t))
+        return np.asarray(np.maximum(share, 1e-9), dtype=np.float64)
+
+    fall = -np.diff(steps)
+    dead = np.cumsum(np.exp(-shape.at(reading.time)) * fall)
+    now = path(plan.stop)
+    past = np.concatenate(([0.0], dead))[np.searchsorted(reading.time, plan.stop, side="right")]
+    dying = np.clip(((dead[-1] if dead.size else 0.0) - past) / now, 0.0, 1.0)
+    ticks = np.append(facts.risk_time, np.inf)
+    j = np.searchsorted(ticks, plan.stop, side="left")
+    # Within the reach of a tick it is unknown whether it has been seen; the one after it steers.
+    near = np.flatnonzero(plan.kind == LOOK)
+    for o in near.tolist():
+        seen = int(np.argmin(np.abs(facts.risk_time - plan.start[o])))
+        j[max(o - 1, 0) : o + 3] = np.maximum(j[max(o - 1, 0) : o + 3], seen + 1)
+    count = np.append(facts.risk_n.astype(np.float64), -1.0)[np.minimum(j, ticks.size - 1)]
+    then = path(np.append(facts.risk_time, 0.0))[np.minimum(j, ticks.size - 1)]
+    return dying, np.clip(then / now, 0.0, 1.0), count
+
+
+def _hidden(plan: Plan, marks: MarkPlan, facts: Facts, gap: NDArray[np.bool_], mu: Array, shape: Shape) -> Array:
+    """Censorings expected beside the marks seen: hidden under another mark, more where marks crowd."""
+    index = plan.gap[gap]
+    seen = marks.expected[index]
+    hidden = seen * (0.05 + 2.5 * marks.crowding[index]) + 0.001
+    if facts.risk_time.size:
+        # Between two numbers at risk the belief says how many were censored; what the marks lack was hidden.
+        tick = np.searchsorted(facts.risk_time, plan.stop[gap], side="left")
+        for j in np.unique(tick):
+            here = tick == j
+            short = max(float(mu[here].sum() - seen[here].sum()), 0.02)
+            hidden[here] *= min(short / max(float(hidden[here].sum()), 1e-9), 50.0)
+    elif facts.events is not None:
+        short = max(float(mu.sum() - seen.sum()), 0.02)
+        hidden *= min(short / max(float(hidden.sum()), 1e-9), 50.0)
+    else:
+        hidden *= float(shape.hazard[-1])
+    return np.maximum(hidden, 0.001)
 
 
 def _expected_deaths(reading: Reading, level: Array, facts: Facts, shape: Shape) -> tuple[Array, Array]:
@@ -167,7 +317,7 @@ def _expected_deaths(reading: Reading, level: Array, facts: Facts, shape: Shape)
     before = np.concatenate(([1.0], level[:-1])) if level.size else level
     fall = np.maximum(1 - level / np.maximum(before, 1e-9), 0.0)
     at_risk = facts.n * before * np.exp(-shape.at(reading.time))
-    if not reading.columns:
+    if not reading.columns or not level.size:
         return at_risk * fall, fall
     rate = np.cumsum(fall)
     half = 0.035 * reading.end

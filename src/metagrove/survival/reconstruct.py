@@ -9,10 +9,11 @@ import numpy as np
 
 from metagrove.core.errors import MethodError
 from metagrove.core.registry import Registry
+from metagrove.survival.conflicts import conflicts, left_out, open_stretches
 from metagrove.survival.curve_input import CurveLike, DigitizedCurve, digitized_curve
 from metagrove.survival.guyot import guyot_patients
-from metagrove.survival.printed_facts import Facts, printed_facts
-from metagrove.survival.rebuilt import RebuiltPatients
+from metagrove.survival.printed_facts import Contradiction, Facts, printed_facts
+from metagrove.survival.rebuilt import Draws, Guess, RebuiltPatients
 
 __all__ = ["RECONSTRUCTIONS", "reconstruct"]
 
@@ -28,6 +29,14 @@ GUYOT = (
 LIU = (
     "Liu N, Zhou Y, Lee JJ. IPDfromKM: reconstruct individual patient data from published Kaplan-Meier survival "
     "curves. BMC Med Res Methodol 2021;21:111. doi:10.1186/s12874-021-01308-8"
+)
+PATHS = (
+    "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. J Am Stat Assoc 1958;53:457-481. "
+    "doi:10.1080/01621459.1958.10501452"
+)
+GODSILL = (
+    "Godsill SJ, Doucet A, West M. Monte Carlo smoothing for nonlinear time series. J Am Stat Assoc 2004;99:156-168. "
+    "doi:10.1198/016214504000000151"
 )
 
 
@@ -47,8 +56,50 @@ def _iterative(curve: DigitizedCurve, facts: Facts, draws: int, *, bounded: bool
         raise MethodError(f"the {name} method gives one patient set; draws need method='likelihood'")
     time, event = guyot_patients(curve, facts, bounded=bounded)
     cite = (GUYOT, LIU) if bounded else (GUYOT,)
+    guesses: tuple[Guess, ...] = ()
+    if not facts.risk_n.size:
+        text = "without numbers at risk nobody is taken to be censored before the last events allow it"
+        guesses = (Guess(0.0, curve.end, "censored", text),)
     return RebuiltPatients(
-        time, event, name, cite, curve, facts, contradictions=facts.contradictions, notes=curve.notes
+        time,
+        event,
+        name,
+        cite,
+        curve,
+        facts,
+        contradictions=conflicts(curve, facts),
+        guesses=guesses,
+        notes=curve.notes,
+    )
+
+
+@RECONSTRUCTIONS.add("likelihood", title="hidden path, forward filter and backward sampling", cite=PATHS)
+def _likelihood(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> RebuiltPatients:
+    from metagrove.survival.likelihood import solve
+    from metagrove.survival.path_patients import patients_of
+
+    known = conflicts(curve, facts)
+    paths = solve(curve, facts, draws, rng)
+    if paths is None:
+        time, event = guyot_patients(curve, facts, bounded=True)
+        known = (*known, Contradiction(("curve", "n", "events"), "no patients explain curve and totals together"))
+        sampled = Draws(np.tile(time, (draws, 1)), np.tile(event, (draws, 1))) if draws else None
+        return RebuiltPatients(time, event, "likelihood", (PATHS,), curve, facts, sampled=sampled, contradictions=known)
+    time, event = patients_of(paths.plan, paths.reading, paths.point)
+    seen = max(draws, 40)
+    sets = Draws(*patients_of(paths.plan, paths.reading, paths.drawn[:seen], rng))
+    return RebuiltPatients(
+        time[0],
+        event[0],
+        "likelihood",
+        (PATHS, GODSILL),
+        curve,
+        facts,
+        sampled=Draws(sets.time[:draws], sets.event[:draws]) if draws else None,
+        sigma=paths.reading.sigma_s,
+        contradictions=left_out(paths.fallback, facts, known),
+        guesses=open_stretches(facts, sets, curve.end),
+        notes=curve.notes,
     )
 
 
@@ -61,7 +112,7 @@ def reconstruct(
     marks: Any = None,
     median: Any = None,
     rates: Any = None,
-    method: str = "bounded",
+    method: str = "likelihood",
     draws: int = 0,
     rng: np.random.Generator | int | None = None,
 ) -> RebuiltPatients:
@@ -74,7 +125,7 @@ def reconstruct(
     at_risk : rows of time and number at risk (patients with time >= it), from any time on, with gaps allowed.
     n, events : printed totals; `n` may be left out where `at_risk` gives it.
     marks : times of the censor marks in the figure; leave out where the figure shows none.
-    method : a key of RECONSTRUCTIONS.
+    method : "likelihood" (every fact together, with uncertainty), or "guyot" and "bounded" (iterative).
     draws : plausible patient sets wanted besides the best one.
     rng : generator or seed for the draws; default seed 1.
 
@@ -84,29 +135,11 @@ def reconstruct(
 
     Examples
     --------
-    >>> rebuilt = reconstruct([[0, 1], [2, 0.75], [5, 0.5], [9, 0.5]], n=4, events=2, method="bounded")
+    >>> rebuilt = reconstruct([[0, 1], [2, 0.75], [5, 0.5], [9, 0.5]], n=4, events=2)
     >>> rebuilt.time.tolist(), rebuilt.event.tolist()
-    ([2.0, 5.0, 9.0, 9.0], [True, True, False, False])
+    ([2.0, 5.0, 7.0, 9.0], [True, True, False, False])
     """
     read = digitized_curve(curve)
     facts = printed_facts(read, at_risk, n=n, events=events, marks=marks, median=median, rates=rates)
     generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(1 if rng is None else rng)
     return RECONSTRUCTIONS[method](read, facts, draws, generator)
-
-
-PATHS = (
-    "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. J Am Stat Assoc 1958;53:457-481. "
-    "doi:10.1080/01621459.1958.10501452"
-)
-
-
-@RECONSTRUCTIONS.add("likelihood", title="hidden path, forward filter and backward sampling", cite=PATHS)
-def _likelihood(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> RebuiltPatients:
-    from metagrove.survival.likelihood import patients_of, solve
-    from metagrove.survival.steps import steps_of
-
-    paths = solve(steps_of(curve, facts.n), facts, draws, 7)
-    if paths is None:
-        raise MethodError("no path")
-    time, event = patients_of(paths, paths.point)
-    return RebuiltPatients(time, event, "likelihood", (PATHS,), curve, facts, sigma=paths.reading.sigma_s)

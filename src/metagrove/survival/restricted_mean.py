@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from metagrove.core.errors import DataError
+from metagrove.core.errors import DataError, MethodError
 from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array
 
@@ -91,7 +91,7 @@ class RestrictedMeanContrast(Result):
     """Restricted means of two groups compared: group 1 against group 0.
 
     `difference` is in units of time; `ratio` compares the means and `lost_ratio` the mean times lost, each with limits
-    symmetric on the log scale. `difference_ci`, `ratio_ci`, `lost_ratio_ci` are pairs; `p`, `ratio_p` and
+    symmetric on the log scale; the latter is NaN where a group has lost no time, having no event. `difference_ci`, `ratio_ci`, `lost_ratio_ci` are pairs; `p`, `ratio_p` and
     `lost_ratio_p` two-sided.
     """
 
@@ -172,6 +172,8 @@ class RestrictedMeanContrast(Result):
 def _two_sided(value: float, se: float) -> float:
     from scipy.special import ndtr
 
+    if math.isnan(se):
+        return math.nan
     return float(2 * ndtr(-abs(value) / se)) if se > 0 else (1.0 if value == 0 else 0.0)
 
 
@@ -179,8 +181,9 @@ def restricted_mean_contrast(group1: RestrictedMean, group0: RestrictedMean) -> 
     """Two restricted means to the same horizon compared; pinned by `survival/rmst_two_arm.csv` (R survRM2)."""
     if not math.isclose(group1.tau, group0.tau, rel_tol=1e-9):
         raise DataError(f"horizons {group1.tau:g} and {group0.tau:g} differ; restricted means are compared at one")
-    if not (group1.lost > 0 and group0.lost > 0):
-        raise DataError("a group has no event before the horizon; the ratio of times lost does not exist")
+    lost = group1.lost > 0 and group0.lost > 0
+    if not lost and group1.se == group0.se == 0:
+        raise MethodError(f"no event in either group up to {group1.tau:g}; nothing can be compared")
     return RestrictedMeanContrast(
         group1,
         group0,
@@ -188,7 +191,7 @@ def restricted_mean_contrast(group1: RestrictedMean, group0: RestrictedMean) -> 
         math.hypot(group1.se, group0.se),
         group1.estimate / group0.estimate,
         math.hypot(group1.se / group1.estimate, group0.se / group0.estimate),
-        group1.lost / group0.lost,
-        math.hypot(group1.se / group1.lost, group0.se / group0.lost),
+        group1.lost / group0.lost if lost else math.nan,
+        math.hypot(group1.se / group1.lost, group0.se / group0.lost) if lost else math.nan,
         group1.level,
     )

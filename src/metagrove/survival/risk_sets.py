@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from metagrove.core.errors import DataError
 from metagrove.core.values import Array, PatientTimes
 
-__all__ = ["RiskSets", "patient_times", "risk_sets", "tie_starts"]
+__all__ = ["RiskSets", "group_codes", "patient_times", "risk_sets", "tie_starts"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +41,25 @@ def patient_times(time: ArrayLike, event: ArrayLike, where: str = "") -> Patient
     if not patients.time.size:
         raise DataError(f"{where}: no patients" if where else "no patients; at least one is needed")
     return patients
+
+
+def group_codes(labels: Iterable[Any], size: int, name: str) -> tuple[tuple[Any, ...], NDArray[np.int64]]:
+    """The distinct labels in sorted order, and for each of `size` patients the index of its label.
+
+    Raises DataError, naming the column `name`, for a wrong length or a missing label.
+    """
+    values = np.asarray(labels if hasattr(labels, "__len__") else list(labels))
+    if values.shape != (size,):
+        raise DataError(f"{size} patients but {values.size} values of {name}; one for each patient is needed")
+    if values.dtype.kind == "O":
+        absent = [value is None or value != value for value in values]
+        values = np.array([str(value) for value in values]) if any(isinstance(v, str) for v in values) else values
+    else:
+        absent = np.isnan(values).tolist() if values.dtype.kind == "f" else []
+    if any(absent):
+        raise DataError(f"{name} is missing for {sum(absent)} patients")
+    known, codes = np.unique(values, return_inverse=True)
+    return tuple(known.tolist()), codes.astype(np.int64)
 
 
 def tie_starts(ordered: Array) -> np.ndarray:

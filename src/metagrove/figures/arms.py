@@ -1,0 +1,195 @@
+"""Which arms a plot shows: from hints, the legend, rows of numbers at risk, coloured names and the inks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.figures.checks import Finding
+from metagrove.figures.dashes import dash_patterns
+from metagrove.figures.evidence import ArmLook, arm_width, canvas, coverage
+from metagrove.figures.hints import Hints
+from metagrove.figures.image import Pixels
+from metagrove.figures.inks import Ink, inks_of
+from metagrove.figures.page import RGB, Word, colour_distance, number
+from metagrove.figures.risk_table import RiskRow
+from metagrove.figures.samples import Sample
+from metagrove.figures.tracking import Dash
+
+__all__ = ["ArmSpec", "Scene", "arm_specs"]
+
+_STYLES = ("solid", "dashed", "dotted")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """A plot cut from its picture: `rgb` with letters painted over, `blank` where axis lines say nothing.
+
+    `whole` and `dark` are the full picture and its ink, `origin` the row and column where the cut begins, `erased` the
+    letters and legend in the full picture.
+    """
+
+    whole: Pixels
+    dark: NDArray[np.float32]
+    rgb: Pixels
+    blank: NDArray[np.bool_]
+    origin: tuple[int, int]
+    erased: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ArmSpec:
+    """What to trace: a name (empty where unknown) and a look."""
+
+    name: str
+    look: ArmLook
+
+
+@dataclass(frozen=True, slots=True)
+class _Seed:
+    name: str
+    colour: RGB
+    style: str
+    dash: Dash | None = None
+
+
+def arm_specs(
+    scene: Scene, samples: Sequence[Sample], rows: Sequence[RiskRow], names: Sequence[Word], hints: Hints
+) -> tuple[list[ArmSpec], list[int], list[Finding]]:
+    """The arms to trace, how many arms each witness on the page counts, and what is doubtful.
+
+    Witnesses are the legend, the rows of numbers at risk and names written in the colour of a curve.
+    """
+    field = canvas(scene.rgb, [], scene.blank)
+    shape = scene.rgb.shape
+    inks = inks_of(scene.rgb, field.paper, scene.blank, least=max(40.0, 0.35 * shape[1]), noise=_noise(scene.rgb))
+    labelled = _coloured_names(scene, names, inks)
+    samples = samples if len(samples) > 1 or len(rows) < 2 else []
+    counts = [c for c in (len(samples), len(rows)) if c]
+    findings: list[Finding] = []
+    if hints.arms and all(a.colour is not None for a in hints.arms):
+        seeds = _hinted(hints, samples)
+        counts = []
+    elif len(samples) > 1 or (samples and len(rows) <= 1):
+        seeds = [_Seed(s.name, _nearest_ink(s.colour, inks), s.style, s.dash) for s in samples]
+        seeds += _unlisted(inks, seeds)
+    elif len(labelled) > 1:
+        seeds = labelled
+        counts.append(len(labelled))
+    else:
+        count = len(hints.arms) or len(rows)
+        seeds = _from_inks(inks, count)
+    seeds = _distinct(seeds)
+    return [ArmSpec(s.name, _look(scene, s, seeds)) for s in seeds], counts, findings
+
+
+def _noise(rgb: Pixels) -> float:
+    """How much flat paper varies from pixel to pixel: large after strong JPEG compression."""
+    grey = rgb.astype(np.float32).mean(axis=2)
+    paper = np.abs(grey - np.median(grey)) < 20
+    return float(min(grey[paper].std(), 8.0)) if paper.any() else 0.0
+
+
+def _hinted(hints: Hints, samples: Sequence[Sample]) -> list[_Seed]:
+    """The hinted arms; arms of one colour take their style from the legend, else solid, dashed, dotted in order."""
+    seeds: list[_Seed] = []
+    for arm in hints.arms:
+        colour = arm.colour if arm.colour is not None else (0, 0, 0)
+        same = [a for a in hints.arms if a.colour is not None and colour_distance(a.colour, colour) < 24]
+        own = [s for s in samples if arm.name and _plain(s.name) == _plain(arm.name)]
+        fits = [s for s in samples if colour_distance(s.colour, colour) < 60]
+        style, dash = arm.style, None
+        if style is None and len(own) == 1:
+            style, dash = own[0].style, own[0].dash
+        elif style is None and len(same) == 1 and len(fits) == 1:
+            style, dash = fits[0].style, fits[0].dash
+        if style is None:
+            place = same.index(arm)
+            style = _STYLES[min(place, 2)] if len(same) > 1 else "solid"
+        seeds.append(_Seed(arm.name or "", colour, style, dash))
+    return seeds
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in text.lower() if c.isalnum())
+
+
+def _nearest_ink(colour: RGB, inks: Sequence[Ink]) -> RGB:
+    """The plot's own ink next to a legend's colour; the legend's where none is near."""
+    near = min(inks, key=lambda i: colour_distance(i.colour, colour), default=None)
+    return near.colour if near is not None and colour_distance(near.colour, colour) < 40 else colour
+
+
+def _coloured_names(scene: Scene, names: Sequence[Word], inks: Sequence[Ink]) -> list[_Seed]:
+    """Names inside the plot written in an ink of its lines (no legend)."""
+    r0, c0 = scene.origin
+    tall, wide = scene.rgb.shape[:2]
+    out = []
+    for ink in inks:
+        if ink.neutral:
+            continue
+        found = [
+            w
+            for w in names
+            if w.colour is not None
+            and number(w.text) is None
+            and sum(c.isalpha() for c in w.text) > 1
+            and r0 <= w.cy <= r0 + tall
+            and c0 <= w.cx <= c0 + wide
+            and colour_distance(w.colour, ink.colour) < 60
+        ]
+        if len(found) == 1:
+            out.append(_Seed(found[0].text, ink.colour, "solid"))
+    return out
+
+
+def _from_inks(inks: Sequence[Ink], count: int) -> list[_Seed]:
+    """Arms from the inks alone: one per colour; more arms than colours means styles of black."""
+    coloured = [i for i in inks if not i.neutral]
+    neutral = [i for i in inks if i.neutral]
+    chosen = [*coloured, *neutral]
+    if count and len(chosen) >= count:
+        chosen = sorted(chosen, key=lambda i: -i.pixels)[:count]
+        return [_Seed("", i.colour, "solid") for i in chosen]
+    seeds = [_Seed("", i.colour, "solid") for i in chosen]
+    if count > len(chosen) and neutral:
+        black = min(neutral, key=lambda i: sum(i.colour))
+        extra = _STYLES[1 : 1 + count - len(chosen)]
+        seeds += [_Seed("", black.colour, style) for style in extra]
+    return seeds
+
+
+def _unlisted(inks: Sequence[Ink], seeds: Sequence[_Seed]) -> list[_Seed]:
+    """Colours that draw much of the plot and that the legend does not list; they make the counts disagree."""
+    known = [i for i in inks if any(colour_distance(i.colour, s.colour) < 50 for s in seeds)]
+    least = 0.3 * max((i.pixels for i in known), default=0)
+    fresh = [i for i in inks if i not in known and not i.neutral and i.pixels > least]
+    return [_Seed("", i.colour, "solid") for i in fresh]
+
+
+def _distinct(seeds: Sequence[_Seed]) -> list[_Seed]:
+    out: list[_Seed] = []
+    for seed in seeds:
+        if not any(colour_distance(seed.colour, o.colour) < 12 and seed.style == o.style for o in out):
+            out.append(seed)
+    return out
+
+
+def _look(scene: Scene, seed: _Seed, seeds: Sequence[_Seed]) -> ArmLook:
+    """The look of an arm: its line width measured in the plot, its dash pattern from the legend or the whole picture."""
+    colours = [s.colour for s in seeds]
+    field = canvas(scene.rgb, colours, scene.blank)
+    probe = ArmLook(seed.colour, 2.0, Dash(), "solid")
+    width = arm_width(np.where(scene.blank, 0, coverage(field, probe)))
+    width = float(np.clip(width, 1.0, 9.0)) if width else 2.0
+    if seed.style == "solid":
+        return ArmLook(seed.colour, width, Dash(), "solid")
+    whole = canvas(scene.whole, colours)
+    patterns = dash_patterns(coverage(whole, probe), width)
+    dash = patterns.get(seed.style, seed.dash)
+    if dash is None:
+        dash = Dash(4.5 * width, 3.0 * width) if seed.style == "dashed" else Dash(1.2 * width, 2.0 * width)
+    return ArmLook(seed.colour, width, dash, seed.style)

@@ -1,0 +1,111 @@
+"""The frame of a plot in pixels: straight axis lines, where they begin and end, and the tick marks on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.values import Array
+
+__all__ = ["Line", "dark_lines", "darkness", "tick_places"]
+
+_TICK_NEAR, _TICK_FAR = 2, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A straight dark line: its place across, and from where to where it runs, in pixels; `level` if it is horizontal."""
+
+    place: float
+    begin: float
+    end: float
+    level: bool
+    strength: float
+
+    @property
+    def length(self) -> float:
+        """How long it is."""
+        return self.end - self.begin
+
+
+def darkness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How much each pixel differs from the paper, 0 to 1, on the channel that differs most; shape (rows, columns)."""
+    sample = rgb[::3, ::3].reshape(-1, 3)
+    codes, counts = np.unique((sample // 8).astype(np.int32) @ np.array([4096, 64, 1]), return_counts=True)
+    commonest = codes[np.argmax(counts)]
+    paper = np.median(sample[(sample // 8).astype(np.int32) @ np.array([4096, 64, 1]) == commonest], axis=0)
+    far = np.abs(rgb.astype(np.float32) - paper.astype(np.float32)).max(axis=2)
+    return np.asarray(np.clip(far / 255, 0, 1), dtype=np.float32)
+
+
+def dark_lines(dark: NDArray[np.float32], *, level: bool, least: float, threshold: float = 0.35) -> list[Line]:
+    """Straight lines at least `least` pixels long, neighbouring rows merged into one; longest first."""
+    field = dark if level else dark.T
+    inked = field > threshold
+    tall, wide = inked.shape
+    found: list[tuple[int, int, int, float]] = []
+    for r in np.flatnonzero(inked.sum(axis=1) >= least):
+        row = _closed(inked[r])
+        change = np.diff(np.concatenate([[0], row.astype(np.int8), [0]]))
+        begins, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+        if len(begins):
+            k = int(np.argmax(ends - begins))
+            if ends[k] - begins[k] >= least:
+                found.append((int(r), int(begins[k]), int(ends[k]), float(field[r, begins[k] : ends[k]].mean())))
+    groups: list[list[tuple[int, int, int, float]]] = []
+    for item in found:
+        if groups and item[0] - groups[-1][-1][0] <= 1 and abs(item[1] - groups[-1][-1][1]) < 0.2 * wide:
+            groups[-1].append(item)
+        else:
+            groups.append([item])
+    lines = []
+    for group in groups:
+        if len(group) > 9:
+            continue
+        weight = np.array([g[3] * (g[2] - g[1]) for g in group])
+        rows = np.array([g[0] for g in group]) + 0.5
+        core = max(group, key=lambda g: g[3] * (g[2] - g[1]))
+        low, high = max(group[0][0] - 1, 0), min(group[-1][0] + 2, tall)
+        span = field[low:high, core[1] : core[2]].mean(axis=1)
+        place = float((span * (np.arange(low, high) + 0.5)).sum() / max(float(span.sum()), 1e-6)) if len(span) else float(np.average(rows, weights=weight))
+        lines.append(Line(place, float(core[1]), float(core[2]), level, core[3]))
+    return sorted(lines, key=lambda line: -line.length)
+
+
+def _closed(row: NDArray[np.bool_], gap: int = 2) -> NDArray[np.bool_]:
+    """The row with gaps of at most `gap` pixels filled."""
+    out = row.copy()
+    inked = np.flatnonzero(row)
+    steps = np.diff(inked)
+    for i in np.flatnonzero((steps > 1) & (steps <= gap + 1)):
+        out[inked[i] : inked[i + 1]] = True
+    return out
+
+
+def tick_places(dark: NDArray[np.float32], line: Line, *, outward: int, threshold: float = 0.2) -> Array:
+    """Where tick marks meet an axis line, in pixels along it, to a fraction of a pixel.
+
+    `outward` is +1 where ticks point down or right of the line, -1 up or left. A tick is ink in the strip 2 to 6 pixels
+    beside the line that is no wider than a tick.
+    """
+    field = dark if line.level else dark.T
+    base = round(line.place - 0.5)
+    rows = [base + outward * k for k in range(_TICK_NEAR, _TICK_FAR + 1)]
+    rows = [r for r in rows if 0 <= r < field.shape[0]]
+    if len(rows) < 3:
+        return np.zeros(0)
+    strip = field[rows[:3]].mean(axis=0)
+    begin, end = max(round(line.begin) - 4, 0), min(round(line.end) + 4, field.shape[1])
+    inked = strip > threshold
+    inked[:begin] = False
+    inked[end:] = False
+    change = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
+    out = []
+    for a, b in zip(np.flatnonzero(change == 1), np.flatnonzero(change == -1), strict=True):
+        if b - a <= 7:
+            low, high = max(a - 1, 0), min(b + 1, len(strip))
+            weight = strip[low:high]
+            out.append(float((weight * (np.arange(low, high) + 0.5)).sum() / weight.sum()))
+    return np.array(out)

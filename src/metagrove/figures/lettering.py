@@ -1,0 +1,133 @@
+"""Where a picture has writing: connected pieces of ink of letter size, gathered into words, upright or turned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.figures.image import Pixels
+
+__all__ = ["TextBox", "text_boxes", "writing"]
+
+Box = tuple[int, int, int, int]
+
+_GAP = 0.36
+_TALLEST = 46
+_SHORTEST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TextBox:
+    """A word's box in pixels (left, top, right, bottom), how it reads (0 or 90) and the boxes of its pieces in order."""
+
+    box: Box
+    angle: int
+    pieces: tuple[Box, ...]
+
+    @property
+    def size(self) -> int:
+        """The height of its letters."""
+        left, top, right, bottom = self.box
+        return right - left if self.angle else bottom - top
+
+
+def writing(rgb: Pixels) -> NDArray[np.float32]:
+    """How strongly each pixel is inked against the paper round it, 0 to 1, with long straight lines taken out."""
+    import cv2
+
+    small = cv2.resize(rgb, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    paper = cv2.resize(cv2.medianBlur(small, 21), (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR)
+    ink = np.abs(rgb.astype(np.int16) - paper.astype(np.int16)).max(axis=2).astype(np.float32)
+    # pale letters count as much as black ones: ink is judged against the darkest within a letter's reach
+    near = cv2.dilate(cv2.medianBlur(ink.astype(np.uint8), 3), np.ones((25, 25), np.uint8)).astype(np.float32)
+    ink = np.clip(ink / np.maximum(near, 42.0), 0, 1)
+    mask = (ink > 0.3).astype(np.uint8)
+    long = max(48, round(0.05 * max(rgb.shape[:2])))
+    lines = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, long), np.uint8))
+    lines |= cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((long, 1), np.uint8))
+    return np.asarray(np.where(lines > 0, 0, ink), dtype=np.float32)
+
+
+def text_boxes(ink: NDArray[np.float32]) -> list[TextBox]:
+    """The words of a picture, from `writing`: pieces on one baseline less than a third of a letter apart.
+
+    Upright words and words that read upwards are found independently: a piece may be claimed by one of each kind, and
+    reading must settle which it is.
+    """
+    import cv2
+
+    mask = (ink > 0.35).astype(np.uint8)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    boxes: list[Box] = []
+    for i in range(1, count):
+        x, y, w, h, area = (int(v) for v in stats[i])
+        if max(w, h) <= 3 * _TALLEST and min(w, h) <= _TALLEST and area >= 2:
+            boxes.append((x, y, x + w, y + h))
+    upright = _words(boxes, turned=False)
+    turned = [w for w in _words(boxes, turned=True) if len(w.pieces) > 2]
+    return [w for w in upright + turned if w.size >= _SHORTEST]
+
+
+def _words(boxes: Sequence[Box], *, turned: bool) -> list[TextBox]:
+    """Words along one direction; turned text is handled by exchanging the coordinates."""
+    places = [_turn(b) if turned else b for b in boxes]
+    letters = sorted(i for i, b in enumerate(places) if _SHORTEST <= b[3] - b[1] <= _TALLEST and b[2] - b[0] <= 2.2 * _TALLEST)
+    crumbs = [i for i, b in enumerate(places) if b[3] - b[1] < _TALLEST // 2 and b[2] - b[0] < _TALLEST // 2]
+    small = {i for i in crumbs if i not in letters}
+    lines: list[list[int]] = []
+    bands: list[Box] = []
+    for i in sorted([*letters, *small], key=lambda i: places[i][0]):
+        best = -1
+        for k, band in enumerate(bands):
+            near = places[i][0] - band[2] < _GAP * (band[3] - band[1])
+            fits = _crumb_fits(band, places[i]) or (i not in small and _level(band, places[i]))
+            if near and fits and (best < 0 or band[2] > bands[best][2]):
+                best = k
+        if best >= 0:
+            lines[best].append(i)
+            if i not in small and _level(bands[best], places[i]):
+                bands[best] = _around([bands[best], places[i]])
+            else:
+                low, top, high, bottom = bands[best]
+                bands[best] = (low, top, max(high, places[i][2]), bottom)
+        elif i not in small:
+            lines.append([i])
+            bands.append(places[i])
+    out = []
+    for line in lines:
+        pieces = sorted(places[i] for i in line)
+        box = _around(pieces)
+        back = tuple(_back(p) for p in pieces) if turned else tuple(pieces)
+        out.append(TextBox(_back(box) if turned else box, 90 if turned else 0, back))
+    return out
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    return min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)
+
+
+def _level(band: Box, b: Box) -> bool:
+    """Whether a letter stands on the line: overlapping it by half, of similar size."""
+    overlap = min(band[3], b[3]) - max(band[1], b[1])
+    tall, own = band[3] - band[1], b[3] - b[1]
+    return overlap >= 0.5 * min(tall, own) and own <= 1.9 * tall and tall <= 2.4 * own
+
+
+def _crumb_fits(band: Box, c: Box) -> bool:
+    """Whether a small piece is a dot, comma, hyphen or accent of the line."""
+    tall = band[3] - band[1]
+    wide, high = c[2] - c[0], c[3] - c[1]
+    small = high <= 0.5 * tall and wide <= (1.05 if high <= 0.3 * tall else 0.8) * tall
+    return small and band[1] - 0.35 * tall <= c[1] and c[3] <= band[3] + 0.35 * tall
+
+
+def _turn(b: Box) -> Box:
+    """A box seen with the page turned clockwise by a quarter, so that text that reads upwards runs to the right."""
+    return -b[3], b[0], -b[1], b[2]
+
+
+def _back(b: Box) -> Box:
+    return b[1], -b[2], b[3], -b[0]

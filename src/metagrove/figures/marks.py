@@ -1,0 +1,86 @@
+"""Censor marks on a traced curve: short upright strokes, crosses or dots centred on a level, found by correlation."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.values import Array
+from metagrove.figures.readout import Steps
+from metagrove.figures.tracking import Path
+
+__all__ = ["mark_places"]
+
+
+def mark_places(path: Path, steps: Steps, ink: NDArray[np.float32], width: float, *, tallest: float) -> Array:
+    """Columns, to a fraction of a pixel, at which ink stands both above and below a level by the same small amount.
+
+    Parameters
+    ----------
+    ink : the arm's coverage of each pixel, 0 to 1, other arms' ink removed; shape (rows, columns).
+    width : line width in pixels.
+    tallest : the largest half-height of a mark in pixels.
+
+    A step reaches out to one side only; a mark reaches out to both.
+    """
+    excess_up, excess_down = _excess(path, steps, ink, width, tallest)
+    both = np.minimum(excess_up, excess_down)
+    need = max(1.0, 0.45 * width)
+    inked = both >= need
+    change = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
+    begins, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+    out: list[float] = []
+    usual = _usual([e - b for b, e in zip(begins, ends, strict=True)], width)
+    for b, e in zip(begins, ends, strict=True):
+        if e - b > 12 * usual:
+            continue
+        weight = both[b:e]
+        if e - b <= 1.8 * usual + 1:
+            out.append(path.first + float((weight * (np.arange(b, e) + 0.5)).sum() / weight.sum()))
+        else:
+            out.extend(path.first + c for c in _peaks(both, b, e, usual))
+    return np.array(out)
+
+
+def _usual(widths: list[int], width: float) -> float:
+    """How wide a mark's upright stroke is: the median of the narrow ones, near the line width."""
+    narrow = [w for w in widths if w <= 2.2 * width + 2]
+    return max(1.0, float(np.median(narrow))) if narrow else max(1.0, width)
+
+
+def _peaks(both: Array, b: int, e: int, usual: float) -> list[float]:
+    """Marks that touch each other: split evenly by the usual width."""
+    count = max(1, round((e - b) / (usual + 1.0)))
+    if count == 1:
+        return [(b + e) / 2]
+    half = usual / 2
+    return [float(v) for v in np.linspace(b + half, e - half, count)]
+
+
+def _excess(path: Path, steps: Steps, ink: NDArray[np.float32], width: float, tallest: float) -> tuple[Array, Array]:
+    """For each column of the path the ink that sticks out above and below the line's own width, in pixels."""
+    columns = len(path.leave)
+    index = np.clip(np.searchsorted(steps.begin, np.arange(columns) + 0.5, side="right") - 1, 0, None)
+    level = steps.height[index]
+    up, down = np.zeros(columns), np.zeros(columns)
+    reach = int(np.ceil(tallest))
+    for i in range(columns):
+        c = path.first + i
+        # a jump in this column or its neighbour hides marks
+        near = slice(max(i - 1, 0), i + 2)
+        if (path.leave[near] - path.enter[near]).max() > width + 2:
+            continue
+        above = int(np.floor(level[i] - width / 2 - 0.3))
+        below = int(np.ceil(level[i] + width / 2 + 0.3))
+        up[i] = _reach(ink[max(above - reach, 0) : above, c][::-1])
+        down[i] = _reach(ink[below : below + reach, c])
+        if up[i] >= reach - 0.5 or down[i] >= reach - 0.5 or abs(up[i] - down[i]) > 0.5 * max(up[i], down[i]) + 1.0:
+            up[i] = down[i] = 0.0
+    return up, down
+
+
+def _reach(ink: NDArray[np.float32]) -> float:
+    """How far ink continues without a break."""
+    stop = np.flatnonzero(ink < 0.3)
+    end = int(stop[0]) if len(stop) else len(ink)
+    return float(ink[:end].sum())

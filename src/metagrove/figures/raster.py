@@ -1,0 +1,310 @@
+"""Pictures to readings: scales, arms, traces, marks and numbers at risk, each doubt named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.values import Array
+from metagrove.figures.arms import ArmSpec, Scene, arm_specs
+from metagrove.figures.axes import Axis, axis_unit
+from metagrove.figures.calibration import Scales, plot_scales
+from metagrove.figures.checks import Finding, judged, unique_names
+from metagrove.figures.evidence import ArmLook, Canvas, canvas, coverage
+from metagrove.figures.frame import darkness
+from metagrove.figures.hints import Hints
+from metagrove.figures.image import Picture
+from metagrove.figures.marks import mark_places
+from metagrove.figures.page import Word
+from metagrove.figures.readout import Steps
+from metagrove.figures.reading import ArmReading, FigureReading, RiskCell
+from metagrove.figures.risk_table import RiskRow, risk_rows, tied
+from metagrove.figures.samples import Sample, legend_samples
+from metagrove.figures.tracing import Trace, traced
+from metagrove.figures.words import phrases, tokens
+
+__all__ = ["picture_readings"]
+
+_MARGIN = 7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plot:
+    """A plot cut out of a picture: its scales, the rows and columns it takes, flipped where curves rise."""
+
+    scales: Scales
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    start: float
+    rising: bool
+
+    def survival(self, row: Array) -> Array:
+        place = self.rows[1] - row if self.rising else self.rows[0] + row
+        value = self.scales.y.value(place) / self.scales.scale
+        return 1 - value if self.rising else value
+
+    def time(self, column: Array) -> Array:
+        return self.scales.x.value(self.columns[0] + column)
+
+
+def picture_readings(
+    picture: Picture, words: Sequence[Word], hints: Hints | None = None, *, digest: str = "", page: int = 1
+) -> list[FigureReading]:
+    """Every Kaplan-Meier figure in the picture; `words` are its words in pixels of the picture."""
+    hints = hints or Hints()
+    small = tokens(words)
+    readings = []
+    for scales in plot_scales(picture, small, hints):
+        reading = _reading(picture, small, scales, hints)
+        if reading is not None:
+            readings.append(replace(reading, digest=digest, page=page))
+    readings.sort(key=lambda r: (round(r.frame[1] / 60), r.frame[0]))
+    return [_in_file(r, picture) for r in readings]
+
+
+def _in_file(reading: FigureReading, picture: Picture) -> FigureReading:
+    """The same reading with its scales in the pixels of the file."""
+    if picture.scale == 1 and picture.rotation == 0:
+        return reading
+    low, left = max(reading.y.pixels), min(reading.x.pixels)
+    x = _refit(reading.x, [picture.there(p, low)[0] for p in reading.x.pixels])
+    y = _refit(reading.y, [picture.there(left, p)[1] for p in reading.y.pixels])
+    corners = picture.there(*reading.frame[:2]) + picture.there(*reading.frame[2:])
+    cells = tuple(replace(c, box=picture.there(*c.box[:2]) + picture.there(*c.box[2:])) for c in reading.cells)
+    return replace(reading, x=x, y=y, frame=corners, cells=cells, rotation=picture.rotation)
+
+
+def _refit(axis: Axis, pixels: Sequence[float]) -> Axis:
+    values = np.log10(axis.values) if axis.log else np.asarray(axis.values)
+    slope, intercept = np.polyfit(np.asarray(pixels), values, 1)
+    return replace(axis, pixels=tuple(map(float, pixels)), slope=float(slope), intercept=float(intercept))
+
+
+def _reading(picture: Picture, words: list[Word], scales: Scales, hints: Hints) -> FigureReading | None:
+    near = _nearby(words, scales)
+    names = phrases(near)
+    ink = darkness(picture.rgb)
+    samples = legend_samples(picture.rgb, ink, names)
+    rows = risk_rows(near, scales.x, below=float(scales.y.pixel(0.0)) + 2 if not scales.y.log else max(scales.y.pixels))
+    plot, scene = _scene(picture, ink, scales, words, samples, hints)
+    specs, witnesses, findings = arm_specs(scene, samples, rows, names, hints)
+    if not specs:
+        return None
+    looks = [s.look for s in specs]
+    field = canvas(scene.rgb, [s.look.colour for s in specs], scene.blank)
+    trace = traced(field, looks, start=plot.start)
+    arms = [_arm(plot, field, spec, trace, i) for i, spec in enumerate(specs)]
+    arms = _named(arms, rows, hints)
+    cells, more = _cells(rows, arms)
+    findings = [*findings, *more, *_ink_doubts(field, scene, trace, looks, arms, plot)]
+    left, right = scales.x.pixel(0.0) if not scales.x.log else min(scales.x.pixels), plot.columns[1]
+    ends = scales.y.pixel([0.0, scales.scale])
+    reading = FigureReading(
+        tuple(arms),
+        scales.x,
+        scales.y,
+        scales.scale,
+        "raster",
+        "ok",
+        (),
+        tuple(cells),
+        unit=axis_unit(near, scales.x) if scales.x.band != (0.0, 0.0) else "",
+        direction="incidence" if plot.rising else "survival",
+        frame=(float(left), float(ends.min()), float(right), float(ends.max())),
+    )
+    return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
+
+
+def _nearby(words: list[Word], scales: Scales) -> list[Word]:
+    left, right = min(scales.x.pixels), max(scales.x.pixels)
+    top, bottom = min(scales.y.pixels), max(scales.y.pixels)
+    wide, tall = right - left, bottom - top
+    return [
+        w
+        for w in words
+        if left - 0.7 * wide < w.cx < right + 0.8 * wide and top - 0.4 * tall < w.cy < bottom + 1.3 * tall
+    ]
+
+
+def _scene(
+    picture: Picture,
+    ink: NDArray[np.float32],
+    scales: Scales,
+    words: list[Word],
+    samples: list[Sample],
+    hints: Hints,
+) -> tuple[_Plot, Scene]:
+    """The plot cut out, with letters and legend painted over and axis lines marked as saying nothing."""
+    tall, wide = ink.shape
+    left = float(scales.x.pixel(0.0)) if not scales.x.log else min(scales.x.pixels)
+    last = max(scales.x.pixels)
+    right = scales.right if np.isfinite(scales.right) else last + 0.6 * scales.x.spacing
+    right = min(max(right, last) + 2, last + 1.2 * scales.x.spacing, wide)
+    top = float(scales.y.pixel(scales.scale))
+    bottom = float(scales.y.pixel(0.0)) if min(scales.y.values) < 0.06 * scales.scale else max(scales.y.pixels)
+    r0, r1 = max(int(top) - _MARGIN, 0), min(int(np.ceil(bottom)) + _MARGIN, tall)
+    c0, c1 = max(int(left), 0), int(right)
+    cut = picture.rgb.copy()
+    paper = np.median(cut[r0:r1, c0:c1].reshape(-1, 3), axis=0).astype(np.uint8)
+    erased = np.zeros((tall, wide), dtype=bool)
+    for box in [*_letters(words), *(s.box for s in samples)]:
+        a, b, c, d = (round(v) for v in box)
+        erased[max(b - 2, 0) : d + 2, max(a - 2, 0) : c + 2] = True
+    cut[erased] = paper
+    crop, dark = cut[r0:r1, c0:c1], ink[r0:r1, c0:c1]
+    blank = _axis_mask(dark, round(bottom) - r0) | erased[r0:r1, c0:c1]
+    blank[round(bottom) - r0 + 2 :] = True
+    rising = hints.direction == "incidence" or (hints.direction is None and _rises(dark, blank, top - r0, bottom - r0))
+    start = top - r0
+    if rising:
+        crop, blank, start = crop[::-1], blank[::-1], r1 - float(scales.y.pixel(0.0))
+    plot = _Plot(scales, (r0, r1), (c0, c1), start, rising)
+    crop = np.ascontiguousarray(crop)
+    return plot, Scene(picture.rgb, ink, crop, np.ascontiguousarray(blank), (r0, c0), erased)
+
+
+def _letters(words: list[Word]) -> list[tuple[float, float, float, float]]:
+    """Boxes of what surely is writing: words of three letters or digits and what stands in line with them."""
+    out = []
+    for phrase in phrases(words, gap=1.1):
+        solid = sum(c.isalnum() for c in phrase.text)
+        if solid >= 3 and phrase.score > 0.6 and solid >= 0.5 * len(phrase.text.replace(" ", "")):
+            out.append((phrase.x0, phrase.y0, phrase.x1, phrase.y1))
+    return out
+
+
+def _axis_mask(dark: NDArray[np.float32], foot: int) -> NDArray[np.bool_]:
+    """Columns at the sides and rows at the foot and head that are dark for most of their length."""
+    mask = np.zeros(dark.shape, dtype=bool)
+    tall, wide = dark.shape
+    for c in [*range(min(7, wide)), *range(max(wide - 9, 0), wide)]:
+        mask[:, c] |= (dark[:, c] > 0.25).mean() > 0.7
+    for r in [*range(min(9, tall)), *range(max(foot - 4, 0), tall)]:
+        mask[r] |= (dark[r] > 0.25).mean() > 0.7
+    return mask
+
+
+def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bottom: float) -> bool:
+    """Whether the lines begin at the foot of the plot: no ink near 1 at the start, some near 0."""
+    wide = dark.shape[1]
+    inked = (dark > 0.2) & ~blank
+    first = inked[:, max(3, wide // 60) : max(8, wide // 12)]
+    near = max(4.0, 0.06 * (bottom - top))
+    rows = np.arange(dark.shape[0]) + 0.5
+    head = first[np.abs(rows - top) < near].any(axis=0).mean()
+    foot = first[(rows > bottom - near) & (rows < bottom - 1)].any(axis=0).mean()
+    return bool(head < 0.2 and foot > 0.3)
+
+
+def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) -> ArmReading:
+    steps = trace.steps[index]
+    look = spec.look
+    time = np.maximum(plot.time(steps.begin), 0.0)
+    height = _on_foot(steps, plot, look)
+    first = float(height[0]) - plot.start
+    # the first level is 1 by definition: half of its offset is the drawing's own, half the scale's
+    shift = np.clip(first, -1.0, 1.0) / 2 if abs(first) < 2.5 else 0.0
+    level = np.clip(plot.survival(height - shift), 0.0, 1.0)
+    level[0] = 1.0 if abs(first) < 2.5 + look.width else level[0]
+    time[0] = 0.0
+    end = max(float(plot.time(np.array(steps.end))), float(time[-1]))
+    per_x = abs(float(plot.time(np.array(1.0)) - plot.time(np.array(0.0))))
+    per_y = abs(float(plot.survival(np.array(1.0)) - plot.survival(np.array(0.0))))
+    x, y = plot.scales.x, plot.scales.y
+    seen = np.append(steps.seen, steps.seen[-1])
+    s_error = np.where(seen > 0, 0.5 + y.residual, 0.5 + y.residual + look.width) * per_y
+    t_error = np.full(len(seen), 0.75 + x.residual) * per_x
+    own = np.where(_foreign(trace, index), 0, coverage(field, look))
+    marks = mark_places(trace.paths[index], steps, own, look.width, tallest=max(4.0, 2.2 * look.width + 2))
+    marks = marks[marks <= steps.end + 1]
+    if level[0] < 1 and trace.paths[index].enter[0] + 0.5 - plot.start < 2.5 + look.width:
+        # the first drop falls into the first column
+        time, level = np.append(0.0, time), np.append(1.0, level)
+        s_error, t_error = np.append(s_error[0], s_error), np.append(t_error[0], t_error)
+    order = np.maximum.accumulate(np.append(time, end))
+    return ArmReading(
+        spec.name,
+        look.colour,
+        look.style,
+        order,
+        np.minimum.accumulate(np.append(level, level[-1])),
+        t_error,
+        s_error,
+        np.maximum(plot.time(marks), 0.0) if len(marks) else np.zeros(0),
+    )
+
+
+def _foreign(trace: Trace, index: int) -> NDArray[np.bool_]:
+    """Where other arms' strokes lie."""
+    out = np.zeros(trace.covers[index].shape, dtype=bool)
+    for j, cover in enumerate(trace.covers):
+        if j != index:
+            out |= cover == 2
+    return out
+
+
+def _on_foot(steps: Steps, plot: _Plot, look: ArmLook) -> Array:
+    """The heights, a last drop that ends within a line's width of survival 0 taken all the way down."""
+    height = steps.height.copy()
+    y = plot.scales.y
+    zero = plot.rows[1] - float(y.pixel(plot.scales.scale)) if plot.rising else float(y.pixel(0.0)) - plot.rows[0]
+    near = look.width + 1.5 + (look.dash.off if look.style != "solid" else 0.0)
+    if len(height) > 1 and 0 < zero - height[-1] < near and height[-1] - height[-2] > near:
+        height[-1] = zero
+    return height
+
+
+def _named(arms: list[ArmReading], rows: list[RiskRow], hints: Hints) -> list[ArmReading]:
+    if any(not a.name for a in arms) and len(rows) == len(arms):
+        order, how = tied(rows, arms)
+        if order is not None and how in ("one arm", "colour", "drops"):
+            labels = {i: r.label for r, i in zip(rows, order, strict=True)}
+            arms = [a if a.name else replace(a, name=labels.get(i, "")) for i, a in enumerate(arms)]
+    return unique_names(arms, hints)
+
+
+def _cells(rows: list[RiskRow], arms: list[ArmReading]) -> tuple[list[RiskCell], list[Finding]]:
+    if not rows:
+        return [], []
+    order, how = tied(rows, arms)
+    if order is None:
+        return [], [Finding(how)]
+    pairs = sorted(zip(rows, order, strict=True), key=lambda p: p[1])
+    findings = [Finding(f"numbers at risk of '{arms[i].name}' have gaps") for r, i in pairs if r.holes]
+    cells = [
+        RiskCell(arms[i].name, c.time, c.n, c.censored, c.sure, c.box, c.text) for r, i in pairs for c in r.cells
+    ]
+    return cells, findings
+
+
+def _ink_doubts(
+    field: Canvas, scene: Scene, trace: Trace, looks: Sequence[ArmLook], arms: Sequence[ArmReading], plot: _Plot
+) -> list[Finding]:
+    """Doubts from what the traces leave unexplained and from how well each shows its own ink."""
+    import cv2
+
+    out = []
+    inked = (field.e_paper > 70.0**2) & ~field.blank
+    distance = np.full(inked.shape, 1e9, dtype=np.float32)
+    for cover in trace.covers:
+        distance = np.minimum(distance, cv2.distanceTransform((cover != 2).astype(np.uint8), cv2.DIST_L2, 3))
+    total = max(int(inked.sum()), 1)
+    width = max(look.width for look in looks)
+    far = float((inked & (distance > max(6.0, 2.2 * width + 2))).sum() / total)
+    near = float((inked & (distance > 2)).sum() / total)
+    if far > 0.04:
+        out.append(Finding(f"{100 * far:.0f} % of the ink in the plot belongs to no curve that was found"))
+    if near > 0.3:
+        out.append(Finding(f"{100 * near:.0f} % of the ink lies beside the curves that were found"))
+    wide = plot.columns[1] - plot.columns[0]
+    for arm, path, power, shown, look in zip(arms, trace.paths, trace.strength, trace.visible, looks, strict=True):
+        if power < (0.1 if look.style == "solid" else 0.0):
+            out.append(Finding(f"'{arm.name}' is faint along its own line"))
+        if shown < 0.25:
+            out.append(Finding(f"'{arm.name}' is hidden behind other curves for {100 * (1 - shown):.0f} % of its length"))
+        if len(path.leave) < 0.25 * wide:
+            out.append(Finding(f"'{arm.name}' ends after {100 * len(path.leave) / wide:.0f} % of the time axis"))
+    return out

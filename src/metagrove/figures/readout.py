@@ -1,0 +1,165 @@
+"""From a path of pixels to a step curve: levels to a fraction of a pixel, jumps on the upright stroke."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.values import Array
+from metagrove.figures.tracking import Path
+
+__all__ = ["Steps", "steps_of"]
+
+_SAME = 0.33
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """A step curve in pixels of the plot: level `height[i]` begins at `begin[i]`; the line ends at `end`.
+
+    `seen[i]` is the number of columns in which level i was visible and inked.
+    """
+
+    begin: Array
+    height: Array
+    end: float
+    seen: NDArray[np.int64]
+
+
+def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], width: float) -> Steps:
+    """The corners of the path.
+
+    Long levels are read as one, jumps between them on their upright stroke; where steps are finer than the line is
+    wide, each column gives the middle of its ink.
+
+    Parameters
+    ----------
+    path : the traced line.
+    gain : the arm's gain at each pixel, shape (rows, columns).
+    hidden : where another arm lies on top, same shape.
+    width : line width in pixels.
+    """
+    ink = np.clip((gain + 1) / 2, 0, 1)
+    ink = np.where(hidden, 0, ink)
+    leave, enter = path.leave, path.enter
+    cuts = [0] + [c for c in range(1, len(leave)) if leave[c] != leave[c - 1]] + [len(leave)]
+    begin: list[float] = []
+    height: list[float] = []
+    seen: list[int] = []
+    for a, b in zip(cuts, cuts[1:], strict=False):
+        fine = _fine(ink, path, a, b, width)
+        if fine is not None:
+            begin.extend(float(c) for c in range(a, b))
+            height.extend(fine)
+            seen.extend([1] * (b - a))
+            continue
+        level, count = _level(ink, path, a, b, width)
+        height.append(level)
+        seen.append(count)
+        begin.append(_jump(ink, a, int(enter[a]), int(leave[a]), width) if a else 0.0)
+    levels = _never_back(np.array(height), np.array(seen, dtype=float))
+    return _merged(np.maximum.accumulate(np.array(begin)), levels, _end(ink, path, width), np.array(seen))
+
+
+def _fine(ink: NDArray[np.float32], path: Path, a: int, b: int, width: float) -> list[float] | None:
+    """The middle of the ink in each column of a short level; None where a column is hidden, off a dash or a long drop."""
+    if b - a > round(width) + 2 or not path.inked[a:b].all():
+        return None
+    out = []
+    tallest = 2.6 * width + 2
+    for c in range(a, b):
+        row = (int(path.enter[c]) + int(path.leave[c])) // 2
+        column = ink[:, path.first + c]
+        if column[row] < 0.5 or path.leave[c] - path.enter[c] > width + 1:
+            return None
+        top, bottom = row, row
+        while top > 0 and column[top - 1] > 0.3 and row - top < tallest:
+            top -= 1
+        while bottom < len(column) - 1 and column[bottom + 1] > 0.3 and bottom - row < tallest:
+            bottom += 1
+        if bottom - top + 1 > tallest:
+            return None
+        low, high = max(top - 1, 0), min(bottom + 2, len(column))
+        weight = column[low:high]
+        out.append(float((weight * (np.arange(low, high) + 0.5)).sum() / weight.sum()))
+    return out
+
+
+def _never_back(height: Array, weight: Array) -> Array:
+    """The nearest heights that never rise on the page (pool adjacent violators; row numbers grow downwards)."""
+    values: list[float] = []
+    weights: list[float] = []
+    sizes: list[int] = []
+    for h, w in zip(height, np.maximum(weight, 0.2), strict=True):
+        values.append(float(h))
+        weights.append(float(w))
+        sizes.append(1)
+        while len(values) > 1 and values[-2] > values[-1]:
+            total = weights[-2] + weights[-1]
+            values[-2:] = [(values[-2] * weights[-2] + values[-1] * weights[-1]) / total]
+            weights[-2:] = [total]
+            sizes[-2:] = [sizes[-2] + sizes[-1]]
+    return np.repeat(values, sizes)
+
+
+def _level(ink: NDArray[np.float32], path: Path, a: int, b: int, width: float) -> tuple[float, int]:
+    """The height of the line over columns a to b: median centroid of ink where it is visible."""
+    row = int(path.leave[a])
+    reach = int(np.ceil(width / 2 + 1))
+    top, bottom = max(row - reach, 0), min(row + reach + 1, ink.shape[0])
+    margin = int(round(width / 2)) + 1
+    inner = slice(path.first + a + margin, path.first + b - margin) if b - a > 2 * margin + 1 else slice(path.first + a, path.first + b)
+    due = path.inked[inner.start - path.first : inner.stop - path.first]
+    block = ink[top:bottom, inner][:, due]
+    weight = block.sum(axis=0)
+    shown = weight > 0.35 * min(width, 2.0)
+    if not shown.any():
+        return row + 0.5, 0
+    rows = np.arange(top, bottom)[:, None] + 0.5
+    middle = (block[:, shown] * rows).sum(axis=0) / weight[shown]
+    near = np.abs(middle - row - 0.5) <= 1.5
+    return (float(np.median(middle[near])), int(near.sum())) if near.any() else (row + 0.5, 0)
+
+
+def _jump(ink: NDArray[np.float32], column: int, high: int, low: int, width: float) -> float:
+    """Where a jump stands: the centroid of ink across, over the rows strictly between the two levels."""
+    reach = int(np.ceil(width / 2 + 1))
+    left, right = max(column - reach, 0), min(column + reach + 1, ink.shape[1])
+    clear = int(np.ceil(width / 2))
+    rows = slice(high + clear, low - clear + 1) if low - high > 2 * clear else slice((high + low) // 2, (high + low) // 2 + 1)
+    block = ink[rows, left:right]
+    if low - high > 2 * clear and block.size:
+        weight = block.sum(axis=1)
+        shown = weight > 0.35 * min(width, 2.0)
+        if shown.any():
+            across = np.arange(left, right) + 0.5
+            middle = (block[shown] * across).sum(axis=1) / weight[shown]
+            found = float(np.median(middle))
+            if abs(found - column - 0.5) <= 1.5:
+                return found
+    return column + 0.5
+
+
+def _end(ink: NDArray[np.float32], path: Path, width: float) -> float:
+    """Where the line stops: the last column, its soft edge counted by its share."""
+    row, last = int(path.leave[-1]), path.last
+    beyond = ink[max(row - 1, 0) : row + 2, last + 1 : last + 3]
+    extra = float(np.clip(beyond.max(axis=0), 0, 1).sum()) if beyond.size else 0.0
+    return last + 1.0 + min(extra, 0.5)
+
+
+def _merged(begin: Array, height: Array, end: float, seen: NDArray[np.int64]) -> Steps:
+    """The steps with levels less than a third of a pixel apart taken as one."""
+    keep_b, keep_h, keep_s = [float(begin[0])], [float(height[0])], [int(seen[0])]
+    for b, h, s in zip(begin[1:], height[1:], seen[1:], strict=True):
+        if h - keep_h[-1] < _SAME:
+            total = keep_s[-1] + s
+            keep_h[-1] = (keep_h[-1] * keep_s[-1] + float(h) * s) / total if total else keep_h[-1]
+            keep_s[-1] = int(total)
+        else:
+            keep_b.append(float(b))
+            keep_h.append(float(h))
+            keep_s.append(int(s))
+    return Steps(np.array(keep_b), np.array(keep_h), max(end, keep_b[-1]), np.array(keep_s))

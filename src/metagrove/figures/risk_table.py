@@ -1,0 +1,250 @@
+"""Numbers at risk: the rows of counts under a figure, in line with its time axis, and the arm each belongs to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise, permutations
+
+import numpy as np
+
+from metagrove.figures.axes import Axis
+from metagrove.figures.page import RGB, Word, colour_distance
+from metagrove.figures.reading import ArmReading, RiskCell
+
+__all__ = ["Cell", "RiskRow", "allowed_by_curve", "risk_rows", "tied"]
+
+_COUNT = re.compile(r"^(\d{1,3}(?:,\d{3})+|\d{1,6})(?:[.,·]?\((\d{1,6})\))?$")
+_CENSORED = re.compile(r"^[(\[](\d{1,6})[)\]]$")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A count at a tick: `time` of the tick, `n`, `censored` where printed in brackets, and where it stands."""
+
+    time: float
+    n: int
+    censored: int | None
+    sure: bool
+    box: tuple[float, float, float, float]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RiskRow:
+    """One row: the words before its first count, their colour, and its cells in the order of time."""
+
+    label: str
+    colour: RGB | None
+    cells: tuple[Cell, ...]
+    height: float
+    holes: int = 0
+
+    @property
+    def falls(self) -> bool:
+        """Whether the counts never rise."""
+        return all(a.n >= b.n for a, b in zip(self.cells, self.cells[1:], strict=False))
+
+
+def risk_rows(words: Sequence[Word], x: Axis, *, below: float) -> list[RiskRow]:
+    """The rows of counts under the page height `below`, top to bottom.
+
+    A row has counts under at least three ticks (two where the axis has fewer than four) and never rises; the label row
+    of the axis itself is left out. The search ends where the page has been empty for seven letter heights.
+    """
+    left, right = min(x.pixels), max(x.pixels)
+    margin = max(x.spacing, (right - left) / 6)
+    upright = [w for w in words if w.angle == 0 and w.cy > below and w.x0 < right + margin]
+    rows: list[RiskRow] = []
+    bottom = x.band[1]
+    for line in _lines(upright):
+        size = float(np.median([w.size for w in line]))
+        top = float(np.median([w.cy for w in line]))
+        if x.band[0] - 0.3 * size <= top <= x.band[1] + 0.3 * size:
+            continue
+        if top > bottom + 7 * max(size, x.band[1] - x.band[0]):
+            break
+        row = _row(line, x)
+        if top > x.band[1] and _inside(line, left - 3 * margin, right + margin):
+            bottom = max(bottom, top)
+        if row is not None:
+            rows.append(row)
+    return _block(rows)
+
+
+def _inside(line: Sequence[Word], left: float, right: float) -> bool:
+    return any(left <= w.cx <= right for w in line)
+
+
+def _lines(words: Sequence[Word]) -> list[list[Word]]:
+    lines: list[list[Word]] = []
+    for word in sorted(words, key=lambda w: w.cy):
+        if lines and word.cy - float(np.mean([w.cy for w in lines[-1]])) < 0.45 * word.size:
+            lines[-1].append(word)
+        else:
+            lines.append([word])
+    return [sorted(line, key=lambda w: w.x0) for line in lines]
+
+
+def _counts(line: Sequence[Word]) -> list[tuple[float, int, int | None, list[Word]]]:
+    """Counts of a line with their middles: `12`, `12 (3)` or `12(3)`."""
+    out: list[tuple[float, int, int | None, list[Word]]] = []
+    for word in line:
+        plain = _COUNT.match(word.text.replace(" ", ""))
+        inside = _CENSORED.match(word.text)
+        if plain:
+            count, more = int(plain[1].replace(",", "")), plain[2]
+            out.append((word.cx, count, int(more) if more else None, [word]))
+        elif inside and out and out[-1][2] is None and word.x0 - out[-1][3][-1].x1 < 1.6 * word.size:
+            _, count, _, held = out.pop()
+            held = [*held, word]
+            out.append(((held[0].x0 + word.x1) / 2, count, int(inside[1]), held))
+    return out
+
+
+def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
+    counts = _counts(line)
+    ticks, times = np.asarray(x.pixels), np.asarray(x.values)
+    order = np.argsort(ticks)
+    ticks, times = ticks[order], times[order]
+    if len(counts) < 2:
+        return None
+    size = float(np.median([w.size for w in line]))
+    reach = min(0.3 * x.spacing, 2.5 * size)
+    middle = np.array([c[0] for c in counts])
+    gap = middle[:, None] - ticks[None, :]
+    nearest = np.abs(gap).argmin(axis=1)
+    off = gap[np.arange(len(counts)), nearest]
+    close = np.abs(off) < reach
+    if not close.any():
+        return None
+    shift = float(np.median(off[close]))
+    wide = max(1.2 * size, 0.12 * x.spacing)
+    chosen: dict[int, int] = {}
+    for i in np.flatnonzero(np.abs(off - shift) < wide):
+        t = int(nearest[i])
+        if t not in chosen or abs(off[i] - shift) < abs(off[chosen[t]] - shift):
+            chosen[t] = int(i)
+    if len(chosen) < (2 if len(ticks) < 4 else 3):
+        return None
+    cells = tuple(_cell(float(times[t]), counts[chosen[t]]) for t in sorted(chosen))
+    if any(a.n < b.n for a, b in pairwise(cells)) and cells[0].n < cells[-1].n:
+        return None
+    if all(c.n == 1 for c in cells) and float(np.median([w.cy for w in line])) < x.band[0]:
+        return None  # tick marks read as ones
+    first = counts[chosen[min(chosen)]][3][0]
+    before = [w for w in line if w.x1 <= first.x0 + 0.5 and w.x1 > min(ticks) - 12 * x.spacing]
+    before = _adjoining(before, first.x0)
+    colour = before[-1].colour if before else first.colour
+    places = sorted(chosen)
+    stride = min((b - a for a, b in pairwise(places)), default=1)
+    holes = (places[-1] - places[0]) // stride + 1 - len(places)
+    holes += places[0] if stride == 1 else 0
+    return RiskRow(" ".join(w.text for w in before), colour, cells, float(np.median([w.cy for w in line])), holes)
+
+
+def _adjoining(before: list[Word], start: float) -> list[Word]:
+    """The last words before the counts that stand together; words of another column of text are dropped."""
+    out: list[Word] = []
+    edge = start
+    for word in reversed(before):
+        if edge - word.x1 > (14 if not out else 2.2) * word.size:
+            break
+        out.insert(0, word)
+        edge = word.x0
+    return out
+
+
+def _cell(time: float, count: tuple[float, int, int | None, list[Word]]) -> Cell:
+    held = count[3]
+    sure = all(w.second is None or w.second == w.text for w in held)
+    box = (min(w.x0 for w in held), min(w.y0 for w in held), max(w.x1 for w in held), max(w.y1 for w in held))
+    return Cell(time, count[1], count[2], sure, box, " ".join(w.text for w in held))
+
+
+def _block(rows: list[RiskRow]) -> list[RiskRow]:
+    """The first run of rows at an even distance; a second table (events, censored) further down is dropped."""
+    if len(rows) < 3:
+        return rows
+    steps = np.diff([r.height for r in rows])
+    pitch = float(np.min(steps))
+    cut = np.flatnonzero(steps > 1.9 * pitch)
+    return rows[: int(cut[0]) + 1] if len(cut) else rows
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in text.lower() if c.isalnum())
+
+
+def tied(rows: Sequence[RiskRow], arms: Sequence[ArmReading]) -> tuple[list[int] | None, str]:
+    """For each row the index of its arm, and how that is known; None where it is not.
+
+    By the printed name, by the colour of the row, by the numbers 1, 2, … of a legend, by there being one arm, or
+    because a single assignment is compatible with the drops of the curves.
+    """
+    if len(rows) != len(arms):
+        return None, f"{len(rows)} rows of numbers at risk for {len(arms)} curves"
+    if len(arms) == 1:
+        return [0], "one arm"
+    names = [_plain(a.name) for a in arms]
+    labels = [_plain(r.label) for r in rows]
+    if len(set(names)) == len(names) and sorted(names) == sorted(labels):
+        return [names.index(label) for label in labels], "name"
+    coloured = [r.colour for r in rows]
+    if all(c is not None and max(c) - min(c) > 40 for c in coloured):
+        near = [_nearest(c, arms) for c in coloured if c is not None]
+        close = all(
+            colour_distance(arms[i].colour, c) < 90 for i, c in zip(near, coloured, strict=True) if c is not None
+        )
+        if len(set(near)) == len(near) and close:
+            return near, "colour"
+    if labels == [str(i + 1) for i in range(len(arms))]:
+        return list(range(len(arms))), "number"
+    loose = [_best_name(label, names) for label in labels]
+    if all(i is not None for i in loose) and len(set(loose)) == len(loose):
+        return [i for i in loose if i is not None], "name"
+    if len(arms) <= 5:
+        fits = [
+            p
+            for p in permutations(range(len(arms)))
+            if all(allowed_by_curve(r.cells, arms[i]) for r, i in zip(rows, p, strict=True))
+        ]
+        if len(fits) == 1:
+            return list(fits[0]), "drops"
+    return None, "the rows of numbers at risk name no arm"
+
+
+def _nearest(colour: RGB, arms: Sequence[ArmReading]) -> int:
+    return min(range(len(arms)), key=lambda i: colour_distance(arms[i].colour, colour))
+
+
+def _best_name(label: str, names: Sequence[str]) -> int | None:
+    """The one name that the label nearly is (one letter in four may be misread), None where two are as near."""
+    from difflib import SequenceMatcher
+
+    score = [SequenceMatcher(None, label, name).ratio() for name in names]
+    order = np.argsort(score)[::-1]
+    if not label or score[order[0]] < 0.75 or (len(order) > 1 and score[order[0]] - score[order[1]] < 0.08):
+        return None
+    return int(order[0])
+
+
+def allowed_by_curve(cells: Sequence[Cell | RiskCell], arm: ArmReading, *, slack: float = 0.012) -> bool:
+    """Whether the counts could belong to the curve: between two counts at least the drop's share of people leaves.
+
+    n2 <= n1 * S2 / S1 + 1 + `slack` * n1 / S1, since censoring only removes more.
+    """
+    times = np.array([c.time for c in cells])
+    n = np.array([c.n for c in cells], dtype=float)
+    before = arm.at(np.nextafter(times, -np.inf)) if len(times) else np.zeros(0)
+    before = np.where(times <= 0, 1.0, before)
+    for i in range(len(n) - 1):
+        s1, s2 = before[i], before[i + 1]
+        if s1 <= 0:
+            if n[i + 1] > 0 and times[i + 1] <= arm.end:
+                return False
+            continue
+        if n[i + 1] > n[i] * s2 / s1 + 1 + slack * n[i] / s1:
+            return False
+    return True

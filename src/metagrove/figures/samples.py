@@ -1,0 +1,195 @@
+"""Legends in pictures: the short sample line left of a name, with its colour, style and dash pattern."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.figures.image import Pixels
+from metagrove.figures.page import RGB, Word, colour_distance, number
+from metagrove.figures.tracking import Dash
+
+__all__ = ["Sample", "legend_samples"]
+
+_LONGEST, _SHORTEST = 110, 9
+_STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One legend entry: the name, the colour and style of its line, and the box of line and name together."""
+
+    name: str
+    colour: RGB
+    style: str
+    dash: Dash
+    box: tuple[float, float, float, float]
+    width: float
+
+
+def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word]) -> list[Sample]:
+    """The entries of the legend, top to bottom, left to right; empty where no two names stand beside sample lines.
+
+    Parameters
+    ----------
+    rgb : the picture.
+    ink : how far each pixel is from the paper, 0 to 1.
+    names : phrases of the picture.
+    """
+    found = []
+    ink = _without_words(ink, names)
+    for word in names:
+        letters = sum(c.isalpha() for c in word.text)
+        if word.angle or letters < 2 or number(word.text) is not None or word.score < 0.5 or _STATISTIC.search(word.text):
+            continue
+        sample = _sample(rgb, ink, word)
+        if sample is not None:
+            found.append(sample)
+    return _aligned(_dots(found))
+
+
+def _dots(found: list[Sample]) -> list[Sample]:
+    """The samples with short dashes called dots, judged by the usual line width: pale dots look thinner than they are."""
+    usual = float(np.median([s.width for s in found])) if found else 1.0
+    return [replace(s, style="dotted") if s.style == "dashed" and s.dash.on <= 2.2 * usual else s for s in found]
+
+
+def _without_words(ink: NDArray[np.float32], names: Sequence[Word]) -> NDArray[np.float32]:
+    """The ink without what was read as words of two letters or more."""
+    out = ink.copy()
+    for word in names:
+        if sum(c.isalnum() for c in word.text) > 1 and word.score > 0.6:
+            top, left = max(int(word.y0) - 1, 0), max(int(word.x0) - 1, 0)
+            out[top : int(word.y1) + 2, left : int(word.x1) + 2] = 0
+    return out
+
+
+def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word) -> Sample | None:
+    size = max(word.size, 6.0)
+    middle = round(word.cy - 0.5)
+    half = max(2, round(0.45 * size))
+    right = round(word.x0) - 1
+    left = max(right - _LONGEST - round(2 * size), 0)
+    if right - left < _SHORTEST or middle - half < 0 or middle + half + 1 > ink.shape[0]:
+        return None
+    block = ink[middle - half : middle + half + 1, left:right]
+    runs = _row_runs(block)
+    if runs is None:
+        return None
+    row, pieces = runs
+    begin, end = pieces[0][0], pieces[-1][1]
+    if right - left - end > 2.6 * size + 4 or not _SHORTEST <= end - begin <= _LONGEST:
+        return None
+    thick = _thickness(block, row, pieces)
+    if thick > max(7.0, 0.6 * size):
+        return None
+    colour = _core_colour(rgb[middle - half + row - 1 : middle - half + row + 2, left + begin : left + end])
+    drawn = _style(block[row], pieces, thick)
+    if drawn is None:
+        return None
+    style, dash = drawn
+    box = (left + begin - 1.0, word.y0, word.x1, word.y1)
+    return Sample(word.text.rstrip(" -–—.:"), colour, style, dash, box, thick)
+
+
+def _row_runs(block: NDArray[np.float32]) -> tuple[int, list[tuple[int, int]]] | None:
+    """The row with most ink near the right end and its runs, read leftwards until a gap wider than a dash gap."""
+    best: tuple[int, int, list[tuple[int, int]]] | None = None
+    for r in range(1, block.shape[0] - 1):
+        inked = block[r] > 0.3
+        change = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
+        runs = list(zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True))
+        kept: list[tuple[int, int]] = []
+        for a, b in reversed(runs):
+            if kept and not _continues(kept[0], (a, b)):
+                break
+            kept.insert(0, (a, b))
+        total = sum(b - a for a, b in kept)
+        if kept and kept[-1][1] - kept[0][0] >= _SHORTEST and (best is None or total > best[0]):
+            best = total, r, kept
+    return None if best is None else (best[1], best[2])
+
+
+def _continues(right: tuple[int, int], left: tuple[int, int]) -> bool:
+    """Whether a run can be the dash before another: near it and about as long."""
+    own, other = right[1] - right[0], left[1] - left[0]
+    return right[0] - left[1] <= max(8, 1.4 * own) and 0.4 * own - 1 <= other <= 2.5 * own + 1
+
+
+def _thickness(block: NDArray[np.float32], row: int, pieces: list[tuple[int, int]]) -> float:
+    """How thick the sample is: the median over its columns of the summed ink round its row."""
+    columns = [c for a, b in pieces for c in range(a, b)]
+    sums = []
+    for c in columns:
+        top = bottom = row
+        while top > 0 and block[top - 1, c] > 0.3:
+            top -= 1
+        while bottom < block.shape[0] - 1 and block[bottom + 1, c] > 0.3:
+            bottom += 1
+        sums.append(float(block[top : bottom + 1, c].sum() / max(float(block[row, c]), 0.3)))
+    return float(np.median(sums))
+
+
+def _core_colour(patch: Pixels) -> RGB:
+    flat = patch.reshape(-1, 3).astype(float)
+    paper = np.array([255.0, 255.0, 255.0])
+    far = ((flat - paper) ** 2).sum(axis=1)
+    core = flat[far >= 0.8 * np.quantile(far, 0.9)]
+    r, g, b = np.median(core, axis=0)
+    return int(r), int(g), int(b)
+
+
+def _style(row: NDArray[np.float32], pieces: list[tuple[int, int]], thick: float) -> tuple[str, Dash] | None:
+    if len(pieces) < 2 or sum(b - a for a, b in pieces) > 0.93 * (pieces[-1][1] - pieces[0][0]):
+        return "solid", Dash()
+    if max(b - a for a, b in pieces) > 0.62 * (pieces[-1][1] - pieces[0][0]):
+        return "solid", Dash()
+    if not _regular(pieces):
+        return None
+    inner = pieces[1:-1] if len(pieces) > 3 else pieces
+    on = float(np.mean([row[max(a - 1, 0) : b + 1].sum() / max(float(row[a:b].max()), 0.3) for a, b in inner]))
+    starts = [(a + b) / 2 for a, b in (inner if len(inner) > 2 else pieces)]
+    period = float(np.mean(np.diff(starts)))
+    if len(pieces) == 2:
+        on, period = max(b - a for a, b in pieces), pieces[1][0] - pieces[0][0]
+    style = "dotted" if on <= 2.2 * max(thick, 1.0) else "dashed"
+    return style, Dash(on, max(period - on, 0.8))
+
+
+def _regular(pieces: list[tuple[int, int]]) -> bool:
+    """Whether the runs could be one dash pattern: the middle ones alike, no gap twice another."""
+    lengths = np.array([b - a for a, b in pieces], dtype=float)
+    gaps = np.array([c - b for (_, b), (c, _) in pairwise(pieces)], dtype=float)
+    if len(lengths) == 2:
+        # the box of a legend cuts its dashes
+        return bool(lengths.min() >= 0.3 * lengths.max() and gaps[0] <= 1.2 * lengths.max())
+    middle = lengths[1:-1]
+    even = middle.max() <= 1.5 * middle.min() + 2 and gaps.max() <= 1.6 * gaps.min() + 2
+    return bool(even and lengths.max() <= 1.4 * middle.max() + 2)
+
+
+def _aligned(found: list[Sample]) -> list[Sample]:
+    """The largest group of entries that stand in one column or in one row and differ in colour or style."""
+    best: list[Sample] = []
+    for anchor in found:
+        size = anchor.box[3] - anchor.box[1]
+        column = [s for s in found if abs(s.box[0] - anchor.box[0]) < 6 and abs(s.box[1] - anchor.box[1]) < 14 * size]
+        row = [s for s in found if abs(s.box[1] + s.box[3] - anchor.box[1] - anchor.box[3]) < 0.9 * size]
+        for group in (column, row):
+            distinct = _distinct(group)
+            if len(distinct) > len(best):
+                best = distinct
+    return sorted(best, key=lambda s: (round(s.box[1] / 8), s.box[0]))
+
+
+def _distinct(group: list[Sample]) -> list[Sample]:
+    out: list[Sample] = []
+    for sample in group:
+        if not any(colour_distance(sample.colour, o.colour) < 25 and sample.style == o.style for o in out):
+            out.append(sample)
+    return out

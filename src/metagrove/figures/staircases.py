@@ -1,0 +1,209 @@
+"""Kaplan-Meier curves among the strokes of a page: chains of level and upright pieces that never turn back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from metagrove.core.values import Array
+from metagrove.figures.page import RGB, Stroke, colour_distance
+
+__all__ = ["Staircase", "censor_marks", "staircases", "without_limits"]
+
+_FLAT = 0.03
+_JOIN = 0.12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Staircase:
+    """A step line on the page: corners of shape (m, 2), left to right; `rising` on the page means incidence."""
+
+    points: Array
+    colour: RGB
+    width: float
+    dash: tuple[float, ...]
+    rising: bool
+    pieces: int = 1
+
+    @property
+    def levels(self) -> tuple[Array, Array]:
+        """Where each level begins and its height on the page; zero-length levels are dropped."""
+        x, y = self.points[:, 0], self.points[:, 1]
+        starts, heights = [float(x[0])], [float(y[0])]
+        for i in range(1, len(x)):
+            if abs(y[i] - heights[-1]) > 1e-4:
+                if x[i] - starts[-1] < 1e-4 and len(starts) > 1:
+                    heights[-1] = float(y[i])
+                else:
+                    starts.append(float(x[i]))
+                    heights.append(float(y[i]))
+        return np.array(starts), np.array(heights)
+
+    def height(self, x: Array) -> Array:
+        """The level drawn at each x; shape kept."""
+        starts, heights = self.levels
+        return np.asarray(heights[np.clip(np.searchsorted(starts, x, side="right") - 1, 0, None)])
+
+
+def _tidy(points: Array) -> Array:
+    """The corners without repeats, left to right."""
+    keep = np.ones(len(points), bool)
+    keep[1:] = np.abs(np.diff(points, axis=0)).max(axis=1) > 1e-6
+    points = points[keep]
+    return points[::-1] if len(points) > 1 and points[-1, 0] < points[0, 0] else points
+
+
+def _upright(points: Array) -> bool:
+    move = np.abs(np.diff(points, axis=0))
+    return bool(len(move)) and bool((move.min(axis=1) <= _FLAT).all())
+
+
+def _one_way(points: Array) -> int:
+    """1 where the line only goes right and down, -1 right and up, 0 otherwise."""
+    dx, dy = np.diff(points[:, 0]), np.diff(points[:, 1])
+    if (dx < -_FLAT).any() or np.ptp(points[:, 0]) < 1:
+        return 0
+    if (dy >= -_FLAT).all() and dy.max(initial=0) > _FLAT:
+        return 1
+    return -1 if (dy <= _FLAT).all() and dy.min(initial=0) < -_FLAT else 0
+
+
+def staircases(strokes: Sequence[Stroke]) -> list[Staircase]:
+    """Every step line among the strokes, whether drawn in one go or piece by piece."""
+    groups: dict[tuple[RGB, float, tuple[float, ...]], list[Array]] = defaultdict(list)
+    for stroke in strokes:
+        if stroke.colour is None or stroke.closed or (stroke.fill is not None and len(stroke.points) > 2):
+            continue
+        if stroke.colour == (255, 255, 255):
+            continue
+        points = _tidy(stroke.points)
+        if len(points) > 1 and _upright(points):
+            groups[stroke.colour, round(stroke.width, 2), stroke.dash].append(points)
+    found = []
+    for (colour, width, dash), lines in groups.items():
+        whole = [p for p in lines if len(p) > 3 and _one_way(p)]
+        loose = [p for p in lines if not (len(p) > 3 and _one_way(p))]
+        for points, pieces in [(p, 1) for p in whole] + _chained(loose):
+            way = _one_way(points)
+            if way and len(points) >= 3:
+                found.append(Staircase(points, colour, width, dash, way < 0, pieces))
+    return [s for s in found if len(s.levels[0]) > 1]
+
+
+def _chained(pieces: list[Array]) -> list[tuple[Array, int]]:
+    """Pieces joined end to start, each used once; a fork is followed along the longest piece."""
+    if len(pieces) > 20_000:
+        return []
+    pieces = [p if p[-1, 0] - p[0, 0] > _FLAT or p[-1, 1] >= p[0, 1] else p[::-1] for p in pieces]
+    starts: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for index, piece in enumerate(pieces):
+        starts[_cell(piece[0])].append(index)
+        if abs(piece[-1, 0] - piece[0, 0]) <= _FLAT:
+            starts[_cell(piece[-1])].append(~index)
+    used = [False] * len(pieces)
+    out = []
+    for index in sorted(range(len(pieces)), key=lambda i: (pieces[i][0, 0], pieces[i][0, 1])):
+        if used[index] or pieces[index][-1, 0] - pieces[index][0, 0] <= _FLAT:
+            continue
+        used[index] = True
+        chain, count = [pieces[index]], 1
+        while (following := _next(chain[-1][-1], starts, pieces, used)) is not None:
+            used[following if following >= 0 else ~following] = True
+            chain.append(pieces[following] if following >= 0 else pieces[~following][::-1])
+            count += 1
+        out.append((_tidy(np.vstack(chain)), count))
+    return out
+
+
+def _cell(point: Array) -> tuple[int, int]:
+    return round(float(point[0]) / _JOIN), round(float(point[1]) / _JOIN)
+
+
+def _next(end: Array, starts: dict[tuple[int, int], list[int]], pieces: list[Array], used: list[bool]) -> int | None:
+    a, b = _cell(end)
+    near = [i for da in (-1, 0, 1) for db in (-1, 0, 1) for i in starts.get((a + da, b + db), ())]
+    free = [i for i in near if not used[i if i >= 0 else ~i]]
+    free = [i for i in free if np.abs((pieces[i][0] if i >= 0 else pieces[~i][-1]) - end).max() <= _JOIN]
+    return max(free, key=lambda i: float(np.ptp(pieces[i if i >= 0 else ~i], axis=0).sum()), default=None)
+
+
+def without_limits(curves: Sequence[Staircase]) -> tuple[list[Staircase], int]:
+    """The curves without confidence limits drawn as lines, and how many pairs of limits there were.
+
+    Two lines of one colour and one dash that run above and below a third of that colour throughout are its limits.
+    """
+    limits: set[int] = set()
+    for i, middle in enumerate(curves):
+        pairs = [j for j, c in enumerate(curves) if j != i and colour_distance(c.colour, middle.colour) < 6]
+        pairs = [
+            j
+            for j in pairs
+            if j not in limits and (curves[j].dash != middle.dash or curves[j].width < 0.9 * middle.width)
+        ]
+        for n, j in enumerate(pairs):
+            for k in pairs[n + 1 :]:
+                alike = curves[j].dash == curves[k].dash and abs(curves[j].width - curves[k].width) < 0.05
+                if alike and i not in limits and _between(middle, curves[j], curves[k]):
+                    limits |= {j, k}
+    return [c for i, c in enumerate(curves) if i not in limits], len(limits) // 2
+
+
+def _between(middle: Staircase, a: Staircase, b: Staircase) -> bool:
+    left = max(float(c.points[0, 0]) for c in (middle, a, b))
+    right = min(float(c.points[-1, 0]) for c in (middle, a, b))
+    if right - left < 5:
+        return False
+    x = np.linspace(left, right, 200)[1:-1]
+    m, p, q = middle.height(x), a.height(x), b.height(x)
+    inside = ((m >= np.minimum(p, q) - 0.6) & (m <= np.maximum(p, q) + 0.6)).mean()
+    apart = (np.abs(p - q) > 1.0).mean()
+    opposite = np.sign(p - m) * np.sign(q - m)
+    return bool(inside > 0.97 and apart > 0.5 and (opposite <= 0).mean() > 0.97)
+
+
+def censor_marks(curves: Sequence[Staircase], strokes: Sequence[Stroke], *, size: float) -> list[Array]:
+    """For each curve, where small symbols of its colour sit on it: x on the page, ascending.
+
+    `size` is the largest extent of a symbol. A symbol between two curves of one colour goes
+    to the nearest.
+    """
+    symbols: dict[tuple[int, RGB], list[tuple[float, float, float, float]]] = defaultdict(list)
+    for stroke in strokes:
+        ink = stroke.colour if stroke.colour is not None else stroke.fill
+        left, top, right, bottom = stroke.box
+        if ink is not None and max(right - left, bottom - top) <= size:
+            symbols[stroke.path, ink].append((left, top, right, bottom))
+    found: list[list[float]] = [[] for _ in curves]
+    for (_, ink), boxes in symbols.items():
+        whole = np.array(boxes)
+        x = float(whole[:, 0].min() + whole[:, 2].max()) / 2
+        y = float(whole[:, 1].min() + whole[:, 3].max()) / 2
+        tall, wide = float(np.ptp(whole[:, [1, 3]])), float(np.ptp(whole[:, [0, 2]]))
+        if tall < 1.0 or wide > size or tall > size:
+            continue
+        best = min(
+            ((_off(c, x, y), i) for i, c in enumerate(curves) if colour_distance(c.colour, ink) < 12),
+            default=(9.0, -1),
+        )
+        if best[0] <= 0.75:
+            found[best[1]].append(x)
+    return [_apart(sorted(xs)) for xs in found]
+
+
+def _off(curve: Staircase, x: float, y: float) -> float:
+    """How far a symbol's middle is from the curve; symbols beyond its ends belong to nobody."""
+    if not curve.points[0, 0] - 0.5 <= x <= curve.points[-1, 0] + 0.5:
+        return 9.0
+    near = curve.height(np.array([x - 0.3, x, x + 0.3]))
+    return float(np.abs(near - y).min())
+
+
+def _apart(xs: list[float]) -> Array:
+    out: list[float] = []
+    for x in xs:
+        if not out or x - out[-1] > 0.02:
+            out.append(x)
+    return np.array(out)

@@ -1,0 +1,97 @@
+"""All arms of a plot traced together: solid lines first, then dashes, then dots, in sweeps until nothing moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.figures.evidence import ArmLook, Canvas, gains, line_evidence
+from metagrove.figures.readout import Steps, steps_of
+from metagrove.figures.tracking import Path, tracked
+
+__all__ = ["Trace", "traced"]
+
+_SWEEPS = 4
+_ORDER = {"solid": 0, "dashed": 1, "dotted": 2}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """The paths and step curves of all arms, in the order given, with what they leave unexplained.
+
+    `covers[i]` is 2 in the core of arm i's stroke, 1 in the ring round it; `strength[i]` is the mean gain under its own
+    visible stroke.
+    """
+
+    paths: tuple[Path, ...]
+    steps: tuple[Steps, ...]
+    covers: tuple[NDArray[np.uint8], ...]
+    strength: tuple[float, ...]
+    visible: tuple[float, ...]
+
+
+def traced(plot: Canvas, looks: Sequence[ArmLook], *, start: float, reach: int | None = None) -> Trace:
+    """The joint trace of the arms from row `start` (survival 1) in column 0.
+
+    Each arm is the best monotone path given where the others are; arms are revisited until the paths stand still, at
+    most four times.
+    """
+    count = len(looks)
+    covers: list[NDArray[np.uint8] | None] = [None] * count
+    paths: list[Path | None] = [None] * count
+    order = sorted(range(count), key=lambda i: _ORDER[looks[i].style])
+    for sweep in range(_SWEEPS):
+        moved = False
+        for i in order:
+            gain = gains(plot, looks, i, covers)
+            level, upright = line_evidence(gain, looks[i].width)
+            near = reach if reach is not None else 3 + round(looks[i].width)
+            path = tracked(level, upright, looks[i].dash, start=round(start - 0.5), reach=near)
+            old = paths[i]
+            if old is None or len(old.leave) != len(path.leave) or (old.leave != path.leave).any():
+                moved = True
+            paths[i] = path
+            covers[i] = _painted(path, looks[i], plot.rgb.shape[:2])
+        if not moved or (count == 1 and sweep == 0):
+            break
+    done = [p for p in paths if p is not None]
+    shown = [c for c in covers if c is not None]
+    steps, strength, visible = [], [], []
+    for i in range(count):
+        gain = gains(plot, looks, i, [c if j != i else None for j, c in enumerate(shown)])
+        hidden = np.zeros(plot.blank.shape, dtype=bool)
+        for j in range(count):
+            if j != i:
+                hidden |= shown[j] == 2
+        steps.append(steps_of(done[i], gain, hidden, looks[i].width))
+        power, share = _strength(done[i], gain, hidden)
+        strength.append(power)
+        visible.append(share)
+    return Trace(tuple(done), tuple(steps), tuple(shown), tuple(strength), tuple(visible))
+
+
+def _painted(path: Path, look: ArmLook, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The stroke that the path would leave: 2 in its core (dashes only where due), 1 in a ring of one pixel."""
+    import cv2
+
+    core = np.zeros(shape, dtype=np.uint8)
+    half = max(0, round((look.width - 1) / 2))
+    for i in range(len(path.leave)):
+        c = path.first + i
+        if path.leave[i] > path.enter[i]:
+            core[path.enter[i] : path.leave[i] + 1, max(c - half, 0) : c + half + 1] = 1
+        if path.inked[i]:
+            core[max(path.leave[i] - half, 0) : path.leave[i] + half + 1, c] = 1
+    ring = cv2.dilate(core, np.ones((3, 3), np.uint8))
+    return np.asarray(ring + core, dtype=np.uint8)
+
+
+def _strength(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_]) -> tuple[float, float]:
+    """Mean gain along the inked, visible columns of a path, and the share of columns that are visible."""
+    columns = np.arange(len(path.leave)) + path.first
+    seen = path.inked & ~hidden[path.leave, columns]
+    due = max(int(path.inked.sum()), 1)
+    return (float(gain[path.leave, columns][seen].mean()) if seen.any() else 0.0), float(seen.sum() / due)

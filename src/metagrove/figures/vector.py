@@ -1,0 +1,251 @@
+"""Vector pages to readings: axes, curves, marks and numbers at risk, exact to the precision of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from metagrove.core.values import Array
+from metagrove.figures.axes import Axis, axis_unit, column_axes, row_axes, snapped
+from metagrove.figures.checks import Finding, judged, unique_names
+from metagrove.figures.hints import Hints
+from metagrove.figures.legend import coloured_name, sample_names
+from metagrove.figures.page import Page, Stroke, Word
+from metagrove.figures.reading import ArmReading, FigureReading, RiskCell
+from metagrove.figures.risk_table import RiskRow, risk_rows, tied
+from metagrove.figures.staircases import Staircase, censor_marks, staircases, without_limits
+from metagrove.figures.words import phrases, tokens
+
+__all__ = ["page_readings"]
+
+_LABEL_TOLERANCE = 1.6
+_MARK_SIZE = 14.0
+_START = 0.004
+
+
+@dataclass(frozen=True, slots=True)
+class _Plot:
+    x: Axis
+    y: Axis
+    scale: float
+    curves: tuple[Staircase, ...]
+
+    @property
+    def frame(self) -> tuple[float, float, float, float]:
+        ends = self.y.pixel([0.0, self.scale]) if not self.y.log else np.array(self.y.pixels)
+        right = max(*self.x.pixels, *(float(c.points[-1, 0]) for c in self.curves))
+        return min(self.x.pixels), float(min(ends)), right, float(max(ends))
+
+
+def page_readings(page: Page, hints: Hints | None = None, *, digest: str = "") -> list[FigureReading]:
+    """Every Kaplan-Meier figure drawn on the page, top to bottom; empty where there is none."""
+    hints = hints or Hints()
+    curves = [c for c in staircases(page.strokes) if len(c.levels[0]) > 1]
+    if not curves:
+        return []
+    words = tokens(page.words)
+    plots = _plots(page, words, curves, hints)
+    readings = [_reading(page, words, plot, hints, digest) for plot in plots]
+    return sorted(readings, key=lambda r: (round(r.frame[1] / 40), r.frame[0]))
+
+
+def _plots(page: Page, words: list[Word], curves: list[Staircase], hints: Hints) -> list[_Plot]:
+    if hints.x is not None and hints.y is not None:
+        rows, columns = [hints.x], [hints.y]
+    else:
+        rows = [_on_ticks(a, page.strokes, across=True) for a in row_axes(words, tolerance=_LABEL_TOLERANCE)]
+        columns = [_on_ticks(a, page.strokes, across=False) for a in column_axes(words, tolerance=_LABEL_TOLERANCE)]
+        rows = [hints.x] if hints.x is not None else rows
+        columns = [hints.y] if hints.y is not None else columns
+    offers: list[tuple[tuple[float, ...], _Plot]] = []
+    for x in rows:
+        for y in columns:
+            if hints.x is None and hints.y is None and not _corner(x, y):
+                continue
+            for scale in _scales(y, hinted=hints.y is not None):
+                own = [c for c in curves if _starts(c, x, y, scale)]
+                if own:
+                    plot = _Plot(x, y, scale, tuple(own))
+                    offers.append(
+                        ((len(own), x.on_ticks + y.on_ticks, len(x.values) + len(y.values), -x.band[0]), plot)
+                    )
+    chosen: list[_Plot] = []
+    taken: set[int] = set()
+    for _, plot in sorted(offers, key=lambda o: o[0], reverse=True):
+        free = [c for c in plot.curves if id(c) not in taken]
+        if free and len(free) == len(plot.curves):
+            taken |= {id(c) for c in free}
+            chosen.append(plot)
+    return chosen
+
+
+def _corner(x: Axis, y: Axis) -> bool:
+    """Whether a row and a column of labels can frame one plot: the column left of or at the row's start, above it."""
+    width = max(x.pixels) - min(x.pixels)
+    low, high = max(y.pixels), min(y.pixels)
+    height = low - high
+    beside = y.band[1] < min(x.pixels) + 0.2 * width and min(x.pixels) - y.band[1] < 0.5 * width
+    under = x.band[0] > low - 0.1 * height and x.band[0] - low < 0.8 * height
+    return beside and under
+
+
+def _scales(y: Axis, *, hinted: bool) -> tuple[float, ...]:
+    top = max(y.values)
+    if hinted:
+        return (1.0 if top <= 1 else 100.0,)
+    if min(y.values) < -0.01 * top:
+        return ()
+    return (1.0,) if top <= 1.3 else (100.0,) if 5 < top <= 130 else ()
+
+
+def _starts(curve: Staircase, x: Axis, y: Axis, scale: float) -> bool:
+    """Whether the line begins at time 0 and survival 1 (falling) or 0 (rising) and stays inside the axes."""
+    zero = float(x.pixel(0.0)) if not x.log else min(x.pixels)
+    full = float(y.pixel(0.0 if curve.rising else scale))
+    if not np.isfinite(full):
+        return False
+    begins = abs(curve.points[0, 0] - zero) < 1.5 and abs(curve.points[0, 1] - full) < 1.5
+    inside = float(curve.points[-1, 0]) <= max(x.pixels) + 1.2 * x.spacing
+    values = y.value(curve.points[[0, -1], 1]) / scale
+    return bool(begins and inside and values.min() > -0.03 and values.max() < 1.03)
+
+
+def _on_ticks(axis: Axis, strokes: Sequence[Stroke], *, across: bool) -> Axis:
+    """The axis refitted to short strokes (else grid lines) that begin within a letter or two of its labels."""
+    along, aside = (0, 1) if across else (1, 0)
+    edge = axis.band[0] if across else axis.band[1]
+    size = max(axis.band[1] - axis.band[0], 5.0) if across else 8.0
+    short: list[float] = []
+    long: list[float] = []
+    for stroke in strokes:
+        box = stroke.box
+        if stroke.colour is None and stroke.fill is None:
+            continue
+        if box[along + 2] - box[along] > 1.0:
+            continue
+        extent = box[aside + 2] - box[aside]
+        end = box[aside + 2] if across else box[aside]
+        gap = (edge - end) if across else (end - edge)
+        if -2 <= gap <= 2.2 * size and extent > 0.8:
+            (short if extent < 16 else long).append((box[along] + box[along + 2]) / 2)
+    fitted = snapped(axis, np.unique(short), reach=2.6)
+    if fitted.on_ticks < 2:
+        fitted = snapped(axis, np.unique(long), reach=2.6)
+    return fitted
+
+
+def _reading(page: Page, words: list[Word], plot: _Plot, hints: Hints, digest: str) -> FigureReading:
+    findings: list[Finding] = []
+    curves, limits = without_limits(plot.curves)
+    directions = {c.rising for c in curves}
+    if len(directions) > 1:
+        findings.append(Finding("some lines fall from 1 and some rise from 0; only the falling ones were kept"))
+        curves = [c for c in curves if not c.rising]
+    rising = curves[0].rising
+    left, top, right, bottom = plot.frame
+    near = _nearby(words, plot)
+    names = phrases(near)
+    found = sample_names(curves, page.strokes, names)
+    found = [
+        n or coloured_name(c.colour, names, (left, top, right + 4, bottom)) for n, c in zip(found, curves, strict=True)
+    ]
+    marks = censor_marks(curves, [s for s in page.strokes if _within(s, plot)], size=_MARK_SIZE)
+    arms = [_arm(c, plot, n, m) for c, n, m in zip(curves, found, marks, strict=True)]
+    rows = risk_rows(near, plot.x, below=bottom + 1)
+    arms = _renamed(arms, found, rows, hints)
+    cells, more = _cells(rows, arms)
+    findings += more
+    witnesses = [w for w in (sum(n is not None for n in found), len(rows)) if w]
+    reading = FigureReading(
+        tuple(arms),
+        plot.x,
+        plot.y,
+        plot.scale,
+        "vector",
+        "ok",
+        (),
+        tuple(cells),
+        unit=axis_unit(near, plot.x),
+        direction="incidence" if rising else "survival",
+        page=page.number,
+        digest=digest,
+        frame=(left, top, right, bottom),
+        checks=(("limits_left_out", float(limits)),),
+    )
+    return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
+
+
+def _nearby(words: list[Word], plot: _Plot) -> list[Word]:
+    """Words that can belong to the figure: not above its title, not beyond the column of text it stands in."""
+    left, top, right, bottom = plot.frame
+    wide, tall = right - left, bottom - top
+    return [
+        w
+        for w in words
+        if left - 0.6 * wide < w.cx < right + 0.7 * wide and top - 0.35 * tall < w.cy < bottom + 1.2 * tall
+    ]
+
+
+def _within(stroke: Stroke, plot: _Plot) -> bool:
+    left, top, right, bottom = plot.frame
+    box = stroke.box
+    return box[0] > left - 8 and box[2] < right + 8 and box[1] > top - 8 and box[3] < bottom + 8
+
+
+def _arm(curve: Staircase, plot: _Plot, name: str | None, marks: Array) -> ArmReading:
+    starts, heights = curve.levels
+    time = plot.x.value(starts) if not plot.x.log else np.maximum(plot.x.value(starts), 0)
+    level = plot.y.value(heights) / plot.scale
+    level = 1 - level if curve.rising else level
+    end = float(plot.x.value(float(curve.points[-1, 0])))
+    time, level = np.append(time, end), np.append(level, level[-1])
+    level = np.clip(level, 0, 1)
+    level[0] = 1.0 if abs(level[0] - 1) < _START else level[0]
+    time = np.maximum(time, 0)
+    time[0] = 0.0
+    # a drawing program rounds coordinates; 0.01 points is the coarsest rounding seen in practice
+    per_x, per_y = abs(_per_pixel(plot.x)), abs(_per_pixel(plot.y)) / plot.scale
+    t_error = np.full(len(time), (0.01 + plot.x.residual) * per_x)
+    s_error = np.full(len(time), (0.01 + plot.y.residual) * per_y)
+    style = "solid" if not curve.dash else "dotted" if max(curve.dash[:1]) <= 2 * max(curve.width, 0.5) else "dashed"
+    return ArmReading(
+        name or "", curve.colour, style, time, np.minimum.accumulate(level), t_error, s_error, plot.x.value(marks)
+    )
+
+
+def _per_pixel(axis: Axis) -> float:
+    if not axis.log:
+        return axis.slope
+    middle = float(np.mean(axis.pixels))
+    return float(axis.value(middle + 0.5) - axis.value(middle - 0.5))
+
+
+def _renamed(arms: list[ArmReading], found: list[str | None], rows: list[RiskRow], hints: Hints) -> list[ArmReading]:
+    """Arms named by the legend, else by the row of their numbers at risk, else by their place."""
+    if any(n is None for n in found) and len(rows) == len(arms):
+        order, how = tied(rows, arms)
+        if order is not None and how in ("one arm", "colour", "drops"):
+            labels = {i: r.label for r, i in zip(rows, order, strict=True)}
+            arms = [a if a.name else replace(a, name=labels.get(i, "")) for i, a in enumerate(arms)]
+    return unique_names(arms, hints)
+
+
+def _cells(rows: list[RiskRow], arms: list[ArmReading]) -> tuple[list[RiskCell], list[Finding]]:
+    if not rows:
+        return [], []
+    order, how = tied(rows, arms)
+    if order is None:
+        return [], [Finding(how)]
+    findings = [
+        Finding(f"numbers at risk of '{arms[i].name}' have gaps between the ticks")
+        for r, i in zip(rows, order, strict=True)
+        if r.holes
+    ]
+    cells = [
+        RiskCell(arms[i].name, c.time, c.n, c.censored, c.sure, c.box, c.text)
+        for r, i in sorted(zip(rows, order, strict=True), key=lambda p: p[1])
+        for c in r.cells
+    ]
+    return cells, findings

@@ -1,0 +1,103 @@
+"""Words joined into phrases and phrases cut into words, so that names and numbers can be found on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from metagrove.figures.page import Word, colour_distance
+
+__all__ = ["phrases", "tokens"]
+
+
+def tokens(words: Sequence[Word]) -> list[Word]:
+    """Words without spaces inside; a phrase is cut at its spaces, each part placed by its share of the letters."""
+    out: list[Word] = []
+    for word in words:
+        parts = word.text.split()
+        if len(parts) < 2:
+            out.append(replace(word, text=word.text.strip()) if word.text != word.text.strip() else word)
+            continue
+        seconds = (word.second or "").split()
+        total = sum(map(_advance, word.text))
+        at = 0
+        for index, part in enumerate(parts):
+            at = word.text.index(part, at)
+            first = sum(map(_advance, word.text[:at])) / total
+            at += len(part)
+            last = sum(map(_advance, word.text[:at])) / total
+            second = None
+            if word.second is not None:
+                second = seconds[index] if len(seconds) == len(parts) else ""
+            out.append(replace(_slice(word, first, last), text=part, second=second))
+    return [w for w in out if w.text]
+
+
+def _advance(letter: str) -> float:
+    """The width of a letter in a common sans-serif type, as a share of the size."""
+    if letter in "ijl.,:;'|!· ":
+        return 0.28
+    if letter in "()[]frtI-/":
+        return 0.34
+    if letter in "mwMW%@":
+        return 0.86
+    return 0.67 if letter.isupper() else 0.556
+
+
+def _slice(word: Word, first: float, last: float) -> Word:
+    if word.angle == 0:
+        wide = word.x1 - word.x0
+        return replace(word, x0=word.x0 + first * wide, x1=word.x0 + last * wide)
+    tall = word.y1 - word.y0
+    if word.angle == 90:
+        return replace(word, y0=word.y1 - last * tall, y1=word.y1 - first * tall)
+    return replace(word, y0=word.y0 + first * tall, y1=word.y0 + last * tall)
+
+
+def phrases(words: Sequence[Word], *, gap: float = 0.75) -> list[Word]:
+    """Upright words on one line joined where the space between them is at most `gap` letter heights."""
+    lines: list[list[Word]] = []
+    for word in sorted((w for w in words if w.angle == 0), key=lambda w: (w.cy, w.x0)):
+        for line in reversed(lines[-12:]):
+            if abs(line[-1].cy - word.cy) < 0.45 * max(line[-1].size, word.size):
+                line.append(word)
+                break
+        else:
+            lines.append([word])
+    out: list[Word] = []
+    for line in lines:
+        held: list[Word] = []
+        for word in sorted(line, key=lambda w: w.x0):
+            if held and (word.x0 - held[-1].x1 > gap * max(word.size, held[-1].size) or _unlike(held[-1], word)):
+                out.append(_joined(held))
+                held = []
+            held.append(word)
+        if held:
+            out.append(_joined(held))
+    return out
+
+
+def _unlike(a: Word, b: Word) -> bool:
+    """Whether two words are printed in clearly different colours."""
+    return a.colour is not None and b.colour is not None and colour_distance(a.colour, b.colour) > 130
+
+
+def _capital(text: str, word: Word, held: list[Word]) -> str:
+    """A lone letter as tall as the capital before it is a capital: C, O, S, V, W, X and Z look alike in both cases."""
+    if len(text) == 1 and text in "cosvwxz" and held and held[0].text[:1].isupper() and word.size > 0.88 * held[0].size:
+        return text.upper()
+    return text
+
+
+def _joined(held: list[Word]) -> Word:
+    return Word(
+        " ".join(_capital(w.text, w, held[:i]) for i, w in enumerate(held)),
+        min(w.x0 for w in held),
+        min(w.y0 for w in held),
+        max(w.x1 for w in held),
+        max(w.y1 for w in held),
+        0,
+        min(w.score for w in held),
+        held[0].colour,
+        None if any(w.second is None for w in held) else " ".join(str(w.second) for w in held),
+    )

@@ -1,0 +1,107 @@
+"""Censor marks and the gaps between drops they belong to; a mark close to a drop may lie on either side of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import erf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.values import Array
+from metagrove.survival.steps import CLICK_T, Reading
+
+__all__ = ["MarkPlan", "mark_error", "marks_in_gaps"]
+
+#: Farther than this many standard errors from a drop, the side on which a mark lies is known.
+NEAR = 3.3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarkPlan:
+    """Marks by gap.
+
+    Parameters
+    ----------
+    sure : shape (g,), marks that certainly lie in each gap. The last gap is the tail behind everything else.
+    expected : shape (g,), marks expected in each gap. crowding : shape (g,), mean number of marks per pixel near them.
+    arrive : marks whose first possible gap it is, by gap; `consume` the chance that one waiting lies in the gap;
+        `remain` how many may wait on after it.
+    places : for each gap the marks it may hold, as times.
+    """
+
+    sure: NDArray[np.int64]
+    expected: Array
+    crowding: Array
+    arrive: NDArray[np.int64]
+    consume: Array
+    remain: NDArray[np.int64]
+    places: list[list[float]] = field(default_factory=list)
+
+
+def mark_error(reading: Reading, marks: Array, decimals: int) -> float:
+    """Standard error of a mark's time: none where marks and an exact curve share their written digits."""
+    exact = not reading.columns and reading.sigma_t <= 0
+    if exact and np.all(np.abs(marks - np.round(marks, decimals)) < 1e-9):
+        return 1e-9 * reading.end
+    return max(reading.sigma_t, CLICK_T * 1.02 * reading.end)
+
+
+def marks_in_gaps(marks: Array, edges: Array, errors: Array, end: float, error: float) -> MarkPlan:
+    """Marks shared out over the gaps before, between and after the boundaries `edges`.
+
+    Parameters
+    ----------
+    edges : shape (b,), times of drops and numbers at risk, rising. errors : shape (b,), their standard errors.
+    """
+    gaps = edges.size + 1
+    sure, arrive, remain = (np.zeros(gaps, dtype=np.int64) for _ in range(3))
+    expected, share, waiting = np.zeros(gaps), np.zeros(gaps), np.zeros(gaps)
+    crowd = np.zeros(gaps)
+    places: list[list[float]] = [[] for _ in range(gaps)]
+    pixel = end / 900
+    for mark in marks.tolist():
+        first, chance = _chances(mark, edges, np.hypot(errors, error))
+        near = float(np.sum(np.abs(marks - mark) <= 5 * pixel)) / 10
+        for i, p in enumerate(chance):
+            expected[first + i] += p
+            crowd[first + i] += p * near
+            if p > 0.05:
+                places[first + i].append(mark)
+        if len(chance) == 1:
+            sure[first] += 1
+            continue
+        arrive[first] += 1
+        left = 1.0
+        for i, p in enumerate(chance):
+            share[first + i] += p / max(left, 1e-9)
+            waiting[first + i] += 1
+            left -= p
+            remain[first + i] += int(i + 1 < len(chance))
+    consume = np.clip(share / np.maximum(waiting, 1.0), 0.02, 0.98)
+    return MarkPlan(sure, expected, crowd / np.maximum(expected, 1e-9), arrive, consume, remain, places)
+
+
+def _chances(mark: float, edges: Array, errors: Array) -> tuple[int, list[float]]:
+    """The first gap that may hold a mark and the chances of it and the following."""
+    far = NEAR * errors
+    first = int(np.argmax(edges > mark - far)) if np.any(edges > mark - far) else edges.size
+    last = int(edges.size - np.argmax((edges < mark + far)[::-1])) if np.any(edges < mark + far) else 0
+    if last <= first:
+        return first, [1.0]
+    before = [0.5 * (1 + erf((mark - edges[b]) / (errors[b] * 2**0.5))) for b in range(first, last)]
+    chance = []
+    for g in range(last - first + 1):
+        product = 1.0
+        for i, p in enumerate(before):
+            product *= p if i < g else 1 - p
+        chance.append(product)
+    total = sum(chance)
+    chance = [p / total for p in chance]
+    while len(chance) > 1 and chance[-1] < 1e-3:
+        chance.pop()
+    while len(chance) > 1 and chance[0] < 1e-3:
+        chance.pop(0)
+        first += 1
+    total = sum(chance)
+    return first, [p / total for p in chance]
