@@ -313,7 +313,7 @@ def selection_model(
         delta_null=np.array(function.null),
         ll=ll - shift,
         ll_unadjusted=ll_plain - shift,
-        LRT=max(0.0, lrt) if free else lrt,
+        LRT=max(0.0, lrt),
         LRTdf=free,
         LRTp=float(chdtrc(free, max(0.0, lrt))) if free else None,
         LRT_tau2=without,
