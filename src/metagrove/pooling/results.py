@@ -157,14 +157,8 @@ class MetaResult(Result):
         if self.fit.design is None:
             return Share(_NAN, _NAN, _NAN)
         se = self.fit.random.seTE if self.fit.parts else None
-<<<<<<< HEAD
         level = self.settings.heterogeneity_level
         return rb_share(self.fit.design, self.fit.tau2.value, se=se, level=level, q=self.fit.Q)
-=======
-        return rb_share(
-            self.fit.design, self.fit.tau2.value, se=se, level=self.settings.heterogeneity_level, q=self.fit.Q
-        )
->>>>>>> engine
 
     @property
     def predicted(self) -> Prediction:
