@@ -23,6 +23,14 @@ TABLE = pd.DataFrame(
     }
 )
 
+#: Enough rows for every cell of an interaction.
+FULL = {
+    "x": np.arange(1.0, 37) ** 1.5 / 6,
+    "g": np.tile(list("abc"), 12),
+    "h": np.repeat(["u", "v"], 18),
+    "t": np.arange(36) % 5 < 2,
+}
+
 # column names that R 4.2.2's model.matrix gives for this table
 NAMES = {
     "~ x:g:h": "intrcpt x:ga:hu x:gb:hu x:gc:hu x:ga:hv x:gb:hv x:gc:hv",
@@ -40,7 +48,7 @@ NAMES = {
 
 @pytest.mark.parametrize("formula", NAMES)
 def test_columns_are_named_as_in_r(formula):
-    assert " ".join(formula_design(formula, TABLE, 6).names) == NAMES[formula]
+    assert " ".join(formula_design(formula, FULL, 36).names) == NAMES[formula]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +65,16 @@ def test_columns_are_named_as_in_r(formula):
 )
 def test_columns_hold_the_values(formula, column, values):
     assert np.allclose(formula_design(formula, TABLE, 6).X[:, column], values)
+
+
+def test_empty_cells_of_an_interaction_are_dropped_aloud():
+    # as metafor does: no study is c and v
+    table = {"g": list("aabbccabc"), "h": list("uvuvuuuvu")}
+    y, v = np.linspace(0, 1, 9) ** 2, np.full(9, 0.1)
+    fit = mg.rma(y, v, mods="~ g * h", data=table)
+    assert fit.coef_names == ("intrcpt", "gb", "gc", "hv", "gb:hv")
+    assert fit.notes == ("'gc:hv' was dropped: the studies cannot tell it from the other columns",)
+    assert np.allclose(fit.predict({"g": ["b", "c"], "h": ["v", "u"]}).pred, fit.fitted[[3, 4]])
 
 
 def test_formulas_are_spaced_as_in_r():

@@ -490,7 +490,7 @@ class MixedModel(CoefficientResult):
         qm = contrasts.wald(self.coefficients, [i + 1 for i in self.btt]).summary()
         lines = [f"Multilevel model (k = {self.k}; {self.method})", "", text_table(self.components()), ""]
         lines.append(f"Residual heterogeneity: QE({self.QE_df}) = {self.QE:.4f}, p = {self.QE_p:.4g}")
-        lines += [*([] if self.int_only else [qm]), "", text_table(self.rows()), *self.excluded]
+        lines += [*([] if self.int_only else [qm]), "", text_table(self.rows()), *self.design.notes, *self.excluded]
         return "\n".join(lines)
 
     def explain(self) -> Explanation:

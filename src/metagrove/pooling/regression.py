@@ -552,4 +552,4 @@ def regression(
         ("one study: fitted by equal effects",) if fit.k == 1 and asked != "EE" and fit.settings.method == "EE" else ()
     )
     labels = tuple(slab) if slab is not None else tuple(str(i + 1) for i in range(fit.k))
-    return Regression(fit, design, labels, tested, (), notes)
+    return Regression(fit, design, labels, tested, (), (*notes, *design.notes))
