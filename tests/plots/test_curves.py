@@ -148,3 +148,19 @@ def test_every_survival_result_has_its_plot(lawful, pooled):
 def test_no_plot_is_refused_by_name():
     with pytest.raises(MethodError, match="no survival plot for a int"):
         survival_plot(3)
+
+
+def test_parametric_fits_are_dashed_where_they_extrapolate(lawful):
+    time, event = [1, 2, 2.5, 3, 4, 5, 6, 8, 9, 12], [1, 1, 1, 0, 1, 1, 1, 0, 1, 0]
+    table = mg.compare_families(time, event, ["exponential", "weibull"])
+    observed = mg.survival_curve(time, event)
+    drawing = survival_plot(table, observed=observed, horizon=20)
+    lawful(drawing, 150)
+    words = drawing.svg().decode()
+    assert "extrapolated" in words and "weibull (AIC" in words and "Observed" in words
+    dashed = [m for m in drawing.page().marks if isinstance(m, Line) and m.dash == (1.6, 1.6)]
+    solid = [m for m in drawing.page().marks if isinstance(m, Line) and m.width == 1.3 and not m.dash]
+    assert len(dashed) == 2
+    ends = {round(m.points[0][0], 3) for m in dashed}
+    assert len(ends) == 1 and ends <= {round(m.points[-1][0], 3) for m in solid}
+    assert table.fits[0].plot().svg().count(b"95%") == 0

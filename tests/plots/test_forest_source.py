@@ -124,3 +124,31 @@ def test_plot_dispatches_on_the_type_of_result(seed):
     assert seed.plot().svg() == seed.forest().svg()
     with pytest.raises(MethodError, match="no plot for a int"):
         mg.core.sockets.socket("plot")(3)
+
+
+@pytest.mark.parametrize("style", ["plain", "JAMA", "BMJ", "RevMan5"])
+def test_two_arms_stand_under_their_own_headings(lawful, style):
+    case = reference_json("meta/bin_bcg.json")["data"]
+    columns = [case[key] for key in ("event.e", "n.e", "event.c", "n.c")]
+    result = mg.metabin(*columns, studlab=case["study"], sm="RR", prediction=True)
+    drawing = result.forest(style, directions=("Favours vaccine", "Favours control"))
+    for width in (None, 85, 180):
+        lawful(drawing, width)
+    marks = [m for m in drawing.page(180).marks if isinstance(m, Text)]
+    heads = {m.text: m.x for m in marks if m.text in ("Experimental", "Control")}
+    events, totals = ([m.x for m in marks if m.text == word] for word in ("Events", "Total"))
+    assert events[0] < heads["Experimental"] < totals[0] < events[1] < heads["Control"] < totals[1]
+    row = drawing.data()[0]
+    assert [row[f"{arm} {what}"] for arm in ("Experimental", "Control") for what in ("Events", "Total")] == [
+        str(column[0]) for column in columns
+    ]
+    sums = texts_in_line_with(drawing, "Common effect model")
+    assert {str(sum(column)) for column in columns} <= set(sums)
+    assert drawing.smallest_text(180) >= 6
+
+
+def test_means_keep_their_decimals(lawful):
+    result = mg.metacont([10, 20], [1.25, 2], [0.5, 1], [11, 21], [1, 1.5], [0.5, 1], studlab=["A", "B"])
+    drawing = result.forest()
+    lawful(drawing, 150)
+    assert [row["Experimental Mean"] for row in drawing.data()][:2] == ["1.25", "2.00"]

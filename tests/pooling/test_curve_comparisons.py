@@ -101,6 +101,16 @@ def test_regression_finds_the_shift():
     assert again.slope == pytest.approx(found.slope / 10, rel=1e-6)
 
 
+def test_regression_on_nothing_seldom_finds_something():
+    found = 0
+    for seed in range(60):
+        frail = np.exp(0.3 * np.random.default_rng(seed).standard_normal(10))
+        columns = trials(0.1 * frail, n=60, times=10, seed=seed)
+        x = [float(s[1:]) for s in columns[0]]
+        found += mg.summary_curve_regression(*columns, x, settings=CurveSettings(draws=100)).p < 0.05
+    assert found <= 8  # 3 expected
+
+
 def test_bad_covariates_are_refused():
     columns = trials([0.2] * 4, times=2)
     with pytest.raises(DataError, match="must vary"):

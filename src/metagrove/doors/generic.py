@@ -155,6 +155,8 @@ def _completed(
     level_ci: float,
 ) -> tuple[Array, Array]:  # fmt: skip
     """Effects and standard errors with gaps filled from limits, then from p-values."""
+    if te is not None and se is not None and low is None and p is None:
+        return te, se
     k = next(a.size for a in (te, se, low, high, p) if a is not None)
     te = np.full(k, _NAN) if te is None else te
     se = np.full(k, _NAN) if se is None else se

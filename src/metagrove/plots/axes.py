@@ -98,9 +98,15 @@ def fitting_ticks(axis: Axis, size: float, *, texts: Texts, most: int = 7, gap: 
             for set_ in _log_ladders(axis.low, axis.high)
         ]
         ladders = decades + ladders if wide else ladders
-    for ticks in ladders:
-        if 2 <= len(ticks) <= most and _roomy(axis, ticks, [text_width(t, size) for t in texts(ticks)], gap * size):
-            return ticks
+    fitting = (
+        ticks
+        for least in (3, 2)
+        for ticks in ladders
+        if least <= len(ticks) <= most and _roomy(axis, ticks, [text_width(t, size) for t in texts(ticks)], gap * size)
+    )
+    found = next(fitting, None)
+    if found is not None:
+        return found
     ends = [axis.low, axis.high]
     return ends if _roomy(axis, ends, [text_width(t, size) for t in texts(ends)], 2.0) else ends[:1]
 

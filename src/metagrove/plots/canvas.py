@@ -41,6 +41,8 @@ _DRAWN_BY: Mapping[str, str] = MappingProxyType(
         "ImputedCurve": "metagrove.plots.curve_source:survival_plot",
         "CurveStrata": "metagrove.plots.curve_source:survival_plot",
         "CurveInfluence": "metagrove.plots.curve_source:survival_plot",
+        "ParametricSurvival": "metagrove.plots.curve_source:survival_plot",
+        "FamilyTable": "metagrove.plots.curve_source:survival_plot",
         "KaplanMeier": "metagrove.plots.curve_source:survival_plot",
         "FlowCounts": "metagrove.plots.flow:flow_drawing",
         "Gosh": "metagrove.plots.subsets:gosh_plot",

@@ -77,6 +77,7 @@ class CurvePanel:
     percent : whether the vertical axis counts in percent.
     horizon : where the time axis ends; None takes the last time of all tracks.
     risk_times : the only times at which numbers at risk are known; empty for all.
+    thin_words : what a dashed tail means, said where a track has one.
     synthetic : words of warning where the data are not real; the plot is marked SYNTHETIC across its ground.
     """
 
@@ -90,6 +91,7 @@ class CurvePanel:
     risk_times: tuple[float, ...] = ()
     synthetic: str = ""
     footer: tuple[str, ...] = ()
+    thin_words: str = "The pooled curve is dashed where fewer than 10 people are at risk."
 
     def __post_init__(self) -> None:
         if not self.tracks:

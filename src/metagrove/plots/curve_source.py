@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from metagrove.pooling.curve_strata import CurveStrata
     from metagrove.pooling.curves import PooledCurve
     from metagrove.survival.kaplan_meier import KaplanMeier
+    from metagrove.survival.parametric import ParametricSurvival
 
-__all__ = ["arms_panel", "influence_panel", "pooled_panel", "strata_panel", "survival_plot"]
+__all__ = ["arms_panel", "families_panel", "influence_panel", "pooled_panel", "strata_panel", "survival_plot"]
 
 
 def survival_plot(
@@ -34,6 +35,7 @@ def survival_plot(
     prediction: bool = False,
     synthetic: str = "",
     horizon: float | None = None,
+    observed: KaplanMeier | None = None,
     title: str = "",
 ) -> Drawing:
     """The plot of a survival result, with numbers at risk under the axis.
@@ -41,11 +43,12 @@ def survival_plot(
     Parameters
     ----------
     result : a pooled curve (also one combined over draws), its strata, its leave-one-out curves, one Kaplan-Meier
-        curve, or a mapping from the names of arms to Kaplan-Meier curves.
+        curve, a mapping from the names of arms to Kaplan-Meier curves, one parametric fit or a table of families.
     outcome, unit : over the axes.
     studies, prediction : of a pooled curve: the studies' own curves, and the band for a new trial.
     synthetic : words of warning where the data are not real; the plot is then marked SYNTHETIC.
-    horizon : where the time axis ends.
+    horizon : where the time axis ends; for parametric fits half as far again as was observed where not given.
+    observed : the Kaplan-Meier curve under parametric fits.
     """
     name = type(result).__name__
     if name == "ImputedCurve":
@@ -58,6 +61,9 @@ def survival_plot(
         panel = influence_panel(result, outcome=outcome)
     elif name == "KaplanMeier":
         panel = arms_panel({"All patients": result}, outcome=outcome)
+    elif name in ("ParametricSurvival", "FamilyTable"):
+        fits = (result,) if name == "ParametricSurvival" else result.fits
+        panel = families_panel(fits, observed, outcome=outcome, horizon=horizon)
     elif isinstance(result, Mapping):
         panel = arms_panel(result, outcome=outcome)
     else:
@@ -184,6 +190,29 @@ def strata_panel(result: CurveStrata, *, outcome: str = "Survival") -> CurvePane
     said = (f"{test}.",) if np.isfinite(result.p) else ()
     level = result.curves[0].level
     return CurvePanel(tuple(tracks), outcome=outcome, level=level, risk_times=tuple(sorted(times)), footer=said)
+
+
+def families_panel(
+    fits: Sequence[ParametricSurvival],
+    observed: KaplanMeier | None = None,
+    *,
+    outcome: str = "Survival",
+    horizon: float | None = None,
+) -> CurvePanel:
+    """Parametric survival curves, best AIC first, over the observed one; dashed beyond what was observed."""
+    last = horizon or 1.5 * max(fit.observed_until for fit in fits)
+    times = np.linspace(0.0, last, 201)[1:]
+    tracks = []
+    for fit in sorted(fits, key=lambda fit: fit.aic):
+        lower, upper = fit.interval_at(times) if len(fits) == 1 else (None, None)
+        level = np.clip(np.asarray(fit.at(times), dtype=float), 0.0, 1.0)
+        name = f"{fit.family} (AIC {fit.aic:.1f})"
+        end = fit.observed_until if fit.observed_until < last else None
+        tracks.append(CurveTrack(name, times, level, lower, upper, steps=False, thin_after=end))
+    if observed is not None:
+        tracks.append(_arm("Observed", observed, False))
+    words = "Curves are dashed beyond the last observed time: there they are extrapolated."
+    return CurvePanel(tuple(tracks), outcome=outcome, level=fits[0].level, horizon=horizon, thin_words=words)
 
 
 def influence_panel(result: CurveInfluence, *, outcome: str = "Survival") -> CurvePanel:

@@ -265,5 +265,5 @@ def _risk_table(
 
 def _foot(panel: CurvePanel) -> list[str]:
     thin = any(track.thin_after is not None for track in panel.tracks)
-    said = ["The pooled curve is dashed where fewer than 10 people are at risk."] if thin else []
+    said = [panel.thin_words] if thin else []
     return [*said, *panel.footer]

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["gosh_plot"]
 
-#: Dots drawn at most, evenly spread over the subsets; more could not be told apart.
+#: Dots drawn at most; more could not be told apart.
 _MOST = 3000
+_SEED = 1
 
 
 def gosh_plot(
@@ -36,7 +37,8 @@ def gosh_plot(
     """
     without = found.without(study) if study else np.zeros(found.size.shape, dtype=bool)
     several = np.flatnonzero((found.size > 1) & np.isfinite(found.estimate) & np.isfinite(found.I2))
-    drawn = several[:: max(1, -(-several.size // _MOST))]
+    # Subsets stand in binary order, where every second one would always lack the same study: so the draw is random.
+    drawn = np.sort(np.random.default_rng(_SEED).permutation(several)[:_MOST])
     look = style_of(style)
     table = tuple(
         {
@@ -79,8 +81,10 @@ def _page(
         )
         for i in drawn
     ]
-    kind = "all subsets" if found.complete else f"subsets drawn at random (seed {found.seed})"
-    said = [f"{drawn.size} of {found.size.size} {kind} of {found.k} studies; subsets of one study have no I²."]
+    whole = (
+        f"all {found.size.size} subsets" if found.complete else f"{found.size.size} random subsets (seed {found.seed})"
+    )
+    said = [f"{drawn.size} of {whole} of {found.k} studies are shown; subsets of one study have no I²."]
     foot, bottom = foot_lines(said, style, left, right, frame.bottom + 0.4 * s)
     everything = (*marks, *key, *dots, *frame.marks, *foot)
     return Page(wide, bottom + 0.8 * s, everything, tidy(title or "GOSH plot: effect and I² of subsets of the studies"))
