@@ -232,3 +232,13 @@ def test_a_second_peak_is_found():
     found = glmm_fit(count_model(data, "UM.FS"))
     assert found.mixed.log_likelihood > found.fixed.log_likelihood + 8
     assert np.sqrt(found.mixed.tau2) == pytest.approx(3.3203, abs=1e-3)
+
+
+def test_the_mirror_image_of_tau_is_no_trap():
+    found = glmm_fit(count_model(PersonTimes([2, 1], [1, 2], [3, 1.5], [3, 1.5]), "CM.EL"))
+    assert found.mixed.tau2 == 0 and abs(found.mixed.beta[0]) < 1e-6
+
+
+def test_a_likelihood_flat_in_tau_ends_at_zero():
+    found = glmm_fit(count_model(Proportions([3, 1, 1, 0, 2, 1], [3, 1, 2, 1, 2, 1])))
+    assert found.mixed.tau2 == 0 and found.mixed.beta[0] == pytest.approx(np.log(4))
