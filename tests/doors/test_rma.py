@@ -23,6 +23,14 @@ TABLE = pd.DataFrame(
     }
 )
 
+#: Enough rows for every cell of an interaction.
+FULL = {
+    "x": np.arange(1.0, 37) ** 1.5 / 6,
+    "g": np.tile(list("abc"), 12),
+    "h": np.repeat(["u", "v"], 18),
+    "t": np.arange(36) % 5 < 2,
+}
+
 # column names that R 4.2.2's model.matrix gives for this table
 NAMES = {
     "~ x:g:h": "intrcpt x:ga:hu x:gb:hu x:gc:hu x:ga:hv x:gb:hv x:gc:hv",
@@ -40,7 +48,7 @@ NAMES = {
 
 @pytest.mark.parametrize("formula", NAMES)
 def test_columns_are_named_as_in_r(formula):
-    assert " ".join(formula_design(formula, TABLE, 6).names) == NAMES[formula]
+    assert " ".join(formula_design(formula, FULL, 36).names) == NAMES[formula]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +65,16 @@ def test_columns_are_named_as_in_r(formula):
 )
 def test_columns_hold_the_values(formula, column, values):
     assert np.allclose(formula_design(formula, TABLE, 6).X[:, column], values)
+
+
+def test_empty_cells_of_an_interaction_are_dropped_aloud():
+    # as metafor does: no study is c and v
+    table = {"g": list("aabbccabc"), "h": list("uvuvuuuvu")}
+    y, v = np.linspace(0, 1, 9) ** 2, np.full(9, 0.1)
+    fit = mg.rma(y, v, mods="~ g * h", data=table)
+    assert fit.coef_names == ("intrcpt", "gb", "gc", "hv", "gb:hv")
+    assert fit.notes == ("'gc:hv' was dropped: the studies cannot tell it from the other columns",)
+    assert np.allclose(fit.predict({"g": ["b", "c"], "h": ["v", "u"]}).pred, fit.fitted[[3, 4]])
 
 
 def test_formulas_are_spaced_as_in_r():
@@ -105,6 +123,38 @@ def test_moderators_may_come_in_any_form():
     assert fits[2].coef_names == ("intrcpt", "mods")
     assert mg.rma(Y, V, mods=np.column_stack([TABLE["x"], TABLE["lab"]])).coef_names == ("intrcpt", "X1", "X2")
     assert mg.rma(Y, V, mods=TABLE["x"].to_numpy(), intercept=False).coef_names == ("mods",)
+
+
+def test_effects_may_be_computed_on_the_way():
+    table = {
+        "tpos": [4, 6, 3, 62, 33, 180],
+        "tneg": [119, 300, 228, 13536, 5036, 1361],
+        "cpos": [11, 29, 11, 248, 47, 372],
+        "cneg": [128, 274, 209, 12619, 5761, 1079],
+        "ablat": [44, 55, 42, 52, 13, 44],
+    }
+    cells = {"ai": "tpos", "bi": "tneg", "ci": "cpos", "di": "cneg"}
+    sizes = mg.escalc("RR", **cells, data=table)
+    fits = [
+        mg.rma(measure="RR", **cells, mods="~ ablat", data=table),
+        mg.rma(sizes, mods="~ ablat"),
+        mg.rma("yi", "vi", mods="~ ablat", data=sizes),
+        mg.rma(sizes.yi, sizes.vi, mods=table["ablat"]),
+    ]
+    for fit in fits:
+        assert np.allclose(fit.b, fits[0].b) and np.allclose(fit.vb, fits[0].vb)
+    several = mg.rma_mv(sizes, mods="~ ablat", random="~ 1 | ablat")
+    assert several.k == 6 and several.s_nlevels == (5,)
+
+
+def test_results_lead_to_their_views():
+    fit = mg.rma("yi", "vi", data=TABLE)
+    assert fit.regtest(predictor="vi").pval == mg.regtest(fit, predictor="vi").pval
+    assert fit.baujat().x.shape == (6,)
+    assert fit.trimfill(estimator="R0").k0 == mg.trimfill(fit, estimator="R0").k0
+    assert repr(fit) == fit.summary()
+    with pytest.raises(AttributeError, match="a Regression has no 'TE_random'"):
+        fit.TE_random  # noqa: B018
 
 
 def test_levels_are_read_as_percent_or_proportion():

@@ -215,6 +215,29 @@ def test_intervals_of_tau2_with_moderators(bcg):
     assert np.allclose(result.confint(fixed=True)["ablat"], [-0.02727576, -0.04530609, -0.009245421], rtol=1e-6)
 
 
+@pytest.mark.parametrize("block", ["QP_REML", "PL_REML", "PL_ML", "GENQ_DL"])
+def test_intervals_of_tau2_without_moderators(block):
+    case = reference_json("meta/tau2_ci_raudenbush1985.json")
+    kind, method = block.split("_")
+    wanted = case["expected"][f"metafor_confint_{block}"]
+    found = mg.rma("yi", "vi", method=method, data=case["data"]).confint(type=kind)
+    assert np.allclose(found.estimate, wanted["estimate"], rtol=ITERATED)
+    # R's root finder for the quadratic form stops within 1.2e-4 of a lower limit near 0
+    rtol = 1e-2 if kind == "GENQ" else 1e-6
+    assert np.allclose(found.ci_lb, wanted["ci_lb"], rtol=rtol)
+    assert np.allclose(found.ci_ub, wanted["ci_ub"], rtol=1e-5)
+
+
+def test_intervals_of_a_general_moment_estimate(bcg):
+    table = bcg["data"]
+    crude = mg.rma("yi", "vi", mods="~ ablat", method="HE", data=table).confint(type="GENQ")
+    equal = mg.rma("yi", "vi", mods="~ ablat", method="GENQ", weights=np.ones(13), data=table).confint()
+    assert equal.method == "GENQ" and np.allclose(crude.random, equal.random, rtol=1e-9)
+    assert 0 <= crude["tau2"][1] < crude["tau2"][0] < crude["tau2"][2]
+    with pytest.raises(mg.MethodError, match="moment estimators"):
+        mg.rma("yi", "vi", data=table).confint(type="GENQ")
+
+
 def test_the_higher_of_two_peaks_is_found(bcg):
     # an iteration from below ends at the lower peak, tau2 = 0
     table = bcg["data"]

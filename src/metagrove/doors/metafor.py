@@ -17,6 +17,7 @@ from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns
 from metagrove.doors.metafor_effects import escalc
+from metagrove.effects.escalation import EffectSizes
 from metagrove.pooling.design import ONE_MEAN, Design, formula_design, matrix_design
 from metagrove.pooling.formula import Terms, sides, terms
 from metagrove.pooling.linear_model import Settings
@@ -147,6 +148,11 @@ def _effects(yi: Any, columns: Columns) -> tuple[Any, Any]:
     return yi, None
 
 
+def _computed(sizes: EffectSizes, data: Any) -> tuple[Array, Array, tuple[str, ...], Any]:
+    """Effects, variances and labels that `escalc` gave, and the table they stand in."""
+    return sizes.yi, sizes.vi, sizes.slab, sizes if data is None else data
+
+
 def _variances(vi: Any, sei: Any, columns: Columns, n: int) -> Array:
     if (vi is None) == (sei is None):
         raise DataError("give the sampling variances vi, or the standard errors sei (one of the two)")
@@ -191,7 +197,7 @@ def rma(
 
     Parameters
     ----------
-    yi : effects, shape (k,), a column of `data`, or a formula "yi ~ x".
+    yi : effects, shape (k,), a column of `data`, a formula "yi ~ x", or the result of `escalc`.
     vi, sei : sampling variances, or standard errors.
     weights : user weights; by default the inverse marginal variances.
     mods : moderators: a formula ("~ x + factor(g)"), columns of `data` by name, a matrix or a frame.
@@ -221,10 +227,11 @@ def rma(
     [-0.103, 0.309]
     """
     if measure != "GEN":
-        effects = escalc(measure, data=data, vtype=vtype, **counts)
-        yi, vi = effects.yi, effects.vi
+        yi = escalc(measure, data=data, slab=slab, vtype=vtype, **counts)
     elif counts:
         raise UnknownName("argument of rma for measure 'GEN'", next(iter(counts)), ("yi", "vi", "sei"))
+    if isinstance(yi, EffectSizes):
+        yi, vi, slab, data = _computed(yi, data)
     columns = Columns(data)
     yi, written = _effects(yi, columns)
     y = columns.numbers(yi, "yi")
@@ -319,6 +326,9 @@ def rma_mv(
     >>> fit.s_nlevels
     (4, 8)
     """
+    if isinstance(yi, EffectSizes):
+        yi, variances, slab, data = _computed(yi, data)
+        V = variances if V is None else V
     columns = Columns(data)
     yi, written = _effects(yi, columns)
     y = columns.numbers(yi, "yi")

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from metagrove.core.errors import UnknownName
 from metagrove.core.results import Result
+from metagrove.core.sockets import socket
 from metagrove.core.values import Array
 from metagrove.pooling.columns import ColumnResult
 from metagrove.pooling.linear_model import critical_value, two_sided
 
-__all__ = ["CoefficientResult", "Coefficients", "Intervals"]
+__all__ = ["CoefficientResult", "Coefficients", "Intervals", "view"]
+
+
+def view(result: Result, name: str) -> Callable[..., Any]:
+    """The plugged-in view `name` of a result, ready to be called; AttributeError where there is none."""
+    if not name.startswith("_"):
+        try:
+            return partial(socket(name), result)
+        except UnknownName:
+            pass
+    raise AttributeError(f"a {type(result).__name__} has no '{name}'")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +44,9 @@ class CoefficientResult(Result):
     """A result about coefficients; subclasses give `coefficients` and `level`. Arrays have shape (p,)."""
 
     __slots__ = ()
+
+    def __repr__(self) -> str:
+        return self.summary()
 
     @property
     def coefficients(self) -> Coefficients:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -74,6 +74,7 @@ class Design:
     formula : the text it came from, "" for a matrix.
     assign : for each column the number of its term, 0 the intercept.
     levels : each factor's levels, by its text in the formula.
+    dropped : names of interaction columns that the studies at hand cannot tell from the others (empty cells).
     """
 
     X: Array
@@ -82,6 +83,14 @@ class Design:
     formula: str = ""
     assign: tuple[int, ...] = ()
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was dropped, as sentences."""
+        return tuple(
+            f"'{name}' was dropped: the studies cannot tell it from the other columns" for name in self.dropped
+        )
 
     @property
     def p(self) -> int:
@@ -98,7 +107,8 @@ class Design:
                 raise SpecError(f"'{text}' depends on all studies; give the coded columns of new studies as numbers")
         size = max((np.size(np.asarray(columns[name])) for name in asked.columns if name in columns), default=1)
         spread = {name: np.broadcast_to(np.asarray(values), (size,)) for name, values in columns.items()}
-        return formula_design(self.formula, spread, size, levels=self.levels).X
+        whole = formula_design(self.formula, spread, size, levels=self.levels, intercept=self.intercept)
+        return whole.X[:, [i for i, name in enumerate(whole.names) if name not in self.dropped]]
 
 
 def _depends_on_sample(tree: Expression) -> bool:
@@ -292,6 +302,9 @@ def formula_design(
     intercept : False drops the intercept, as ``- 1`` does.
     levels : factor levels to hold to, by the factor's text, where they are already known.
 
+    Interaction columns that earlier columns determine (cells without studies) are dropped and named in the result; main
+    effects never are.
+
     >>> d = formula_design("~ x + factor(g)", {"x": [1.0, 2, 3], "g": ["b", "a", "b"]}, 3)
     >>> d.names
     ('intrcpt', 'x', 'factor(g)b')
@@ -316,7 +329,34 @@ def formula_design(
         assign += [number] * len(more)
     if not built:
         raise SpecError(f"formula '{formula}' has no terms")
-    return Design(np.column_stack(built), tuple(names), spec.intercept, formula, tuple(assign), known)
+    whole = Design(np.column_stack(built), tuple(names), spec.intercept, formula, tuple(assign), known)
+    crossed = {number for number, term in enumerate(spec.terms, 1) if len(term) > 1}
+    return whole if levels is not None or not crossed else _without_empty_cells(whole, crossed)
+
+
+def _without_empty_cells(design: Design, crossed: set[int]) -> Design:
+    """The design less the interaction columns (of the terms numbered `crossed`) that earlier columns determine."""
+    length = np.linalg.norm(design.X, axis=0)
+    basis = np.empty((design.X.shape[0], 0))
+    keep = []
+    for j in range(design.p):
+        column = design.X[:, j] / length[j] if length[j] > 0 else design.X[:, j]
+        rest = column - basis @ (basis.T @ column)
+        rest -= basis @ (basis.T @ rest)
+        new = float(np.linalg.norm(rest))
+        if new > 1e-9:
+            basis = np.column_stack([basis, rest / new])
+        if new > 1e-9 or design.assign[j] not in crossed:
+            keep.append(j)
+    if len(keep) == design.p:
+        return design
+    return replace(
+        design,
+        X=design.X[:, keep],
+        names=tuple(design.names[j] for j in keep),
+        assign=tuple(design.assign[j] for j in keep),
+        dropped=tuple(design.names[j] for j in range(design.p) if j not in keep),
+    )
 
 
 def matrix_design(mods: ArrayLike, k: int, *, intercept: bool = True, names: Sequence[str] | None = None) -> Design:

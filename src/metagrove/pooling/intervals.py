@@ -14,7 +14,7 @@ from metagrove.pooling.quadratic_forms import chi_square_mixture_cdf
 from metagrove.pooling.roots import bracketed_root, rising_bracket
 from metagrove.pooling.tau2 import TAU2, Design, log_likelihood, variance_at_q
 
-__all__ = ["TAU2_INTERVALS", "Limits", "tau2_limits"]
+__all__ = ["TAU2_INTERVALS", "Limits", "quadratic_limits", "tau2_limits"]
 
 
 class Limits(NamedTuple):
@@ -36,7 +36,7 @@ def q_profile(design: Design, level: float, method: str) -> Limits:
     return Limits(lower, variance_at_q(design, float(special.chdtri(df, 1 - tail))))
 
 
-def _quadratic_limits(design: Design, level: float, w: Array) -> Limits:
+def quadratic_limits(design: Design, level: float, w: Array) -> Limits:
     """Variances at which y'Ay, A the projection with fixed weights `w`, sits at its own quantiles."""
     x = np.ones((design.k, 1)) if design.X is None else design.X
     xw = x * w[:, None]
@@ -65,13 +65,13 @@ def _quadratic_limits(design: Design, level: float, w: Array) -> Limits:
 )
 def biggerstaff_jackson(design: Design, level: float, method: str) -> Limits:
     """Limits from the exact distribution of Cochran's Q (weights 1/v)."""
-    return _quadratic_limits(design, level, 1 / design.v)
+    return quadratic_limits(design, level, 1 / design.v)
 
 
 @TAU2_INTERVALS.add("J", title="Jackson", cite="Jackson D. Res Synth Methods 2013;4:220-9. doi:10.1002/jrsm.1081")
 def jackson(design: Design, level: float, method: str) -> Limits:
     """Limits from the exact distribution of a Q with weights 1/sqrt(v)."""
-    return _quadratic_limits(design, level, 1 / np.sqrt(design.v))
+    return quadratic_limits(design, level, 1 / np.sqrt(design.v))
 
 
 @TAU2_INTERVALS.add(

@@ -117,7 +117,7 @@ def _maximum(y: Array, v: Array, X: Array, Z: Array, restricted: bool) -> tuple[
     return back, _point(y, v, X, Z, back, restricted)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LocationScale(CoefficientResult):
     """A location-scale model: coefficients of the mean (`b`, metafor's names) and of log tau2 (`alpha`).
 

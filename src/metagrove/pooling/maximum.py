@@ -144,6 +144,13 @@ def _moved(
             furthest = max(np.abs(move).max(), np.abs(move_own).max() if move_own is not None else 0.0)
             return shared + size * move, trial_own, trial, size * float(furthest)
         size /= 2
+    gain = abs(float(here.shared.sum(axis=0) @ move))
+    if here.own is not None and move_own is not None:
+        gain += abs(float(here.own @ move_own))
+    if gain > 1e-7 * (1.0 + abs(here.value)):
+        raise ConvergenceError(
+            f"the likelihood does not rise along its own slope at {np.round(shared, 4).tolist()}; {gain:.2g} was expected"
+        )
     return shared, own, here, 0.0
 
 

@@ -12,11 +12,10 @@ from scipy import special
 
 from metagrove.core.errors import ConvergenceError, DataError, MethodError, UnknownName
 from metagrove.core.results import Explanation
-from metagrove.core.sockets import socket
 from metagrove.core.values import Array
 from metagrove.pooling import contrasts, mixed_diagnostics
 from metagrove.pooling.case_diagnostics import Residuals
-from metagrove.pooling.coefficients import CoefficientResult, Coefficients, Intervals
+from metagrove.pooling.coefficients import CoefficientResult, Coefficients, Intervals, view
 from metagrove.pooling.columns import text_table
 from metagrove.pooling.contrasts import Compared, Contrasts, Inflation, LikelihoodRatio, WaldTest
 from metagrove.pooling.design import Design
@@ -37,7 +36,7 @@ _BERKEY = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MixedModel(CoefficientResult):
     """A multilevel or multivariate model. Components that the model lacks are reported as 0.
 
@@ -466,13 +465,9 @@ class MixedModel(CoefficientResult):
             model, clusters(cluster, self.k, self.origin), kind=kind, btt=self.btt, level=self.level
         )
 
-    def forest(self) -> Any:
-        """A forest plot."""
-        return socket("forest")(self)
-
-    def funnel(self) -> Any:
-        """A funnel plot."""
-        return socket("funnel")(self)
+    def __getattr__(self, name: str) -> Any:
+        """A view of the result by its name: forest, funnel."""
+        return view(self, name)
 
     # telling
     def components(self) -> list[dict[str, Any]]:
@@ -495,7 +490,7 @@ class MixedModel(CoefficientResult):
         qm = contrasts.wald(self.coefficients, [i + 1 for i in self.btt]).summary()
         lines = [f"Multilevel model (k = {self.k}; {self.method})", "", text_table(self.components()), ""]
         lines.append(f"Residual heterogeneity: QE({self.QE_df}) = {self.QE:.4f}, p = {self.QE_p:.4g}")
-        lines += [*([] if self.int_only else [qm]), "", text_table(self.rows()), *self.excluded]
+        lines += [*([] if self.int_only else [qm]), "", text_table(self.rows()), *self.design.notes, *self.excluded]
         return "\n".join(lines)
 
     def explain(self) -> Explanation:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from metagrove.core.errors import DataError, MethodError, SpecError, UnknownName
 from metagrove.core.values import Array
 from metagrove.pooling.design import factor_levels, formula_design
-from metagrove.pooling.formula import Name, RandomTerm, deparse, random_term
+from metagrove.pooling.formula import Call, Name, RandomTerm, deparse, random_term
 from metagrove.pooling.marginal_likelihood import Component
 from metagrove.pooling.structures import STRUCTURES, slopes
 
@@ -108,10 +108,13 @@ def _inner(term: RandomTerm, struct: str, columns: Mapping[str, ArrayLike], k: i
         design = formula_design(f"~ {deparse(term.inner)}", columns, k)
         levels, Z, times = design.names, design.X, np.arange(design.p, dtype=float)
     else:
-        if not isinstance(term.inner, Name):
+        inside = term.inner
+        while isinstance(inside, Call) and inside.function in ("factor", "as.factor") and len(inside.arguments) == 1:
+            inside = inside.arguments[0]
+        if not isinstance(inside, Name):
             raise SpecError(f"random '{term.text}': the inner part is one column; for slopes use struct='GEN'")
-        codes, levels = _codes(columns, (term.inner.text,), k)
-        times = _positions(columns[term.inner.text], levels, struct)
+        codes, levels = _codes(columns, (inside.text,), k)
+        times = _positions(columns[inside.text], levels, struct)
         Z = np.zeros((k, len(levels)))
         Z[np.arange(k), codes] = 1.0
     if len(levels) < 2 and struct not in ("ID", "DIAG", "GEN", "GDIAG"):

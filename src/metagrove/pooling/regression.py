@@ -14,15 +14,14 @@ from numpy.typing import ArrayLike
 
 from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.core.results import Explanation
-from metagrove.core.sockets import socket
 from metagrove.core.values import Array
 from metagrove.pooling import case_diagnostics, contrasts, scripts
 from metagrove.pooling.case_diagnostics import Influence, RefitTable, Residuals, heterogeneity, order_of
-from metagrove.pooling.coefficients import CoefficientResult, Coefficients, Intervals
+from metagrove.pooling.coefficients import CoefficientResult, Coefficients, Intervals, view
 from metagrove.pooling.columns import text_table
 from metagrove.pooling.contrasts import Compared, Contrasts, Inflation, LikelihoodRatio, WaldTest
 from metagrove.pooling.design import Design, check_rank
-from metagrove.pooling.intervals import tau2_limits
+from metagrove.pooling.intervals import Limits, quadratic_limits, tau2_limits
 from metagrove.pooling.linear_model import (
     FitStatistics,
     LinearFit,
@@ -48,7 +47,7 @@ from metagrove.pooling.tau2 import Design as Weighted
 __all__ = ["Regression", "regression"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Regression(CoefficientResult):
     """A meta-analytic linear model. Scalars are floats, coefficients arrays of shape (p,), NaN where there is no value.
 
@@ -381,28 +380,41 @@ class Regression(CoefficientResult):
     def confint(
         self,
         *,
-        type: str = "QP",  # noqa: A002
+        type: str | None = None,  # noqa: A002
         fixed: bool = False,
         random: bool = True,
         level: float | None = None,
     ) -> Intervals:
-        """Intervals of tau2, tau, I2 and H2, with `fixed` also of the coefficients; `type` a code of TAU2_INTERVALS."""
+        """Intervals of tau2, tau, I2 and H2, and with `fixed` also of the coefficients.
+
+        `type` is a code of TAU2_INTERVALS, or "GENQ" for the exact distribution of the Q that a moment estimator (DL, HE,
+        GENQ) is made of, which is the default after method="GENQ"; else the default is "QP".
+        """
         chance = _level(self.level if level is None else level)
         rows: list[tuple[str, float, float, float]] = []
         if fixed:
             crit = critical_value(chance, self.fit.ddf)
             limits = zip(self.coef_names, self.b, self.b - crit * self.se, self.b + crit * self.se, strict=True)
             rows += [(name, float(at), float(low), float(high)) for name, at, low, high in limits]
+        kind = type or ("GENQ" if self.method == "GENQ" else "QP")
         if random:
             if self.k == 1:
                 raise MethodError("one study says nothing of the between-study variance")
-            x = None if self.int_only else self.X
-            low, high = tau2_limits(Weighted(self.yi, self.vi, x), method_ci=type, method_tau=self.method, level=chance)
+            low, high = self._tau2_limits(kind, chance)
             vt = heterogeneity(replace(self.fit, settings=replace(self.fit.settings, method="REML")))["vt"]
             for name, of in _SCALES.items():
                 rows.append((name, of(self.tau2, vt), of(low, vt), of(high, vt)))
         names, values = [row[0] for row in rows], np.array([row[1:] for row in rows], dtype=float).reshape(-1, 3)
-        return Intervals(tuple(names), values[:, 0], values[:, 1], values[:, 2], type)
+        return Intervals(tuple(names), values[:, 0], values[:, 1], values[:, 2], kind)
+
+    def _tau2_limits(self, kind: str, level: float) -> Limits:
+        weighted = Weighted(self.yi, self.vi, None if self.int_only else self.X)
+        if kind != "GENQ":
+            return tau2_limits(weighted, method_ci=kind, method_tau=self.method, level=level)
+        weights = {"DL": 1 / self.vi, "HE": np.ones(self.k), "GENQ": self.fit.settings.weights}
+        if self.method not in weights:
+            raise MethodError(f"type='GENQ' belongs to the moment estimators DL, HE and GENQ, not to {self.method}")
+        return quadratic_limits(weighted, level, np.asarray(weights[self.method]))
 
     def anova(
         self, other: Regression | None = None, *, btt: Any = None, X: ArrayLike | None = None, rhs: ArrayLike = 0.0,
@@ -454,30 +466,9 @@ class Regression(CoefficientResult):
         kind = "CR2" if clubSandwich else ("CR1" if adjust else "CR0")
         return robust_inference(model, groups, kind=kind, btt=self.btt, level=self.level)
 
-    # views
-    def forest(self) -> Any:
-        """A forest plot."""
-        return socket("forest")(self)
-
-    def funnel(self) -> Any:
-        """A funnel plot."""
-        return socket("funnel")(self)
-
-    def baujat(self) -> Any:
-        """Contributions to Q against influence on the estimate."""
-        return socket("baujat")(self)
-
-    def regtest(self, *, predictor: str = "sei", model: str = "rma") -> Any:
-        """A regression test for small-study effects."""
-        return socket("regtest")(self, predictor=predictor, model=model)
-
-    def ranktest(self) -> Any:
-        """A rank correlation test for small-study effects."""
-        return socket("ranktest")(self)
-
-    def trimfill(self, *, estimator: str = "L0") -> Any:
-        """Trim and fill."""
-        return socket("trimfill")(self, estimator=estimator)
+    def __getattr__(self, name: str) -> Any:
+        """A view of the result by its name: forest, funnel, baujat, regtest, ranktest, trimfill, selmodel, gosh."""
+        return view(self, name)
 
     # telling
     def summary(self) -> str:
@@ -561,4 +552,4 @@ def regression(
         ("one study: fitted by equal effects",) if fit.k == 1 and asked != "EE" and fit.settings.method == "EE" else ()
     )
     labels = tuple(slab) if slab is not None else tuple(str(i + 1) for i in range(fit.k))
-    return Regression(fit, design, labels, tested, (), notes)
+    return Regression(fit, design, labels, tested, (), (*notes, *design.notes))

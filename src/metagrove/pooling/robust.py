@@ -48,7 +48,7 @@ class WorkingModel:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Robust(CoefficientResult):
     """Coefficients with cluster-robust tests, under metafor's names.
 
