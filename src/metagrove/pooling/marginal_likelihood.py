@@ -179,9 +179,9 @@ class Marginal:
                 M += _spread(z, g, s)
             try:
                 L = np.linalg.cholesky(M)
+                inverses.append(np.asarray(np.linalg.inv(M), dtype=float))
             except np.linalg.LinAlgError:
                 return None
-            inverses.append(np.asarray(np.linalg.inv(M), dtype=float))
             logdet += 2 * float(np.log(np.diagonal(L, axis1=1, axis2=2)).sum())
         return inverses, logdet
 
