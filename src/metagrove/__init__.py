@@ -146,7 +146,8 @@ __all__ = sorted(_HOME)  # noqa: PLE0605
 
 def __getattr__(name: str) -> _Any:
     if name in _HOME:
-        return getattr(_import_module(_HOME[name]), name)
+        found = globals()[name] = getattr(_import_module(_HOME[name]), name)
+        return found
     raise AttributeError(f"module 'metagrove' has no attribute '{name}'")
 
 

@@ -181,3 +181,21 @@ def test_summary_curve_of_ragged_studies(tmp_path):
     assert 2 < summary["median"] < 5
     assert summary["median_lower"] < summary["median"] < summary["median_upper"]
     assert (tmp_path / "out" / "curve.svg").read_text().count("<svg") == 1
+
+
+def test_multiverse_of_a_table_and_of_a_review(tmp_path):
+    (tmp_path / "t.csv").write_text("study,event,n\nA,2,8\nB,0,15\nC,2,20\nD,4,17\n")
+    done = metagrove("multiverse", tmp_path / "t.csv", "--out", tmp_path / "a", "--reference", "0.5")
+    assert done.exit_code == 0, done.stderr
+    assert "below 0.5 holds in" in done.stdout
+    told = json.loads((tmp_path / "a" / "multiverse.json").read_text())
+    table = rows(tmp_path / "a" / "analyses.csv")
+    assert len(table) == told["analyses"] > 100
+    assert sum(row["holds"] == "True" for row in table) == told["holding"]
+    metagrove("new", tmp_path / "review")
+    done = metagrove("multiverse", tmp_path / "review", "--out", tmp_path / "b", "--json")
+    assert json.loads(done.stdout)["analyses"] > 100
+    assert "<svg" in (tmp_path / "b" / "curve.svg").read_text()
+    refused = metagrove("multiverse", tmp_path / "review", "--out", tmp_path / "c", "--analysis", "nope")
+    assert refused.exit_code == 1
+    assert "objective-response" in refused.stderr

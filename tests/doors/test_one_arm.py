@@ -239,3 +239,22 @@ def test_clusters_of_proportions():
     assert "three-level" in m.explain().sentence
     with pytest.raises(mg.MethodError, match="needs method 'Inverse'"):
         mg.metaprop(event, n, cluster=site)
+
+
+def test_exact_p_values_of_single_studies():
+    loaded = ref.expected("prop_ci_grid")
+    wanted = loaded["expected"]["binom_test_p"]
+    for sm in ("PRAW", "PFT", "PLOGIT"):
+        result = mg.metaprop(loaded["data"]["x"], loaded["data"]["n"], sm=sm, method="Inverse", null_effect=0.2)
+        assert ref.differences(("prop_ci_grid", "binom_test_p"), result.pval, wanted, 1e-7) == []
+    assert np.isnan(mg.metaprop([1, 2], [5, 6], sm="PFT").pval).all()
+    huge = mg.metaprop([2700, 2400], [10_000_000, 12_000_000], sm="PRAW", null_effect=0.00025)
+    assert ((huge.pval > 0) & (huge.pval < 1)).all()
+
+
+def test_subgroups_have_their_own_limits():
+    event, n, drug = [2, 0, 2, 4, 1, 5], [8, 15, 20, 17, 34, 42], list("aabbbb")
+    m = mg.metaprop(event, n, sm="PFT", subgroup=drug)
+    alone = mg.metaprop(event[2:], n[2:], sm="PFT")
+    assert m.lower_tau2_w[1] == alone.lower_tau2 and m.upper_tau2_w[1] == alone.upper_tau2
+    assert m.Rb_w[1] == alone.Rb and m.upper_Rb_w[1] == alone.upper_Rb

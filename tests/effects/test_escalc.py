@@ -222,3 +222,12 @@ def test_a_model_takes_the_effects_or_the_counts_themselves():
 def test_variances_below_zero_leave_a_named_gap():
     found = mg.escalc("PHI", ai=[4, 4], n1i=[4, 8], ci=[0, 0], n2i=[8, 3])
     assert np.isnan(found.vi[0]) and "does not exist" in found.reasons[0] and "-" in found.summary()
+
+
+def test_a_reported_difference_stands_in_for_means():
+    arms = {"n1i": [20, 31], "m1i": [5.5, 27], "sd1i": [2.0, 7], "n2i": [22, 32], "m2i": [4.1, 29], "sd2i": [2.0, 7]}
+    full = mg.escalc("SMD", **arms)
+    d = [(5.5 - 4.1) / 2.0, (27 - 29) / 7]
+    close(mg.escalc("SMD", di=d, n1i=arms["n1i"], n2i=arms["n2i"]).yi, full.yi, TIGHT)
+    with pytest.raises(mg.MethodError, match="cannot start from"):
+        mg.escalc("ROM", di=d, n1i=arms["n1i"], n2i=arms["n2i"])

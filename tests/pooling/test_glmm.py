@@ -224,3 +224,21 @@ def test_laplace_gradient_of_two_random_effects(rows, theta, sigma, tau):
         h = np.zeros(4)
         h[j] = 1e-5
         assert found.shared.sum(axis=0)[j] == pytest.approx((total(at + h) - total(at - h)) / 2e-5, rel=1e-5, abs=1e-6)
+
+
+def test_a_second_peak_is_found():
+    """Two arms whose likelihood peaks at tau = 0 and, 8 units higher, at tau = 3.3."""
+    data = Tables([175, 32, 251, 1], [203, 136, 37, 63], [0, 1, 1, 3], [9, 48, 26, 3])
+    found = glmm_fit(count_model(data, "UM.FS"))
+    assert found.mixed.log_likelihood > found.fixed.log_likelihood + 8
+    assert np.sqrt(found.mixed.tau2) == pytest.approx(3.3203, abs=1e-3)
+
+
+def test_the_mirror_image_of_tau_is_no_trap():
+    found = glmm_fit(count_model(PersonTimes([2, 1], [1, 2], [3, 1.5], [3, 1.5]), "CM.EL"))
+    assert found.mixed.tau2 == 0 and abs(found.mixed.beta[0]) < 1e-6
+
+
+def test_a_likelihood_flat_in_tau_ends_at_zero():
+    found = glmm_fit(count_model(Proportions([3, 1, 1, 0, 2, 1], [3, 1, 2, 1, 2, 1])))
+    assert found.mixed.tau2 == 0 and found.mixed.beta[0] == pytest.approx(np.log(4))

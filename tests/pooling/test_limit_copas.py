@@ -111,6 +111,14 @@ def test_order_of_studies_does_not_matter():
     assert a.TE_slope == pytest.approx(b.TE_slope, rel=1e-6, abs=1e-8)
 
 
+def test_units_do_not_matter():
+    y, se = data(CASES[1])
+    one, other = (mg.copas(u * y, sei=u * se, ngrid=6, method="DL") for u in (1.0, 1e-6))
+    assert 1e6 * other.TE_slope == pytest.approx(one.TE_slope, rel=1e-4)
+    assert 1e6 * other.seTE_slope == pytest.approx(one.seTE_slope, rel=1e-4)
+    assert other.publprob == pytest.approx(one.publprob, rel=1e-4)
+
+
 def test_limit_laws():
     y, se = data(CASES[0])
     limit = mg.limitmeta(y, sei=se)

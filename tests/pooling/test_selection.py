@@ -177,6 +177,15 @@ def test_mirrored_data_mirror_the_model():
         assert back.ll == pytest.approx(there.ll, abs=1e-8)
 
 
+def test_units_do_not_matter():
+    y, v = data()
+    one, other = (mg.selmodel(u * y, "negexp", vi=u * u * v) for u in (1.0, 1e-7))
+    assert 1e7 * other.b == pytest.approx(one.b, rel=1e-4)
+    assert 1e7 * other.se == pytest.approx(one.se, rel=1e-2)  # tau² below 1e-4 counts as 0, as in metafor
+    assert other.delta == pytest.approx(one.delta, rel=1e-4)
+    assert abs(other.LRT - one.LRT) < 1e-6
+
+
 def test_order_does_not_matter():
     y, v = data()
     order = np.random.default_rng(0).permutation(37)

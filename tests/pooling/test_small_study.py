@@ -248,6 +248,8 @@ def test_few_studies_are_said_aloud():
     assert "little power" in str(asked.explain())
     with pytest.raises(MethodError, match="below 3 studies"):
         few.metabias(k_min=2)
+    grouped = mg.metagen([0.1, 0.4, 0.8, 0.3], [0.1, 0.2, 0.4, 0.15], subgroup=["a", "a", "b", "b"])
+    assert "subgroups were taken together" in grouped.metabias(k_min=4).reason
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from metagrove.core.errors import DataError
 from metagrove.report.document import Comparison
@@ -10,6 +11,32 @@ from metagrove.review.folder import Review
 from metagrove.review.reproduction import compared
 
 __all__ = ["Lookup", "comparisons"]
+
+#: How the quantities of published.csv read in a table.
+LABELS: Mapping[str, str] = MappingProxyType(
+    {
+        "estimate": "pooled value",
+        "ci_low": "lower limit",
+        "ci_high": "upper limit",
+        "predict_low": "prediction, lower",
+        "predict_high": "prediction, upper",
+        "I2": "I²",
+        "tau2": "τ²",
+        "Q": "Q",
+        "p_heterogeneity": "p of heterogeneity",
+        "Q_between": "χ² between subgroups",
+        "df_between": "degrees of freedom between subgroups",
+        "p_between": "p between subgroups",
+        "k": "studies",
+        "events": "events",
+        "n": "patients",
+        "rate": "survival",
+        "median": "median",
+        "median_low": "median, lower limit",
+        "median_high": "median, upper limit",
+        "mean": "mean",
+    }
+)
 
 #: Our number for (quantity, subgroup, time), or None and the reason.
 Lookup = Callable[[str, str, float | None], tuple[float | None, str]]
@@ -33,7 +60,11 @@ def comparisons(review: Review, name: str, ours: Lookup) -> tuple[Comparison, ..
         except DataError as error:
             raise row.error(error.message, "quantity") from None
         at = f" at {row['time']:g}" if row["time"] is not None else ""
-        label = f"{subgroup}: {quantity}{at}" if subgroup else f"{quantity}{at}"
+        name = LABELS.get(quantity, quantity)
+        label = f"{subgroup}: {name}{at}" if subgroup else f"{name}{at}"
         one = compared(label, row.text("printed"), value, where=str(row.source), reason=reason)
-        found.append(Comparison(one.quantity, one.printed, one.ours, one.verdict, one.difference, one.where))
-    return tuple(found)
+        found.append(
+            (subgroup, Comparison(one.quantity, one.printed, one.ours, one.verdict, one.difference, one.where))
+        )
+    # The whole first, then the subgroups, each in the order of the file.
+    return tuple(line for _, line in sorted(found, key=lambda pair: bool(pair[0])))

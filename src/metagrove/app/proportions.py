@@ -18,11 +18,11 @@ from metagrove.review.folder import Review
 from metagrove.review.spec import ProportionAnalysis
 from metagrove.review.tables import Row
 
-__all__ = ["product"]
+__all__ = ["Arm", "arms_of_analysis", "product"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Arm:
+class Arm:
     """One study's counts in one analysis, with the row they were read from."""
 
     study: str
@@ -51,9 +51,17 @@ def _denominator(review: Review, row: Row, population: str) -> int:
     return int(n)
 
 
-def _arms(review: Review, analysis: ProportionAnalysis, population: str) -> list[_Arm]:
+def arms_of_analysis(review: Review, analysis: ProportionAnalysis, population: str = "") -> list[Arm]:
+    """The studies of an analysis with their counts among `population` (by default the analysis's own).
+
+    Raises
+    ------
+    DataError
+        No study is left, or a denominator is missing.
+    """
+    population = population or analysis.population
     gone = {exclusion.study.lower() for exclusion in analysis.exclude}
-    arms: list[_Arm] = []
+    arms: list[Arm] = []
     for row in review.rows("responses"):
         study = row.text("study")
         if row.text("outcome").lower() != analysis.outcome.lower() or study.lower() in gone or row["events"] is None:
@@ -63,14 +71,14 @@ def _arms(review: Review, analysis: ProportionAnalysis, population: str) -> list
         about = review.study(study)
         subgroup = about.text(analysis.subgroup) if about is not None and analysis.subgroup else ""
         arms.append(
-            _Arm(study, review.label(study), row["events"], _denominator(review, row, population), subgroup, row)
+            Arm(study, review.label(study), row["events"], _denominator(review, row, population), subgroup, row)
         )
     if not arms:
         raise DataError(f"no study is left that reports {analysis.outcome}", file="responses.csv")
     return arms
 
 
-def _pooled(analysis: ProportionAnalysis, arms: list[_Arm], *, subgroups: bool = True) -> Any:
+def _pooled(analysis: ProportionAnalysis, arms: list[Arm], *, subgroups: bool = True) -> Any:
     from metagrove.doors.one_arm import metaprop
 
     split = subgroups and analysis.subgroup and any(arm.subgroup for arm in arms)
@@ -93,15 +101,15 @@ def _pooled(analysis: ProportionAnalysis, arms: list[_Arm], *, subgroups: bool =
     )
 
 
-def _with_hartung_knapp(analysis: ProportionAnalysis, arms: list[_Arm]) -> Any:
+def _with_hartung_knapp(analysis: ProportionAnalysis, arms: list[Arm]) -> Any:
     return _pooled(analysis.model_copy(update={"method_random_ci": "HK"}), arms, subgroups=False)
 
 
-def _key(analysis: ProportionAnalysis, arm: _Arm) -> str:
+def _key(analysis: ProportionAnalysis, arm: Arm) -> str:
     return f"{analysis.name}-{arm.study}".replace(" ", "_")
 
 
-def _studies_table(analysis: ProportionAnalysis, arms: list[_Arm], pooled: Any) -> Table:
+def _studies_table(analysis: ProportionAnalysis, arms: list[Arm], pooled: Any) -> Table:
     split = bool(analysis.subgroup)
     share = 100 * pooled.w_random / pooled.w_random.sum()
     rows = []
@@ -142,14 +150,14 @@ def _line(name: str, pooled: Any, k: int) -> tuple[Cell, ...]:
     )
 
 
-def _sensitivity(review: Review, analysis: ProportionAnalysis, arms: list[_Arm], pooled: Any) -> Table:
+def _sensitivity(review: Review, analysis: ProportionAnalysis, arms: list[Arm], pooled: Any) -> Table:
     """The pooled value under other denominators, and without each study."""
     rows: list[tuple[Cell, ...]] = [_line("As analysed", pooled, len(arms))]
     if analysis.method == "Inverse" and analysis.method_random_ci == "classic" and len(arms) > 1:
         rows.append(_line("With Hartung-Knapp limits", _with_hartung_knapp(analysis, arms), len(arms)))
     for population in analysis.denominators:
         try:
-            others = _arms(review, analysis, population)
+            others = arms_of_analysis(review, analysis, population)
         except DataError as error:
             blank = tuple(Cell("–") for _ in range(6))
             rows.append((Cell(f"{population.capitalize()} patients: {error.message}"), Cell(""), *blank))
@@ -252,7 +260,7 @@ def _bias(pooled: Any) -> tuple[Table | None, tuple[str, ...]]:
     return table, (said,)
 
 
-def _headline(pooled: Any, analysis: ProportionAnalysis, arms: list[_Arm]) -> tuple[str, ...]:
+def _headline(pooled: Any, analysis: ProportionAnalysis, arms: list[Arm]) -> tuple[str, ...]:
     back, k = pooled.back, len(arms)
     events, n = sum(a.events for a in arms), sum(a.n for a in arms)
     first = (
@@ -279,7 +287,7 @@ def _cautions(pooled: Any, analysis: ProportionAnalysis) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _sources(analysis: ProportionAnalysis, arms: list[_Arm]) -> tuple[SourceLine, ...]:
+def _sources(analysis: ProportionAnalysis, arms: list[Arm]) -> tuple[SourceLine, ...]:
     lines = []
     for arm in arms:
         source = arm.row.source
@@ -307,7 +315,7 @@ def product(review: Review, analysis: ProportionAnalysis, patients: Mapping[str,
     DataError
         No study is left, or a denominator is missing.
     """
-    arms = _arms(review, analysis, analysis.population)
+    arms = arms_of_analysis(review, analysis)
     pooled = _pooled(analysis, arms)
     split = bool(analysis.subgroup) and any(arm.subgroup for arm in arms)
     title = analysis.title or analysis.outcome
@@ -350,9 +358,7 @@ def product(review: Review, analysis: ProportionAnalysis, patients: Mapping[str,
     return Product(section, _files(analysis, arms, pooled, drawings))
 
 
-def _files(
-    analysis: ProportionAnalysis, arms: list[_Arm], pooled: Any, drawings: Mapping[str, Any]
-) -> dict[str, bytes]:
+def _files(analysis: ProportionAnalysis, arms: list[Arm], pooled: Any, drawings: Mapping[str, Any]) -> dict[str, bytes]:
     name = analysis.name
     rows = [
         [
@@ -382,7 +388,7 @@ def _files(
     }
 
 
-def _numbers(analysis: ProportionAnalysis, arms: list[_Arm], pooled: Any) -> dict[str, Any]:
+def _numbers(analysis: ProportionAnalysis, arms: list[Arm], pooled: Any) -> dict[str, Any]:
     """The result for other programs: analysis and reporting scale, and the same with Hartung-Knapp limits."""
     names = (
         "TE_common", "seTE_common", "lower_common", "upper_common", "TE_random", "seTE_random", "lower_random",

@@ -32,6 +32,7 @@ app.command("report")(review.report)
 app.command("pool")(tables.pool)
 app.command("reconstruct")(tables.reconstruct)
 app.command("summary-curve")(tables.summary_curve)
+app.command("multiverse")(tables.multiverse)
 
 
 def main() -> None:

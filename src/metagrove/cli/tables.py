@@ -9,7 +9,7 @@ import typer
 
 from metagrove.cli.console import FLAGGED, errors_as_one_line, print_json, progress_bar
 
-__all__ = ["pool", "reconstruct", "summary_curve"]
+__all__ = ["multiverse", "pool", "reconstruct", "summary_curve"]
 
 Out = Annotated[Path, typer.Option("--out", help="The folder to write.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout and nothing else.")]
@@ -102,4 +102,30 @@ def summary_curve(
         print_json(made["result"])
         return
     print(made["summary"])
+    print(f"wrote {', '.join(made['files'])} in {out}")
+
+
+def multiverse(
+    source: Annotated[Path, typer.Argument(help="A review folder, or a CSV with study, event, n.", show_default=False)],
+    out: Out,
+    analysis: Annotated[
+        str, typer.Option(help="Which analysis of the folder; its first of proportions if empty.")
+    ] = "",
+    reference: Annotated[
+        float | None, typer.Option(help="The proportion that decides the conclusion.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run every defensible analysis at once: analyses.csv, curve.svg and one sentence.
+
+    Example: metagrove multiverse responses.csv --out all --reference 0.1
+    """
+    with errors_as_one_line(as_json=as_json):
+        from metagrove.app.multiverse import run_multiverse
+
+        made = run_multiverse(source, out, analysis=analysis, reference=reference)
+    if as_json:
+        print_json(made)
+        return
+    print(made["sentence"])
     print(f"wrote {', '.join(made['files'])} in {out}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,10 @@ def metabias(
     >>> round(test.pval, 4), test.df
     (0.0062, 3)
     """
-    return asymmetry_test(funnel_of(x, vi, seTE, data=data), method or method_bias or "", k_min=k_min, correct=correct)
+    test = asymmetry_test(funnel_of(x, vi, seTE, data=data), method or method_bias or "", k_min=k_min, correct=correct)
+    if isinstance(x, MetaResult) and x.studies.subgroup is not None:
+        return replace(test, reason=f"{test.reason} The subgroups were taken together.".strip())
+    return test
 
 
 def regtest(

@@ -195,7 +195,7 @@ class CopasModel(Result):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Studies:
-    """What every fit of one analysis shares."""
+    """What every fit of one analysis shares: effects in units of `unit`; gamma is given in the outcome's own unit."""
 
     y: Array
     se: Array
@@ -203,28 +203,31 @@ class _Studies:
     tau: float
     rho_bound: float
     sign: float
+    unit: float
 
-    def start(self, sign: float) -> Array:
-        return np.array([self.TE_random, sign * self.rho_bound / 2, self.tau, 0.0])
+    def own(self, gamma: tuple[float, float]) -> tuple[float, float]:
+        """`gamma` for standard errors in units of `unit`."""
+        return gamma[0], gamma[1] / self.unit
 
     def fit(self, gamma: tuple[float, float]) -> CopasFit:
         """The fit at `gamma` from the usual start: the random-effects mean and tau, and rho half way to its bound.
 
         The likelihood can have a second mode at the bound of rho; starting from one place keeps to one branch.
         """
-        return copas_fit(self.y, self.se, gamma, [self.start(self.sign)], rho_bound=self.rho_bound)
+        start = np.array([self.TE_random, self.sign * self.rho_bound / 2, self.tau, 0.0])
+        return copas_fit(self.y, self.se, self.own(gamma), [start], rho_bound=self.rho_bound)
 
     def trend(self, gamma: tuple[float, float], fit: CopasFit) -> CopasFit:
-        """The fit at `gamma` with a trend in the standard error, downhill from the fit without."""
-        start = np.array([fit.mu, fit.rho, fit.tau, 0.0])
-        return copas_fit(self.y, self.se, gamma, [start], rho_bound=self.rho_bound, trend=True)
+        """The fit at `gamma` with a trend in the standard error: the higher of those from the usual start and `fit`."""
+        usual = np.array([self.TE_random, self.sign * self.rho_bound / 2, self.tau, 0.0])
+        starts = [usual, np.array([fit.mu, fit.rho, fit.tau, 0.0])]
+        return copas_fit(self.y, self.se, self.own(gamma), starts, rho_bound=self.rho_bound, trend=True)
 
     def other_mode(self, gamma: tuple[float, float]) -> CopasFit:
         """The best fit from elsewhere: rho at the other side and near its bounds, or hardly any heterogeneity."""
-        small = 0.1 * float(np.median(self.se))
-        corners = [(-0.5, self.tau), (-0.99, self.tau), (0.99, self.tau), (0.5, small), (-0.5, small)]
+        corners = [(-0.5, self.tau), (-0.99, self.tau), (0.99, self.tau), (0.5, 0.1), (-0.5, 0.1)]
         starts = [np.array([self.TE_random, rho * self.rho_bound, tau, 0.0]) for rho, tau in corners]
-        return copas_fit(self.y, self.se, gamma, starts, rho_bound=self.rho_bound)
+        return copas_fit(self.y, self.se, self.own(gamma), starts, rho_bound=self.rho_bound)
 
 
 def copas_model(
@@ -262,11 +265,13 @@ def copas_model(
     doi:10.1016/j.jclinepi.2008.12.002
     """
     _suits(funnel, rho_bound, ngrid)
+    unit = float(np.median(funnel.se))  # fits are made in this unit, so that the outcome's own does not matter
     range0, range1 = _ranges(funnel.se, gamma0_range, gamma1_range)
     missing_left = _missing_left(funnel) if left is None else left
     w = 1 / (funnel.v + tau2)
     random = float(w @ funnel.y) / float(w.sum())
-    studies = _Studies(funnel.y, funnel.se, random, float(np.sqrt(tau2)), rho_bound, 1.0 if missing_left else -1.0)
+    sign = 1.0 if missing_left else -1.0
+    studies = _Studies(funnel.y / unit, funnel.se / unit, random / unit, np.sqrt(tau2) / unit, rho_bound, sign, unit)
     gamma0, gamma1 = np.linspace(*range0, ngrid), np.linspace(*range1, ngrid)
     contour = _surface(studies, gamma0, gamma1)
     drawn = round_levels(float(contour.min()), float(contour.max()), nlevels) if levels is None else levels
@@ -285,7 +290,7 @@ def copas_model(
         sign_rsb=sign_rsb,
         TE_random=random,
         seTE_random=float(1 / np.sqrt(w.sum())),
-        tau=studies.tau,
+        tau=float(np.sqrt(tau2)),
         gamma0=gamma0,
         gamma1=gamma1,
         TE_contour=contour,
@@ -330,7 +335,7 @@ def _surface(studies: _Studies, gamma0: Array, gamma1: Array) -> Array:
     effect = np.empty((gamma0.size, gamma1.size))
     for i, a in enumerate(gamma0):
         for j, b in enumerate(gamma1):
-            effect[i, j] = studies.fit((float(a), float(b))).mu
+            effect[i, j] = studies.fit((float(a), float(b))).mu * studies.unit
     return effect
 
 
@@ -372,7 +377,7 @@ _NO_SELECTION = (40.0, 0.0)
 
 def _path(studies: _Studies, points: list[tuple[float, float]]) -> tuple[CopasPath, tuple[str, ...]]:
     """The fits at no selection and at `points`."""
-    se = studies.se
+    unit = studies.unit
     columns: list[tuple[float, ...]] = []
     flat, elsewhere = 0, []
     for i, gamma in enumerate([_NO_SELECTION, *points]):
@@ -385,12 +390,14 @@ def _path(studies: _Studies, points: list[tuple[float, float]]) -> tuple[CopasPa
             continue
         other = studies.other_mode(gamma)
         if other.log_likelihood > fit.log_likelihood + 1e-3:
-            elsewhere.append(other.mu)
-        chance = publication_probability(se, *gamma)
+            elsewhere.append(other.mu * unit)
+        chance = publication_probability(studies.se, *studies.own(gamma))
         rest = float(chdtrc(1, max(0.0, 2 * (test.log_likelihood - fit.log_likelihood))))
         unpublished = float(((1 - chance) / chance).sum()) if i else 0.0
-        least = float(chance[np.argmax(se)]) if i else 1.0
-        columns.append((*gamma, fit.mu, standard_error, rho, fit.tau, least, unpublished, rest, fit.log_likelihood))
+        least = float(chance[np.argmax(studies.se)]) if i else 1.0
+        estimate = (fit.mu * unit, standard_error * unit, rho, fit.tau * unit)
+        height = fit.log_likelihood - studies.y.size * float(np.log(unit))
+        columns.append((*gamma, *estimate, least, unpublished, rest, height))
     if not columns:
         raise ConvergenceError("the Copas model has no standard error even without selection")
     table = np.array(columns, dtype=np.float64).T
@@ -430,7 +437,7 @@ def _information(studies: _Studies, fit: CopasFit, gamma: tuple[float, float], i
     for row, i in enumerate(index):
         step = np.zeros(4)
         step[i] = 1e-5
-        up = copas_log_likelihood(theta + step, studies.y, studies.se, *gamma)[1]
-        down = copas_log_likelihood(theta - step, studies.y, studies.se, *gamma)[1]
+        up = copas_log_likelihood(theta + step, studies.y, studies.se, *studies.own(gamma))[1]
+        down = copas_log_likelihood(theta - step, studies.y, studies.se, *studies.own(gamma))[1]
         matrix[row] = -(up - down)[index] / 2e-5
     return (matrix + matrix.T) / 2

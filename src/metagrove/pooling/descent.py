@@ -38,7 +38,7 @@ def lowest_point(
         if not free.size or np.abs(gradient[free]).max() < tolerance:
             break
         move = np.zeros(x.size)
-        move[free] = np.linalg.solve(curvature[np.ix_(free, free)], -gradient[free])
+        move[free] = _newton_move(curvature[np.ix_(free, free)], gradient[free])
         step = _gaining_step(loss, x, (value, gradient), move, (low, high))
         if step is None:
             if fresh:
@@ -49,6 +49,14 @@ def lowest_point(
         curvature, fresh = _updated(curvature, there - x, new_gradient - gradient, fresh=fresh)
         x, value, gradient = there, new_value, new_gradient
     return x, value
+
+
+def _newton_move(curvature: Array, gradient: Array) -> Array:
+    """The step to the lowest point of the quadratic; plain descent where the curvature is singular."""
+    try:
+        return np.asarray(np.linalg.solve(curvature, -gradient), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return -gradient / max(1.0, float(np.abs(curvature).max()))
 
 
 def _gaining_step(

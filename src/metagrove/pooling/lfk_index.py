@@ -83,7 +83,7 @@ def lfk_index(funnel: FunnelData) -> LfkIndex:
     y, v = funnel.y[order], funnel.v[order]
     size = 100 * v.max() / v
     percentile = (np.cumsum(size) - size / 2 - 0.5) / size.sum()
-    z = ndtri(percentile)
+    z = ndtri(np.clip(percentile, 1e-16, 1 - 1.2e-16))  # one giant study leaves no room beside it
     centred = y - y[np.argmin(np.abs(z))]
     spread = float(np.ptp(centred))
     if spread == 0:

@@ -66,8 +66,8 @@ class Poisson:
         object.__setattr__(self, "constant", -gammaln(self.x + 1))
 
     def _mean(self, eta: Array) -> Array:
-        # Above e^700 the mean is beyond a double; such trial points are turned away by their likelihood.
-        return np.asarray(np.exp(np.minimum(eta + self.offset[:, :, None], 700.0)))
+        # Above e^300 products of means leave a double; such trial points are turned away by their likelihood.
+        return np.asarray(np.exp(np.minimum(eta + self.offset[:, :, None], 300.0)))
 
     def value(self, eta: Array) -> Array:
         """Log-likelihood with the factorial."""

@@ -107,7 +107,8 @@ def maximum(
 ) -> Optimum:
     """The maximum reached from the given start.
 
-    Ends when a step moves no parameter by more than `tolerance` of the scale.
+    Ends when a step moves no parameter by more than `tolerance` of the scale, or has nothing to gain: where the best tau
+    is 0 the likelihood can be flat in it to third order.
 
     Raises
     ------
@@ -118,13 +119,14 @@ def maximum(
     settled: Blocks | None = None
     for iteration in range(1, limit + 1):
         blocks = settled or _blocks(objective, shared, own, here, 1e-6)
-        shared, own, here, moved = _moved(objective, shared, own, here, blocks)
+        shared, own, here, moved, gain = _moved(objective, shared, own, here, blocks)
+        flat = gain <= 1e-13 * (1.0 + abs(here.value))
         scale = 1.0 + float(np.abs(shared).max())
         if settled is None:
-            if moved <= 2e-4:
+            if moved <= 2e-4 or flat:
                 # Newton's steps square the distance: the maximum is within 1e-6 from here and has this Hessian.
                 settled = _blocks(objective, shared, own, None, 1e-4)
-        elif moved <= tolerance * scale:
+        elif moved <= tolerance * scale or flat:
             return _optimum(shared, own, here, settled, iteration)
         elif moved > 2e-4:
             settled = None
@@ -133,18 +135,26 @@ def maximum(
 
 def _moved(
     objective: Objective, shared: Array, own: Array | None, here: Evaluation, blocks: Blocks
-) -> tuple[Array, Array | None, Evaluation, float]:
-    """The next point and how far it is; the step is halved until the likelihood does not fall."""
+) -> tuple[Array, Array | None, Evaluation, float, float]:
+    """The next point, how far it is and what was to be gained; the step is halved until the likelihood rises as it should."""
     move, move_own = _step(here, blocks)
-    size = 1.0
+    gain = float(here.shared.sum(axis=0) @ move)
+    if here.own is not None and move_own is not None:
+        gain += float(here.own @ move_own)
+    size, slack = 1.0, 1e-12 * (1.0 + abs(here.value))
     while size > 1e-8:
         trial_own = own + size * move_own if own is not None and move_own is not None else own
         trial = objective(shared + size * move, trial_own)
-        if np.isfinite(trial.value) and trial.value >= here.value - 1e-12 * (1.0 + abs(here.value)):
+        # A share of the promised gain, or a step across tau = 0 could land on its own mirror image for ever.
+        if np.isfinite(trial.value) and trial.value >= here.value + 1e-4 * size * max(gain, 0.0) - slack:
             furthest = max(np.abs(move).max(), np.abs(move_own).max() if move_own is not None else 0.0)
-            return shared + size * move, trial_own, trial, size * float(furthest)
+            return shared + size * move, trial_own, trial, size * float(furthest), abs(gain)
         size /= 2
-    return shared, own, here, 0.0
+    if abs(gain) > 1e-7 * (1.0 + abs(here.value)):
+        raise ConvergenceError(
+            f"the likelihood does not rise along its own slope at {np.round(shared, 4).tolist()}; {gain:.2g} was expected"
+        )
+    return shared, own, here, 0.0, abs(gain)
 
 
 def _optimum(shared: Array, own: Array | None, here: Evaluation, blocks: Blocks, iterations: int) -> Optimum:

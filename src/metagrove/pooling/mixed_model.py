@@ -112,8 +112,8 @@ def _objective(integrand: Integrand) -> Objective:
     return objective
 
 
-def mixed_fit(integrand: Integrand, fixed: FixedFit, spreads: tuple[float, ...] = (0.3, 1.0)) -> MixedFit:
-    """The maximum-likelihood fit with a random effect, from the best of several starts for τ.
+def mixed_fit(integrand: Integrand, fixed: FixedFit, spreads: tuple[float, ...] = (0.3, 1.0, 3.0)) -> MixedFit:
+    """The maximum-likelihood fit with a random effect, from the best of several starts for τ, and from others if it ends at 0.
 
     Parameters
     ----------
@@ -132,8 +132,13 @@ def mixed_fit(integrand: Integrand, fixed: FixedFit, spreads: tuple[float, ...] 
     values = [objective(np.append(fixed.beta, tau), fixed.own).value for tau in spreads]
     start = spreads[int(np.argmax(values))]
     found = maximum(objective, np.append(fixed.beta, start), fixed.own)
+    if abs(float(found.shared[-1])) < 1e-4 or found.value < fixed.log_likelihood + 1e-9:
+        # The likelihood can have a second peak far from 0; a search that ends at 0 is repeated from further out.
+        for further in (spread for spread in spreads if spread > start):
+            other = maximum(objective, np.append(fixed.beta, further), fixed.own)
+            found = other if other.value > found.value + 1e-9 else found
     tau = abs(float(found.shared[-1]))
-    if tau < 1e-4 or found.value < fixed.log_likelihood:
+    if tau < 1e-4 or found.value < fixed.log_likelihood + 1e-9:
         return _at_zero(integrand, fixed, found)
     covariance = _inverse(found.information)
     out = marginal_likelihood(integrand, found.shared[:-1], tau, found.own)

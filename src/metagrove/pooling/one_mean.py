@@ -12,8 +12,18 @@ from collections.abc import MutableSequence, Sequence
 from typing import NamedTuple, TypeAlias
 
 __all__ = [
-    "CODES", "KERNELS", "Sums", "likelihood_peak", "moment_variance", "peak_grid", "pool_row", "pool_rows",
-    "refined_peak", "sums_at", "variance_at_q",
+    "CODES",
+    "KERNELS",
+    "Sums",
+    "crossing",
+    "likelihood_peak",
+    "moment_variance",
+    "peak_grid",
+    "pool_row",
+    "pool_rows",
+    "refined_peak",
+    "sums_at",
+    "variance_at_q",
 ]  # fmt: skip
 
 Row: TypeAlias = MutableSequence[float]
@@ -156,6 +166,7 @@ def refined_peak(y: Row, v: Row, restricted: bool, start: float, low: float, hig
     Newton steps where the likelihood is concave and the step stays inside the bracket of the score's sign change,
     halving elsewhere. From 0 with a falling likelihood the answer is 0.
     """
+    start = min(max(start, low), high)
     t = start
     for step in range(_STEPS):
         s = sums_at(y, v, t)
@@ -178,27 +189,48 @@ def refined_peak(y: Row, v: Row, restricted: bool, start: float, low: float, hig
     return -1.0
 
 
+def crossing(low: float, high: float, at_low: float, at_high: float, centre: float) -> float:
+    """Where a score that is `at_low` > 0 at `low` and `at_high` <= 0 at `high` may cross zero.
+
+    Times the square of t + `centre`, a typical variance, the score is nearly straight.
+    """
+    a, b = at_low * (low + centre) ** 2, at_high * (high + centre) ** 2
+    return low + (high - low) * a / (a - b)
+
+
 def likelihood_peak(y: Row, v: Row, restricted: bool) -> float:
     """Maximiser of the (restricted) likelihood over tau2 >= 0, also where it has several peaks; -1 without convergence.
 
-    A grid finds the peaks, each of which is refined unless it is hopelessly lower than another.
+    A grid shows where the score crosses zero downwards; each crossing is refined, and the likelihood decides.
     """
     first, ratio, count = peak_grid(y, v)
-    best, best_value = 0.0, -math.inf
-    before, here, value_before = 0.0, 0.0, -math.inf
-    value = log_likelihood_core(y, v, 0.0, restricted)
+    centre = 0.0
+    for i in range(len(v)):
+        centre += v[i] / len(v)
+    best, best_value, several = 0.0, -math.inf, 0
+    before, score_before = 0.0, 0.0
     for i in range(count + 1):
-        after = first * ratio**i if i < count else math.inf
-        value_after = log_likelihood_core(y, v, after, restricted) if i < count else -math.inf
-        if value >= value_before and value >= value_after and value > best_value - 1.0:
-            top = after if after < math.inf else here * ratio
-            t = refined_peak(y, v, restricted, here, before, top)
+        here = 0.0 if i == 0 else first * ratio ** (i - 1)
+        s = sums_at(y, v, here)
+        score = s.ypp - (s.trace if restricted else s.w)
+        t = -1.0
+        if i == 0 and score <= 0.0:
+            t = 0.0
+        elif i > 0 and score_before > 0.0 and score <= 0.0:
+            t = refined_peak(y, v, restricted, crossing(before, here, score_before, score, centre), before, here)
             if t < 0.0:
                 return -1.0
-            found = log_likelihood_core(y, v, t, restricted)
-            if found > best_value:
-                best, best_value = t, found
-        before, here, value_before, value = here, after, value, value_after
+        if t >= 0.0:
+            several += 1
+            if several == 1:
+                best = t
+            else:
+                if several == 2:
+                    best_value = log_likelihood_core(y, v, best, restricted)
+                found = log_likelihood_core(y, v, t, restricted)
+                if found > best_value:
+                    best, best_value = t, found
+        before, score_before = here, score
     return best
 
 
@@ -303,6 +335,6 @@ def pool_rows(y: Matrix, v: Matrix, code: int, targets: Row, out: Matrix, yy: Ro
 
 #: In the order in which they call each other.
 KERNELS = (
-    sums_at, moment_variance, variance_at_q, log_likelihood_core, peak_grid, refined_peak, likelihood_peak,
-    variance_of_row, pool_row, pool_rows,
+    sums_at, moment_variance, variance_at_q, log_likelihood_core, peak_grid, refined_peak, crossing,
+    likelihood_peak,     variance_of_row, pool_row, pool_rows,
 )  # fmt: skip

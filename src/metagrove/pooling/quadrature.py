@@ -105,7 +105,9 @@ def _modes(integrand: Integrand, fixed: Array, tau: float, start: Array) -> Arra
         elif low is not None and high is not None:
             before = z - move
             low, high = np.where(slope > 0, before, low), np.where(slope < 0, before, high)
-            z = np.where((z < low) | (z > high), (low + high) / 2, z)
+            # A step onto an end of the bracket would be taken back by the next one; studies at rest are left alone.
+            astray = ((z <= low) | (z >= high)) & (np.abs(move) > 1e-6 * (1.0 + np.abs(z)))
+            z = np.where(astray, (low + high) / 2, z)
     return z
 
 

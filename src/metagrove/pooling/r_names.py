@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special
 
 from metagrove.effects.arms import Tables
+from metagrove.effects.proportion_limits import binomial_test
 from metagrove.pooling.counts import cochran_mantel_haenszel
 
 __all__ = ["LOCATIONS", "NAMES"]
@@ -69,9 +70,18 @@ def _weights(which: str) -> _Getter:
 
 
 def _study_statistic(result: Any) -> Any:
-    null = result.settings.null_effect
     with np.errstate(divide="ignore", invalid="ignore"):
-        return (result.studies.TE - (0.0 if np.isnan(null) else null)) / result.studies.seTE
+        return (result.studies.TE - result.settings.null_effect) / result.studies.seTE
+
+
+def _study_pval(result: Any) -> Any:
+    """Two-sided p-values of the studies: exact for proportions with Clopper-Pearson limits, else normal."""
+    s, studies = result.settings, result.studies
+    if s.door != "metaprop" or dict(s.options).get("method_ci") != "CP" or np.isnan(s.null_effect):
+        return 2 * special.ndtr(-np.abs(_study_statistic(result)))
+    null = result.back.at(s.null_effect, result.n_harmonic_mean)
+    pairs = zip(studies.columns["event"], studies.columns["n"], strict=True)
+    return np.array([binomial_test(e, n, null) if np.isfinite(e + n) else np.nan for e, n in pairs])
 
 
 def _q(result: Any) -> Any:
@@ -111,7 +121,7 @@ NAMES: dict[str, _Getter] = {
     "subgroup": _chain("studies.subgroup"),
     "excluded": _chain("studies.excluded"),
     "statistic": _study_statistic,
-    "pval": lambda result: 2 * special.ndtr(-np.abs(_study_statistic(result))),
+    "pval": _study_pval,
     "w_common": _weights("w_common"),
     "w_random": _weights("w_random"),
     "k": lambda result: len(result.pooled.studlab),
@@ -142,6 +152,11 @@ NAMES: dict[str, _Getter] = {
     "k_w": lambda result: np.array(result.groups.k),
     "df_random_w": _per_group("random.df", "fits"),
     "tau2_w": _per_group("tau2.value", "fits"),
+    "lower_tau2_w": lambda result: np.array([limits.lower for limits in result.group_tau2_limits]),
+    "upper_tau2_w": lambda result: np.array([limits.upper for limits in result.group_tau2_limits]),
+    "Rb_w": lambda result: np.array([share.value for share in result.group_rb]),
+    "lower_Rb_w": lambda result: np.array([share.lower for share in result.group_rb]),
+    "upper_Rb_w": lambda result: np.array([share.upper for share in result.group_rb]),
     "tau_w": lambda result: np.sqrt(NAMES["tau2_w"](result)),
     "se_tau2_w": _per_group("tau2.se", "fits"),
     "Q_w": _per_group("Q", "fits"),

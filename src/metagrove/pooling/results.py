@@ -127,16 +127,14 @@ class MetaResult(Result):
     @property
     def tau2_limits(self) -> Limits:
         """Confidence limits of tau2; NaN for fewer than two studies, a fixed tau2, or a model without them."""
-        kept: Limits = self._keep("tau2_limits", self._tau2_limits)
+        kept: Limits = self._keep("tau2_limits", lambda: self._limits_of(self.fit))
         return kept
 
-    def _tau2_limits(self) -> Limits:
+    def _limits_of(self, fit: Fit) -> Limits:
         s = self.settings
-        if self.fit.design is None or s.tau_preset is not None or s.method_tau_ci is None or self.fit.parts:
+        if fit.design is None or s.tau_preset is not None or s.method_tau_ci is None or fit.parts:
             return Limits(_NAN, _NAN)
-        return tau2_limits(
-            self.fit.design, method_ci=s.method_tau_ci, method_tau=s.method_tau, level=s.heterogeneity_level
-        )
+        return tau2_limits(fit.design, method_ci=s.method_tau_ci, method_tau=s.method_tau, level=s.heterogeneity_level)
 
     @property
     def tau2_part_limits(self) -> tuple[Limits, ...]:
@@ -150,15 +148,14 @@ class MetaResult(Result):
     @property
     def rb(self) -> Share:
         """Rb with its limits."""
-        kept: Share = self._keep("rb", self._rb)
+        kept: Share = self._keep("rb", lambda: self._rb_of(self.fit))
         return kept
 
-    def _rb(self) -> Share:
-        if self.fit.design is None:
+    def _rb_of(self, fit: Fit) -> Share:
+        if fit.design is None:
             return Share(_NAN, _NAN, _NAN)
-        se = self.fit.random.seTE if self.fit.parts else None
-        level = self.settings.heterogeneity_level
-        return rb_share(self.fit.design, self.fit.tau2.value, se=se, level=level, q=self.fit.Q)
+        se = fit.random.seTE if fit.parts else None
+        return rb_share(fit.design, fit.tau2.value, se=se, level=self.settings.heterogeneity_level, q=fit.Q)
 
     @property
     def predicted(self) -> Prediction:
@@ -170,6 +167,20 @@ class MetaResult(Result):
     def groups(self) -> Subgroups:
         """Estimates per subgroup; raises MethodError where no subgroup was given."""
         kept: Subgroups = self._keep("groups", lambda: subgroups(self.pooled, self.settings, self.model))
+        return kept
+
+    @property
+    def group_tau2_limits(self) -> tuple[Limits, ...]:
+        """Limits of each subgroup's own tau2."""
+        kept: tuple[Limits, ...] = self._keep(
+            "group_tau2_limits", lambda: tuple(self._limits_of(fit) for fit in self.groups.fits)
+        )
+        return kept
+
+    @property
+    def group_rb(self) -> tuple[Share, ...]:
+        """Rb of each subgroup."""
+        kept: tuple[Share, ...] = self._keep("group_rb", lambda: tuple(self._rb_of(fit) for fit in self.groups.fits))
         return kept
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -144,6 +144,7 @@ class _Search:
     likelihood: SelectionLikelihood
     heterogeneous: bool
     fixed: Array
+    tau2_floor: float
 
     @property
     def free(self) -> NDArray[np.intp]:
@@ -190,7 +191,7 @@ class _Search:
         p = self.likelihood.X.shape[1]
         inside = np.ones(theta.size, bool)
         if self.heterogeneous:
-            inside[p] = theta[p] >= min(_TAU2_FLOOR, float(self.likelihood.v.min()) / 10)
+            inside[p] = theta[p] >= min(self.tau2_floor, float(self.likelihood.v.min()) / 10)
         function = self.likelihood.function
         for j, i in enumerate(self.free, p + self.heterogeneous):
             floor = max(function.lower[i], _DELTA_FLOOR if function.lower[i] > 0 or function.cuts else 1e-7)
@@ -261,11 +262,13 @@ def selection_model(
     Vevea JL, Hedges LV (1995) Psychometrika 60:419-435. doi:10.1007/BF02294384
     """
     function, threshold = _function(type_, steps)
+    unit = float(np.median(funnel.se))  # fitted in this unit, so that the outcome's own does not matter
+    scaled = replace(funnel, y=funnel.y / unit, v=funnel.v / unit**2)
     design = np.ones((funnel.k, 1)) if X is None else X
     fixed = _fixed(function, delta, type_)
     likelihood = selection_likelihood(
-        funnel.y,
-        funnel.v,
+        scaled.y,
+        scaled.v,
         design,
         function,
         alternative=alternative,
@@ -276,13 +279,14 @@ def selection_model(
     cuts = function.cuts or (() if threshold is None else (threshold, 1.0))
     table = _table(likelihood, cuts, funnel, alternative)
     notes = _sparse(table, cuts, fixed, threshold)
-    b, tau2, ll_plain = _unadjusted(funnel, design, equal_effects=equal_effects)
-    search = _Search(likelihood, not equal_effects, fixed)
+    b, tau2, ll_plain = _unadjusted(scaled, design, equal_effects=equal_effects)
+    floor = _TAU2_FLOOR / unit**2
+    search = _Search(likelihood, not equal_effects, fixed, floor)
     theta, ll = search.best(_starts(search, b, tau2))
     without = None
     if not equal_effects:
-        b0, _, _ = _unadjusted(funnel, design, equal_effects=True)
-        bare = _Search(likelihood, False, fixed)
+        b0, _, _ = _unadjusted(scaled, design, equal_effects=True)
+        bare = _Search(likelihood, False, fixed, floor)
         starts = [*_starts(bare, b0, 0.0), np.delete(theta, design.shape[1])]
         without = max(0.0, 2 * (ll - bare.best(starts)[1]))
     free = int(np.isnan(fixed).sum())
@@ -291,6 +295,7 @@ def selection_model(
     p = design.shape[1]
     b, tau2, deltas = search.parts(theta)
     se = [None if i in on_bound else float(np.sqrt(cov[i, i])) for i in range(theta.size)]
+    shift = funnel.k * float(np.log(unit))
     place = {int(i): se[p + (not equal_effects) + j] for j, i in enumerate(search.free)}
     return SelectionModel(
         type=type_,
@@ -298,17 +303,17 @@ def selection_model(
         k=funnel.k,
         level=level,
         coef_names=coef_names or (("intrcpt",) if p == 1 else tuple(f"b{i}" for i in range(p))),
-        b=b,
-        se=np.sqrt(np.diag(cov)[:p]),
-        vb=cov[:p, :p],
-        tau2=tau2,
-        se_tau2=None if equal_effects else se[p],
+        b=b * unit,
+        se=np.sqrt(np.diag(cov)[:p]) * unit,
+        vb=cov[:p, :p] * unit**2,
+        tau2=tau2 * unit**2,
+        se_tau2=None if equal_effects or se[p] is None else float(np.sqrt(cov[p, p])) * unit**2,
         delta=deltas,
         se_delta=tuple(place.get(i) for i in range(deltas.size)),
         delta_null=np.array(function.null),
-        ll=ll,
-        ll_unadjusted=ll_plain,
-        LRT=max(0.0, lrt) if free else lrt,
+        ll=ll - shift,
+        ll_unadjusted=ll_plain - shift,
+        LRT=max(0.0, lrt),
         LRTdf=free,
         LRTp=float(chdtrc(free, max(0.0, lrt))) if free else None,
         LRT_tau2=without,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -37,8 +37,16 @@ class Studies:
     upper: Array
     reasons: tuple[str, ...]
     subgroup: tuple[str, ...] | None = None
-    columns: Mapping[str, NDArray[Any]] = field(default_factory=lambda: MappingProxyType({}))
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     size: Array | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", MappingProxyType(dict(self.columns)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a read-only mapping cannot be pickled as it is
+        values = [dict(self.columns) if f.name == "columns" else getattr(self, f.name) for f in fields(self)]
+        return Studies, tuple(values)
 
     @property
     def pooled(self) -> NDArray[np.bool_]:
@@ -61,7 +69,7 @@ class Studies:
             self.upper[where],
             tuple(self.reasons[i] for i in where),
             None if self.subgroup is None else tuple(self.subgroup[i] for i in where),
-            MappingProxyType({name: column[where] for name, column in self.columns.items()}),
+            {name: column[where] for name, column in self.columns.items()},
             None if self.size is None else self.size[where],
         )
 
@@ -94,14 +102,14 @@ def studies_of(
     for name, length in (("studlab", len(labels)), ("subgroup", k if subgroup is None else len(subgroup))):
         if length != k:
             raise DataError(f"{length} entries for {k} studies", column=name)
-    sound = np.isfinite(TE) & np.isfinite(seTE) & (np.where(np.isfinite(seTE), seTE, 0.0) > 0)
+    sound = np.isfinite(TE) & (seTE > 0) & (seTE < np.inf)
     why = given if sound.all() else tuple(
         reason or ("" if ok else _flaw(te, se)) for reason, ok, te, se in zip(given, sound, TE, seTE, strict=True)
     )  # fmt: skip
     return Studies(
         labels, _read_only(TE), _read_only(seTE), _read_only(lower), _read_only(upper), why,
         None if subgroup is None else tuple(str(group) for group in subgroup),
-        MappingProxyType({name: _read_only(column) for name, column in (columns or {}).items()}),
+        {name: _read_only(column) for name, column in (columns or {}).items()},
         None if size is None else _read_only(size),
     )  # fmt: skip
 

@@ -119,6 +119,7 @@ class Projection:
 
 
 Estimator = Callable[[Design], Tau2]
+_Rows = tuple[list[float], list[float]]
 TAU2 = Registry[Estimator]("tau2 estimator")
 
 _VEE = "Veroniki AA, et al. Res Synth Methods 2016;7:55-79. doi:10.1002/jrsm.1164"
@@ -324,10 +325,10 @@ def _slope(design: Design, t: float, restricted: bool) -> _Slope:
     return _Slope(quadratic - traces[0], 2 * pr.ypppy - traces[1], traces[1])
 
 
-def _refined_peak(design: Design, restricted: bool, start: float, low: float, high: float) -> float:
+def _refined_peak(design: Design, rows: _Rows, restricted: bool, start: float, low: float, high: float) -> float:
     """The stationary point in (low, high) that `start` leads to; see `one_mean.refined_peak`."""
     if design.scalar:
-        return _converged(one_mean.refined_peak(*design.rows, restricted, start, low, high), "a peak of the likelihood")
+        return _converged(one_mean.refined_peak(*rows, restricted, start, low, high), "a peak of the likelihood")
     t = start
     for step in range(_STEPS):
         slope = _slope(design, t, restricted)
@@ -343,34 +344,36 @@ def _refined_peak(design: Design, restricted: bool, start: float, low: float, hi
     raise ConvergenceError(f"the likelihood of tau2 has no peak after {_STEPS} steps; stood at {t:g}")
 
 
-def _likelihoods(design: Design, grid: Array, restricted: bool) -> Array:
-    """Log-likelihood at each point of a grid, up to a constant."""
+def _scores(design: Design, grid: Array, restricted: bool) -> Array:
+    """Twice the score at each point of a grid."""
     if design.X is not None:
-        return np.array([log_likelihood(design, float(t), restricted=restricted) for t in grid])
-    total = design.v + grid[:, None]
-    w = 1 / total
-    sums = w.sum(axis=1)
+        return np.array([_slope(design, t, restricted).gradient for t in grid.tolist()])
+    w = 1 / (design.v + grid[:, None])
     centred = design.y - design.y[design.v.argmin()]
-    mean = (w @ centred) / sums
-    squares = (w * (centred - mean[:, None]) ** 2).sum(axis=1)
-    logs = np.log(total).sum(axis=1) + (np.log(sums) if restricted else 0.0)
-    return np.asarray(-0.5 * (logs + squares), dtype=float)
+    sums, squares = w.sum(axis=1), w * w
+    residual = centred - ((w @ centred) / sums)[:, None]
+    scores = (squares * residual * residual).sum(axis=1) - sums
+    return np.asarray(scores + squares.sum(axis=1) / sums if restricted else scores, dtype=float)
 
 
 def _likelihood_peak(design: Design, *, restricted: bool) -> float:
     """Maximiser of the (restricted) likelihood over tau2 >= 0, also where it has several peaks.
 
-    A grid finds the peaks, each of which is refined unless it is hopelessly lower than another.
+    A grid shows where the score crosses zero downwards; each crossing is refined, and the likelihood decides.
     """
-    first, ratio, count = one_mean.peak_grid(design.y.tolist(), design.v.tolist())
-    grid = np.concatenate([[0.0], first * ratio ** np.arange(count)])
-    values = _likelihoods(design, grid, restricted)
-    walls = np.concatenate([[-np.inf], values, [-np.inf]])
-    peaks = np.flatnonzero((values >= walls[:-2]) & (values >= walls[2:]) & (values > values.max() - 1.0))
-    found = []
-    for i in peaks.tolist():
-        right = grid[i + 1] if i + 1 < grid.size else grid[i] * ratio
-        found.append(_refined_peak(design, restricted, float(grid[i]), float(grid[max(i - 1, 0)]), float(right)))
+    rows = design.rows
+    first, ratio, count = one_mean.peak_grid(*rows)
+    if count == 0:
+        return 0.0
+    points = [0.0] + [first * ratio**i for i in range(count)]
+    scores = _scores(design, np.array(points), restricted).tolist()
+    centre = sum(rows[1]) / len(rows[1])
+    # from 0 the first step is exact: a falling score there ends the search at once, a rising one climbs
+    found = [] if scores[0] > 0 else [_refined_peak(design, rows, restricted, 0.0, 0.0, points[1])]
+    for i in range(count):
+        if scores[i] > 0 >= scores[i + 1]:
+            start = one_mean.crossing(points[i], points[i + 1], scores[i], scores[i + 1], centre)
+            found.append(_refined_peak(design, rows, restricted, start, points[i], points[i + 1]))
     if len(found) == 1:
         return found[0]
     return max(found, key=lambda t: log_likelihood(design, t, restricted=restricted))

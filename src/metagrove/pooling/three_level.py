@@ -6,8 +6,8 @@ sizes. Behav Res Methods 2013;45:576-94. doi:10.3758/s13428-012-0261-6
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,7 @@ class ThreeLevel:
         weights = np.linalg.inv(mixed.M).sum(axis=1)
         return Fit(
             common, random, Tau2(between + within, _NAN), float((1 / v) @ (y - common.TE) ** 2), y.size - 1, 1 / v,
-            weights, Design(y, v), parts=(between, within), part_limits=_limits(mixed),
+            weights, Design(y, v), parts=(between, within), part_limits=partial(_limits, studies, settings.method_tau),
         )  # fmt: skip
 
     def common_tau2(self, studies: Studies, settings: Settings, groups: NDArray[np.intp]) -> Tau2:
@@ -84,5 +84,6 @@ def _mixed(studies: Studies, method: str) -> MixedFit:
     return mixed_fit(studies.TE, np.diag(studies.seTE**2), x, plain=plain, inner=inner, method=method)
 
 
-def _limits(mixed: MixedFit) -> Callable[[float], tuple[Limits, ...]]:
-    return lambda level: tuple(Limits(*profile_limits(mixed, j, level=level)) for j in range(2))
+def _limits(studies: Studies, method: str, level: float) -> tuple[Limits, ...]:
+    mixed = _mixed(studies, method)
+    return tuple(Limits(*profile_limits(mixed, j, level=level)) for j in range(2))

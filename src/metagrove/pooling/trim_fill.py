@@ -175,7 +175,7 @@ class TrimFill(Result):
     filling: FilledFunnel
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
+        if name.startswith("_") or name in TrimFill.__slots__:
             raise AttributeError(name)
         return getattr(self.fit, name)
 

@@ -61,8 +61,7 @@ def compared(quantity: str, printed: str, ours: float | None, *, where: str = ""
         inside = scaled < bound if printed[0] == "<" else scaled > bound
         return Comparison(quantity, printed, f"{scaled:.2g}{sign}", "match" if inside else "differs", "", where)
     value = number(printed)
+    shown = f"{scaled:.0f}" if scaled == round(scaled) and not digits else f"{scaled:.{digits + 2}f}{sign}"
     same = abs(scaled - value) <= 0.5 * 10.0**-digits * (1 + 1e-9)
     difference = "" if same else f"{scaled - value:+.{max(digits, 1)}f}"
-    return Comparison(
-        quantity, printed, f"{scaled:.{digits + 2}f}{sign}", "match" if same else "differs", difference, where
-    )
+    return Comparison(quantity, printed, shown, "match" if same else "differs", difference, where)
