@@ -293,3 +293,22 @@ def test_predictions_and_telling(schools, berkey):
     with pytest.raises(mg.UnknownName, match="AL"):
         two.predict([[1, 0]], tau2_levels=["AX"])
     assert two.robust("trial").n_clusters == 5
+
+
+@pytest.mark.parametrize("random", ["~ 1 | lab/effect", "~ arm | lab"])
+@pytest.mark.parametrize(
+    ("y", "v"),
+    [
+        (np.full(8, 0.3), np.geomspace(0.1, 1, 8)),
+        (np.linspace(-1, 2, 8) ** 3, np.geomspace(1e-6, 10, 8)),
+        (np.array([0.1, 0.2, 1e5, 1e5, 0.3, 0.1, 0.2, 0.0]), np.full(8, 0.01)),
+    ],
+)
+def test_extremes_give_numbers(random, y, v):
+    table = {"lab": list("aabbccdd"), "effect": range(8), "arm": list("pqpqpqpq")}
+    fit = mg.rma_mv(y, v, random=random, data=table)
+    numbers = [*fit.b, *fit.se, *fit.sigma2, *fit.tau2, *fit.rho, fit.QE, fit.QM, fit.loglik]
+    assert np.isfinite(numbers).all()
+    assert (fit.sigma2 >= 0).all() and (fit.tau2 >= 0).all() and (np.abs(fit.rho) <= 1).all()
+    if np.ptp(y) == 0:
+        assert fit.sigma2.sum() + fit.tau2.sum() < 1e-9 and fit.b[0] == pytest.approx(0.3)
