@@ -282,6 +282,10 @@ def test_predictions_and_telling(schools, berkey):
     result = three_levels(schools)
     at = result.predict()
     assert at.pi_ub[0] == pytest.approx(result.b[0] + 1.959963985 * np.sqrt(result.vb[0, 0] + result.sigma2.sum()))
+    wide = result.predict(predtype="Riley")
+    assert (wide.pi_ub - wide.pred)[0] / (at.pi_ub - at.pred)[0] == pytest.approx(2.004879 / 1.959964, rel=1e-6)
+    with pytest.raises(mg.UnknownName, match="predtype"):
+        result.predict(predtype="HTS")
     assert "meta multilevel yi, relevels(district school)" in result.to_stata()
     assert "random = list(~ 1 | district/school)" in result.to_r()
     assert "10.1002/jrsm.35" in str(result.explain())

@@ -23,7 +23,7 @@ from metagrove.pooling.linear_model import FitStatistics, critical_value, omnibu
 from metagrove.pooling.marginal_likelihood import Marginal
 from metagrove.pooling.mixed_scripts import mixed_r_script, mixed_stata_script
 from metagrove.pooling.multilevel import MixedFit, containment
-from metagrove.pooling.predictions import Predictions, new_rows, transformed
+from metagrove.pooling.predictions import Predictions, new_rows, prediction_width, transformed
 from metagrove.pooling.profile_limits import profile_intervals
 from metagrove.pooling.robust import Origin, Robust, WorkingModel, clusters, robust_inference
 
@@ -370,6 +370,7 @@ class MixedModel(CoefficientResult):
         *,
         intercept: bool | None = None,
         level: float | None = None,
+        predtype: str = "default",
         tau2_levels: Sequence[Any] | None = None,
         gamma2_levels: Sequence[Any] | None = None,
         transf: Callable[[Any], Any] | None = None,
@@ -377,7 +378,8 @@ class MixedModel(CoefficientResult):
         """Predicted mean effects with confidence and prediction intervals.
 
         Prediction intervals add up all variance components; where inner levels have variances of their own,
-        `tau2_levels` (and `gamma2_levels`) name the level of each row. Without them, there are none.
+        `tau2_levels` (and `gamma2_levels`) name the level of each row. Without them, there are none. `predtype` is a
+        code of PREDICTION.
         """
         chance = _share(self.level if level is None else level)
         if newmods is None:
@@ -399,7 +401,7 @@ class MixedModel(CoefficientResult):
         se = np.sqrt(np.diag(vcov))
         ddf = np.array([self.freedom[row != 0].min(initial=np.inf) for row in rows])
         crit = critical_value(chance, ddf)
-        width = crit * np.sqrt(se**2 + extra)
+        width = prediction_width(se, extra, own=ddf, residual=float(self.k - self.p), level=chance, predtype=predtype)
         result = Predictions(
             labels, pred, se, pred - crit * se, pred + crit * se, pred - width, pred + width, rows, vcov
         )
