@@ -46,8 +46,8 @@ def test_three_level_model(schools):
 
 def test_intervals_and_shares_by_level(schools):
     wanted, result = schools["expected"], three_levels(schools)
-    assert result.I2_total == pytest.approx(wanted["I2_total"], rel=1e-6)
-    assert np.allclose(result.I2_by_level, wanted["I2_by_level"], rtol=1e-6)
+    assert result.I2_total == pytest.approx(wanted["I2_total"] / 100, rel=1e-6)
+    assert np.allclose(result.I2_by_level, np.array(wanted["I2_by_level"]) / 100, rtol=1e-6)
     limits = result.confint()
     for number, (variance, root) in enumerate(wanted["profile_ci"], 1):
         for label, row in ((f"sigma2.{number}", variance), (f"sigma.{number}", root)):

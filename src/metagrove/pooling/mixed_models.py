@@ -230,18 +230,18 @@ class MixedModel(CoefficientResult):
 
     @property
     def I2_by_level(self) -> Array:
-        """Share of variability due to each variance component, percent (sigma2, then tau2 and gamma2)."""
+        """Share of variability due to each variance component, as fractions (sigma2, then tau2 and gamma2)."""
         parts = [self.sigma2] if self.fit.plain else []
         parts += [self._parts(i)[0] for i in range(len(self.fit.inner))]
         if any(part.size > 1 for part in parts[1 if self.fit.plain else 0 :]):
             raise MethodError("I2 is not one number where the inner levels have variances of their own")
         values = np.concatenate(parts) if parts else np.zeros(1)
         typical = (self.k - self.p) / float(self._once("QE", self._sampling)[1])
-        return np.asarray(100 * values / (values.sum() + typical))
+        return np.asarray(values / (values.sum() + typical))
 
     @property
     def I2_total(self) -> float:
-        """Share of variability due to all random effects, percent."""
+        """Share of variability due to all random effects, as a fraction."""
         return float(self.I2_by_level.sum())
 
     I2 = I2_total
