@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from metagrove.core.values import Array
 from metagrove.effects.arms import Correlations, OneMeans, Proportions, Rates, Reliabilities
 from metagrove.effects.estimates import Estimates
 from metagrove.effects.guarded import logarithm, ratio, root, small_sample_factor
