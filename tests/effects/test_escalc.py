@@ -231,3 +231,40 @@ def test_a_reported_difference_stands_in_for_means():
     close(mg.escalc("SMD", di=d, n1i=arms["n1i"], n2i=arms["n2i"]).yi, full.yi, TIGHT)
     with pytest.raises(mg.MethodError, match="cannot start from"):
         mg.escalc("ROM", di=d, n1i=arms["n1i"], n2i=arms["n2i"])
+
+
+def test_unbiased_correlations_of_large_samples():
+    # metafor 3.8-1, escalc("UCOR", vtype="UB"): SciPy's hypergeometric function has no value at such sizes.
+    ri, ni, yi = [0.05, 0.15, 0.15], [326, 1844, 100_000], [0.0500775043245, 0.1500398480645, 0.1500007331558]
+    for vtype in ("LS", "UB"):
+        out = mg.escalc("UCOR", ri=ri, ni=ni, vtype=vtype)
+        close(out.yi, yi, 1e-9)
+        assert np.isfinite(out.vi).all()
+    assert out.vi[0] == pytest.approx((1 - 0.0025) ** 2 / 325, rel=0.01)
+
+
+def test_unbiased_correlations_join_where_the_series_takes_over():
+    out = mg.escalc("UCOR", ri=[0.3] * 5, ni=[40, 41, 42, 43, 44], vtype="UB")
+    assert np.all(np.abs(np.diff(out.yi, 3)) < 1e-6) and np.all(np.abs(np.diff(out.vi, 3)) < 1e-5)
+
+
+def test_biserial_correlations_beyond_one_take_the_variance_at_one():
+    out = mg.escalc("RBIS", m1i=[9.0], sd1i=[1.0], n1i=[20], m2i=[0.0], sd2i=[1.0], n2i=[20])
+    assert out.yi[0] > 1
+    assert out.vi[0] == pytest.approx((np.pi / 2 - 2.5 + 1) / 39, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "measure, given, plain",
+    [
+        ("AS", {"ai": [0, 3], "n1i": [10, 12], "ci": [2, 4], "n2i": [11, 9]}, None),
+        ("PAS", {"xi": [0, 3], "ni": [10, 12]}, 0.0),
+    ],
+)
+def test_an_addition_asked_for_is_made_in_every_measure(measure, given, plain):
+    kept = mg.escalc(measure, to="all", **given)
+    added = mg.escalc(measure, add=0.5, to="all", **given)
+    more = {name: np.array(values) + (0.5 if name in ("ai", "ci", "xi") else 1) for name, values in given.items()}
+    close(added.yi, mg.escalc(measure, **more).yi, TIGHT)
+    assert not np.allclose(kept.yi, added.yi)
+    assert plain is None or kept.yi[0] == plain

@@ -62,7 +62,7 @@ def escalc(
     data: Frame | None = None,
     slab: Any = None,
     subset: Any = None,
-    add: float = 0.5,
+    add: float | None = None,
     to: str = "only0",
     drop00: bool = False,
     vtype: str | None = None,
@@ -85,8 +85,8 @@ def escalc(
     di, n1i, n2i : standardised differences in place of means and SDs, for SMD and its relatives.
     data : a table; the arguments above may then name its columns. `append` keeps its columns in the result.
     subset : a logical or index array of the studies to keep.
-    add, to, drop00 : what is added to cells, to which studies ("only0", "all", "if0all", "none"), and whether
-        double-zero studies are left without an effect.
+    add, to, drop00 : what is added to cells (by default 0.5, and nothing for measures that exist with empty cells), to
+        which studies ("only0", "all", "if0all", "none"), and whether double-zero studies are left without an effect.
     vtype : type of sampling variance; the measure's own default if absent.
     correct : remove small-sample bias (SMD, ROM and relatives).
     var_names : the names of the estimate and the variance in the result's table.
@@ -119,7 +119,8 @@ def escalc(
             out = _from_standardised(measure, given, options, names)
         else:
             arms = _FAMILIES[entry.family](measure, given)
-            out = effect_sizes(measure, arms, rule=Correction(add, to, drop00), options=options, slab=names)
+            rule = Correction(0.5 if add is None else add, to, drop00)
+            out = effect_sizes(measure, arms, rule=rule, options=options, slab=names, always=add is not None)
     columns = table_columns(data, keep) if append else None
     return replace(out, yi=-out.yi if flip else out.yi, columns=columns, names=(var_names[0], var_names[1]))
 

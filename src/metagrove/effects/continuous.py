@@ -171,6 +171,8 @@ def point_biserial(data: TwoMeans, vtype: str = "ST") -> Estimates:
 def biserial(data: TwoMeans) -> Estimates:
     """Biserial correlations: the outcome against a normal trait cut into the two arms.
 
+    The estimate can pass 1 in absolute value; its variance is then taken at 1.
+
     References
     ----------
     Soper HE. Biometrika 1914;10:384-90. doi:10.1093/biomet/10.2-3.384
@@ -181,8 +183,8 @@ def biserial(data: TwoMeans) -> Estimates:
     z = ndtri(1 - p)
     height = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
     y = np.sqrt(p * (1 - p)) / height * r
-    skew = 1.5 + (1 - p * z / height) * (1 + (1 - p) * z / height)
-    return Estimates(y, ratio(p * (1 - p) / height**2 - skew * y**2 + y**4, data.n1 + data.n2 - 1))
+    skew, at = 1.5 + (1 - p * z / height) * (1 + (1 - p) * z / height), np.minimum(np.abs(y), 1)
+    return Estimates(y, ratio(p * (1 - p) / height**2 - skew * at**2 + at**4, data.n1 + data.n2 - 1))
 
 
 def _correlation_with_arm(data: TwoMeans) -> tuple[Array, Array, Array, Array]:

@@ -141,6 +141,7 @@ def effect_sizes(
     rule: Correction | None = None,
     options: MeasureOptions | None = None,
     slab: Sequence[str] | None = None,
+    always: bool = False,
 ) -> EffectSizes:
     """The effects of all studies under one measure.
 
@@ -148,7 +149,7 @@ def effect_sizes(
     ----------
     measure : a code of MEASURES; UnknownName otherwise.
     data : the value that the measure's family takes.
-    rule : what is done about empty cells; ignored by measures that need no correction.
+    rule : what is done about empty cells; ignored by measures that need no correction, unless `always`.
     options : variance type and small-sample correction; the measure's own defaults if absent.
     slab : labels, one a study.
     """
@@ -158,13 +159,13 @@ def effect_sizes(
     sentence = ""
     used: Columns = data
     if isinstance(data, Tables):
-        used, addition, dropped = corrected_tables(data, rule, apply=entry.corrected)
+        used, addition, dropped = corrected_tables(data, rule, apply=entry.corrected or always)
         sentence = addition.sentence
     elif isinstance(data, PersonTimes):
-        used, addition, dropped = corrected_person_times(data, rule, apply=entry.corrected)
+        used, addition, dropped = corrected_person_times(data, rule, apply=entry.corrected or always)
         sentence = addition.sentence
     elif isinstance(data, (Proportions, Rates)):
-        used, addition = corrected_single(data, rule, apply=entry.corrected)
+        used, addition = corrected_single(data, rule, apply=entry.corrected or always)
         sentence = addition.sentence
     estimates = entry(used, chosen)
     # Large-sample variances of correlations can fall below 0 in tiny tables, where they mean nothing.
