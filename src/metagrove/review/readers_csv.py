@@ -6,9 +6,11 @@ import csv
 import io
 import re
 
+from metagrove.core.errors import DataError
 from metagrove.review.readers_text import Entry, Reading
+from metagrove.review.tables import read_rows
 
-__all__ = ["looks_like_table", "read_table"]
+__all__ = ["answer_rows", "looks_like_table", "read_table"]
 
 _NAMES = {
     "record_id": "record_id|recordid|record id",
@@ -117,3 +119,33 @@ def read_table(text: str, reading: Reading) -> None:
             if name:
                 entry.add(name, _cell(cell))
         reading.entries.append(entry)
+
+
+def answer_rows(content: bytes, file: str) -> list[tuple[str, str, bool]]:
+    """A person's answers to the questions on duplicates: two record ids, and whether they are one work.
+
+    A row whose `same` is empty is not answered yet and left out.
+
+    Raises
+    ------
+    DataError
+        A column is missing, or `same` is neither yes nor no.
+    """
+    header, rows = read_rows(content, file)
+    wanted = ("record_a", "record_b", "same")
+    names = [name.lower() for name in header]
+    for name in wanted:
+        if name not in names:
+            raise DataError("no such column; answers need record_a, record_b, same", file=file, row=1, column=name)
+    places = [names.index(name) for name in wanted]
+    answers = []
+    for number, cells in rows:
+        one, other, same = (_cell(cells[place].strip()) for place in places)
+        if not same:
+            continue
+        said = {"yes": True, "y": True, "1": True, "true": True, "same": True,
+                "no": False, "n": False, "0": False, "false": False, "different": False}.get(same.lower())  # fmt: skip
+        if said is None:
+            raise DataError(f"'{same}' is neither yes nor no", file=file, row=number, column="same")
+        answers.append((one, other, said))
+    return answers

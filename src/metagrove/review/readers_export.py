@@ -29,7 +29,7 @@ _BINARY = (
     (b"\xd0\xcf\x11\xe0", "an old Office file; save it as 'CSV UTF-8' or export RIS"),
     (b"\x1f\x8b", "a compressed file; unpack it first"),
 )
-_IDENTIFYING = ("title", "original_title", "doi", "pmid", "accession", "registration")
+_IDENTIFYING = ("record_id", "title", "original_title", "doi", "pmid", "accession", "registration")
 
 
 def _read_into(content: bytes, reading: Reading) -> None:
