@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from metagrove.cli import review, tables
+from metagrove.cli import records, review, tables
 from metagrove.core.errors import MetagroveError
 
 __all__ = ["app", "main"]
@@ -33,6 +33,7 @@ app.command("pool")(tables.pool)
 app.command("reconstruct")(tables.reconstruct)
 app.command("summary-curve")(tables.summary_curve)
 app.command("multiverse")(tables.multiverse)
+app.command("dedupe")(records.dedupe)
 
 
 def main() -> None:
