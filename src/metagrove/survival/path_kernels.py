@@ -41,6 +41,7 @@ class Operations(NamedTuple):
     low : smallest number at risk after the operation that leaves patients for all that follows.
     most : most deaths up to and including the operation.
     centre, spread : pull of the number at risk after a CENSOR in a max-product pass.
+    mass : DROP: a second, larger ratio, for drops of many deaths at once.
     dying : share of those at risk expected to die later. staying, count : share expected to be at risk at the next
         printed number, and that number (-1: none). All three only steer what is kept.
     """
@@ -54,6 +55,7 @@ class Operations(NamedTuple):
     most: Any
     centre: Any
     spread: Any
+    mass: Any
     dying: Any
     staying: Any
     count: Any
@@ -228,6 +230,7 @@ def _drop(
 ) -> Any:
     """Every number of deaths that brings a state near the level read."""
     y, sigma, q, hazard = ops.a[o], ops.b[o], ops.c[o], ops.hazard[o]
+    mass = ops.mass[o]
     off, low, most = lim.reach * sigma, ops.low[o], ops.most[o]
     least = 1 if hazard < 0.0 else 0
     for s in range(start, stop):
@@ -250,11 +253,11 @@ def _drop(
             after = level * (n - d) / n
             z = (after - y) / sigma
             weight = w * np.exp(-0.5 * z * z)
+            if d > 0:
+                weight *= 0.8 * (1.0 - q) * q ** (d - 1) + 0.2 * (1.0 - mass) * mass ** (d - 1)
             if hazard >= 0.0:
                 some = hazard * n / (1.0 + hazard * n)
-                weight *= 1.0 - some if d == 0 else some * (1.0 - q) * q ** (d - 1)
-            else:
-                weight *= (1.0 - q) * q ** (d - 1)
+                weight *= 1.0 - some if d == 0 else some
             if weight <= 1e-300:
                 continue
             v = _node(beam, table, count, stamp, n - d, died + d if lim.events >= 0 else 0, beam.tag[s], after, lim.bin)
