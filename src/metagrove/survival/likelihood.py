@@ -64,6 +64,8 @@ class Beam:
 
 NARROW = Beam(keep=80, cut=1e-5, bins=0.5)
 WIDE = Beam(keep=1500, cut=1e-11, bins=0.2, reach=6.0)
+#: Levels hardly told apart: finds a path where many are nearly as good; drawn paths are reweighted afterwards.
+COARSE = Beam(keep=1500, cut=1e-11, bins=1.0, reach=6.0)
 
 
 def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> Paths | None:
@@ -96,6 +98,7 @@ def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | 
     first = reading.sigma_s
     yield "", None, facts, usual
     yield "", None, facts, WIDE
+    yield "", None, facts, COARSE
     if curve.kind == "exact":
         yield from (("", s, facts, usual) for s in (1e-5, 1e-4, 1e-3) if s > 1.5 * first)
     larger = max(2 * first, CLICK_S)

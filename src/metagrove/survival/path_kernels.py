@@ -315,6 +315,17 @@ def _facts(
 
 
 @njit(cache=True)
+def _uniform(state: Any) -> Any:
+    """The next number in [0, 1) of a SplitMix64 sequence."""
+    state[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = state[0]
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return np.float64(z >> np.uint64(11)) / 9007199254740992.0
+
+
+@njit(cache=True)
 def _promise(beam: Any, ops: Any, lim: Any, o: Any, v: Any) -> Any:
     """How well a state can still meet the total of deaths and the next number at risk, from 0 to 1."""
     n, z2 = beam.n[v], 0.0
@@ -344,25 +355,36 @@ def _scaled(beam: Any, start: Any, stop: Any) -> Any:
 
 
 @njit(cache=True)
-def _thinned(beam: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any) -> Any:
-    """Only states whose weight, seen with what must still come, is near the best are kept."""
-    best = 0.0
+def _scored(beam: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any) -> Any:
+    """Weights seen with what must still come, left in `carry`; hopeless ones dropped. Returns states left and the best."""
+    best, left = 0.0, 0
     for v in range(start, stop):
+        beam.carry[v] = 0.0
         if beam.weight[v] > 0.0:
             beam.carry[v] = beam.weight[v] * _promise(beam, ops, lim, o, v)
             best = max(best, beam.carry[v])
+    for v in range(start, stop):
+        if beam.carry[v] < lim.cut * best:
+            beam.weight[v], beam.carry[v] = 0.0, 0.0
+        else:
+            left += 1
+    return left, best
+
+
+@njit(cache=True)
+def _thinned(beam: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any) -> Any:
+    """At most about `keep` states are kept: those with the best prospects."""
+    left, best = _scored(beam, ops, lim, o, start, stop)
+    if left <= lim.keep:
+        return
     tally = np.zeros(64, np.int64)
     for v in range(start, stop):
-        if beam.weight[v] <= 0.0 or beam.carry[v] < lim.cut * best:
-            beam.weight[v] = 0.0
-        else:
+        if beam.carry[v] > 0.0:
             tally[min(int(-np.log2(beam.carry[v] / best) * 2), 63)] += 1
     kept, level = 0, 0
     while level < 63 and kept + tally[level] <= lim.keep:
         kept += tally[level]
         level += 1
-    if level == 63:
-        return
     cut = best * 2.0 ** (-max(level, 1) / 2)
     for v in range(start, stop):
         if beam.carry[v] < cut:
@@ -411,17 +433,6 @@ def forward(ops: Any, lim: Any) -> Any:
     if last <= 0.0:
         return beam, links, starts, evidence, k - 1
     return beam, links, starts, evidence + np.log(last), k
-
-
-@njit(cache=True)
-def _uniform(state: Any) -> Any:
-    """The next number in [0, 1) of a SplitMix64 sequence."""
-    state[0] += np.uint64(0x9E3779B97F4A7C15)
-    z = state[0]
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    return np.float64(z >> np.uint64(11)) / 9007199254740992.0
 
 
 @njit(cache=True)
