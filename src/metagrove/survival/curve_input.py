@@ -26,7 +26,7 @@ LEVELS = ("survival", "surv", "surv_percent", "s", "y", "probability", "percent"
 #: How far above 1, or above an earlier part of the curve, a reading may lie and still be digitizing error.
 TOLERANCE = 0.03
 #: How far apart in time (share of the follow-up) two clicks may be that noise has swapped.
-SWAP = 0.02
+SWAP = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -249,8 +249,3 @@ def _has_flats(time: Array, level: Array) -> bool:
     typical = float(np.median(step[step > 0])) if np.any(step > 0) else 0.0
     quiet = step <= 0.12 * max(typical, 1e-9)
     return bool(np.sum(quiet & (gap > 0)) >= 0.3 * step.size)
-
-
-def axis_length(end: float, ticks: Array) -> float:
-    """The length of the time axis as far as the paper shows it: the last tick or the end of the curve."""
-    return max(end * 1.02, float(ticks[-1]) if ticks.size else 0.0)
