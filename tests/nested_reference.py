@@ -1,7 +1,8 @@
 """`meta_reference.compare` for blocks that hold blocks (fit_ML, fit_REML)."""
 
-import meta_reference
 import numpy as np
+
+import meta_reference
 
 
 def compare(result, wanted, *, tol, case="", block=""):

@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 # Each public name and the module that holds it; imported when first asked for, so that `import metagrove` stays light.
 _HOME = {
+    "open_review": "metagrove.review.folder",
     "MetagroveError": "metagrove.core.errors",
     "DataError": "metagrove.core.errors",
     "SpecError": "metagrove.core.errors",

@@ -208,3 +208,17 @@ def test_an_interrupted_run_keeps_what_was_done(tmp_path):
     again = rebuild(target)
     assert {name for name in again.fresh if name.startswith("patients")}
     assert "checks" in again.redone
+
+
+def test_nothing_outside_out_is_ever_removed(folder):
+    manifest = folder / "out" / "manifest.json"
+    for damage in ('{"files": ["../review.toml", "/etc/hostname", 3]}', "[1, 2]", '{"files": 5}'):
+        manifest.write_text(damage)
+        rebuild(folder)
+        assert (folder / "review.toml").is_file()
+
+
+def test_a_damaged_store_counts_as_not_made(folder):
+    for path in (folder / ".metagrove" / "work").glob("??/*.json"):
+        path.write_text("{}")
+    assert "analysis orr" in rebuild(folder).redone

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from known import reference_json
 
 import metagrove as mg
+from known import reference_json
 
 CASE = reference_json("meta/cor_molloy2014.json")
 EXPECTED = CASE["expected"]["HS_COR"]

@@ -60,8 +60,8 @@ def comparisons(review: Review, name: str, ours: Lookup) -> tuple[Comparison, ..
         except DataError as error:
             raise row.error(error.message, "quantity") from None
         at = f" at {row['time']:g}" if row["time"] is not None else ""
-        name = LABELS.get(quantity, quantity)
-        label = f"{subgroup}: {name}{at}" if subgroup else f"{name}{at}"
+        said = LABELS.get(quantity, quantity)
+        label = f"{subgroup}: {said}{at}" if subgroup else f"{said}{at}"
         one = compared(label, row.text("printed"), value, where=str(row.source), reason=reason)
         found.append(
             (subgroup, Comparison(one.quantity, one.printed, one.ours, one.verdict, one.difference, one.where))

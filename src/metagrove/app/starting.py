@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from importlib.resources import files
@@ -17,9 +18,9 @@ from metagrove.review.tables import read_rows
 __all__ = ["new_review"]
 
 _TOML = """\
-# The protocol of this review. Run it with: metagrove run {folder}
+# The protocol of this review. Run it with: metagrove run DIR
 version = 1
-title = "{title}"
+title = {title}
 question = ""
 time_unit = "months"
 {analyses}"""
@@ -27,9 +28,9 @@ time_unit = "months"
 _ANALYSIS = """
 [[analysis]]
 name = "{name}"
-title = "{title}"
+title = {title}
 kind = "proportion"
-outcome = "{outcome}"
+outcome = {outcome}
 {subgroup}sm = "PLOGIT"        # PRAW, PLN, PLOGIT, PAS or PFT
 method = "GLMM"      # GLMM (with PLOGIT) or Inverse
 method_tau = "{tau}"
@@ -48,13 +49,21 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "outcome"
 
 
+def _quoted(text: str) -> str:
+    """The text as a TOML string (the escapes of JSON are a part of TOML's)."""
+    return json.dumps(" ".join(text.split()), ensure_ascii=False)
+
+
 def _protocol(folder: Path, outcomes: Sequence[str], *, subgroup: str = "", harms: bool = False) -> str:
     line = f'subgroup = "{subgroup}"\n' if subgroup else ""
-    parts = [_ANALYSIS.format(name=_slug(name), title=name, outcome=name, subgroup=line, tau="ML") for name in outcomes]
+    parts = [
+        _ANALYSIS.format(name=_slug(name), title=_quoted(name), outcome=_quoted(name), subgroup=line, tau="ML")
+        for name in outcomes
+    ]
     if harms:
         parts.append(_HARMS)
     title = folder.resolve().name.replace("-", " ").replace("_", " ").title()
-    return _TOML.format(folder=folder, title=title, analyses="".join(parts))
+    return _TOML.format(title=_quoted(title), analyses="".join(parts))
 
 
 def _template(folder: Path) -> dict[str, bytes]:

@@ -77,8 +77,13 @@ class _Run:
         self.keys.add(step.key)
         kept = self.store.get(step.key)
         if kept is not None:
-            self.fresh.append(step.name)
-            return Product.from_dict(kept)
+            try:
+                product = Product.from_dict(kept)
+            except (KeyError, TypeError, ValueError):
+                pass  # a damaged file counts as not made
+            else:
+                self.fresh.append(step.name)
+                return product
         made = step.make()
         self.store.put(step.key, made.to_dict())
         self.redone.append(step.name)
@@ -195,7 +200,7 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
         try:
             parts[f"analysis {analysis.name}"] = run.product(_analysis_step(review, analysis, patients))
         except MetagroveError as error:
-            raise type(error)(f"analysis '{analysis.name}': {error}") from error
+            raise error.within(f"analysis '{analysis.name}'") from error
     key = digest_of("report", _program(), review.digest, sorted(run.keys))
     files: dict[str, bytes] = {}
     for product in (*patients.values(), *parts.values()):
@@ -218,8 +223,9 @@ def _commit(review: Review, files: dict[str, bytes], key: str) -> list[str]:
     """The files that changed in `out/`; what an earlier run left and nobody makes any more is removed."""
     out = review.path / "out"
     try:
-        owned = frozenset(json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"])
-    except (OSError, ValueError, KeyError):
+        names = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"]
+        owned = frozenset(name for name in names if isinstance(name, str))
+    except (OSError, ValueError, KeyError, TypeError):
         owned = frozenset()
     manifest = {
         "made_by": f"metagrove {metagrove.__version__}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -38,6 +39,9 @@ app.command("dedupe")(records.dedupe)
 
 def main() -> None:
     """Run the command; a problem in the input is one line on stderr and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except MetagroveError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -44,9 +45,11 @@ def is_missing(text: str) -> bool:
 
 def _float(text: str) -> float:
     text = text.replace("−", "-").replace("·", ".")
-    if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+", text):
-        return float(text.replace(",", ""))
-    return float(text.replace(",", "."))
+    whole = re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+", text)
+    value = float(text.replace(",", "" if whole else "."))
+    if not math.isfinite(value):
+        raise DataError(f"'{text[:20]}' is beyond any number that could be meant")
+    return value
 
 
 def estimate(text: str) -> Estimate:
@@ -65,12 +68,15 @@ def estimate(text: str) -> Estimate:
 
 
 def number(text: str) -> float:
-    """The number in a cell; the per-cent sign and unit, if any, are dropped.
+    """The number in a cell; a per-cent sign is dropped, a unit is refused (it would be lost).
 
     >>> number("2,5"), number("1,171")
     (2.5, 1171.0)
     """
-    return estimate(text).value
+    found = estimate(text)
+    if found.unit not in ("", "%"):
+        raise DataError(f"'{text}' carries a unit here; write the number alone, in the unit of the table")
+    return found.value
 
 
 def proportion(text: str) -> float:
@@ -124,6 +130,8 @@ def count_of_total(text: str, total: int | None) -> tuple[int, int | None]:
     if "%" in text and not _PERCENT_TAIL.match(text):
         if total is None:
             raise DataError(f"'{text}' is a share without a total; give the number of patients beside it")
+        if total == 0:
+            raise DataError(f"'{text}' of 0 patients; a share needs at least one")
         share = estimate(text).value / 100
         events = round(share * total)
         shown = estimate(text)

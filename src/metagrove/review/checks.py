@@ -11,7 +11,7 @@ from metagrove.core.errors import DataError, MetagroveError
 from metagrove.core.units import convert_time, time_unit
 from metagrove.review import published_checks, survival_checks
 from metagrove.review.findings import CHECKS, Finding, check, finding_of_fault
-from metagrove.review.flow import flow_faults
+from metagrove.review.flow import flow_faults, flow_row_faults
 from metagrove.review.folder import Review
 from metagrove.review.tables import Row
 
@@ -35,7 +35,7 @@ def row_faults(review: Review) -> list[DataError]:
         rows = sorted(review.rows(name), key=_arm)
         for _, group in groupby(rows, key=_arm):
             faults += law(tuple(group))
-    return faults
+    return faults + flow_row_faults(review.rows("flow"))
 
 
 def _arm(row: Row) -> tuple[str, str]:

@@ -89,6 +89,11 @@ def _same_study(spec: ReviewSpec, tables: Mapping[str, Table]) -> None:
         if isinstance(analysis, ProportionAnalysis) and analysis.subgroup:
             known = sorted(set(tables["studies"].mapping.values())) if "studies" in tables else []
             extra = [n for n in tables["studies"].rows[0].texts if n not in known] if known else []
+            if "studies" not in tables:
+                raise SpecError(
+                    f"review.toml, analysis '{analysis.name}': subgroup '{analysis.subgroup}' is a column of studies.csv, "
+                    "and there is no studies.csv"
+                )
             if analysis.subgroup not in known + extra:
                 name = UnknownName("column of studies.csv", analysis.subgroup, known + extra)
                 raise SpecError(f"review.toml, analysis '{analysis.name}', subgroup: {name}")
@@ -133,6 +138,9 @@ def open_review(path: str | Path) -> Review:
     if not protocol.is_file():
         raise DataError("no review.toml in this folder; 'metagrove new DIR' writes one to start from", file=str(path))
     spec = parse_review(decoded(_read(protocol, "review.toml"), "review.toml"))
+    for name in spec.synthetic:
+        if name not in TABLES:
+            raise SpecError(f"review.toml, synthetic: {UnknownName('table', name, TABLES)}")
     for name in spec.columns:
         if name not in TABLES:
             raise SpecError(f"review.toml, columns: {UnknownName('table', name, TABLES)}")

@@ -79,7 +79,7 @@ class SurvivalAnalysis(_Common):
     compat: Literal["msurv"] | None = None
     method: Literal["likelihood", "guyot", "bounded"] = "likelihood"
     draws: Annotated[int, Field(ge=0, le=10000)] = 0
-    seed: int = 20140624
+    seed: Annotated[int, Field(ge=0)] = 20140624
 
 
 class HarmsAnalysis(_Common):
@@ -176,7 +176,10 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
 
 
 def _message(error: dict[str, Any]) -> str:
-    location = error["loc"]
+    # Steps into a list or one of several allowed forms are no keys of the file.
+    location = tuple(p for p in error["loc"] if not (isinstance(p, str) and ("[" in p or p in ("float", "int"))))
+    while len(location) > 1 and isinstance(location[-1], int):
+        location = location[:-1]
     key = str(location[-1]) if location else ""
     if error["type"] == "extra_forbidden":
         known = _known_keys(location)
@@ -187,6 +190,8 @@ def _message(error: dict[str, Any]) -> str:
         return f"'{key}' is missing; it is required here"
     if error["type"] in ("union_tag_not_found", "union_tag_invalid"):
         return f"an analysis needs kind = one of {', '.join(_KINDS)}"
+    if error["type"].startswith("value_error") and not key:
+        return str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "literal_error":
         wanted = error["ctx"]["expected"]
         return f"'{key}' is {error['input']!r}; known: {wanted}"
