@@ -312,3 +312,16 @@ def test_rates_with_an_addition_asked_for():
     assert (found.b, found.MH) == pytest.approx(
         (mg.rma_mh(**more, measure="IRR").b, mg.rma_mh(**more, measure="IRR").MH), rel=1e-12
     )
+
+
+@pytest.mark.parametrize("method", ["ML", "EE"])
+def test_random_study_levels_that_do_not_vary(method):
+    # dat.hine1989: the levels' variance is 0, so both fits are the logistic regression on the arm (R 4.2.2, metafor 3.8).
+    found = mg.rma_glmm(
+        ai=[2, 4, 6, 7, 7, 11], n1i=[39, 44, 107, 103, 110, 154], ci=[1, 4, 4, 5, 3, 4], n2i=[43, 44, 110, 100, 106, 146],
+        measure="OR", model="UM.RS", method=method,
+    )  # fmt: skip
+    assert found.b[0] == pytest.approx(0.58166294705, rel=1e-7)
+    assert found.se[0] == pytest.approx(0.280112646108, rel=1e-6)
+    assert (found.tau2, found.QE_LRT) == pytest.approx((0, 0.8131196293), abs=1e-6)
+    assert found.QE_Wld == pytest.approx(0.8252052839, rel=1e-5)
