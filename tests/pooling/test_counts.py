@@ -268,3 +268,60 @@ def test_one_table_is_its_own_estimate():
 def test_refusals(call, message):
     with pytest.raises(mg.MetagroveError, match=message):
         call()
+
+
+TRIALS = {"ai": [0, 3, 0, 9], "n1i": [20, 40, 25, 60], "ci": [0, 5, 4, 6], "n2i": [22, 38, 25, 62]}
+
+
+def added(tables, amount):
+    return {
+        name: np.array(column) + (amount if name in ("ai", "ci") else 2 * amount) for name, column in tables.items()
+    }
+
+
+def pooled(result):
+    return (result.b, result.se, result.QE)
+
+
+def test_a_second_rule_is_for_the_pooled_tables_and_their_tests():
+    # metafor: the second of a pair holds for the tables that are pooled and tested, after Peto's method too.
+    pair = {"add": (0.5, 0.5), "to": ("all", "all"), "drop00": (False, False)}
+    for measure in ("OR", "RR", "RD"):
+        found = mg.rma_mh(**TRIALS, measure=measure, **pair)
+        plain = mg.rma_mh(**added(TRIALS, 0.5), measure=measure, drop00=False)
+        assert pooled(found) == pytest.approx(pooled(plain), rel=1e-12)
+        assert (found.MH, found.CO, found.TA, found.BD) == pytest.approx(
+            (plain.MH, plain.CO, plain.TA, plain.BD), rel=1e-12, nan_ok=True
+        )
+    found, plain = mg.rma_peto(**TRIALS, **pair), mg.rma_peto(**added(TRIALS, 0.5), drop00=False)
+    assert pooled(found) == pytest.approx(pooled(plain), rel=1e-12)
+
+
+def test_studies_without_events_leave_the_pooled_tables_where_asked():
+    rest = {name: column[1:] for name, column in TRIALS.items()}
+    kept = mg.rma_mh(**TRIALS, measure="RD", drop00=True)
+    left = mg.rma_mh(**TRIALS, measure="RD", drop00=(True, True))
+    assert pooled(left) == pytest.approx(pooled(mg.rma_mh(**rest, measure="RD")), rel=1e-12)
+    assert abs(left.b) > abs(kept.b) and left.weights[0] == 0
+
+
+def test_rates_with_an_addition_asked_for():
+    rates = {"x1i": [0, 3], "x2i": [2, 4], "t1i": [10.0, 20.0], "t2i": [11.0, 19.0]}
+    more = rates | {"x1i": [0.5, 3.5], "x2i": [2.5, 4.5]}
+    found = mg.rma_mh(**rates, measure="IRR", add=(0.5, 0.5), to=("only0", "all"))
+    assert (found.b, found.MH) == pytest.approx(
+        (mg.rma_mh(**more, measure="IRR").b, mg.rma_mh(**more, measure="IRR").MH), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("method", ["ML", "EE"])
+def test_random_study_levels_that_do_not_vary(method):
+    # dat.hine1989: the levels' variance is 0, so both fits are the logistic regression on the arm (R 4.2.2, metafor 3.8).
+    found = mg.rma_glmm(
+        ai=[2, 4, 6, 7, 7, 11], n1i=[39, 44, 107, 103, 110, 154], ci=[1, 4, 4, 5, 3, 4], n2i=[43, 44, 110, 100, 106, 146],
+        measure="OR", model="UM.RS", method=method,
+    )  # fmt: skip
+    assert found.b[0] == pytest.approx(0.58166294705, rel=1e-7)
+    assert found.se[0] == pytest.approx(0.280112646108, rel=1e-6)
+    assert (found.tau2, found.QE_LRT) == pytest.approx((0, 0.8131196293), abs=1e-6)
+    assert found.QE_Wld == pytest.approx(0.8252052839, rel=1e-5)

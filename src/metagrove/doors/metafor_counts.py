@@ -107,7 +107,8 @@ def rma_peto(
     given, names = _read(data, slab, subset, _arms(ai, bi, ci, di, n1i, n2i, None, None, None, None))
     counts, names, _ = _complete("OR", given, names)
     assert isinstance(counts, Tables)
-    return peto_result(counts, show=_rules(add, to, drop00)[0], level=_share(level), slab=names)
+    show, weigh = _rules(add, to, drop00)
+    return peto_result(counts, weigh=weigh, show=show, level=_share(level), slab=names)
 
 
 _GLMM_MEASURES = ("OR", "IRR", "PLO", "IRLN")
@@ -229,7 +230,7 @@ def _rules(add: Any, to: Any, drop00: Any) -> tuple[Correction, Correction]:
     """The rule for single effects, then the one for pooled tables (nothing added unless a pair says so)."""
     adds = list(add) if np.ndim(add) else [add, 0.0]
     tos = [to, "none"] if isinstance(to, str) else list(to)
-    drops = list(drop00) if np.ndim(drop00) else [drop00, drop00]
+    drops = list(drop00) if np.ndim(drop00) else [drop00, False]
     return Correction(adds[0], tos[0], bool(drops[0])), Correction(adds[1], tos[1], bool(drops[1]))
 
 

@@ -301,7 +301,7 @@ def _random_levels(problem: CountModel, likelihood: Likelihood, df: int, *, hete
     both = np.concatenate([np.ones((*x.shape[:2], 1)), x], axis=2)
     flat = Integrand(likelihood, both, np.ones(2), None, nodes)
     start = np.append(float(levels.mean()), np.zeros(x.shape[2]))
-    one_way = mixed_fit(flat, FixedFit(start, np.eye(start.size), -np.inf), (0.5, 1.5))
+    one_way = mixed_fit(flat, fixed_fit(flat, start, None), (0.5, 1.5))
     spread = float(np.sqrt(max(one_way.tau2, 0.01)))
     mixed = two_way_fit(TwoWayIntegrand(likelihood, both, c, nodes), one_way.beta, (spread, 0.5))
     fixed = FixedFit(one_way.beta[1:], one_way.covariance[1:, 1:], one_way.log_likelihood)

@@ -12,7 +12,7 @@ from metagrove.core.errors import MethodError
 from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array
 from metagrove.effects.arms import Columns, PersonTimes, Tables
-from metagrove.effects.corrections import Correction
+from metagrove.effects.corrections import Correction, corrected_person_times, corrected_tables
 from metagrove.effects.escalation import EffectSizes, effect_sizes
 from metagrove.effects.measures import MEASURES
 from metagrove.pooling.counts import (
@@ -249,13 +249,15 @@ def mantel_haenszel_result(
     effects = effect_sizes(measure, data, rule=show, slab=slab)
     tests: tuple[ChiSquare | None, ChiSquare | None, ChiSquare | None, ChiSquare | None] = (None, None, None, None)
     if isinstance(data, Tables):
-        found: CountEstimate = mantel_haenszel(_with(data, weigh), measure)
+        pooled = _with(data, weigh)
+        found: CountEstimate = mantel_haenszel(pooled, measure)
         if measure == "OR":
-            tests = _odds_tests(data, found.estimate, correct=correct)
+            tests = _odds_tests(pooled, found.estimate, correct=correct)
     elif isinstance(data, PersonTimes):
-        found = mantel_haenszel_rates(data, measure)
+        counted = _counted(data, weigh)
+        found = mantel_haenszel_rates(counted, measure)
         if measure == "IRR":
-            tests = (mantel_haenszel_rates_test(data, correct=correct), None, None, None)
+            tests = (mantel_haenszel_rates_test(counted, correct=correct), None, None, None)
     else:
         raise MethodError(f"the Mantel-Haenszel method does not pool '{measure}'; it pools OR, RR, RD, IRR and IRD")
     q, df = _spread(effects, found.estimate)
@@ -265,7 +267,14 @@ def mantel_haenszel_result(
 
 
 def _with(tables: Tables, rule: Correction) -> Tables:
-    return tables.plus(np.where(tables.uninformative & rule.drop00, 0.0, rule.increments(tables.zero)))
+    """The tables after the rule; those it leaves out have no counts."""
+    more, _, dropped = corrected_tables(tables, rule)
+    return more.plus(np.where(dropped, np.nan, 0.0))
+
+
+def _counted(data: PersonTimes, rule: Correction) -> PersonTimes:
+    more, _, dropped = corrected_person_times(data, rule)
+    return PersonTimes(*(np.where(dropped, np.nan, column) for column in more.columns().values()))
 
 
 def _odds_tests(
@@ -280,11 +289,17 @@ def _odds_tests(
 
 
 def peto_result(
-    tables: Tables, *, show: Correction, level: float = 0.95, slab: tuple[str, ...] | None = None
+    tables: Tables,
+    *,
+    weigh: Correction,
+    show: Correction,
+    level: float = 0.95,
+    slab: tuple[str, ...] | None = None,
 ) -> CountResult:
-    """Peto's analysis of 2x2 tables; `show` is what is added before the single effects are listed."""
-    found = peto(tables)
+    """Peto's analysis of 2x2 tables; `weigh` is what is added before pooling, `show` before single effects are listed."""
+    pooled = _with(tables, weigh)
+    found = peto(pooled)
     effects = effect_sizes("PETO", tables, rule=show, slab=slab)
-    plain = effect_sizes("PETO", tables, rule=Correction(0.0, "none", True), slab=slab)
+    plain = effect_sizes("PETO", pooled, rule=Correction(0.0, "none", True), slab=slab)
     q, df = _spread(plain, found.estimate)
     return CountResult(found.estimate, found.se, q, df, effects, found.weights, "PETO", "Peto", level)
