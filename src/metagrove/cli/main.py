@@ -33,6 +33,8 @@ app.command("pool")(tables.pool)
 app.command("reconstruct")(tables.reconstruct)
 app.command("summary-curve")(tables.summary_curve)
 app.command("dedupe")(records.dedupe)
+app.command("screen")(records.screen)
+app.command("flow")(records.flow)
 
 
 def main() -> None:
