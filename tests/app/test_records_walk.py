@@ -159,3 +159,21 @@ def test_a_folder_with_typed_counts_alone_shows_them(tmp_path):
     done = run("flow", tmp_path)
     assert done.exit_code == 1
     assert "does not close" in done.stderr
+
+
+def test_the_report_draws_the_computed_flow_and_says_where_it_is_open(review):
+    from metagrove.app.flow import product
+    from metagrove.review.folder import open_review
+
+    made = review.parent / "made"
+    assert run("new", made).exit_code == 0
+    (review / "review.toml").write_bytes((made / "review.toml").read_bytes())
+    for path in made.glob("*.csv"):
+        (review / path.name).write_bytes(path.read_bytes())
+    run("screen", review, "--import", review.parent / "decisions.csv")
+    drawn = product(open_review(review))
+    assert drawn.carry["boxes"]["screened"] == 780
+    assert b"n = 780" in drawn.files["figures/flow.svg"]
+    log = (review / "screening.jsonl").read_bytes().splitlines(keepends=True)
+    (review / "screening.jsonl").write_bytes(b"".join(log[:600]))
+    assert "lack a decision at title and abstract" in product(open_review(review)).carry["problem"]
