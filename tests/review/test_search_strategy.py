@@ -6,7 +6,7 @@ from metagrove.core.errors import DataError, UnknownName
 from metagrove.review.exports import rayyan_csv, ris_text, written_records
 from metagrove.review.readers_export import read_export
 from metagrove.review.records import Record
-from metagrove.review.search_strategy import DATABASES, Concept, SearchStrategy, coverage, rendered
+from metagrove.review.search_strategy import DATABASES, Concept, SearchStrategy, coverage, rendered, strategy_of
 
 DISEASE = Concept(
     "disease",
@@ -83,3 +83,16 @@ def test_cells_are_safe_and_programs_are_known():
     assert written_records([RECORD], "zotero") == written_records([RECORD], "covidence")
     with pytest.raises(UnknownName):
         written_records([RECORD], "rayan")
+
+
+def test_a_strategy_is_read_from_the_protocol():
+    told = {
+        "concepts": {"disease": {"terms": ["anaplastic thyroid cancer"], "mesh": ["X"]}, "drug": ["sorafenib"]},
+        "last_year": 2023,
+    }
+    strategy = strategy_of(told)
+    assert '"X"[Mesh]' in rendered(strategy, "PubMed")
+    assert strategy.last_year == 2023
+    assert strategy_of({"terms": ["a"]}) is None
+    with pytest.raises(UnknownName, match="mehs"):
+        strategy_of({"concepts": {"disease": {"mehs": ["X"]}}})

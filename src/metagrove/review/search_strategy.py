@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from metagrove.core.errors import DataError, UnknownName
 
-__all__ = ["DATABASES", "Concept", "SearchStrategy", "Uncovered", "coverage", "rendered"]
+__all__ = ["DATABASES", "Concept", "SearchStrategy", "Uncovered", "coverage", "rendered", "strategy_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,3 +206,30 @@ def coverage(strategy: SearchStrategy, works: Iterable[tuple[str, str]]) -> list
             if not any(_met(term, plain) for term in concept.terms)
         ]
     return missed
+
+
+def strategy_of(search: Mapping[str, Any]) -> SearchStrategy | None:
+    """The strategy in the `[search]` part of `review.toml`; None where it names no concepts.
+
+    `concepts` is a table from a concept's name to its terms, or to `{terms, mesh, emtree}`; `first_year`, `last_year` and
+    `languages` limit the search.
+
+    >>> strategy_of({"concepts": {"drug": ["sorafenib"]}, "first_year": 2000}).concepts[0].terms
+    ('sorafenib',)
+    """
+    concepts = search.get("concepts")
+    if not concepts:
+        return None
+    if not isinstance(concepts, Mapping):
+        raise DataError("search.concepts is a table from each concept's name to its terms", file="review.toml")
+    made = []
+    for name, told in concepts.items():
+        parts = told if isinstance(told, Mapping) else {"terms": told}
+        unknown = parts.keys() - {"terms", "mesh", "emtree"}
+        if unknown:
+            raise UnknownName(f"part of search concept '{name}'", sorted(unknown)[0], ("terms", "mesh", "emtree"))
+        headings = {kind: tuple(parts[kind]) for kind in ("mesh", "emtree") if parts.get(kind)}
+        made.append(Concept(str(name), tuple(parts.get("terms", ())), MappingProxyType(headings)))
+    return SearchStrategy(
+        tuple(made), search.get("first_year"), search.get("last_year"), tuple(search.get("languages", ()))
+    )
