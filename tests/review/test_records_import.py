@@ -163,3 +163,19 @@ def test_doi_is_bare(text):
 def test_any_bytes_are_answered(content):
     got = read_export(content, "x")
     assert got.records or got.refused
+
+
+def test_a_quotation_mark_that_never_closes_is_no_record():
+    got = read_export(b'title,year\nFirst,2009\n"unclosed, 2010\nnext,2011\n', "t.csv")
+    assert [r.title for r in got.records] == ["First"]
+    assert got.refused[0].line == 3
+    assert "never closes" in got.refused[0].reason
+
+
+def test_a_retracted_paper_is_still_the_paper_and_its_notice_is_not():
+    text = "PMID- 1\nTI  - Sorafenib.\nDP  - 2010\nPT  - {}\n"
+    kinds = [
+        read_export(text.format(kind).encode(), "x").records[0].kind
+        for kind in ("Retracted Publication", "Retraction of Publication", "Published Erratum")
+    ]
+    assert kinds == ["article", "erratum", "erratum"]

@@ -169,7 +169,10 @@ def _checks_step(review: Review) -> _Step:
 
 
 def _flow_step(review: Review) -> _Step:
-    key = digest_of("flow", _program(), row_material(review.rows("flow")))
+    search = sorted(path for path in (review.path / "search").rglob("*") if path.is_file())
+    log = review.path / "screening.jsonl"
+    screened = [(path.name, digest_of(path.read_bytes())) for path in (log, *search)] if log.is_file() else []
+    key = digest_of("flow", _program(), row_material(review.rows("flow")), screened)
     return _Step("flow", key, lambda: _module("flow").product(review))
 
 
@@ -194,7 +197,7 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
     patients = {step.name: run.product(step) for step in patient_steps}
     checks = run.product(_checks_step(review))
     parts = {"checks": checks}
-    if review.rows("flow"):
+    if review.rows("flow") or (review.path / "screening.jsonl").is_file():
         parts["flow"] = run.product(_flow_step(review))
     for analysis in review.spec.analysis:
         try:

@@ -35,6 +35,8 @@ app.command("reconstruct")(tables.reconstruct)
 app.command("summary-curve")(tables.summary_curve)
 app.command("multiverse")(tables.multiverse)
 app.command("dedupe")(records.dedupe)
+app.command("screen")(records.screen)
+app.command("flow")(records.flow)
 
 
 def main() -> None:

@@ -317,7 +317,7 @@ def _same_when_poor(a: Features, b: Features, agree: _Agreement) -> str:
     ):
         return ""
     said = sum((bool(a.families), a.year is not None, bool(a.journal), bool(a.volume), bool(a.first)))
-    return "every field is equal" if a.key and (len(a.key) >= 30 or said >= 3) else ""
+    return "every field is equal" if a.key and (len(a.key) >= 20 or said >= 3) else ""
 
 
 def judge(a: Features, b: Features) -> Judgement:

@@ -119,6 +119,12 @@ def read_table(text: str, reading: Reading) -> None:
             if name:
                 entry.add(name, _cell(cell))
         reading.entries.append(entry)
+    if body.count('"') % 2 and reading.entries:
+        # The reader takes all that follows for one cell: say so instead of giving it out for a record.
+        swallowed = reading.entries.pop()
+        reading.refuse(
+            swallowed.line, "a quotation mark opens in this row and never closes; it and what follows were not read"
+        )
 
 
 def answer_rows(content: bytes, file: str) -> list[tuple[str, str, bool]]:

@@ -21,7 +21,7 @@ _SHORT = {
 
 #: From the most telling to the least: the first pattern found in any of the vendor's words decides.
 _KINDS = (
-    ("erratum", r"errat|corrigend|\bcorrection\b|retract(?:ion|ed)|expression of concern"),
+    ("erratum", r"errat|corrigend|\bcorrection\b|retraction(?! of)|retraction of publication|expression of concern"),
     ("trial", r"trial registr|registry record|clinical trial registration|trial protocol registr"),
     ("conference", r"meeting|conference|proceeding|^conf$|^cpaper$|^cpr?oc$|poster|congress abstract"),
     ("comment", r"letter|editorial|comment|\bnote\b|reply"),

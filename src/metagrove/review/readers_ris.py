@@ -142,7 +142,7 @@ def _settle(entry: Entry, raw: list[list[str]]) -> None:
 def _settle_identifiers(entry: Entry, tags: dict[str, list[str]]) -> None:
     databases = " ".join(tags.get("DB", []) + tags.get("DP", [])).lower()
     for text in tags.get("C5", []):
-        if re.fullmatch(r"\d{6,8}", text.strip()):
+        if re.fullmatch(r"\d{1,8}", text.strip()):
             entry.add("pmid", text)
     for tag in ("AN", "ID", "M1"):
         for text in tags.get(tag, []):
