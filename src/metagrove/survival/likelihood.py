@@ -26,7 +26,7 @@ __all__ = ["Paths", "solve"]
 #: Paths drawn to find the mean path, whatever number is asked for.
 DRAWS = 100
 #: Paths drawn for each one kept.
-SURPLUS = 4
+SURPLUS = 6
 #: Readings that the usual error of a click counts for, beside the residuals.
 PRIOR_READINGS = 6.0
 
@@ -94,7 +94,7 @@ def _time_decimals(curve: DigitizedCurve) -> int:
 def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | None, Facts, Beam]]:
     """What to try, in order: label, standard error (None: as read), facts, beam."""
     reading = steps_of(curve, facts)
-    usual = Beam(bins=0.15) if reading.columns or reading.time.size > 100 else Beam()
+    usual = Beam(keep=400, bins=0.6) if reading.columns or reading.time.size > 100 else Beam()
     first = reading.sigma_s
     yield "", None, facts, usual
     yield "", None, facts, WIDE
