@@ -57,8 +57,8 @@ class Beam:
     """How wide the search is: states kept, smallest weight kept, width of a level bin and reach in standard errors."""
 
     keep: int = 200
-    cut: float = 1e-6
-    bins: float = 0.25
+    cut: float = 1e-5
+    bins: float = 0.4
     reach: float = 4.5
 
 
@@ -94,7 +94,7 @@ def _time_decimals(curve: DigitizedCurve) -> int:
 def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | None, Facts, Beam]]:
     """What to try, in order: label, standard error (None: as read), facts, beam."""
     reading = steps_of(curve, facts)
-    usual = Beam(keep=400, bins=0.6) if reading.columns or reading.time.size > 100 else Beam()
+    usual = Beam(keep=300, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
     first = reading.sigma_s
     yield "", None, facts, usual
     yield "", None, facts, WIDE
