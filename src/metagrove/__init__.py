@@ -32,6 +32,8 @@ _HOME = {
     "summary_curve": "metagrove.pooling.curves",
     "grid_table": "metagrove.pooling.curve_grid",
     "reconstruct": "metagrove.survival.reconstruct",
+    "reconstruct_arms": "metagrove.survival.two_arms",
+    "reconstruct_summary": "metagrove.survival.summary_only",
     "conv_fivenum": "metagrove.doors.metafor_effects",
     "conv_wald": "metagrove.doors.metafor_effects",
     "escalc": "metagrove.doors.metafor_effects",

@@ -26,7 +26,7 @@ __all__ = ["Paths", "solve"]
 #: Paths drawn to find the mean path, whatever number is asked for.
 DRAWS = 100
 #: Paths drawn for each one kept.
-SURPLUS = 4
+SURPLUS = 6
 #: Readings that the usual error of a click counts for, beside the residuals.
 PRIOR_READINGS = 6.0
 
@@ -57,8 +57,8 @@ class Beam:
     """How wide the search is: states kept, smallest weight kept, width of a level bin and reach in standard errors."""
 
     keep: int = 200
-    cut: float = 1e-6
-    bins: float = 0.25
+    cut: float = 1e-5
+    bins: float = 0.4
     reach: float = 4.5
 
 
@@ -94,7 +94,7 @@ def _time_decimals(curve: DigitizedCurve) -> int:
 def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | None, Facts, Beam]]:
     """What to try, in order: label, standard error (None: as read), facts, beam."""
     reading = steps_of(curve, facts)
-    usual = Beam(bins=0.15) if reading.columns or reading.time.size > 100 else Beam()
+    usual = Beam(keep=300, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
     first = reading.sigma_s
     yield "", None, facts, usual
     yield "", None, facts, WIDE
@@ -139,7 +139,7 @@ def _attempt(
     ]
     paths = np.concatenate([pair[0] for pair in pairs])
     levels = np.concatenate([pair[1] for pair in pairs])
-    drawn = _corrected(plan, reading, paths, levels, draws, rng)
+    drawn = _corrected(plan, reading, facts, (paths, levels), draws, rng)
     best = runs[int(np.argmax(evidence))][2]
     point = _point(plan, best, drawn, reading, facts, beam)
     total = float(np.logaddexp.reduce(evidence) - np.log(evidence.size))
@@ -160,18 +160,50 @@ def _misfit(plan: Plan, reading: Reading, levels: Array) -> Array:
 
 
 def _corrected(
-    plan: Plan, reading: Reading, paths: NDArray[np.int32], levels: Array, draws: int, rng: np.random.Generator
+    plan: Plan,
+    reading: Reading,
+    facts: Facts,
+    found: tuple[NDArray[np.int32], Array],
+    draws: int,
+    rng: np.random.Generator,
 ) -> NDArray[np.int32]:
-    """`draws` of the paths, resampled for what merging states of nearly equal survival has cost.
+    """`draws` of the paths found, resampled by what the filter left out.
 
-    A merged state carries a mean level, so a path is drawn with a likelihood a little off its own; the ratio of the two
-    is its weight (sampling-importance resampling, without replacement).
+    A merged state carries a mean level, so a path is drawn with a likelihood a little off its own; the ratio of the two,
+    and the fit to a printed median and printed rates, are its weight (sampling-importance resampling, without
+    replacement).
     """
+    paths, levels = found
     drop = plan.kind == DROP
-    gain = _misfit(plan, reading, levels[:, 1:][:, drop]) - _misfit(plan, reading, path_levels(plan, paths))
+    own = path_levels(plan, paths)
+    gain = _misfit(plan, reading, levels[:, 1:][:, drop]) - _misfit(plan, reading, own)
+    gain += _printed_fit(reading, facts, own)
     noise = rng.gumbel(size=gain.size)
     keep = np.argsort(-(np.clip(gain - gain.max(), -60.0, 0.0) + noise), kind="stable")[:draws]
     return np.asarray(paths[rng.permutation(keep)])
+
+
+def _printed_fit(reading: Reading, facts: Facts, levels: Array) -> Array:
+    """Log weight of each path for a printed median and printed rates; zero where none is printed."""
+    steps = np.concatenate((np.ones((levels.shape[0], 1)), levels), axis=1)
+    slack = max(2 * reading.sigma_t, 0.004 * reading.end)
+
+    def between(t: float) -> tuple[Array, Array]:
+        early = np.searchsorted(reading.time, t - slack, side="right")
+        late = np.searchsorted(reading.time, t + slack, side="right")
+        return steps[:, late], steps[:, early]
+
+    weight = np.zeros(levels.shape[0])
+    for t, rate in facts.rates.items():
+        if rate.estimate is not None and t <= reading.end:
+            low, high = between(t)
+            off = np.maximum(0.0, np.maximum(rate.estimate - high, low - rate.estimate))
+            weight -= 0.5 * (off / 0.004) ** 2
+    if facts.median is not None and facts.median.estimate is not None and facts.median.estimate <= reading.end:
+        low, high = between(facts.median.estimate)
+        off = np.maximum(0.0, np.maximum(0.5 - high, low - 0.5))
+        weight -= 0.5 * (off / 0.002) ** 2
+    return weight
 
 
 def _runs(plan: Plan, reading: Reading, facts: Facts, beam: Beam) -> list[tuple[Any, Any, Weights]]:
@@ -228,7 +260,7 @@ def _limits(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool) -
         bin=width,
         reach=beam.reach,
         cut=beam.cut,
-        chain_cut=1e-200 if reading.sigma_s < 1e-5 else beam.cut * 1e-2,
+        chain_cut=1e-200 if reading.sigma_s < 1e-5 else beam.cut,
         keep=beam.keep,
         peak=int(peak),
         nodes=room,

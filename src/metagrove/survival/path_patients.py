@@ -85,7 +85,7 @@ def _death_times(reading: Reading, ends: Array, rng: np.random.Generator | None)
         return when
     if rng is None or reading.sigma_t <= 0:
         return np.broadcast_to(time, shape)
-    moved = np.sort(time + reading.sigma_t * rng.standard_normal(shape), axis=1)
+    moved = np.sort(time + 1.2 * reading.sigma_t * rng.standard_normal(shape), axis=1)
     if reading.ends_at_zero and time.size:
         moved[:, -1] = ends
     return np.clip(moved, 1e-4 * reading.end, ends[:, None])
