@@ -180,7 +180,7 @@ def _sensitivity(review: Review, analysis: ProportionAnalysis, arms: list[Arm], 
 def _subgroup_value(pooled: Any, subgroup: str, quantity: str) -> float:
     levels = [str(level).lower() for level in pooled.subgroup_levels]
     if subgroup.lower() not in levels:
-        raise DataError(f"no subgroup '{subgroup}'; known: {', '.join(map(str, pooled.subgroup_levels))}")
+        return math.nan
     i = levels.index(subgroup.lower())
     one = int(pooled.k_w[i]) == 1
     member = next(j for j, name in enumerate(pooled.subgroup) if str(name).lower() == subgroup.lower())
@@ -206,10 +206,8 @@ def _subgroup_value(pooled: Any, subgroup: str, quantity: str) -> float:
 def _value_of(pooled: Any, split: bool, quantity: str, subgroup: str) -> tuple[float | None, str]:
     """Our number for a quantity of published.csv."""
     if subgroup:
-        if not split:
-            raise DataError(f"subgroup '{subgroup}' is printed, but the analysis has no subgroups")
-        value = _subgroup_value(pooled, subgroup, quantity)
-        return (value, "") if math.isfinite(value) else (None, "does not exist")
+        value = _subgroup_value(pooled, subgroup, quantity) if split else math.nan
+        return (value, "") if math.isfinite(value) else (None, "no such subgroup here")
     back = pooled.back
     makers: Mapping[str, Any] = {
         "estimate": lambda: back.TE_random,
