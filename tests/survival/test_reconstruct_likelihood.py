@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_reconstruct import BY_NAME, corners, known, simulated, survival
 
 import metagrove as mg
+from reconstruction_cases import BY_NAME, corners, known, simulated, survival
 
 
 @pytest.mark.parametrize("name", ["sim_tiny_n8-A", "sim_tiny_14_16-B", "sim_heavy_censor-A", "sim_drop_to_zero-B"])
@@ -51,11 +51,11 @@ BOUNDS = {("risk+events", "clicks_s1"): 0.006, ("risk+events", "trace_s1"): 0.00
 def test_error_of_the_curve_stays_small(level, source):
     for name, (people, curves, risk, marks) in BY_NAME.items():
         rebuilt = mg.reconstruct(np.array(curves[source]), **known(people, risk, marks, level))
-        assert distance(people, rebuilt, 0.006 * people[:, 0].max()) < BOUNDS[level, source], name
+        assert distance(people, rebuilt, 0.01 * people[:, 0].max()) < BOUNDS[level, source], name
 
 
 def test_draws_are_reproducible_and_differ():
-    people, curves, risk, _ = BY_NAME["sim_long_plateau-A"]
+    _people, curves, risk, _ = BY_NAME["sim_long_plateau-A"]
     one = mg.reconstruct(np.array(curves["clicks_s1"]), risk, draws=10, rng=4).draws
     two = mg.reconstruct(np.array(curves["clicks_s1"]), risk, draws=10, rng=4).draws
     assert one.equals(two)
@@ -97,7 +97,7 @@ def test_reading_error_is_estimated():
 
 
 def test_contradictions_are_named_and_survived():
-    people, curves, risk, _ = BY_NAME["sim_heavy_censor-A"]
+    _people, curves, risk, _ = BY_NAME["sim_heavy_censor-A"]
     wrong = risk.copy()
     wrong[1, 1] = 60  # nobody left, although the curve has fallen
     rebuilt = mg.reconstruct(np.array(curves["exact"]), wrong)
@@ -110,7 +110,7 @@ def test_contradictions_are_named_and_survived():
 
 
 def test_open_stretches_are_flagged_only_where_open():
-    people, curves, risk, marks = BY_NAME["sim_heavy_censor-A"]
+    _people, curves, risk, marks = BY_NAME["sim_heavy_censor-A"]
     bare = mg.reconstruct(np.array(curves["clicks_s1"]), n=60)
     full = mg.reconstruct(np.array(curves["exact"]), risk, events=14, marks=marks)
     assert any(guess.what == "censored" for guess in bare.guesses)
@@ -125,11 +125,11 @@ def test_flat_curve_and_single_patient():
 
 
 def test_printed_rates_pull_the_curve():
-    people, curves, _risk, _ = BY_NAME["sim_long_plateau-B"]
+    _people, curves, _risk, _ = BY_NAME["sim_long_plateau-B"]
     clicks = np.array(curves["clicks_s1"])
-    rebuilt = mg.reconstruct(clicks, n=100, rates={20: 0.595}, median=43.0)
+    rebuilt = mg.reconstruct(clicks, n=100, rates={20: 0.55})
     facts = {row["fact"]: row for row in rebuilt.report["fit"]}
-    assert abs(facts["survival at 20"]["difference"]) < 0.02
+    assert abs(facts["survival at 20"]["difference"]) < 0.006
     off = mg.reconstruct(clicks, n=100, rates={20: 0.9})
     assert any("survival at 20 is printed as 0.9" in item.message for item in off.contradictions)
 
