@@ -96,6 +96,23 @@ def test_reading_error_is_estimated():
     assert estimates[0] < 0.0015 and estimates[2] > 0.003
 
 
+def test_corners_clicked_by_hand_are_not_taken_for_drops():
+    rng = np.random.default_rng(3)
+    died = np.sort(rng.exponential(10, 80))
+    died = died[died < 20]
+    level = 1 - np.arange(1, died.size + 1) / 80
+    t = np.concatenate(([0.0], np.repeat(died, 2), [20.0]))
+    s = np.concatenate(([1.0], np.column_stack((np.append(1, level[:-1]), level)).ravel(), [level[-1]]))
+    t[1:] += 0.03 * rng.standard_normal(t.size - 1)
+    s[1:] += 0.002 * rng.standard_normal(t.size - 1)
+    rebuilt = mg.reconstruct([np.clip(t, 0, None), np.clip(s, 0, 1)], n=80)
+    assert rebuilt.curve.kind == "points" and rebuilt.contradictions == ()
+    assert abs(rebuilt.events - died.size) <= 3
+    at = np.linspace(0, 19.5, 50)
+    true = 1 - np.searchsorted(died, at) / 80
+    assert np.mean(np.abs(survival(rebuilt.time, rebuilt.event, at) - true)) < 0.006
+
+
 def test_contradictions_are_named_and_survived():
     _people, curves, risk, _ = BY_NAME["sim_heavy_censor-A"]
     wrong = risk.copy()
