@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_reconstruct import BY_NAME, corners, known, simulated, survival
 
 import metagrove as mg
+from reconstruction_cases import BY_NAME, corners, known, simulated, survival
 
 
 @pytest.mark.parametrize("name", ["sim_tiny_n8-A", "sim_tiny_14_16-B", "sim_heavy_censor-A", "sim_drop_to_zero-B"])
@@ -51,11 +51,11 @@ BOUNDS = {("risk+events", "clicks_s1"): 0.006, ("risk+events", "trace_s1"): 0.00
 def test_error_of_the_curve_stays_small(level, source):
     for name, (people, curves, risk, marks) in BY_NAME.items():
         rebuilt = mg.reconstruct(np.array(curves[source]), **known(people, risk, marks, level))
-        assert distance(people, rebuilt, 0.006 * people[:, 0].max()) < BOUNDS[level, source], name
+        assert distance(people, rebuilt, 0.01 * people[:, 0].max()) < BOUNDS[level, source], name
 
 
 def test_draws_are_reproducible_and_differ():
-    people, curves, risk, _ = BY_NAME["sim_long_plateau-A"]
+    _people, curves, risk, _ = BY_NAME["sim_long_plateau-A"]
     one = mg.reconstruct(np.array(curves["clicks_s1"]), risk, draws=10, rng=4).draws
     two = mg.reconstruct(np.array(curves["clicks_s1"]), risk, draws=10, rng=4).draws
     assert one.equals(two)
@@ -96,8 +96,25 @@ def test_reading_error_is_estimated():
     assert estimates[0] < 0.0015 and estimates[2] > 0.003
 
 
+def test_corners_clicked_by_hand_are_not_taken_for_drops():
+    rng = np.random.default_rng(3)
+    died = np.sort(rng.exponential(10, 80))
+    died = died[died < 20]
+    level = 1 - np.arange(1, died.size + 1) / 80
+    t = np.concatenate(([0.0], np.repeat(died, 2), [20.0]))
+    s = np.concatenate(([1.0], np.column_stack((np.append(1, level[:-1]), level)).ravel(), [level[-1]]))
+    t[1:] += 0.03 * rng.standard_normal(t.size - 1)
+    s[1:] += 0.002 * rng.standard_normal(t.size - 1)
+    rebuilt = mg.reconstruct([np.clip(t, 0, None), np.clip(s, 0, 1)], n=80)
+    assert rebuilt.curve.kind == "points" and rebuilt.contradictions == ()
+    assert abs(rebuilt.events - died.size) <= 3
+    at = np.linspace(0, 19.5, 50)
+    true = 1 - np.searchsorted(died, at) / 80
+    assert np.mean(np.abs(survival(rebuilt.time, rebuilt.event, at) - true)) < 0.006
+
+
 def test_contradictions_are_named_and_survived():
-    people, curves, risk, _ = BY_NAME["sim_heavy_censor-A"]
+    _people, curves, risk, _ = BY_NAME["sim_heavy_censor-A"]
     wrong = risk.copy()
     wrong[1, 1] = 60  # nobody left, although the curve has fallen
     rebuilt = mg.reconstruct(np.array(curves["exact"]), wrong)
@@ -110,7 +127,7 @@ def test_contradictions_are_named_and_survived():
 
 
 def test_open_stretches_are_flagged_only_where_open():
-    people, curves, risk, marks = BY_NAME["sim_heavy_censor-A"]
+    _people, curves, risk, marks = BY_NAME["sim_heavy_censor-A"]
     bare = mg.reconstruct(np.array(curves["clicks_s1"]), n=60)
     full = mg.reconstruct(np.array(curves["exact"]), risk, events=14, marks=marks)
     assert any(guess.what == "censored" for guess in bare.guesses)
@@ -125,11 +142,11 @@ def test_flat_curve_and_single_patient():
 
 
 def test_printed_rates_pull_the_curve():
-    people, curves, _risk, _ = BY_NAME["sim_long_plateau-B"]
+    _people, curves, _risk, _ = BY_NAME["sim_long_plateau-B"]
     clicks = np.array(curves["clicks_s1"])
-    rebuilt = mg.reconstruct(clicks, n=100, rates={20: 0.595}, median=43.0)
+    rebuilt = mg.reconstruct(clicks, n=100, rates={20: 0.55})
     facts = {row["fact"]: row for row in rebuilt.report["fit"]}
-    assert abs(facts["survival at 20"]["difference"]) < 0.02
+    assert abs(facts["survival at 20"]["difference"]) < 0.006
     off = mg.reconstruct(clicks, n=100, rates={20: 0.9})
     assert any("survival at 20 is printed as 0.9" in item.message for item in off.contradictions)
 

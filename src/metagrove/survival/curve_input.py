@@ -95,8 +95,9 @@ def two_columns(table: Any, first: Sequence[str], second: Sequence[str], what: s
                 )
             left, right = table[keys[0]], table[keys[1]]
         return _paired(_numbers(left, what), _numbers(right, what), what)
+    pair = isinstance(table, (list, tuple)) and len(table) == 2 and all(isinstance(x, np.ndarray) for x in table)
     array = np.asarray(table, dtype=object)
-    if array.ndim == 2 and array.shape[1] == 2:
+    if not pair and array.ndim == 2 and array.shape[1] == 2:
         return _numbers(array[:, 0], what), _numbers(array[:, 1], what)
     if len(table) == 2:
         return _paired(_numbers(table[0], what), _numbers(table[1], what), what)
@@ -226,7 +227,7 @@ def _kind(time: Array, level: Array) -> Kind:
         middle = float(np.median(gaps))
         if np.mean(np.abs(gaps - middle) <= 0.3 * middle) >= 0.8:
             return "trace"
-    return "points" if _has_flats(time, level) else "clicks"
+    return "points" if _has_flats(time, level) or _is_corners_by_hand(time, level) else "clicks"
 
 
 def _is_corners(time: Array, level: Array) -> bool:
@@ -238,6 +239,14 @@ def _is_corners(time: Array, level: Array) -> bool:
     vertical = int(np.sum((step < 0) & (gap == 0)))
     flat = int(np.sum((step == 0) & (gap > 0)))
     return falls > 0 and vertical >= 0.8 * falls and flat >= 0.6 * vertical
+
+
+def _is_corners_by_hand(time: Array, level: Array) -> bool:
+    """Whether both corners of the steps were clicked: long moves in time alternate with falls in survival."""
+    gap, step = np.diff(np.sort(time)), -np.diff(np.sort(level)[::-1])
+    along, down = gap > 0.004 * time[-1], step > 0.007
+    both, only_along, only_down = (int(np.sum(x)) for x in (along & down, along & ~down, ~along & down))
+    return gap.size >= 6 and both < 0.35 * (both + only_along) and only_down >= 0.25 * gap.size
 
 
 def _has_flats(time: Array, level: Array) -> bool:

@@ -78,6 +78,10 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     wanted = max(draws, DRAWS)
     for label, sigma, tried, beam in _ladder(curve, facts):
         found = _attempt(steps_of(curve, facts, sigma=sigma), tried, beam, (decimals, wanted), rng)
+        if found is None and curve.kind == "clicks" and beam is COARSE:
+            # Rows that are not one per drop: places on the curve.
+            curve = replace(curve, kind="points")
+            found = _attempt(steps_of(curve, facts), tried, Beam(), (decimals, wanted), rng)
         if found is not None:
             found = replace(found, fallback=label)
             return _noise_settled(curve, found, beam, (decimals, wanted), rng)

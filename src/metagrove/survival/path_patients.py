@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival.path_model import CENSOR, CONSUME, DROP, Plan
+from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
 __all__ = ["patients_of"]
@@ -15,12 +16,17 @@ Whole = NDArray[np.int64]
 
 
 def patients_of(
-    plan: Plan, reading: Reading, paths: NDArray[np.int32], rng: np.random.Generator | None = None
+    plan: Plan,
+    reading: Reading,
+    facts: Facts,
+    paths: NDArray[np.int32],
+    rng: np.random.Generator | None = None,
 ) -> tuple[Array, NDArray[np.bool_]]:
     """Patients of each path, sorted by time: times and event flags, shape (paths, n).
 
     Parameters
     ----------
+    facts : the numbers at risk that the paths meet.
     paths : shape (paths, k + 1), numbers at risk before each operation and after the last.
     rng : with it, times are drawn within what the reading leaves open; without, they take their likeliest place.
     """
@@ -46,7 +52,17 @@ def patients_of(
     event = np.arange(times.size) < total_deaths
     order = np.lexsort((~event, times, owner))
     shape = (n.shape[0], int(n[0, 0]))
-    return times[order].reshape(shape), event[order].reshape(shape)
+    times = _beside_ticks(times[order].reshape(shape), facts, reading.end)
+    return times, event[order].reshape(shape)
+
+
+def _beside_ticks(times: Array, facts: Facts, end: float) -> Array:
+    """Sorted times moved to the side of each number at risk on which the path has them, no farther than needed."""
+    for t, k in zip(facts.risk_time.tolist(), facts.risk_n.tolist(), strict=True):
+        split = times.shape[1] - k
+        times[:, :split] = np.minimum(times[:, :split], t - 1e-6 * end)
+        times[:, split:] = np.maximum(times[:, split:], t)
+    return times
 
 
 def _owners(counts: Whole) -> tuple[Whole, Whole]:

@@ -85,9 +85,9 @@ def _likelihood(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.
         known = (*known, Contradiction(("curve", "n", "events"), "no patients explain curve and totals together"))
         sampled = Draws(np.tile(time, (draws, 1)), np.tile(event, (draws, 1))) if draws else None
         return RebuiltPatients(time, event, "likelihood", (PATHS,), curve, facts, sampled=sampled, contradictions=known)
-    time, event = patients_of(paths.plan, paths.reading, paths.point)
+    time, event = patients_of(paths.plan, paths.reading, paths.facts, paths.point)
     seen = max(draws, 40)
-    sets = Draws(*patients_of(paths.plan, paths.reading, paths.drawn[:seen], rng))
+    sets = Draws(*patients_of(paths.plan, paths.reading, paths.facts, paths.drawn[:seen], rng))
     return RebuiltPatients(
         time[0],
         event[0],
