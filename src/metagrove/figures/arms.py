@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from metagrove.core.values import Array
 from metagrove.figures.checks import Finding
 from metagrove.figures.dashes import dash_patterns
 from metagrove.figures.evidence import ArmLook, arm_width, canvas, coverage
@@ -66,7 +67,7 @@ def arm_specs(
     field = canvas(scene.rgb, [], scene.blank)
     shape = scene.rgb.shape
     inks = inks_of(scene.rgb, field.paper, scene.blank, least=max(40.0, 0.35 * shape[1]), noise=_noise(scene.rgb))
-    labelled = _coloured_names(scene, names, inks)
+    labelled = _coloured_names(scene, names, inks, rows, np.asarray(field.paper[0], dtype=float))
     samples = samples if len(samples) > 1 or len(rows) < 2 else []
     counts = [c for c in (len(samples), len(rows)) if c]
     findings: list[Finding] = []
@@ -123,27 +124,42 @@ def _nearest_ink(colour: RGB, inks: Sequence[Ink]) -> RGB:
     return near.colour if near is not None and colour_distance(near.colour, colour) < 40 else colour
 
 
-def _coloured_names(scene: Scene, names: Sequence[Word], inks: Sequence[Ink]) -> list[_Seed]:
-    """Names inside the plot written in an ink of its lines (no legend)."""
+def _coloured_names(
+    scene: Scene, names: Sequence[Word], inks: Sequence[Ink], rows: Sequence[RiskRow], paper: Array
+) -> list[_Seed]:
+    """Names inside the plot written in an ink of its lines (no legend).
+
+    Small letters are paler than lines, so colours are compared by their direction from the paper. Where numbers at
+    risk are printed, a name must also head one of their rows.
+    """
     r0, c0 = scene.origin
     tall, wide = scene.rgb.shape[:2]
-    out = []
-    for ink in inks:
-        if ink.neutral:
-            continue
-        found = [
-            w
-            for w in names
-            if w.colour is not None
-            and number(w.text) is None
-            and sum(c.isalpha() for c in w.text) > 1
-            and r0 <= w.cy <= r0 + tall
-            and c0 <= w.cx <= c0 + wide
-            and colour_distance(w.colour, ink.colour) < 60
-        ]
-        if len(found) == 1:
-            out.append(_Seed(found[0].text, ink.colour, "solid"))
-    return out
+    labels = {_plain(r.label) for r in rows if r.label}
+    inside = [
+        w
+        for w in names
+        if w.colour is not None
+        and max(w.colour) - min(w.colour) > 30
+        and r0 <= w.cy <= r0 + tall
+        and c0 <= w.cx <= c0 + wide
+        and (_plain(w.text) in labels if labels else sum(c.isalpha() for c in w.text) > 2)
+    ]
+    coloured = [i for i in inks if not i.neutral]
+    pairs = sorted(
+        ((_along(w.colour, i.colour, paper), k, n) for k, i in enumerate(coloured) for n, w in enumerate(inside) if w.colour),
+        reverse=True,
+    )
+    out: dict[int, int] = {}
+    for likeness, k, n in pairs:
+        if likeness > 0.955 and k not in out and n not in out.values():
+            out[k] = n
+    return [_Seed(inside[n].text, coloured[k].colour, "solid") for k, n in sorted(out.items(), key=lambda p: inside[p[1]].cy)]
+
+
+def _along(a: RGB, b: RGB, paper: Array) -> float:
+    """The cosine between two colours as seen from the paper."""
+    p, q = np.array(a) - paper, np.array(b) - paper
+    return float(p @ q / max(float(np.linalg.norm(p) * np.linalg.norm(q)), 1e-9))
 
 
 def _from_inks(inks: Sequence[Ink], count: int) -> list[_Seed]:

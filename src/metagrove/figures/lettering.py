@@ -113,7 +113,7 @@ def _level(band: Box, b: Box) -> bool:
     """Whether a letter stands on the line: overlapping it by half, of similar size."""
     overlap = min(band[3], b[3]) - max(band[1], b[1])
     tall, own = band[3] - band[1], b[3] - b[1]
-    return overlap >= 0.5 * min(tall, own) and own <= 1.9 * tall and tall <= 2.4 * own
+    return overlap >= 0.5 * min(tall, own) and own <= 1.75 * tall and tall <= 2.4 * own
 
 
 def _crumb_fits(band: Box, c: Box) -> bool:

@@ -220,7 +220,7 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
     own = np.where(_foreign(trace, index), 0, coverage(field, look))
     marks = mark_places(trace.paths[index], steps, own, look.width, tallest=max(4.0, 2.2 * look.width + 2))
     marks = marks[marks <= steps.end + 1]
-    if level[0] < 1 and trace.paths[index].enter[0] + 0.5 - plot.start < 2.5 + look.width:
+    if level[0] < 1 and trace.paths[index].enter[0] + 0.5 - plot.start < 4.5 + look.width:
         # the first drop falls into the first column
         time, level = np.append(0.0, time), np.append(1.0, level)
         s_error, t_error = np.append(s_error[0], s_error), np.append(t_error[0], t_error)

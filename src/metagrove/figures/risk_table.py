@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, permutations
 
 import numpy as np
 
+from metagrove.core.values import Array
 from metagrove.figures.axes import Axis
 from metagrove.figures.page import RGB, Word, colour_distance
 from metagrove.figures.reading import ArmReading, RiskCell
+from metagrove.figures.words import tokens
 
 __all__ = ["Cell", "RiskRow", "allowed_by_curve", "risk_rows", "tied"]
 
@@ -103,11 +105,49 @@ def _counts(line: Sequence[Word]) -> list[tuple[float, int, int | None, list[Wor
     return out
 
 
+def _ticks(x: Axis) -> tuple[Array, Array]:
+    """Where counts may stand and for which times: under the labels, and where a label at 0 or the end was missed."""
+    order = np.argsort(x.pixels)
+    ticks, times = np.asarray(x.pixels)[order], np.asarray(x.values)[order]
+    if x.log or len(times) < 2:
+        return ticks, times
+    step = float(np.diff(times).min())
+    lowest = times[0] - step if abs(times[0] - step) < 1e-6 * step else times[0]
+    full = np.arange(round((times[-1] - lowest) / step) + 1) * step + lowest
+    fitted = x.pixel(full)
+    nearest = np.abs(fitted[:, None] - ticks[None, :]).argmin(axis=1)
+    known = np.abs(fitted - ticks[nearest]) < 0.2 * x.spacing
+    return np.where(known, ticks[nearest], fitted), np.where(known, times[nearest], full)
+
+
+def _unglued(line: Sequence[Word], x: Axis) -> list[Word]:
+    """The line with a count that touches the name before it cut off: `A755` under the first tick is `A` and `755`."""
+    first = float(_ticks(x)[0][0])
+    out: list[Word] = []
+    for word in line:
+        found = re.fullmatch(r"(.*?[^\d,.])(\d{1,5})", word.text)
+        if found is None or not word.x0 < first < word.x1 or word.angle:
+            out.append(word)
+            continue
+        head, tail = tokens([replace(word, text=f"{found[1]} {found[2]}", second=_parted(word.second, found[1]))])
+        if abs(tail.cx - first) < max(1.2 * word.size, 0.12 * x.spacing):
+            out.extend((head, tail))
+        else:
+            out.append(word)
+    return out
+
+
+def _parted(second: str | None, head: str) -> str | None:
+    """The second reading of a glued word, cut after the same number of letters."""
+    if second is None:
+        return None
+    return f"{second[: len(head)]} {second[len(head) :]}" if len(second) > len(head) else ""
+
+
 def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
+    line = _unglued(line, x)
     counts = _counts(line)
-    ticks, times = np.asarray(x.pixels), np.asarray(x.values)
-    order = np.argsort(ticks)
-    ticks, times = ticks[order], times[order]
+    ticks, times = _ticks(x)
     if len(counts) < 2:
         return None
     size = float(np.median([w.size for w in line]))

@@ -78,12 +78,12 @@ def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word) -> Sample | None:
     if right - left < _SHORTEST or middle - half < 0 or middle + half + 1 > ink.shape[0]:
         return None
     block = ink[middle - half : middle + half + 1, left:right]
-    runs = _row_runs(block)
+    runs = _row_runs(block, nearest=2.6 * size + 4)
     if runs is None:
         return None
     row, pieces = runs
     begin, end = pieces[0][0], pieces[-1][1]
-    if right - left - end > 2.6 * size + 4 or not _SHORTEST <= end - begin <= _LONGEST:
+    if not _SHORTEST <= end - begin <= _LONGEST:
         return None
     thick = _thickness(block, row, pieces)
     if thick > max(7.0, 0.6 * size):
@@ -97,8 +97,8 @@ def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word) -> Sample | None:
     return Sample(word.text.rstrip(" -–—.:"), colour, style, dash, box, thick)
 
 
-def _row_runs(block: NDArray[np.float32]) -> tuple[int, list[tuple[int, int]]] | None:
-    """The row with most ink near the right end and its runs, read leftwards until a gap wider than a dash gap."""
+def _row_runs(block: NDArray[np.float32], *, nearest: float) -> tuple[int, list[tuple[int, int]]] | None:
+    """The row with most ink that comes within `nearest` of the right end, and its runs, leftwards to a wide gap."""
     best: tuple[int, int, list[tuple[int, int]]] | None = None
     for r in range(1, block.shape[0] - 1):
         inked = block[r] > 0.3
@@ -110,7 +110,9 @@ def _row_runs(block: NDArray[np.float32]) -> tuple[int, list[tuple[int, int]]] |
                 break
             kept.insert(0, (a, b))
         total = sum(b - a for a, b in kept)
-        if kept and kept[-1][1] - kept[0][0] >= _SHORTEST and (best is None or total > best[0]):
+        if not kept or block.shape[1] - kept[-1][1] > nearest:
+            continue
+        if kept[-1][1] - kept[0][0] >= _SHORTEST and (best is None or total > best[0]):
             best = total, r, kept
     return None if best is None else (best[1], best[2])
 
@@ -179,7 +181,7 @@ def _aligned(found: list[Sample]) -> list[Sample]:
     for anchor in found:
         size = anchor.box[3] - anchor.box[1]
         column = [s for s in found if abs(s.box[0] - anchor.box[0]) < 6 and abs(s.box[1] - anchor.box[1]) < 14 * size]
-        row = [s for s in found if abs(s.box[1] + s.box[3] - anchor.box[1] - anchor.box[3]) < 0.9 * size]
+        row = [s for s in found if abs(s.box[1] + s.box[3] - anchor.box[1] - anchor.box[3]) < 2 * size]
         for group in (column, row):
             distinct = _distinct(group)
             if len(distinct) > len(best):
