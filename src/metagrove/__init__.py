@@ -20,6 +20,7 @@ _HOME = {
     "UnknownName": "metagrove.core.errors",
     "MethodError": "metagrove.core.errors",
     "ConvergenceError": "metagrove.core.errors",
+    "digitize": "metagrove.app.figures",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.

@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from metagrove.cli.figures import digitize
 from metagrove.core.errors import MetagroveError
 
 __all__ = ["app", "main"]
@@ -22,6 +23,9 @@ app = typer.Typer(
 @app.callback()
 def _metagrove() -> None:
     """Published clinical papers in, pooled evidence out."""
+
+
+app.command("digitize")(digitize)
 
 
 def main() -> None:

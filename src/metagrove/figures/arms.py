@@ -15,7 +15,7 @@ from metagrove.figures.evidence import ArmLook, arm_width, canvas, coverage
 from metagrove.figures.hints import Hints
 from metagrove.figures.image import Pixels
 from metagrove.figures.inks import Ink, inks_of
-from metagrove.figures.page import RGB, Word, colour_distance, number
+from metagrove.figures.page import RGB, Word, colour_distance
 from metagrove.figures.risk_table import RiskRow
 from metagrove.figures.samples import Sample
 from metagrove.figures.tracking import Dash
@@ -146,14 +146,22 @@ def _coloured_names(
     ]
     coloured = [i for i in inks if not i.neutral]
     pairs = sorted(
-        ((_along(w.colour, i.colour, paper), k, n) for k, i in enumerate(coloured) for n, w in enumerate(inside) if w.colour),
+        (
+            (_along(w.colour, i.colour, paper), k, n)
+            for k, i in enumerate(coloured)
+            for n, w in enumerate(inside)
+            if w.colour
+        ),
         reverse=True,
     )
     out: dict[int, int] = {}
     for likeness, k, n in pairs:
         if likeness > 0.955 and k not in out and n not in out.values():
             out[k] = n
-    return [_Seed(inside[n].text, coloured[k].colour, "solid") for k, n in sorted(out.items(), key=lambda p: inside[p[1]].cy)]
+    return [
+        _Seed(inside[n].text, coloured[k].colour, "solid")
+        for k, n in sorted(out.items(), key=lambda p: inside[p[1]].cy)
+    ]
 
 
 def _along(a: RGB, b: RGB, paper: Array) -> float:
@@ -195,7 +203,7 @@ def _distinct(seeds: Sequence[_Seed]) -> list[_Seed]:
 
 
 def _look(scene: Scene, seed: _Seed, seeds: Sequence[_Seed]) -> ArmLook:
-    """The look of an arm: its line width measured in the plot, its dash pattern from the legend or the whole picture."""
+    """The look of an arm: its line width as measured, its dash pattern from the whole picture or the legend."""
     colours = [s.colour for s in seeds]
     field = canvas(scene.rgb, colours, scene.blank)
     probe = ArmLook(seed.colour, 2.0, Dash(), "solid")

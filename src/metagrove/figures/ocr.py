@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,7 @@ def _reader(threads: int) -> _Reader | None:
     path = _model_path()
     if path is None:
         return None
-    import onnxruntime
-
+    onnxruntime = import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -96,8 +96,9 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
 
 
 def _settled(found: list[tuple[TextBox, Word]]) -> list[Word]:
-    """Each piece of ink in one word: text that reads upwards yields to the upright words it shares pieces with,
-    unless it was read with more confidence than they were.
+    """Each piece of ink in one word.
+
+    Text that reads upwards yields to the upright words it shares pieces with, unless it was read with more confidence.
     """
     owner: dict[tuple[int, int, int, int], int] = {}
     for index, (box, word) in enumerate(found):

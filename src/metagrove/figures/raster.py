@@ -19,8 +19,8 @@ from metagrove.figures.hints import Hints
 from metagrove.figures.image import Picture
 from metagrove.figures.marks import mark_places
 from metagrove.figures.page import Word
-from metagrove.figures.readout import Steps
 from metagrove.figures.reading import ArmReading, FigureReading, RiskCell
+from metagrove.figures.readout import Steps
 from metagrove.figures.risk_table import RiskRow, risk_rows, tied
 from metagrove.figures.samples import Sample, legend_samples
 from metagrove.figures.tracing import Trace, traced
@@ -274,9 +274,7 @@ def _cells(rows: list[RiskRow], arms: list[ArmReading]) -> tuple[list[RiskCell],
         return [], [Finding(how)]
     pairs = sorted(zip(rows, order, strict=True), key=lambda p: p[1])
     findings = [Finding(f"numbers at risk of '{arms[i].name}' have gaps") for r, i in pairs if r.holes]
-    cells = [
-        RiskCell(arms[i].name, c.time, c.n, c.censored, c.sure, c.box, c.text) for r, i in pairs for c in r.cells
-    ]
+    cells = [RiskCell(arms[i].name, c.time, c.n, c.censored, c.sure, c.box, c.text) for r, i in pairs for c in r.cells]
     return cells, findings
 
 
@@ -304,7 +302,9 @@ def _ink_doubts(
         if power < (0.1 if look.style == "solid" else 0.0):
             out.append(Finding(f"'{arm.name}' is faint along its own line"))
         if shown < 0.25:
-            out.append(Finding(f"'{arm.name}' is hidden behind other curves for {100 * (1 - shown):.0f} % of its length"))
+            out.append(
+                Finding(f"'{arm.name}' is hidden behind other curves for {100 * (1 - shown):.0f} % of its length")
+            )
         if len(path.leave) < 0.25 * wide:
             out.append(Finding(f"'{arm.name}' ends after {100 * len(path.leave) / wide:.0f} % of the time axis"))
     return out

@@ -45,7 +45,13 @@ def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word])
     ink = _without_words(ink, names)
     for word in names:
         letters = sum(c.isalpha() for c in word.text)
-        if word.angle or letters < 2 or number(word.text) is not None or word.score < 0.5 or _STATISTIC.search(word.text):
+        if (
+            word.angle
+            or letters < 2
+            or number(word.text) is not None
+            or word.score < 0.5
+            or _STATISTIC.search(word.text)
+        ):
             continue
         sample = _sample(rgb, ink, word)
         if sample is not None:
@@ -54,7 +60,7 @@ def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word])
 
 
 def _dots(found: list[Sample]) -> list[Sample]:
-    """The samples with short dashes called dots, judged by the usual line width: pale dots look thinner than they are."""
+    """The samples with short dashes called dots, judged by the usual width: pale dots look thin."""
     usual = float(np.median([s.width for s in found])) if found else 1.0
     return [replace(s, style="dotted") if s.style == "dashed" and s.dash.on <= 2.2 * usual else s for s in found]
 
