@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.figures.arms import ArmSpec, Scene, arm_specs
-from metagrove.figures.axes import Axis, axis_unit
+from metagrove.figures.axes import Axis, axis_unit, near_plot
 from metagrove.figures.calibration import Scales, plot_scales
 from metagrove.figures.checks import Finding, judged, unique_names
 from metagrove.figures.evidence import ArmLook, Canvas, canvas, coverage
-from metagrove.figures.frame import darkness
+from metagrove.figures.frame import dark_lines, darkness
 from metagrove.figures.hints import Hints
 from metagrove.figures.image import Picture
 from metagrove.figures.marks import mark_places
@@ -57,8 +57,10 @@ def picture_readings(
     hints = hints or Hints()
     small = tokens(words)
     readings = []
-    for scales in plot_scales(picture, small, hints):
-        reading = _reading(picture, small, scales, hints)
+    plots = plot_scales(picture, small, hints)
+    for scales in plots:
+        others = [(p.x, p.y) for p in plots if p is not scales]
+        reading = _reading(picture, near_plot(small, scales.x, scales.y, others), scales, hints)
         if reading is not None:
             readings.append(replace(reading, digest=digest, page=page))
     readings.sort(key=lambda r: (round(r.frame[1] / 60), r.frame[0]))
@@ -83,13 +85,12 @@ def _refit(axis: Axis, pixels: Sequence[float]) -> Axis:
     return replace(axis, pixels=tuple(map(float, pixels)), slope=float(slope), intercept=float(intercept))
 
 
-def _reading(picture: Picture, words: list[Word], scales: Scales, hints: Hints) -> FigureReading | None:
-    near = _nearby(words, scales)
+def _reading(picture: Picture, near: list[Word], scales: Scales, hints: Hints) -> FigureReading | None:
     names = phrases(near)
     ink = darkness(picture.rgb)
     samples = legend_samples(picture.rgb, ink, names)
     rows = risk_rows(near, scales.x, below=float(scales.y.pixel(0.0)) + 2 if not scales.y.log else max(scales.y.pixels))
-    plot, scene = _scene(picture, ink, scales, words, samples, hints)
+    plot, scene = _scene(picture, ink, scales, near, samples, hints)
     specs, witnesses, findings = arm_specs(scene, samples, rows, names, hints)
     if not specs:
         return None
@@ -118,17 +119,6 @@ def _reading(picture: Picture, words: list[Word], scales: Scales, hints: Hints) 
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
 
 
-def _nearby(words: list[Word], scales: Scales) -> list[Word]:
-    left, right = min(scales.x.pixels), max(scales.x.pixels)
-    top, bottom = min(scales.y.pixels), max(scales.y.pixels)
-    wide, tall = right - left, bottom - top
-    return [
-        w
-        for w in words
-        if left - 0.7 * wide < w.cx < right + 0.8 * wide and top - 0.4 * tall < w.cy < bottom + 1.3 * tall
-    ]
-
-
 def _scene(
     picture: Picture,
     ink: NDArray[np.float32],
@@ -154,9 +144,16 @@ def _scene(
         a, b, c, d = (round(v) for v in box)
         erased[max(b - 2, 0) : d + 2, max(a - 2, 0) : c + 2] = True
     cut[erased] = paper
+    _unframed(erased, ink, samples)
+    cut[erased] = paper
     crop, dark = cut[r0:r1, c0:c1], ink[r0:r1, c0:c1]
     blank = _axis_mask(dark, round(bottom) - r0) | erased[r0:r1, c0:c1]
     blank[round(bottom) - r0 + 2 :] = True
+    for line in dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.25):
+        row = round(line.place - 0.5) - r0
+        beyond = line.begin < c0 - 2 and line.end > c1 - 12 and abs(row - (top - r0)) > 3
+        if 0 <= row < len(blank) and (beyond or row < top - r0 - 3):
+            blank[max(row - 2, 0) : row + 3] = True
     rising = hints.direction == "incidence" or (hints.direction is None and _rises(dark, blank, top - r0, bottom - r0))
     start = top - r0
     if rising:
@@ -164,6 +161,26 @@ def _scene(
     plot = _Plot(scales, (r0, r1), (c0, c1), start, rising)
     crop = np.ascontiguousarray(crop)
     return plot, Scene(picture.rgb, ink, crop, np.ascontiguousarray(blank), (r0, c0), erased)
+
+
+def _unframed(erased: NDArray[np.bool_], ink: NDArray[np.float32], samples: Sequence[Sample]) -> None:
+    """Also erase the box drawn round a legend: straight lines just outside its entries."""
+    if not samples:
+        return
+    boxes = np.array([s.box for s in samples])
+    size = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    reach = round(1.8 * size)
+    left, top = max(int(low[0]) - reach, 0), max(int(low[1]) - reach, 0)
+    right, bottom = int(high[0]) + reach, int(high[1]) + reach
+    block = ink[top:bottom, left:right] > 0.12
+    inner = slice(reach, max(block.shape[1] - reach, reach + 1)), slice(reach, max(block.shape[0] - reach, reach + 1))
+    for r in [*range(reach), *range(max(block.shape[0] - reach, 0), block.shape[0])]:
+        if block[r, inner[0]].mean() > 0.9:
+            erased[max(top + r - 1, 0) : top + r + 2, left:right] |= block[r]
+    for c in [*range(reach), *range(max(block.shape[1] - reach, 0), block.shape[1])]:
+        if block[inner[1], c].mean() > 0.9:
+            erased[top:bottom, max(left + c - 1, 0) : left + c + 2] |= block[:, c : c + 1]
 
 
 def _letters(words: list[Word]) -> list[tuple[float, float, float, float]]:
@@ -291,7 +308,7 @@ def _ink_doubts(
         distance = np.minimum(distance, cv2.distanceTransform((cover != 2).astype(np.uint8), cv2.DIST_L2, 3))
     total = max(int(inked.sum()), 1)
     width = max(look.width for look in looks)
-    far = float((inked & (distance > max(6.0, 2.2 * width + 2))).sum() / total)
+    far = float((inked & (distance > max(9.0, 2.2 * width + 2, 0.018 * len(inked)))).sum() / total)
     near = float((inked & (distance > 2)).sum() / total)
     if far > 0.04:
         out.append(Finding(f"{100 * far:.0f} % of the ink in the plot belongs to no curve that was found"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metagrove.core.values import Array
-from metagrove.figures.axes import Axis, axis_unit, column_axes, row_axes, snapped
+from metagrove.figures.axes import Axis, axis_unit, column_axes, near_plot, row_axes, snapped
 from metagrove.figures.checks import Finding, judged, unique_names
 from metagrove.figures.hints import Hints
 from metagrove.figures.legend import coloured_name, sample_names
@@ -47,7 +47,7 @@ def page_readings(page: Page, hints: Hints | None = None, *, digest: str = "") -
         return []
     words = tokens(page.words)
     plots = _plots(page, words, curves, hints)
-    readings = [_reading(page, words, plot, hints, digest) for plot in plots]
+    readings = [_reading(page, words, plot, [p for p in plots if p is not plot], hints, digest) for plot in plots]
     return sorted(readings, key=lambda r: (round(r.frame[1] / 40), r.frame[0]))
 
 
@@ -136,7 +136,9 @@ def _on_ticks(axis: Axis, strokes: Sequence[Stroke], *, across: bool) -> Axis:
     return fitted
 
 
-def _reading(page: Page, words: list[Word], plot: _Plot, hints: Hints, digest: str) -> FigureReading:
+def _reading(
+    page: Page, words: list[Word], plot: _Plot, others: Sequence[_Plot], hints: Hints, digest: str
+) -> FigureReading:
     findings: list[Finding] = []
     curves, limits = without_limits(plot.curves)
     directions = {c.rising for c in curves}
@@ -145,7 +147,7 @@ def _reading(page: Page, words: list[Word], plot: _Plot, hints: Hints, digest: s
         curves = [c for c in curves if not c.rising]
     rising = curves[0].rising
     left, top, right, bottom = plot.frame
-    near = _nearby(words, plot)
+    near = _nearby(words, plot, others)
     names = phrases(near)
     found = sample_names(curves, page.strokes, names)
     found = [
@@ -177,15 +179,9 @@ def _reading(page: Page, words: list[Word], plot: _Plot, hints: Hints, digest: s
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
 
 
-def _nearby(words: list[Word], plot: _Plot) -> list[Word]:
-    """Words that can belong to the figure: not above its title, not beyond the column of text it stands in."""
-    left, top, right, bottom = plot.frame
-    wide, tall = right - left, bottom - top
-    return [
-        w
-        for w in words
-        if left - 0.6 * wide < w.cx < right + 0.7 * wide and top - 0.35 * tall < w.cy < bottom + 1.2 * tall
-    ]
+def _nearby(words: list[Word], plot: _Plot, others: Sequence[_Plot]) -> list[Word]:
+    """Words that can belong to the figure: round its plot, not across a neighbouring one."""
+    return near_plot(words, plot.x, plot.y, [(p.x, p.y) for p in others])
 
 
 def _within(stroke: Stroke, plot: _Plot) -> bool:
