@@ -75,8 +75,9 @@ def arm_specs(
         seeds = _hinted(hints, samples)
         counts = []
     elif len(samples) > 1 or (samples and len(rows) <= 1):
-        seeds = [_Seed(s.name, _nearest_ink(s.colour, inks), s.style, s.dash) for s in samples]
-        seeds += _unlisted(inks, seeds)
+        seeds = _listed(samples, inks)
+        if len(samples) != len(rows):
+            seeds += _unlisted(inks, seeds)
     elif len(labelled) > 1:
         seeds = labelled
         counts.append(len(labelled))
@@ -116,6 +117,15 @@ def _hinted(hints: Hints, samples: Sequence[Sample]) -> list[_Seed]:
 
 def _plain(text: str) -> str:
     return "".join(c for c in text.lower() if c.isalnum())
+
+
+def _listed(samples: Sequence[Sample], inks: Sequence[Ink]) -> list[_Seed]:
+    """The arms of a legend; one that is alone with an ink of the plot takes that ink for its colour."""
+    near = [_nearest_ink(s.colour, inks) for s in samples]
+    return [
+        _Seed(s.name, colour if near.count(colour) == 1 else s.colour, s.style, s.dash)
+        for s, colour in zip(samples, near, strict=True)
+    ]
 
 
 def _nearest_ink(colour: RGB, inks: Sequence[Ink]) -> RGB:

@@ -198,9 +198,9 @@ def _axis_mask(dark: NDArray[np.float32], foot: int) -> NDArray[np.bool_]:
     mask = np.zeros(dark.shape, dtype=bool)
     tall, wide = dark.shape
     for c in [*range(min(7, wide)), *range(max(wide - 9, 0), wide)]:
-        mask[:, c] |= (dark[:, c] > 0.25).mean() > 0.7
+        mask[:, c] |= (dark[:, c] > 0.15).mean() > 0.7
     for r in [*range(min(9, tall)), *range(max(foot - 4, 0), tall)]:
-        mask[r] |= (dark[r] > 0.25).mean() > 0.7
+        mask[r] |= (dark[r] > 0.15).mean() > 0.7
     return mask
 
 

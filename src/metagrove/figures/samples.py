@@ -49,7 +49,7 @@ def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word])
             word.angle
             or letters < 2
             or number(word.text) is not None
-            or word.score < 0.5
+            or word.score < 0.35
             or _STATISTIC.search(word.text)
         ):
             continue

@@ -25,7 +25,7 @@ _SLIP = 0.4
 _JUMP = 1.5
 _DOWN_GAIN = 0.7
 # states this far behind the best are given up: more than any gap in a line costs
-_BEAM = 160.0
+_BEAM = 90.0
 _OFF_START = 0.4
 
 
@@ -74,7 +74,7 @@ class Path:
 
 
 @_compiled
-def _go_right(before: Any, across: Any, alive: Any, came: Any, slip: Any, floor: Any) -> Any:
+def _go_right(before: Any, across: Any, alive: Any, came: Any, slip: Any, floor: Any, back: Any) -> Any:
     """Scores after one column to the right; rows that no state reaches above `floor` are given up."""
     rows, phases = before.shape
     for r in range(rows):
@@ -88,17 +88,17 @@ def _go_right(before: Any, across: Any, alive: Any, came: Any, slip: Any, floor:
             elif phases == 1:
                 across[r, 0] = before[r, 0]
             else:
-                best, how = before[r, (p - 3) % phases], 0
-                if before[r, (p - 4) % phases] - slip > best:
-                    best, how = before[r, (p - 4) % phases] - slip, 1
-                if before[r, (p - 2) % phases] - slip > best:
-                    best, how = before[r, (p - 2) % phases] - slip, 2
+                best, how = before[r, back[0, p]], 0
+                if before[r, back[1, p]] - slip > best:
+                    best, how = before[r, back[1, p]] - slip, 1
+                if before[r, back[2, p]] - slip > best:
+                    best, how = before[r, back[2, p]] - slip, 2
                 across[r, p] = best
                 came[r, p] = how
 
 
 @_compiled
-def _go_down(across: Any, down: Any, r: Any, p: Any, slip: Any, jump: Any) -> Any:
+def _go_down(across: Any, down: Any, r: Any, p: Any, slip: Any, jump: Any, back: Any) -> Any:
     """The best score of falling into row r at phase p, and the move that gives it (3 more where the fall goes on)."""
     phases = across.shape[1]
     if phases == 1:
@@ -106,7 +106,7 @@ def _go_down(across: Any, down: Any, r: Any, p: Any, slip: Any, jump: Any) -> An
         return (fresh, 0) if fresh > going else (going, 3)
     best, how = np.float32(-2e9), 0
     for k in range(3):
-        q = (p - (3, 4, 2)[k]) % phases
+        q = back[k, p]
         cost = slip if k else np.float32(0)
         fresh, going = across[r - 1, q] - jump - cost, down[r - 1, q] - cost
         if fresh > best:
@@ -130,6 +130,7 @@ def _column(
     slip: Any,
     jump: Any,
     floor: Any,
+    back: Any,
 ) -> Any:
     """All scores of one column from those that came from the left; the best score with its row and phase."""
     rows, phases = across.shape
@@ -143,7 +144,7 @@ def _column(
         lowest = np.float32(-1e9)
         for p in range(phases):
             if r > 0 and falling:
-                score, how = _go_down(across, down, r, p, slip, jump)
+                score, how = _go_down(across, down, r, p, slip, jump, back)
                 down[r, p] = score + on[p] * fall_gain[r]
                 fell[r, p] = how
             else:
@@ -176,14 +177,19 @@ def _forward(
     end_row = np.zeros(columns, dtype=np.int32)
     end_phase = np.zeros(columns, dtype=np.int32)
     alive = np.ones(rows, dtype=np.bool_)
+    back = np.empty((3, phases), dtype=np.int64)
+    for p in range(phases):
+        back[0, p], back[1, p], back[2, p] = (p - 3) % phases, (p - 4) % phases, (p - 2) % phases
     for r in range(max(0, start - reach), min(rows, start + reach + 1)):
         before[r, :] = -_OFF_START * abs(r - start)
     best = np.float32(0)
     for c in range(columns):
         floor = best - beam
-        _go_right(before, across, alive, came[c], slip, floor)
+        _go_right(before, across, alive, came[c], slip, floor, back)
         gain, fall_gain = level[:, c], down_gain * upright[:, c]
-        best, row, phase = _column(gain, fall_gain, on, across, down, now, alive, came[c], fell[c], slip, jump, floor)
+        best, row, phase = _column(
+            gain, fall_gain, on, across, down, now, alive, came[c], fell[c], slip, jump, floor, back
+        )
         ends[c], end_row[c], end_phase[c] = best, row, phase
         before[:] = now
     return ends, end_row, end_phase, came, fell
