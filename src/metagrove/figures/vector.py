@@ -12,7 +12,7 @@ from metagrove.figures.axes import Axis, axis_unit, column_axes, near_plot, row_
 from metagrove.figures.checks import Finding, judged, unique_names
 from metagrove.figures.hints import Hints
 from metagrove.figures.legend import coloured_name, sample_names
-from metagrove.figures.page import Page, Stroke, Word
+from metagrove.figures.page import Page, Stroke, Word, colour_distance
 from metagrove.figures.reading import ArmReading, FigureReading, RiskCell
 from metagrove.figures.risk_table import RiskRow, risk_rows, tied
 from metagrove.figures.staircases import Staircase, censor_marks, staircases, without_limits
@@ -153,6 +153,8 @@ def _reading(
     found = [
         n or coloured_name(c.colour, names, (left, top, right + 4, bottom)) for n, c in zip(found, curves, strict=True)
     ]
+    kept = [i for i, c in enumerate(curves) if found[i] is not None or not _thin_limit(c, curves, found)]
+    curves, found, limits = [curves[i] for i in kept], [found[i] for i in kept], limits + len(curves) - len(kept)
     marks = censor_marks(curves, [s for s in page.strokes if _within(s, plot)], size=_MARK_SIZE)
     arms = [_arm(c, plot, n, m) for c, n, m in zip(curves, found, marks, strict=True)]
     rows = risk_rows(near, plot.x, below=bottom + 1)
@@ -177,6 +179,14 @@ def _reading(
         checks=(("limits_left_out", float(limits)),),
     )
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
+
+
+def _thin_limit(curve: Staircase, curves: Sequence[Staircase], names: Sequence[str | None]) -> bool:
+    """Whether a line without a name is a thinner companion of a named curve in its colour: a confidence limit."""
+    return any(
+        name is not None and colour_distance(c.colour, curve.colour) < 6 and curve.width < 0.8 * c.width
+        for c, name in zip(curves, names, strict=True)
+    )
 
 
 def _nearby(words: list[Word], plot: _Plot, others: Sequence[_Plot]) -> list[Word]:
