@@ -20,7 +20,7 @@ from metagrove.figures.image import Picture
 from metagrove.figures.marks import mark_places
 from metagrove.figures.page import Word
 from metagrove.figures.reading import ArmReading, FigureReading, RiskCell
-from metagrove.figures.readout import Steps
+from metagrove.figures.readout import Steps, snapped_by
 from metagrove.figures.risk_table import RiskRow, risk_rows, tied
 from metagrove.figures.samples import Sample, legend_samples
 from metagrove.figures.tracing import Trace, traced
@@ -147,13 +147,15 @@ def _scene(
     _unframed(erased, ink, samples)
     cut[erased] = paper
     crop, dark = cut[r0:r1, c0:c1], ink[r0:r1, c0:c1]
-    blank = _axis_mask(dark, round(bottom) - r0) | erased[r0:r1, c0:c1]
+    blank: NDArray[np.bool_] = np.array(_axis_mask(dark, round(bottom) - r0) | erased[r0:r1, c0:c1])
     blank[round(bottom) - r0 + 2 :] = True
     for line in dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.25):
         row = round(line.place - 0.5) - r0
         beyond = line.begin < c0 - 2 and line.end > c1 - 12 and abs(row - (top - r0)) > 3
         if 0 <= row < len(blank) and (beyond or row < top - r0 - 3):
             blank[max(row - 2, 0) : row + 3] = True
+    if not scales.y.log:
+        _unguided(blank, dark, float(scales.y.pixel(0.5 * scales.scale)) - r0, bottom - r0)
     rising = hints.direction == "incidence" or (hints.direction is None and _rises(dark, blank, top - r0, bottom - r0))
     start = top - r0
     if rising:
@@ -161,6 +163,29 @@ def _scene(
     plot = _Plot(scales, (r0, r1), (c0, c1), start, rising)
     crop = np.ascontiguousarray(crop)
     return plot, Scene(picture.rgb, ink, crop, np.ascontiguousarray(blank), (r0, c0), erased)
+
+
+def _unguided(blank: NDArray[np.bool_], dark: NDArray[np.float32], half: float, foot: float) -> None:
+    """Also let the guide lines of the median say nothing: level at one half from the axis on, upright down to it.
+
+    A curve is near 1 where it begins, so ink at one half beside the axis is no curve.
+    """
+    row, wide = round(half - 0.5), dark.shape[1]
+    if not 4 < row < len(dark) - 8 or round(foot) - row < 20:
+        return
+    inked = dark[row - 1 : row + 2].max(axis=0) > 0.15
+    beside = dark[[row - 5, row - 4, row + 4, row + 5], :].max(axis=0) > 0.15
+    alone = inked & ~beside
+    first = np.flatnonzero(alone[: max(12, wide // 12)])
+    if len(first) < max(4, wide // 50):
+        return
+    gaps = np.flatnonzero(np.diff(np.flatnonzero(inked)) > 14)
+    end = int(np.flatnonzero(inked)[gaps[0]] if len(gaps) else np.flatnonzero(inked)[-1])
+    blank[row - 2 : row + 3, : max(end - 4, 0)] = True
+    below = dark[row + 4 : round(foot) - 1] > 0.15
+    share = below[:, : end + 4].mean(axis=0)
+    for c in np.flatnonzero((share > 0.4) & (np.arange(len(share)) > 6)):
+        blank[row + 4 :, max(int(c) - 1, 0) : int(c) + 2] = True
 
 
 def _unframed(erased: NDArray[np.bool_], ink: NDArray[np.float32], samples: Sequence[Sample]) -> None:
@@ -219,8 +244,13 @@ def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bott
 def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) -> ArmReading:
     steps = trace.steps[index]
     look = spec.look
-    time = np.maximum(plot.time(steps.begin), 0.0)
-    height = _on_foot(steps, plot, look)
+    own = np.where(_foreign(trace, index), 0, coverage(field, look))
+    snap = snapped_by(trace.paths[index], own)
+    right = snap - _tick_snap(plot.scales.x) if snap is not None else 0.0
+    down = snap - _tick_snap(plot.scales.y) if snap is not None else 0.0
+    down = -down if plot.rising else down
+    time = np.maximum(plot.time(steps.begin - right), 0.0)
+    height = _on_foot(steps, plot, look) - down
     first = float(height[0]) - plot.start
     # the first level is 1 by definition: half of its offset is the drawing's own, half the scale's
     shift = np.clip(first, -1.0, 1.0) / 2 if abs(first) < 2.5 else 0.0
@@ -234,7 +264,6 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
     seen = np.append(steps.seen, steps.seen[-1])
     s_error = np.where(seen > 0, 0.5 + y.residual, 0.5 + y.residual + look.width) * per_y
     t_error = np.full(len(seen), 0.75 + x.residual) * per_x
-    own = np.where(_foreign(trace, index), 0, coverage(field, look))
     marks = mark_places(trace.paths[index], steps, own, look.width, tallest=max(4.0, 2.2 * look.width + 2))
     marks = marks[marks <= steps.end + 1]
     if level[0] < 1 and trace.paths[index].enter[0] + 0.5 - plot.start < 4.5 + look.width:
@@ -250,8 +279,16 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
         np.minimum.accumulate(np.append(level, level[-1])),
         t_error,
         s_error,
-        np.maximum(plot.time(marks), 0.0) if len(marks) else np.zeros(0),
+        np.maximum(plot.time(marks - right), 0.0) if len(marks) else np.zeros(0),
     )
+
+
+def _tick_snap(axis: Axis) -> float:
+    """Half a pixel where every tick mark is centred on a pixel (an odd width fitted to the grid), else nothing."""
+    if axis.on_ticks < 3:
+        return 0.0
+    part = np.mod(axis.pixels, 1.0)
+    return 0.5 if bool((np.abs(part - 0.5) < 0.13).all()) else 0.0
 
 
 def _foreign(trace: Trace, index: int) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.tracking import Path
 
-__all__ = ["Steps", "steps_of"]
+__all__ = ["Steps", "snapped_by", "steps_of"]
 
 _SAME = 0.33
 
@@ -61,6 +62,29 @@ def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], w
         begin.append(_jump(ink, a, int(enter[a]), int(leave[a]), width) if a else 0.0)
     levels = _never_back(np.array(height), np.array(seen, dtype=float))
     return _merged(np.maximum.accumulate(np.array(begin)), levels, _end(ink, path, width), np.array(seen))
+
+
+def snapped_by(path: Path, cover: NDArray[np.float32]) -> float | None:
+    """How far a drawing program pushed the line right and down to fit whole pixels: 0.5 or 0, None if it did not.
+
+    Lines without soft edges were fitted to the pixel grid; an odd number of pixels is then centred on the pixel that
+    follows the true place (anti-grain geometry, as used by matplotlib), half a pixel off on average.
+    """
+    cuts = np.flatnonzero(np.diff(path.leave)) + 1
+    runs = [(int(a), int(b)) for a, b in pairwise([0, *cuts.tolist(), len(path.leave)]) if b - a >= 8]
+    widths: list[int] = []
+    soft = total = 0
+    for a, b in runs:
+        row, middle = int(path.leave[a]), path.first + (a + b) // 2
+        for c in range(middle - 2, middle + 3):
+            profile = cover[max(row - 4, 0) : row + 5, c]
+            if path.inked[min(c - path.first, len(path.inked) - 1)] and profile.max(initial=0) > 0.8:
+                total += 1
+                soft += bool(((profile > 0.1) & (profile < 0.85)).any())
+                widths.append(int((profile >= 0.85).sum()))
+    if total < 10 or soft > 0.2 * total:
+        return None
+    return 0.5 if round(float(np.median(widths))) % 2 else 0.0
 
 
 def _fine(ink: NDArray[np.float32], path: Path, a: int, b: int, width: float) -> list[float] | None:

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from metagrove.core.values import Array
 from metagrove.figures.image import Pixels
 from metagrove.figures.page import RGB, Word, colour_distance, number
 from metagrove.figures.tracking import Dash
@@ -43,6 +44,7 @@ def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word])
     """
     found = []
     ink = _without_words(ink, names)
+    paper = np.median(rgb[ink < 0.03], axis=0) if (ink < 0.03).any() else np.full(3, 255.0)
     for word in names:
         letters = sum(c.isalpha() for c in word.text)
         if (
@@ -53,7 +55,7 @@ def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word])
             or _STATISTIC.search(word.text)
         ):
             continue
-        sample = _sample(rgb, ink, word)
+        sample = _sample(rgb, ink, word, paper)
         if sample is not None:
             found.append(sample)
     return _aligned(_dots(found))
@@ -75,7 +77,7 @@ def _without_words(ink: NDArray[np.float32], names: Sequence[Word]) -> NDArray[n
     return out
 
 
-def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word) -> Sample | None:
+def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word, paper: Array) -> Sample | None:
     size = max(word.size, 6.0)
     middle = round(word.cy - 0.5)
     half = max(2, round(0.45 * size))
@@ -94,7 +96,7 @@ def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word) -> Sample | None:
     thick = _thickness(block, row, pieces)
     if thick > max(7.0, 0.6 * size):
         return None
-    colour = _core_colour(rgb[middle - half + row - 1 : middle - half + row + 2, left + begin : left + end])
+    colour = _core_colour(rgb[middle - half + row - 1 : middle - half + row + 2, left + begin : left + end], paper)
     drawn = _style(block[row], pieces, thick)
     if drawn is None:
         return None
@@ -143,9 +145,8 @@ def _thickness(block: NDArray[np.float32], row: int, pieces: list[tuple[int, int
     return float(np.median(sums))
 
 
-def _core_colour(patch: Pixels) -> RGB:
+def _core_colour(patch: Pixels, paper: Array) -> RGB:
     flat = patch.reshape(-1, 3).astype(float)
-    paper = np.array([255.0, 255.0, 255.0])
     far = ((flat - paper) ** 2).sum(axis=1)
     core = flat[far >= 0.8 * np.quantile(far, 0.9)]
     r, g, b = np.median(core, axis=0)
