@@ -246,6 +246,9 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
     look = spec.look
     own = np.where(_foreign(trace, index), 0, coverage(field, look))
     snap = snapped_by(trace.paths[index], own)
+    # lines with soft edges stand where they should, while tick marks may have been fitted to the grid
+    exact = 0.0 if bool((field.e_paper < 1).mean() > 0.5) else None
+    snap = exact if snap is None else snap
     right = snap - _tick_snap(plot.scales.x) if snap is not None else 0.0
     down = snap - _tick_snap(plot.scales.y) if snap is not None else 0.0
     down = -down if plot.rising else down
@@ -253,7 +256,7 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
     height = _on_foot(steps, plot, look) - down
     first = float(height[0]) - plot.start
     # the first level is 1 by definition: half of its offset is the drawing's own, half the scale's
-    shift = np.clip(first, -1.0, 1.0) / 2 if abs(first) < 2.5 else 0.0
+    shift = np.clip(first, -1.0, 1.0) / 2 if abs(first) < 2.5 and snap is None else 0.0
     level = np.clip(plot.survival(height - shift), 0.0, 1.0)
     level[0] = 1.0 if abs(first) < 2.5 + look.width else level[0]
     time[0] = 0.0
