@@ -2,10 +2,10 @@ import csv
 import json
 
 import pytest
-from known import reference
 from typer.testing import CliRunner
 
 import metagrove as mg
+from known import reference
 from metagrove.app.figures import digitize_files, replay
 from metagrove.cli.main import app
 
@@ -37,7 +37,7 @@ def test_files_hold_what_the_interface_promises(folder):
     assert (float(rows[0]["time"]), float(rows[0]["survival"])) == (0, 1)
     risk = list(csv.DictReader((out / "kmv04p_lancet.risk.csv").read_text().splitlines()))
     assert {r["n"] for r in risk if float(r["time"]) == 0} == {"42", "48", "41"}
-    assert list(csv.reader((out / "kmv04p_lancet.marks.csv").read_text().splitlines()))[0] == ["arm", "time"]
+    assert next(iter(csv.reader((out / "kmv04p_lancet.marks.csv").read_text().splitlines()))) == ["arm", "time"]
     document = json.loads((out / "kmv04p_lancet.json").read_text())
     assert (document["status"], document["reasons"], document["source"]) == ("ok", [], "vector")
     again = mg.digitize(reference("figures/vector/kmv04p_lancet.pdf"), hints={"axes": document["axes"]})

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from known import reference, reference_json
 
+from known import reference, reference_json
 from metagrove.figures.digitizing import figures_in
 from metagrove.figures.hints import read_hints
 from metagrove.figures.ocr import can_read

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from known import reference, reference_json
 
+from known import reference, reference_json
 from metagrove.figures.digitizing import figures_in
 
 FILES = sorted(p for p in reference("figures/vector").iterdir() if p.suffix in (".pdf", ".svg"))
