@@ -52,9 +52,8 @@ def main():
             f"{title}: {len(paths)} figures, {called} called ok, RMSE median {middle:.5f}, worst {max(errors):.4f}, "
             f"{np.median(spent):.2f} s a figure (worst {max(spent):.2f})"
         )
-        print(
-            f"  against the published automatic digitizer {middle / PEER_AUTOMATIC:.3f}, people {middle / PEER_PEOPLE:.3f}"
-        )
+        ratios = middle / PEER_AUTOMATIC, middle / PEER_PEOPLE
+        print(f"  against the published automatic digitizer {ratios[0]:.3f}, against people {ratios[1]:.3f}")
 
 
 if __name__ == "__main__":

@@ -273,18 +273,19 @@ def _best_name(label: str, names: Sequence[str]) -> int | None:
 def allowed_by_curve(cells: Sequence[Cell | RiskCell], arm: ArmReading, *, slack: float = 0.012) -> bool:
     """Whether the counts could belong to the curve: between two counts at least the drop's share of people leaves.
 
-    n2 <= n1 * S2 / S1 + 1 + `slack` * n1 / S1, since censoring only removes more.
+    n2 <= n1 * S2 / S1 + 1, since censoring only removes more; each S may be wrong by `slack`, each drop late or early
+    by twice the curve's error of time.
     """
     times = np.array([c.time for c in cells])
     n = np.array([c.n for c in cells], dtype=float)
-    before = arm.at(np.nextafter(times, -np.inf)) if len(times) else np.zeros(0)
-    before = np.where(times <= 0, 1.0, before)
+    if not len(n):
+        return True
+    late = 2 * float(np.median(arm.time_error))
+    before = np.where(times <= 0, 1.0, arm.at(np.nextafter(times - late, -np.inf)))
+    after = np.where(times <= 0, 1.0, arm.at(times + late))
     for i in range(len(n) - 1):
-        s1, s2 = before[i], before[i + 1]
-        if s1 <= 0:
-            if n[i + 1] > 0 and times[i + 1] <= arm.end:
-                return False
+        if after[i] <= slack:
             continue
-        if n[i + 1] > n[i] * s2 / s1 + 1 + slack * n[i] / s1:
+        if n[i + 1] > n[i] * (before[i + 1] + slack) / max(after[i] - slack, 1e-9) + 1:
             return False
     return True
