@@ -116,6 +116,7 @@ _HOME = {
     "leave_one_out_forest": "metagrove.plots.influence",
     "survival_plot": "metagrove.plots.curve_source",
     "traffic_light": "metagrove.plots.bias",
+    "digitize": "metagrove.app.figures",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from metagrove.cli import records, review, tables
+from metagrove.cli import figures, records, review, tables
 from metagrove.core.errors import MetagroveError
 
 __all__ = ["app", "main"]
@@ -37,6 +37,7 @@ app.command("multiverse")(tables.multiverse)
 app.command("dedupe")(records.dedupe)
 app.command("screen")(records.screen)
 app.command("flow")(records.flow)
+app.command("digitize")(figures.digitize)
 
 
 def main() -> None:
