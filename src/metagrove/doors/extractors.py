@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from metagrove.core.errors import MethodError
 from metagrove.core.values import Array
+from metagrove.doors.linear_views import linear_model_of
+from metagrove.pooling.regression import Regression
+from metagrove.pooling.results import MetaResult
+from metagrove.pooling.trim_fill import TrimFill
 
 __all__ = [
     "anova",
@@ -33,10 +39,13 @@ __all__ = [
 
 
 def _asked(x: Any, *names: str) -> Any:
-    """The first of the named attributes that a result has."""
+    """The first of the named attributes that a result's own type has, or the linear model behind a meta-analysis."""
+    x = x.fit if isinstance(x, TrimFill) else x
     for name in names:
-        if hasattr(x, name):
+        if hasattr(type(x), name):
             return getattr(x, name)
+    if isinstance(x, MetaResult) and any(hasattr(Regression, name) for name in names):
+        return _asked(linear_model_of(x), *names)
     raise MethodError(f"a {type(x).__name__} has no {names[0]}()")
 
 
@@ -148,5 +157,5 @@ def vif(x: Any, *args: Any, **options: Any) -> Any:
 
 def weights(x: Any, **options: Any) -> Array:
     """Weights of the studies in percent, shape (k,)."""
-    found: Array = _asked(x, "weights")(**options)
-    return found
+    found = _asked(x, "weights")
+    return np.asarray(found(**options) if callable(found) else 100 * found / found.sum())

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns
+from metagrove.doors.linear_views import linear_model_of
 from metagrove.doors.metafor_effects import escalc
 from metagrove.effects.escalation import EffectSizes
 from metagrove.pooling.design import ONE_MEAN, Design, formula_design, matrix_design
@@ -27,6 +28,7 @@ from metagrove.pooling.multilevel import Fixed, mixed_fit
 from metagrove.pooling.permutation import Permutation
 from metagrove.pooling.random_effects import components, parsed_terms, structures_for
 from metagrove.pooling.regression import Regression, regression
+from metagrove.pooling.results import MetaResult
 from metagrove.pooling.robust import Robust
 from metagrove.pooling.sampling_covariance import Dependence, block_diagonal, sampling_covariance
 
@@ -376,17 +378,22 @@ def _tuple(values: Any) -> tuple[float | None, ...]:
     return tuple(values) if np.ndim(values) else (values,)
 
 
-def robust(x: Regression | MixedModel, cluster: Any, *, adjust: bool = True, clubSandwich: bool = False) -> Robust:
+def robust(
+    x: Regression | MixedModel | MetaResult, cluster: Any, *, adjust: bool = True, clubSandwich: bool = False
+) -> Robust:
     """Cluster-robust tests of a fitted model.
 
     Parameters
     ----------
-    x : a result of `rma` or `rma_mv`.
+    x : a result of `rma`, `rma_mv` or a meta door that pools by inverse variance.
     cluster : cluster of each effect: values, or the name of a column of the data the model was fitted to.
     adjust : CR1 (True) or CR0 (False); with `clubSandwich` neither.
     clubSandwich : CR2 with Satterthwaite degrees of freedom and Hotelling's T² for several coefficients.
     """
-    return x.robust(cluster, adjust=adjust, clubSandwich=clubSandwich)
+    model = linear_model_of(x) if isinstance(x, MetaResult) else x
+    if not isinstance(model, Regression | MixedModel):
+        raise MethodError(f"a {type(x).__name__} has no cluster-robust tests; fit the model with rma or rma_mv")
+    return model.robust(cluster, adjust=adjust, clubSandwich=clubSandwich)
 
 
 def permutest(
