@@ -24,6 +24,7 @@ from metagrove.figures.readout import Steps, snapped_by
 from metagrove.figures.risk_table import RiskRow, risk_rows, tied
 from metagrove.figures.samples import Sample, legend_samples
 from metagrove.figures.tracing import Trace, traced
+from metagrove.figures.tracking import Path
 from metagrove.figures.words import phrases, tokens
 
 __all__ = ["picture_readings"]
@@ -247,8 +248,7 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
     own = np.where(_foreign(trace, index), 0, coverage(field, look))
     snap = snapped_by(trace.paths[index], own)
     # lines with soft edges stand where they should, while tick marks may have been fitted to the grid
-    exact = 0.0 if bool((field.e_paper < 1).mean() > 0.5) else None
-    snap = exact if snap is None else snap
+    snap = (0.0 if snap is None else snap) if _lossless(field) else None
     right = snap - _tick_snap(plot.scales.x) if snap is not None else 0.0
     down = snap - _tick_snap(plot.scales.y) if snap is not None else 0.0
     down = -down if plot.rising else down
@@ -273,13 +273,17 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
         # the first drop falls into the first column
         time, level = np.append(0.0, time), np.append(1.0, level)
         s_error, t_error = np.append(s_error[0], s_error), np.append(t_error[0], t_error)
+    falls = _falls_at_border(plot, trace.paths[index], own, look)
+    border = float(x.pixel(max(x.values)))
+    if abs(plot.columns[0] + steps.end - border) < 3 and plot.columns[1] - border <= 6:
+        end = max(x.values)  # the line runs into the right border, which stands at the last label
     order = np.maximum.accumulate(np.append(time, end))
     return ArmReading(
         spec.name,
         look.colour,
         look.style,
         order,
-        np.minimum.accumulate(np.append(level, level[-1])),
+        np.minimum.accumulate(np.append(level, 0.0 if falls else level[-1])),
         t_error,
         s_error,
         np.maximum(plot.time(marks - right), 0.0) if len(marks) else np.zeros(0),
@@ -306,12 +310,41 @@ def _foreign(trace: Trace, index: int) -> NDArray[np.bool_]:
 def _on_foot(steps: Steps, plot: _Plot, look: ArmLook) -> Array:
     """The heights, a last drop that ends within a line's width of survival 0 taken all the way down."""
     height = steps.height.copy()
-    y = plot.scales.y
-    zero = plot.rows[1] - float(y.pixel(plot.scales.scale)) if plot.rising else float(y.pixel(0.0)) - plot.rows[0]
+    zero = _zero_row(plot)
     near = look.width + 1.5 + (look.dash.off if look.style != "solid" else 0.0)
     if len(height) > 1 and 0 < zero - height[-1] < near and height[-1] - height[-2] > near:
         height[-1] = zero
     return height
+
+
+def _lossless(field: Canvas) -> bool:
+    """Whether paper near lines is as clean as elsewhere: strong JPEG compression leaves ripples there."""
+    import cv2
+
+    ink = (field.e_paper > 900).astype(np.uint8)
+    near = cv2.dilate(ink, np.ones((15, 15), np.uint8)) > 0
+    ring = near & (cv2.dilate(ink, np.ones((7, 7), np.uint8)) == 0)
+    return bool(ring.any() and (field.e_paper[ring] < 2).mean() > 0.9)
+
+
+def _zero_row(plot: _Plot) -> float:
+    """The row of survival 0 in the plot."""
+    y = plot.scales.y
+    return plot.rows[1] - float(y.pixel(plot.scales.scale)) if plot.rising else float(y.pixel(0.0)) - plot.rows[0]
+
+
+def _falls_at_border(plot: _Plot, path: Path, own: NDArray[np.float32], look: ArmLook) -> bool:
+    """Whether the line drops to 0 on the right border, where only a part of its width is inside the plot.
+
+    Ink of the arm must run from its last level to the foot, and none above the level (that would be a frame).
+    """
+    row, zero = int(path.leave[-1]), round(_zero_row(plot))
+    edge = own[:, max(path.last - 1, 0) : path.last + 3].max(axis=1)
+    clear = round(look.width) + 2
+    if zero - row < 4 * clear or path.last < own.shape[1] - 8 or zero > len(edge):
+        return False
+    below, above = edge[row + clear : zero - 3], edge[max(row - 60, 0) : max(row - clear, 0)]
+    return bool((below > 0.3).mean() > 0.95 and (above > 0.3).mean() < 0.1) if len(above) else False
 
 
 def _named(arms: list[ArmReading], rows: list[RiskRow], hints: Hints) -> list[ArmReading]:
@@ -346,6 +379,9 @@ def _ink_doubts(
     distance = np.full(inked.shape, 1e9, dtype=np.float32)
     for cover in trace.covers:
         distance = np.minimum(distance, cv2.distanceTransform((cover != 2).astype(np.uint8), cv2.DIST_L2, 3))
+    for arm, path in zip(arms, trace.paths, strict=True):
+        if arm.survival[-1] == 0 < arm.survival[-2]:
+            distance[path.leave[-1] :, max(path.last - 2, 0) :] = 0
     total = max(int(inked.sum()), 1)
     width = max(look.width for look in looks)
     far = float((inked & (distance > max(9.0, 2.2 * width + 2, 0.018 * len(inked)))).sum() / total)
