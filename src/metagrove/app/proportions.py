@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from metagrove.app.comparing import comparisons
-from metagrove.app.numbers import p_value, percent, percent_interval, plain_number
+from metagrove.app.numbers import percent, percent_interval
+from metagrove.app.pooled_sections import (
+    Shown,
+    bias_table,
+    drawn_files,
+    failed_line,
+    quantity_of,
+    result_file,
+    scale_numbers,
+    sensitivity_line,
+    sensitivity_table,
+    subgroup_quantity,
+)
 from metagrove.app.products import Product, csv_bytes
-from metagrove.core.errors import DataError, MetagroveError
-from metagrove.core.results import plain
+from metagrove.core.errors import DataError
 from metagrove.report.document import Cell, Column, Figure, Section, SourceLine, Table
 from metagrove.review.folder import Review
 from metagrove.review.spec import ProportionAnalysis
 from metagrove.review.tables import Row
 
 __all__ = ["Arm", "arms_of_analysis", "product"]
+
+_SHOWN = Shown(percent, percent_interval)
+_SUMS = ("events", "n")
+_TESTS = ("Egger", "Begg", "Thompson")
+_TEST_NOTE = (
+    "On transformed proportions the standard error depends on the size of the study by construction; read these tests "
+    "with care."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,133 +147,27 @@ def _studies_table(analysis: ProportionAnalysis, arms: list[Arm], pooled: Any) -
     return Table("Studies", tuple(columns), tuple(rows))
 
 
-def _one(value: Any) -> float:
-    """A statistic; the first (Wald) where a GLMM gives Wald and likelihood-ratio forms."""
-    first: float = float(value[0]) if hasattr(value, "__len__") else float(value)
-    return first
-
-
-def _line(name: str, pooled: Any, k: int) -> tuple[Cell, ...]:
-    back = pooled.back
-    prediction = percent_interval(back.lower_predict, back.upper_predict) if k > 2 else "–"
-    return (
-        Cell(name),
-        Cell(str(k)),
-        Cell(percent(back.TE_random)),
-        Cell(percent_interval(back.lower_random, back.upper_random)),
-        Cell(prediction),
-        Cell(percent(pooled.I2, 0)),
-        Cell(plain_number(pooled.tau2)),
-        Cell(p_value(_one(pooled.pval_Q))),
-    )
-
-
 def _sensitivity(review: Review, analysis: ProportionAnalysis, arms: list[Arm], pooled: Any) -> Table:
     """The pooled value under other denominators, and without each study."""
-    rows: list[tuple[Cell, ...]] = [_line("As analysed", pooled, len(arms))]
+    rows: list[tuple[Cell, ...]] = [sensitivity_line("As analysed", pooled, len(arms), _SHOWN)]
     if analysis.method == "Inverse" and analysis.method_random_ci == "classic" and len(arms) > 1:
-        rows.append(_line("With Hartung-Knapp limits", _with_hartung_knapp(analysis, arms), len(arms)))
+        with_hk = _with_hartung_knapp(analysis, arms)
+        rows.append(sensitivity_line("With Hartung-Knapp limits", with_hk, len(arms), _SHOWN))
     for population in analysis.denominators:
         try:
             others = arms_of_analysis(review, analysis, population)
         except DataError as error:
-            blank = tuple(Cell("–") for _ in range(6))
-            rows.append((Cell(f"{population.capitalize()} patients: {error.message}"), Cell(""), *blank))
+            rows.append(failed_line(f"{population.capitalize()} patients", error.message))
             continue
         other = _pooled(analysis, others, subgroups=False)
-        rows.append(
-            _line(f"{population.capitalize()} patients (n = {sum(arm.n for arm in others)})", other, len(others))
-        )
+        name = f"{population.capitalize()} patients (n = {sum(arm.n for arm in others)})"
+        rows.append(sensitivity_line(name, other, len(others), _SHOWN))
     if analysis.leave_one_out and len(arms) > 2:
         for i, arm in enumerate(arms):
             kept = arms[:i] + arms[i + 1 :]
-            rows.append(_line(f"Without {arm.label}", _pooled(analysis, kept, subgroups=False), len(kept)))
-    columns = (
-        Column("Analysis"), Column("Studies", "right"), Column("Pooled", "right"), Column(f"{analysis.level:.0%} CI", "right"),
-        Column("Prediction interval", "right"), Column("I²", "right"), Column("τ²", "right"), Column("p (Q)", "right"),
-    )  # fmt: skip
-    return Table("How much the pooled value depends on the choices", columns, tuple(rows))
-
-
-def _subgroup_value(pooled: Any, subgroup: str, quantity: str) -> float:
-    levels = [str(level).lower() for level in pooled.subgroup_levels]
-    if subgroup.lower() not in levels:
-        return math.nan
-    i = levels.index(subgroup.lower())
-    one = int(pooled.k_w[i]) == 1
-    member = next(j for j, name in enumerate(pooled.subgroup) if str(name).lower() == subgroup.lower())
-    values = {
-        "estimate": pooled.back.TE_random_w[i],
-        # A subgroup of one study is that study, with the study's own interval.
-        "ci_low": pooled.back.lower[member] if one else pooled.back.lower_random_w[i],
-        "ci_high": pooled.back.upper[member] if one else pooled.back.upper_random_w[i],
-        "I2": pooled.I2_w[i],
-        "tau2": pooled.tau2_w[i],
-        "p_heterogeneity": pooled.pval_Q_w[i],
-        "k": pooled.k_w[i],
-        "events": sum(
-            e for e, g in zip(pooled.event, pooled.subgroup, strict=True) if str(g).lower() == subgroup.lower()
-        ),
-        "n": sum(n for n, g in zip(pooled.n, pooled.subgroup, strict=True) if str(g).lower() == subgroup.lower()),
-    }
-    if quantity not in values:
-        raise DataError(f"'{quantity}' is no quantity of a subgroup; known: {', '.join(values)}")
-    return float(values[quantity])
-
-
-def _value_of(pooled: Any, split: bool, quantity: str, subgroup: str) -> tuple[float | None, str]:
-    """Our number for a quantity of published.csv."""
-    if subgroup:
-        value = _subgroup_value(pooled, subgroup, quantity) if split else math.nan
-        return (value, "") if math.isfinite(value) else (None, "no such subgroup here")
-    back = pooled.back
-    makers: Mapping[str, Any] = {
-        "estimate": lambda: back.TE_random,
-        "ci_low": lambda: back.lower_random,
-        "ci_high": lambda: back.upper_random,
-        "predict_low": lambda: back.lower_predict,
-        "predict_high": lambda: back.upper_predict,
-        "I2": lambda: pooled.I2,
-        "tau2": lambda: pooled.tau2,
-        "Q": lambda: _one(pooled.Q),
-        "p_heterogeneity": lambda: _one(pooled.pval_Q),
-        "Q_between": lambda: pooled.Q_b_random if split else math.nan,
-        "df_between": lambda: pooled.df_Q_b_random if split else math.nan,
-        "p_between": lambda: pooled.pval_Q_b_random if split else math.nan,
-        "k": lambda: pooled.k,
-        "events": lambda: sum(pooled.event),
-        "n": lambda: sum(pooled.n),
-    }
-    if quantity not in makers:
-        raise DataError(f"'{quantity}' is no quantity of a proportion analysis; known: {', '.join(makers)}")
-    value = float(makers[quantity]())
-    return (value, "") if math.isfinite(value) else (None, "does not exist")
-
-
-def _bias(pooled: Any) -> tuple[Table | None, tuple[str, ...]]:
-    """Small-study tests with their caution: below ten studies they cannot tell bias from chance."""
-    k = int(pooled.k)
-    if k < 3:
-        return None, (f"Small-study effects cannot be tested with {k} studies.",)
-    rows = []
-    for name in ("Egger", "Begg", "Thompson"):
-        try:
-            test = pooled.metabias(name, k_min=3)
-        except MetagroveError as error:
-            rows.append((Cell(name), Cell("–"), Cell("–"), Cell(str(error))))
-            continue
-        few = f"k = {k} below 10: too few studies to tell bias from chance" if k < 10 else ""
-        statistic = f"{float(test.statistic):.2f}"
-        rows.append((Cell(name), Cell(statistic), Cell(p_value(float(test.pval))), Cell(few)))
-    columns = (Column("Test"), Column("Statistic", "right"), Column("p", "right"), Column("Caution"))
-    notes = (
-        "On transformed proportions the standard error depends on the size of the study by construction; read these tests with care.",
-    )
-    table = Table("Tests for small-study effects", columns, tuple(rows), notes)
-    if k >= 10:
-        return table, ()
-    said = f"With {k} studies (fewer than 10), tests for publication bias have little power; none of them shows its absence."
-    return table, (said,)
+            without = _pooled(analysis, kept, subgroups=False)
+            rows.append(sensitivity_line(f"Without {arm.label}", without, len(kept), _SHOWN))
+    return sensitivity_table(rows, analysis.level)
 
 
 def _headline(pooled: Any, analysis: ProportionAnalysis, arms: list[Arm]) -> tuple[str, ...]:
@@ -317,7 +229,7 @@ def product(review: Review, analysis: ProportionAnalysis, patients: Mapping[str,
     pooled = _pooled(analysis, arms)
     split = bool(analysis.subgroup) and any(arm.subgroup for arm in arms)
     title = analysis.title or analysis.outcome
-    bias, bias_cautions = _bias(pooled)
+    bias, bias_cautions = bias_table(pooled, _TESTS, _TEST_NOTE)
     explanation = pooled.explain()
     by = f" by {analysis.subgroup}" if split else ""
     caption = f"Forest plot of {title[0].lower() + title[1:]}{by}: events among {analysis.population} patients of {len(arms)} studies."
@@ -349,7 +261,11 @@ def product(review: Review, analysis: ProportionAnalysis, patients: Mapping[str,
         figures=tuple(figures),
         cautions=_cautions(pooled, analysis) + bias_cautions,
         excluded=tuple((review.label(e.study), e.reason) for e in analysis.exclude),
-        comparisons=comparisons(review, analysis.name, lambda q, g, _: _value_of(pooled, split, q, g)),
+        comparisons=comparisons(
+            review,
+            analysis.name,
+            lambda q, g, _: quantity_of(pooled, q, g, shown=_SHOWN, sums=_SUMS, split=split, what="proportion"),
+        ),
         sources=_sources(analysis, arms),
         code=(("R", pooled.to_r()), ("Stata", pooled.to_stata())),
     )
@@ -371,39 +287,24 @@ def _files(analysis: ProportionAnalysis, arms: list[Arm], pooled: Any, drawings:
         ]
         for i, arm in enumerate(arms)
     ]
-    drawn = {
-        f"figures/{figure}.{ending}": getattr(drawing, ending)()
-        for figure, drawing in drawings.items()
-        for ending in ("svg", "pdf", "png")
-    }
-    return drawn | {
+    return drawn_files(drawings) | {
         f"tables/{name}.csv": csv_bytes(
             ["study", "subgroup", "events", "n", "proportion", "lower", "upper", "weight"], rows
         ),
-        f"results/{name}.json": (
-            json.dumps(plain(_numbers(analysis, arms, pooled)), indent=2, ensure_ascii=False) + "\n"
-        ).encode(),
+        f"results/{name}.json": result_file(_numbers(analysis, arms, pooled)),
     }
 
 
 def _numbers(analysis: ProportionAnalysis, arms: list[Arm], pooled: Any) -> dict[str, Any]:
     """The result for other programs: analysis and reporting scale, and the same with Hartung-Knapp limits."""
-    names = (
-        "TE_common", "seTE_common", "lower_common", "upper_common", "TE_random", "seTE_random", "lower_random",
-        "upper_random", "lower_predict", "upper_predict",
-    )  # fmt: skip
-    shared = ("k", "tau2", "lower_tau2", "upper_tau2", "Q", "df_Q", "pval_Q", "I2", "lower_I2", "upper_I2", "H")
-    found: dict[str, Any] = {"settings": analysis.model_dump(mode="json")}
-    found["analysis_scale"] = {key: getattr(pooled, key) for key in names}
-    found["reporting_scale"] = {key: getattr(pooled.back, key) for key in names if not key.startswith("seTE")}
-    found |= {key: getattr(pooled, key) for key in shared}
+    found: dict[str, Any] = {"settings": analysis.model_dump(mode="json")} | scale_numbers(pooled)
     if analysis.method == "Inverse" and len(arms) > 1:
         hk = _with_hartung_knapp(analysis, arms)
         found["hartung_knapp"] = {"lower_random": hk.back.lower_random, "upper_random": hk.back.upper_random}
     if analysis.subgroup:
         found["subgroups"] = {
             str(level): {
-                q: _subgroup_value(pooled, str(level), q)
+                q: subgroup_quantity(pooled, str(level), q, shown=_SHOWN, sums=_SUMS)
                 for q in ("k", "events", "n", "estimate", "ci_low", "ci_high", "I2", "tau2")
             }
             for level in pooled.subgroup_levels

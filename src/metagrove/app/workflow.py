@@ -15,8 +15,9 @@ from metagrove.app.arms import arm_inputs, arm_name, arms_of
 from metagrove.app.products import Product, csv_bytes, row_material
 from metagrove.core.errors import MetagroveError
 from metagrove.review.checks import findings_of, row_faults
+from metagrove.review.comparison_checks import comparison_rows_of
 from metagrove.review.folder import Review, open_review
-from metagrove.review.spec import HarmsAnalysis, ProportionAnalysis, SurvivalAnalysis
+from metagrove.review.spec import ComparisonAnalysis, HarmsAnalysis, ProportionAnalysis, SurvivalAnalysis
 from metagrove.review.storage import WorkStore, digest_of, write_folder
 
 __all__ = ["Progress", "Rebuilt", "check_review", "rebuild"]
@@ -99,6 +100,7 @@ _KINDS: Mapping[type, str] = {
     ProportionAnalysis: "proportions",
     SurvivalAnalysis: "survival",
     HarmsAnalysis: "harms",
+    ComparisonAnalysis: "comparisons",
 }
 
 
@@ -136,6 +138,10 @@ def _material(review: Review, analysis: Any, patients: Mapping[str, Product]) ->
     if isinstance(analysis, ProportionAnalysis):
         wanted = analysis.outcome.lower()
         out.append(row_material([r for r in review.rows("responses") if r.text("outcome").lower() == wanted]))
+    elif isinstance(analysis, ComparisonAnalysis):
+        # The headings say on which scale an effect was printed.
+        out.append(dict(review.table("comparisons").mapping))
+        out.append(row_material(comparison_rows_of(review, analysis.outcome)))
     elif isinstance(analysis, HarmsAnalysis):
         out.append(row_material(review.rows("adverse_events")))
     else:

@@ -161,13 +161,13 @@ def _values(layout: TableLayout, texts: Mapping[str, str], at: Mapping[str, Any]
             values[column.name] = None
             continue
         try:
-            events, n = cells.count_of_total(texts[column.name], values.get("n"))
+            events, n = cells.count_of_total(texts[column.name], values.get(column.total))
         except DataError as error:
             raise DataError(error.message, **at, column=column.name, rule=error.rule) from None
         if n is not None and events > n:
             message = f"{events} events among {n}; events cannot exceed the total"
             raise DataError(message, **at, column=column.name, rule="events-above-n")
-        values[column.name], values["n"] = events, n
+        values[column.name], values[column.total] = events, n
     return values
 
 
