@@ -145,8 +145,9 @@ def quantity_of(
         No such subgroup, or no such quantity.
     """
     if subgroup:
-        if not split:
-            raise DataError(f"subgroup '{subgroup}' is printed, but the analysis has no subgroups")
+        levels = [str(level).lower() for level in pooled.subgroup_levels] if split else []
+        if subgroup.lower() not in levels:
+            return None, "no such subgroup here"
         value = subgroup_quantity(pooled, subgroup, quantity, shown=shown, sums=sums)
         return (value, "") if math.isfinite(value) else (None, "does not exist")
     back, model = pooled.back, shown.model

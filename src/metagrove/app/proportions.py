@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from metagrove.app.comparing import comparisons
@@ -30,7 +30,6 @@ from metagrove.review.tables import Row
 
 __all__ = ["Arm", "arms_of_analysis", "product"]
 
-_SHOWN = Shown(percent, percent_interval)
 _SUMS = ("events", "n")
 _TESTS = ("Egger", "Begg", "Thompson")
 _TEST_NOTE = (
@@ -51,48 +50,95 @@ class Arm:
     row: Row
 
 
-def _denominator(review: Review, row: Row, population: str) -> int:
-    """The number of patients of the wanted population; the row's own where it is of that population."""
-    said = row.text("population").lower() or "evaluable"
-    if said == population and row["n"] is not None:
-        return int(row["n"])
-    study = review.study(row.text("study"))
+def _shown(analysis: ProportionAnalysis) -> Shown:
+    return Shown(percent, percent_interval, "random" if analysis.random else "common")
+
+
+def _population(row: Row) -> str:
+    return row["population"] or "evaluable"
+
+
+def _other_denominator(review: Review, arm: Arm, population: str) -> Arm:
+    """The arm with the number of another population under its events, for the table of sensitivity.
+
+    Raises
+    ------
+    DataError
+        The number is not known, or smaller than the events.
+    """
+    study = review.study(arm.study)
     n = study[f"n_{population}"] if study is not None else None
     if n is None:
-        raise row.error(
-            f"{row.text('study')}: no number of {population} patients; give n_{population} in studies.csv", "n"
+        raise arm.row.error(f"{arm.study}: no number of {population} patients; give n_{population} in studies.csv", "n")
+    if arm.events > n:
+        message = f"{arm.events} events among {n} {population} patients; events cannot exceed the total"
+        raise arm.row.error(message, "events")
+    return replace(arm, n=int(n))
+
+
+def _n_of(review: Review, row: Row, population: str) -> int:
+    """The row's own total, else the study's number of the population."""
+    if row["n"] is not None:
+        return int(row["n"])
+    study = review.study(row.text("study"))
+    if study is None or study[f"n_{population}"] is None:
+        message = (
+            f"{row.text('study')}: no number of {population} patients; give n here or n_{population} in studies.csv"
         )
+        raise row.error(message, "n")
+    n = int(study[f"n_{population}"])
     if row["events"] > n:
-        raise row.error(
-            f"{row['events']} events among {n} {population} patients; events cannot exceed the total", "events"
+        message = f"{row['events']} events among {n} {population} patients; events cannot exceed the total"
+        raise row.error(message, "events", "events-above-n")
+    return n
+
+
+def _reported(review: Review, analysis: ProportionAnalysis) -> list[Row]:
+    gone = {exclusion.study.lower() for exclusion in analysis.exclude}
+    wanted = analysis.outcome.lower()
+    return [
+        row
+        for row in review.rows("responses")
+        if row.text("outcome").lower() == wanted and row.text("study").lower() not in gone and row["events"] is not None
+    ]
+
+
+def other_populations(review: Review, analysis: ProportionAnalysis) -> tuple[tuple[str, str], ...]:
+    """Studies left out because they report the outcome among other patients only, with the reason."""
+    rows = _reported(review, analysis)
+    kept = {row.text("study") for row in rows if _population(row) == analysis.population}
+    return tuple(
+        (
+            review.label(row.text("study")),
+            f"reported among {_population(row)} patients, not among {analysis.population}",
         )
-    return int(n)
+        for row in rows
+        if row.text("study") not in kept
+    )
 
 
-def arms_of_analysis(review: Review, analysis: ProportionAnalysis, population: str = "") -> list[Arm]:
-    """The studies of an analysis with their counts among `population` (by default the analysis's own).
+def arms_of_analysis(review: Review, analysis: ProportionAnalysis) -> list[Arm]:
+    """The studies of an analysis with their counts among its population; counts of other populations stay out.
 
     Raises
     ------
     DataError
         No study is left, or a denominator is missing.
     """
-    population = population or analysis.population
-    gone = {exclusion.study.lower() for exclusion in analysis.exclude}
-    arms: list[Arm] = []
-    for row in review.rows("responses"):
+    arms = []
+    for row in _reported(review, analysis):
+        if _population(row) != analysis.population:
+            continue
         study = row.text("study")
-        if row.text("outcome").lower() != analysis.outcome.lower() or study.lower() in gone or row["events"] is None:
-            continue
-        if any(arm.study == study for arm in arms):
-            continue
         about = review.study(study)
         subgroup = about.text(analysis.subgroup) if about is not None and analysis.subgroup else ""
-        arms.append(
-            Arm(study, review.label(study), row["events"], _denominator(review, row, population), subgroup, row)
-        )
+        n = _n_of(review, row, analysis.population)
+        if n == 0:
+            raise row.error("is 0; a study has at least one patient", "n")
+        arms.append(Arm(study, review.label(study), row["events"], n, subgroup, row))
     if not arms:
-        raise DataError(f"no study is left that reports {analysis.outcome}", file="responses.csv")
+        among = f" among {analysis.population} patients"
+        raise DataError(f"no study is left that reports {analysis.outcome}{among}", file="responses.csv")
     return arms
 
 
@@ -129,7 +175,8 @@ def _key(analysis: ProportionAnalysis, arm: Arm) -> str:
 
 def _studies_table(analysis: ProportionAnalysis, arms: list[Arm], pooled: Any) -> Table:
     split = bool(analysis.subgroup)
-    share = 100 * pooled.w_random / pooled.w_random.sum()
+    weights = _shown(analysis).of(pooled, "w")
+    share = 100 * weights / weights.sum()
     rows = []
     for i, arm in enumerate(arms):
         source = _key(analysis, arm)
@@ -149,48 +196,52 @@ def _studies_table(analysis: ProportionAnalysis, arms: list[Arm], pooled: Any) -
 
 def _sensitivity(review: Review, analysis: ProportionAnalysis, arms: list[Arm], pooled: Any) -> Table:
     """The pooled value under other denominators, and without each study."""
-    rows: list[tuple[Cell, ...]] = [sensitivity_line("As analysed", pooled, len(arms), _SHOWN)]
+    rows: list[tuple[Cell, ...]] = [sensitivity_line("As analysed", pooled, len(arms), _shown(analysis))]
     if analysis.method == "Inverse" and analysis.method_random_ci == "classic" and len(arms) > 1:
         with_hk = _with_hartung_knapp(analysis, arms)
-        rows.append(sensitivity_line("With Hartung-Knapp limits", with_hk, len(arms), _SHOWN))
+        rows.append(sensitivity_line("With Hartung-Knapp limits", with_hk, len(arms), _shown(analysis)))
     for population in analysis.denominators:
         try:
-            others = arms_of_analysis(review, analysis, population)
+            others = [_other_denominator(review, arm, population) for arm in arms]
         except DataError as error:
             rows.append(failed_line(f"{population.capitalize()} patients", error.message))
             continue
         other = _pooled(analysis, others, subgroups=False)
         name = f"{population.capitalize()} patients (n = {sum(arm.n for arm in others)})"
-        rows.append(sensitivity_line(name, other, len(others), _SHOWN))
+        rows.append(sensitivity_line(name, other, len(others), _shown(analysis)))
     if analysis.leave_one_out and len(arms) > 2:
         for i, arm in enumerate(arms):
             kept = arms[:i] + arms[i + 1 :]
             without = _pooled(analysis, kept, subgroups=False)
-            rows.append(sensitivity_line(f"Without {arm.label}", without, len(kept), _SHOWN))
+            rows.append(sensitivity_line(f"Without {arm.label}", without, len(kept), _shown(analysis)))
     return sensitivity_table(rows, analysis.level)
 
 
 def _headline(pooled: Any, analysis: ProportionAnalysis, arms: list[Arm]) -> tuple[str, ...]:
+    shown = _shown(analysis)
     back, k = pooled.back, len(arms)
     events, n = sum(a.events for a in arms), sum(a.n for a in arms)
     first = (
-        f"{percent(back.TE_random, 0)} ({analysis.level:.0%} CI {percent_interval(back.lower_random, back.upper_random, 0)}), "
+        f"{percent(shown.of(back, 'TE'), 0)} ({analysis.level:.0%} CI "
+        f"{percent_interval(shown.of(back, 'lower'), shown.of(back, 'upper'), 0)}), "
         f"{events} of {n} patients in {k} {'studies' if k != 1 else 'study'}; I² {percent(pooled.I2, 0)}."
     )
     second = ""
-    if k > 2 and analysis.prediction:
+    if k > 2 and analysis.prediction and analysis.random:
         second = f"In a new trial the true proportion would lie between {percent(back.lower_predict, 0)} and {percent(back.upper_predict, 0)} with {analysis.level:.0%} probability (prediction interval)."
     return tuple(text for text in (first, second) if text)
 
 
 def _cautions(pooled: Any, analysis: ProportionAnalysis) -> tuple[str, ...]:
     notes = [analysis.note] if analysis.note else []
-    if math.isfinite(pooled.I2) and pooled.I2 > 0.75:
+    if math.isfinite(pooled.I2) and pooled.I2 > 0.75 and not analysis.random:
+        notes.append(f"I² is {percent(pooled.I2, 0)}: a common effect does not describe these studies.")
+    elif math.isfinite(pooled.I2) and pooled.I2 > 0.75:
         width = percent_interval(pooled.back.lower_predict, pooled.back.upper_predict, 0)
         notes.append(
             f"I² is {percent(pooled.I2, 0)} and the prediction interval runs from {width}%: the pooled value alone says little."
         )
-    if 2 < pooled.k < 10 and analysis.method_random_ci == "classic":
+    if 2 < pooled.k < 10 and analysis.method_random_ci == "classic" and analysis.random:
         notes.append(
             f"With {pooled.k} studies the classic interval tends to be too narrow; a table below gives the Hartung-Knapp limits beside it."
         )
@@ -245,7 +296,7 @@ def product(review: Review, analysis: ProportionAnalysis, patients: Mapping[str,
     tables = [_studies_table(analysis, arms, pooled), _sensitivity(review, analysis, arms, pooled)]
     settings = (
         ("Outcome", analysis.outcome), ("Population", analysis.population), ("Transformation", analysis.sm),
-        ("Model", f"{analysis.method}, random effects"), ("τ²", analysis.method_tau), ("Pooled interval", analysis.method_random_ci),
+        ("Model", f"{analysis.method}, {_shown(analysis).model} effect{'s' if analysis.random else ''}"), ("τ²", analysis.method_tau), ("Pooled interval", analysis.method_random_ci),
         ("Study interval", analysis.method_ci), ("Subgroups", analysis.subgroup or "none"),
         ("τ² of subgroups", "common" if analysis.tau_common else "separate"), ("Level", f"{analysis.level:g}"),
     )  # fmt: skip
@@ -260,11 +311,16 @@ def product(review: Review, analysis: ProportionAnalysis, patients: Mapping[str,
         tables=tuple(tables + ([bias] if bias else [])),
         figures=tuple(figures),
         cautions=_cautions(pooled, analysis) + bias_cautions,
-        excluded=tuple((review.label(e.study), e.reason) for e in analysis.exclude),
+        excluded=(
+            *((review.label(e.study), e.reason) for e in analysis.exclude),
+            *other_populations(review, analysis),
+        ),
         comparisons=comparisons(
             review,
             analysis.name,
-            lambda q, g, _: quantity_of(pooled, q, g, shown=_SHOWN, sums=_SUMS, split=split, what="proportion"),
+            lambda q, g, _: quantity_of(
+                pooled, q, g, shown=_shown(analysis), sums=_SUMS, split=split, what="proportion"
+            ),
         ),
         sources=_sources(analysis, arms),
         code=(("R", pooled.to_r()), ("Stata", pooled.to_stata())),
@@ -304,7 +360,7 @@ def _numbers(analysis: ProportionAnalysis, arms: list[Arm], pooled: Any) -> dict
     if analysis.subgroup:
         found["subgroups"] = {
             str(level): {
-                q: subgroup_quantity(pooled, str(level), q, shown=_SHOWN, sums=_SUMS)
+                q: subgroup_quantity(pooled, str(level), q, shown=_shown(analysis), sums=_SUMS)
                 for q in ("k", "events", "n", "estimate", "ci_low", "ci_high", "I2", "tau2")
             }
             for level in pooled.subgroup_levels

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from metagrove.core.errors import DataError
 
-__all__ = ["Estimate", "count", "count_of_total", "estimate", "is_missing", "number", "proportion"]
+__all__ = ["Estimate", "count", "count_of_total", "estimate", "is_missing", "number", "population", "proportion"]
 
 _MISSING = frozenset(
     ["", "nr", "na", "n/a", "n.a.", "nd", "ne", "\\", "-", "--", "–", "—", "?", ".", "none", "null", "nan",
@@ -95,6 +96,28 @@ def proportion(text: str) -> float:
     if not 0 <= value <= 1:
         raise DataError(f"'{text}' is not a proportion; it lies between 0 and 1 (or write a per-cent sign)")
     return value
+
+
+_POPULATIONS = {
+    "enrolled": ("enrolled", "itt", "intention to treat", "intention-to-treat", "all", "randomized", "randomised"),
+    "evaluable": ("evaluable", "response evaluable", "efficacy", "response", "per protocol", "analysed", "analyzed"),
+    "safety": ("safety", "treated", "as treated", "toxicity"),
+}
+
+
+def population(text: str) -> str:
+    """Which set of patients a count is of: enrolled, evaluable or safety.
+
+    >>> population("ITT"), population("evaluable")
+    ('enrolled', 'evaluable')
+    """
+    said = " ".join(text.lower().replace("population", "").split())
+    for name, spellings in _POPULATIONS.items():
+        if said in spellings:
+            return name
+    near = get_close_matches(said, _POPULATIONS, n=1, cutoff=0.5)
+    hint = f"; nearest: '{near[0]}'" if near else ""
+    raise DataError(f"'{text}' is no population; known: {', '.join(_POPULATIONS)}{hint}", rule="unknown-population")
 
 
 def count(text: str) -> int:

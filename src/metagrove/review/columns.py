@@ -12,7 +12,7 @@ from metagrove.core.errors import DataError
 
 __all__ = ["RATIO_NAMES", "TABLES", "Column", "TableLayout", "column_mapping", "named_ratio"]
 
-Kind = Literal["text", "count", "number", "proportion", "events", "estimate", "flag"]
+Kind = Literal["population", "text", "count", "number", "proportion", "events", "estimate", "flag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ _RESPONSES = TableLayout(
         _STUDY,
         Column("events", "events", True, ("event", "responders", "r", "x", "cases", "n_events", "count")),
         _N,
-        Column("population", "text", False, ("analysis_set", "denominator_set")),
+        Column("population", "population", False, ("analysis_set", "denominator_set")),
         Column("printed", "proportion", False, ("printed_proportion", "proportion_printed", "rate", "printed_rate")),
         Column("printed_low", "proportion", False, ("printed_ci_low", "ci_low", "lower", "lcl")),
         Column("printed_high", "proportion", False, ("printed_ci_high", "ci_high", "upper", "ucl")),

@@ -68,7 +68,14 @@ class ProportionAnalysis(_Common):
     prediction: bool = True
     denominators: tuple[Literal["evaluable", "enrolled", "safety"], ...] = ()
     leave_one_out: bool = True
-    multiverse: bool = False
+
+    @model_validator(mode="after")
+    def _some_model(self) -> ProportionAnalysis:
+        if not (self.common or self.random):
+            raise ValueError(
+                f"analysis '{self.name}': common and random are both false; one of them is what is reported"
+            )
+        return self
 
 
 class SurvivalAnalysis(_Common):

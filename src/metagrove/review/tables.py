@@ -137,7 +137,7 @@ def _value(column: Column, text: str) -> Any:
         return None
     readers: dict[str, Any] = {
         "text": str.strip, "count": cells.count, "number": cells.number, "proportion": cells.proportion,
-        "estimate": cells.estimate, "flag": str.strip,
+        "estimate": cells.estimate, "flag": str.strip, "population": cells.population,
     }  # fmt: skip
     return readers[column.kind](text)
 
