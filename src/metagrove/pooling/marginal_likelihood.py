@@ -279,8 +279,14 @@ def _observed(
     return np.asarray(0.5 * (H + H.T))
 
 
+# Below this a direction's curvature is rounding, and dividing by it overflows.
+_FLAT = 1e-100
+
+
 def _newton_step(H: Array, g: Array) -> Array | None:
     scale = np.sqrt(np.abs(np.diag(H)) + 1e-300)
+    if (scale < _FLAT).any():
+        return None
     try:
         np.linalg.cholesky(H / np.outer(scale, scale))
     except np.linalg.LinAlgError:
