@@ -1,4 +1,4 @@
-"""Reconstruction beside its peers: `./run python benchmarks/reconstruction_table.py [method] [--write]`.
+"""Reconstruction beside its peers: `./run python benchmarks/reconstruction_table.py [method] [write]`.
 
 Every public case (45 arms, 22 pairs), input and level of information; errors as in `peer_recon_arms.csv`.
 """
@@ -218,11 +218,18 @@ def lines(table, seconds, which="all"):
 def main(words):
     """Print the table; options: method, case=…, level=…, input=…, peer=…."""
     options = dict(w.split("=", 1) for w in words if "=" in w)
-    method = next((w for w in words if "=" not in w), "likelihood")
+    method = next((w for w in words if "=" not in w and w != "write"), "likelihood")
     levels = options["level"].split(",") if "level" in options else LEVELS
     inputs = [i for i in INPUTS if any(i.startswith(x) for x in options.get("input", "e,c,t").split(","))]
     table, failures, seconds, raw = run(method, options.get("case"), levels, inputs)
-    print("\n".join(lines(table, seconds, options.get("peer", "all"))))
+    shown = "\n".join(lines(table, seconds, options.get("peer", "all")))
+    print(shown)
+    if "write" in words:
+        page = ROOT / "docs" / "reconstruction.md"
+        before, _, rest = page.read_text(encoding="utf-8").partition("<!-- table -->")
+        after = rest.partition("<!-- end of table -->")[2]
+        text = f"{before}<!-- table -->\n{shown}\n<!-- end of table -->{after}"
+        page.write_text(text, encoding="utf-8")
     for failure in failures[:12]:
         print("FAILED", *failure)
     print(f"{len(failures)} failures")

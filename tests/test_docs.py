@@ -40,6 +40,15 @@ def test_the_readme_s_python_runs(tmp_path, monkeypatch):
         exec(compile(code, "README.md", "exec"), {})
 
 
+@pytest.mark.parametrize("name", ["meta-analysis.md"])
+def test_the_guide_s_python_runs(name):
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    scope: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        exec(compile(block, name, "exec"), scope)
+    assert "m" in scope
+
+
 @pytest.mark.parametrize("path", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda p: p.name)
 def test_links_between_files_lead_somewhere(path):
     for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", path.read_text(encoding="utf-8")):

@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 # Each public name and the module that holds it; imported when first asked for, so that `import metagrove` stays light.
 _HOME = {
+    "open_review": "metagrove.review.folder",
     "MetagroveError": "metagrove.core.errors",
     "DataError": "metagrove.core.errors",
     "SpecError": "metagrove.core.errors",
@@ -31,6 +32,8 @@ _HOME = {
     "summary_curve": "metagrove.pooling.curves",
     "grid_table": "metagrove.pooling.curve_grid",
     "reconstruct": "metagrove.survival.reconstruct",
+    "reconstruct_arms": "metagrove.survival.two_arms",
+    "reconstruct_summary": "metagrove.survival.summary_only",
     "conv_fivenum": "metagrove.doors.metafor_effects",
     "conv_wald": "metagrove.doors.metafor_effects",
     "escalc": "metagrove.doors.metafor_effects",
@@ -113,6 +116,7 @@ _HOME = {
     "leave_one_out_forest": "metagrove.plots.influence",
     "survival_plot": "metagrove.plots.curve_source",
     "traffic_light": "metagrove.plots.bias",
+    "digitize": "metagrove.app.figures",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.
@@ -155,7 +159,8 @@ __all__ = sorted(_HOME)  # noqa: PLE0605
 
 def __getattr__(name: str) -> _Any:
     if name in _HOME:
-        return getattr(_import_module(_HOME[name]), name)
+        found = globals()[name] = getattr(_import_module(_HOME[name]), name)
+        return found
     raise AttributeError(f"module 'metagrove' has no attribute '{name}'")
 
 

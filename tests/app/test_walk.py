@@ -208,3 +208,58 @@ def test_an_interrupted_run_keeps_what_was_done(tmp_path):
     again = rebuild(target)
     assert {name for name in again.fresh if name.startswith("patients")}
     assert "checks" in again.redone
+
+
+def test_nothing_outside_out_is_ever_removed(folder):
+    manifest = folder / "out" / "manifest.json"
+    for damage in ('{"files": ["../review.toml", "/etc/hostname", 3]}', "[1, 2]", '{"files": 5}'):
+        manifest.write_text(damage)
+        rebuild(folder)
+        assert (folder / "review.toml").is_file()
+
+
+def test_a_damaged_store_counts_as_not_made(folder):
+    for path in (folder / ".metagrove" / "work").glob("??/*.json"):
+        path.write_text("{}")
+    assert "analysis orr" in rebuild(folder).redone
+
+
+def test_a_common_effect_is_what_the_report_says_everywhere(folder):
+    edit(folder / "review.toml", 'denominators = ["enrolled", "safety"]', "common = true\nrandom = false")
+    rebuild(folder)
+    html = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    section = html[html.index('<h3 id="orr">') : html.index('<h3 id="dcr">')]
+    assert "8% (95% CI 4 to 14)" in section
+    assert "8.2%" in section
+    assert "Random effects" not in (folder / "out" / "figures" / "orr.svg").read_text(encoding="utf-8")
+
+
+def test_counts_of_another_population_stay_out_and_are_named(folder):
+    edit(folder / "responses.csv", "ORR,Ha,2,8,evaluable", "ORR,Ha,5,11,enrolled")
+    rebuild(folder)
+    html = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    section = html[html.index('<h3 id="orr">') : html.index('<h3 id="dcr">')]
+    assert "Ha 2010: reported among enrolled patients, not among evaluable" in section
+    assert "5/8" not in section
+    table = re.search(r"<caption>Objective response rate</caption>(.*?)</table>", html, flags=re.DOTALL).group(1)
+    assert "no such subgroup here" in table
+
+
+def test_a_population_that_is_none_is_refused(folder):
+    from metagrove.core.errors import DataError
+
+    edit(folder / "responses.csv", "ORR,Ha,2,8,evaluable", "ORR,Ha,2,8,evaluble")
+    with pytest.raises(
+        DataError, match="row 2, column 'population': 'evaluble' is no population.*nearest: 'evaluable'"
+    ):
+        rebuild(folder)
+
+
+def test_an_excluded_study_does_not_stop_what_was_printed_of_it(folder):
+    text = (folder / "review.toml").read_text(encoding="utf-8")
+    first = text.index('outcome = "ORR"')
+    more = 'outcome = "ORR"\nexclude = [{ study = "Ha", reason = "another disease" }]'
+    (folder / "review.toml").write_text(text[:first] + more + text[first + len('outcome = "ORR"') :], encoding="utf-8")
+    rebuild(folder)
+    html = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Ha 2010: another disease" in html

@@ -132,8 +132,15 @@ def test_pool_refuses_a_bad_table(tmp_path, content, said):
 def test_pool_refuses_unknown_names_with_the_known(tmp_path):
     table = tmp_path / "table.csv"
     table.write_text("study,event,n\nA,1,8\nB,2,9\n")
-    assert "PFT" in refused("pool", table, "--out", tmp_path / "out", "--measure", "PFTT")
-    assert "REML" in refused("pool", table, "--out", tmp_path / "out", "--method-tau", "REM")
+    for option, value, known in (
+        ("--measure", "PFTT", "PLOGIT"),
+        ("--method-tau", "REM", "REML"),
+        ("--method-ci", "C", "NAsm"),
+    ):
+        done = metagrove("pool", table, "--out", tmp_path / "out", option, value)
+        assert done.exit_code == 2
+        assert known in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -185,6 +192,43 @@ def test_wrong_usage_exits_2(tmp_path):
     assert metagrove("pool").exit_code == 2
     assert metagrove("no-such-verb").exit_code == 2
     assert metagrove("reconstruct", tmp_path / "x.csv", "--out", tmp_path, "--draws", "many").exit_code == 2
+
+
+def test_an_output_that_cannot_be_written_is_one_line_and_changes_nothing(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("study,event,n\nA,1,8\nB,2,9\nC,3,9\n")
+    (tmp_path / "file").write_text("kept")
+    assert "cannot be written" in refused("pool", table, "--out", tmp_path / "file" / "out")
+    (tmp_path / "out" / "forest.svg").mkdir(parents=True)
+    assert "is a folder" in refused("pool", table, "--out", tmp_path / "out")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["forest.svg"]
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_a_cell_without_end_is_one_line(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text('study,event,n\nA,1,8\n"' + "x" * 200_000)
+    assert "t.csv" in refused("pool", table, "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('synthetic = ["curves"', 'synthetic = ["curvess"', "No table 'curvess'; nearest: curves"),
+        ("draws = 20", "draws = 20\nseed = -5", "'seed' is -5"),
+        ('correction = "none"', 'correction = "non"', "'correction' is 'non'; known: 'none'"),
+    ],
+)
+def test_the_protocol_is_held_to_what_exists(folder, old, new, said):
+    edit(folder / "review.toml", old, new)
+    before = seal(folder)
+    assert said in refused("run", folder)
+    assert seal(folder) == before
+
+
+def test_a_unit_that_is_none_names_its_row(folder):
+    edit(folder / "survival.csv", "Bible,OS,median,,111,d", "Bible,OS,median,,111,fortnights")
+    assert "survival.csv, row 5, column 'unit': No unit of time 'fortnights'" in refused("run", folder)
 
 
 def test_errors_as_json(tmp_path):

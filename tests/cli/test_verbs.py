@@ -44,8 +44,8 @@ def test_new_check_run_report(tmp_path):
 def test_an_unknown_format_is_refused(tmp_path):
     metagrove("new", tmp_path / "review")
     done = metagrove("report", tmp_path / "review", "--format", "odt")
-    assert done.exit_code == 1
-    assert "No report format 'odt'" in done.stderr
+    assert done.exit_code == 2
+    assert "'odt' is none of html, docx, pdf" in done.stderr
 
 
 def test_new_from_a_csv_of_responses(tmp_path):
@@ -160,6 +160,41 @@ def test_reconstruct_two_bare_columns(tmp_path):
         (9, "0"),
         (9, "0"),
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "time,survival\n0,100\n2,50\n5,1\n9,0.5\n15,0\n",
+        "0;1\n2;0,5\n5;0,01\n9;0,005\n15;0\n",
+        "0\t100%\n2\t50%\n5\t1%\n9\t0.5%\n15\t0%\n",
+    ],
+)
+def test_curves_in_per_cent_and_of_other_digitizers(tmp_path, text):
+    (tmp_path / "c.csv").write_text(text)
+    (tmp_path / "t.csv").write_text("n,events\n200,200\n")
+    done = metagrove(
+        "reconstruct",
+        tmp_path / "c.csv",
+        "--totals",
+        tmp_path / "t.csv",
+        "--method",
+        "bounded",
+        "--out",
+        tmp_path / "out",
+    )
+    assert done.exit_code == 0, done.stderr
+    times = [float(row["time"]) for row in rows(tmp_path / "out" / "patients.csv")]
+    assert len(times) == 200
+    assert times.count(2) == 100
+
+
+def test_a_folder_name_and_an_outcome_with_quotes(tmp_path):
+    (tmp_path / "mine.csv").write_text('study,outcome,events,n\nA,"OR ""x""",3,20\nB,"OR ""x""",4,22\n')
+    folder = tmp_path / 'my "rev"'
+    assert metagrove("new", folder, "--from", tmp_path / "mine.csv").exit_code == 0
+    done = metagrove("run", folder)
+    assert done.exit_code == 0, done.stderr
 
 
 def test_summary_curve_of_ragged_studies(tmp_path):

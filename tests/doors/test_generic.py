@@ -211,3 +211,14 @@ def test_three_levels_by_t_and_without_shared_clusters():
         mg.metagen([0.1, 0.5], [0.2, 0.1], cluster=["a", "a"])
     with pytest.raises(mg.MethodError, match="'REML' or 'ML'"):
         mg.metagen([0.1, 0.5, 0.2], [0.2, 0.1, 0.2], cluster=["a", "a", "b"], method_tau="DL")
+
+
+def test_quantiles_give_effect_and_standard_error():
+    n, median, q1, q3 = [40, 18, 60], [8.0, 5.0, 9.0], [5.0, 3.0, 6.0], [12.0, 8.0, 14.0]
+    found = mg.metagen(median=median, q1=q1, q3=q3, n_e=[20, 9, 30], n_c=[20, 9, 30])
+    wanted = mg.metamean(n, median=median, q1=q1, q3=q3)
+    assert pytest.approx(wanted.TE, rel=1e-12) == found.TE and found.seTE == pytest.approx(wanted.seTE, rel=1e-12)
+    part = mg.metagen([1.0, np.nan, 2.0], [0.5, np.nan, 0.4], median=median, q1=q1, q3=q3, n_e=n)
+    assert part.TE[0] == 1.0 and part.TE[1] == pytest.approx(wanted.TE[1])
+    with pytest.raises(mg.DataError, match="n_e, n_c or both"):
+        mg.metagen(median=median, q1=q1, q3=q3)

@@ -224,6 +224,15 @@ def test_variances_below_zero_leave_a_named_gap():
     assert np.isnan(found.vi[0]) and "does not exist" in found.reasons[0] and "-" in found.summary()
 
 
+def test_a_reported_difference_stands_in_for_means():
+    arms = {"n1i": [20, 31], "m1i": [5.5, 27], "sd1i": [2.0, 7], "n2i": [22, 32], "m2i": [4.1, 29], "sd2i": [2.0, 7]}
+    full = mg.escalc("SMD", **arms)
+    d = [(5.5 - 4.1) / 2.0, (27 - 29) / 7]
+    close(mg.escalc("SMD", di=d, n1i=arms["n1i"], n2i=arms["n2i"]).yi, full.yi, TIGHT)
+    with pytest.raises(mg.MethodError, match="cannot start from"):
+        mg.escalc("ROM", di=d, n1i=arms["n1i"], n2i=arms["n2i"])
+
+
 def test_unbiased_correlations_of_large_samples():
     # metafor 3.8-1, escalc("UCOR", vtype="UB"): SciPy's hypergeometric function has no value at such sizes.
     ri, ni, yi = [0.05, 0.15, 0.15], [326, 1844, 100_000], [0.0500775043245, 0.1500398480645, 0.1500007331558]

@@ -152,3 +152,9 @@ def test_means_keep_their_decimals(lawful):
     drawing = result.forest()
     lawful(drawing, 150)
     assert [row["Experimental Mean"] for row in drawing.data()][:2] == ["1.25", "2.00"]
+
+
+def test_shared_headings_are_not_broken_inside_a_word():
+    result = mg.metabin([1, 0, 50], [10, 12, 100], [0, 3, 2], [11, 12, 100], sm="OR")
+    for width in (None, 120, 180):
+        assert ">Experimental<" in result.forest().svg(width_mm=width).decode()

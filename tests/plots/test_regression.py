@@ -30,7 +30,7 @@ def test_forest_of_one_mean(lawful, bcg):
     text = words(drawing)
     assert "Risk ratio" in text and "Year" in text and "Random effects model" in text
     assert f"{np.exp(result.b[0]):.2f}" in text
-    assert f"{result.I2:.0f}%" in " ".join(text)
+    assert f"{100 * result.I2:.0f}%" in " ".join(text)
     rows = drawing.data()
     assert sum(row["weight"] for row in rows if row["kind"] == "study") == pytest.approx(100)
     assert rows[0]["estimate"] == pytest.approx(np.exp(bcg.yi[0]))

@@ -46,8 +46,8 @@ def test_three_level_model(schools):
 
 def test_intervals_and_shares_by_level(schools):
     wanted, result = schools["expected"], three_levels(schools)
-    assert result.I2_total == pytest.approx(wanted["I2_total"], rel=1e-6)
-    assert np.allclose(result.I2_by_level, wanted["I2_by_level"], rtol=1e-6)
+    assert result.I2_total == pytest.approx(wanted["I2_total"] / 100, rel=1e-6)
+    assert np.allclose(result.I2_by_level, np.array(wanted["I2_by_level"]) / 100, rtol=1e-6)
     limits = result.confint()
     for number, (variance, root) in enumerate(wanted["profile_ci"], 1):
         for label, row in ((f"sigma2.{number}", variance), (f"sigma.{number}", root)):
@@ -282,6 +282,10 @@ def test_predictions_and_telling(schools, berkey):
     result = three_levels(schools)
     at = result.predict()
     assert at.pi_ub[0] == pytest.approx(result.b[0] + 1.959963985 * np.sqrt(result.vb[0, 0] + result.sigma2.sum()))
+    wide = result.predict(predtype="Riley")
+    assert (wide.pi_ub - wide.pred)[0] / (at.pi_ub - at.pred)[0] == pytest.approx(2.004879 / 1.959964, rel=1e-6)
+    with pytest.raises(mg.UnknownName, match="predtype"):
+        result.predict(predtype="HTS")
     assert "meta multilevel yi, relevels(district school)" in result.to_stata()
     assert "random = list(~ 1 | district/school)" in result.to_r()
     assert "10.1002/jrsm.35" in str(result.explain())
@@ -293,3 +297,22 @@ def test_predictions_and_telling(schools, berkey):
     with pytest.raises(mg.UnknownName, match="AL"):
         two.predict([[1, 0]], tau2_levels=["AX"])
     assert two.robust("trial").n_clusters == 5
+
+
+@pytest.mark.parametrize("random", ["~ 1 | lab/effect", "~ arm | lab"])
+@pytest.mark.parametrize(
+    ("y", "v"),
+    [
+        (np.full(8, 0.3), np.geomspace(0.1, 1, 8)),
+        (np.linspace(-1, 2, 8) ** 3, np.geomspace(1e-6, 10, 8)),
+        (np.array([0.1, 0.2, 1e5, 1e5, 0.3, 0.1, 0.2, 0.0]), np.full(8, 0.01)),
+    ],
+)
+def test_extremes_give_numbers(random, y, v):
+    table = {"lab": list("aabbccdd"), "effect": range(8), "arm": list("pqpqpqpq")}
+    fit = mg.rma_mv(y, v, random=random, data=table)
+    numbers = [*fit.b, *fit.se, *fit.sigma2, *fit.tau2, *fit.rho, fit.QE, fit.QM, fit.loglik]
+    assert np.isfinite(numbers).all()
+    assert (fit.sigma2 >= 0).all() and (fit.tau2 >= 0).all() and (np.abs(fit.rho) <= 1).all()
+    if np.ptp(y) == 0:
+        assert fit.sigma2.sum() + fit.tau2.sum() < 1e-9 and fit.b[0] == pytest.approx(0.3)

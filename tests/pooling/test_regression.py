@@ -136,7 +136,8 @@ def test_influence(case):
     assert not compare(result.leave_one_out(), wanted["leave1out_REML"], tol=ITERATED)
     # the peer stops within 1e-11 of tau2 = 0 where ours is 0, so its I2 and tau2 differ by rounding there
     for key, values in wanted["cumul_REML"].items():
-        assert np.allclose(result.cumulative()[key], values, rtol=ITERATED, atol=1e-8), key
+        wanted_here = np.array(values) / 100 if key == "I2" else values  # a percentage there
+        assert np.allclose(result.cumulative()[key], wanted_here, rtol=ITERATED, atol=1e-8), key
 
 
 # What follows was made by R 4.2.2 with metafor 3.8-1 on dat.bcg (log RR), control = list(threshold = 1e-13).
@@ -198,7 +199,7 @@ def test_other_ways_to_fit(bcg):
     adhoc = mg.rma("yi", "vi", mods="~ ablat", test="adhoc", data=table)
     assert np.allclose([*adhoc.se, adhoc.s2w], [0.28392528374342046, 0.00820141741103757, 1.29920215898263725])
     fixed = mg.rma("yi", "vi", mods="~ ablat", tau2=0.1, data=table)
-    assert np.allclose([*fixed.se, fixed.I2], [0.27619232533785681, 0.00793978465206859, 73.91737573164220976])
+    assert np.allclose([*fixed.se, fixed.I2], [0.27619232533785681, 0.00793978465206859, 0.7391737573164220976])
     assert np.isclose(fixed.fit_REML.AIC, 20.24746246246870998)
     general = mg.rma("yi", "vi", mods="~ ablat", method="GENQ", weights=1 / (np.array(table["vi"]) + 0.1), data=table)
     assert np.allclose([*general.b, general.tau2], [0.23903476182613023, -0.02888781507994586, 0.13151501244249686])

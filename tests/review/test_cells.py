@@ -30,6 +30,10 @@ def test_counts_as_people_write_them(text, total, expected):
         ("-1", 8, "negative"),
         ("1.5", 8, "fraction"),
         ("two", 8, "not a number"),
+        ("25%", 0, "of 0 patients"),
+        ("1e400", 8, "beyond any number"),
+        ("9" * 400, 8, "beyond any number"),
+        ("5x", 8, "carries a unit"),
     ],
 )
 def test_impossible_counts_are_refused(text, total, message):

@@ -77,6 +77,13 @@ def test_the_worked_example_s_known_contradictions(folder):
         ("survival-out-of-range", "curves.csv", "OS,Ha,0.0578,1,", "OS,Ha,0.0578,1.2,", "survival is 1.2"),
         ("survival-rises", "curves.csv", "OS,Ha,0.8089,0.91", "OS,Ha,0.8089,0.51", "never rises"),
         ("at-risk-rises", "at_risk.csv", "OS,Ha,6,5", "OS,Ha,6,9", "nobody returns"),
+        ("at-risk-against-curve", "at_risk.csv", "OS,Ha,3,7", "OS,Ha,3,11", "more people than are alive"),
+        ("unit-missing", "survival.csv", "Bible,OS,median,,111,d", "Bible,OS,median,,111,", "no unit, others have"),
+        ("median-against-curve", "survival.csv", "Bible,OS,median,,111,d", "Bible,OS,median,,111,wk", "on the curve"),
+        ("unit-unknown", "survival.csv", "Bible,OS,median,,111,d", "Bible,OS,median,,111,fortnights", "No unit of time"),
+        ("published-unknown", "published.csv", "orr,,estimate", "orrr,,estimate", "stands beside nothing"),
+        ("published-unknown", "published.csv", "orr,,estimate", "orr,,estimte", "the quantity 'estimte'"),
+        ("flow-unreadable", "flow.csv", "screened,,780", "screend,,780", "nearest: 'screened'"),
         ("at-risk-against-n", "at_risk.csv", "OS,Ha,0,11", "OS,Ha,0,12", "12 at risk at 0, 11 patients"),
     ],
 )  # fmt: skip

@@ -88,7 +88,7 @@ def rebuilt_arm(review: Review, analysis: SurvivalAnalysis, study: str) -> Produ
             rng=np.random.default_rng([analysis.seed, *study.encode(), *endpoint.encode()]),
         )
     except MetagroveError as error:
-        raise type(error)(f"{study}, {endpoint} curve: {error}") from error
+        raise error.within(f"{study}, {endpoint} curve") from error
     patients = rebuilt.patients
     carry: dict[str, Any] = {
         "study": study,
@@ -109,6 +109,9 @@ def printed_median(review: Review, endpoint: str, study: str) -> tuple[float, st
     for row in arm_rows(review, "survival", endpoint, study):
         if row.text("statistic").lower() == "median" and row["value"] is not None:
             unit = row.text("unit") or row["value"].unit or review.spec.time_unit
-            value = convert_time(row["value"].value, unit, review.spec.time_unit)
+            try:
+                value = convert_time(row["value"].value, unit, review.spec.time_unit)
+            except MetagroveError as error:
+                raise row.error(str(error), "unit") from None
             return value, f"{row.text('value')} {unit}", row
     return None

@@ -30,6 +30,11 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "k": "studies",
         "events": "events",
         "n": "patients",
+        "p_effect": "p of the pooled value",
+        "event_e": "events, first arm",
+        "n_e": "patients, first arm",
+        "event_c": "events, second arm",
+        "n_c": "patients, second arm",
         "rate": "survival",
         "median": "median",
         "median_low": "median, lower limit",
@@ -60,8 +65,8 @@ def comparisons(review: Review, name: str, ours: Lookup) -> tuple[Comparison, ..
         except DataError as error:
             raise row.error(error.message, "quantity") from None
         at = f" at {row['time']:g}" if row["time"] is not None else ""
-        name = LABELS.get(quantity, quantity)
-        label = f"{subgroup}: {name}{at}" if subgroup else f"{name}{at}"
+        called = f"{LABELS.get(quantity, quantity)}{at}"
+        label = f"{subgroup}: {called}" if subgroup else called
         one = compared(label, row.text("printed"), value, where=str(row.source), reason=reason)
         found.append(
             (subgroup, Comparison(one.quantity, one.printed, one.ours, one.verdict, one.difference, one.where))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from metagrove.core.errors import DataError
+from metagrove.review.cells import number
 from metagrove.review.columns import Column, TableLayout
 from metagrove.review.curve_rows import at_risk_faults, curve_faults, survival_scale
 from metagrove.review.tables import Row, Table, parse_table, read_rows
@@ -103,33 +106,26 @@ def _by_arm(table: Table) -> dict[str, tuple[Row, ...]]:
 
 
 def _bare_columns(path: Path) -> bytes | None:
-    """Two columns of numbers without a heading, given the heading that they lack; None for any other table."""
-    content = path.read_bytes()
-    header, rows = read_rows(content, path.name)
-    width = sum(1 for cell in header if cell.strip())
-    try:
-        first = [float(cell) for cell in header[:2]]
-    except ValueError:
-        numeric = width == 2 and all(_is_number(cell) for _, fields in rows[:5] for cell in fields[:2])
-        known = {"time", "survival", "surv", "t", "s", "x", "y"} & {name.lower() for name in header}
-        if not numeric or len(known) == 2:
-            return None
-        body = content.decode("utf-8-sig").splitlines()[1:]
-        return "\n".join([header_like(header), *body]).encode()
-    if width != 2 or len(first) != 2:
+    """Two columns of numbers, as other digitizers write them, under our heading; None for any other table."""
+    header, rows = read_rows(path.read_bytes(), path.name)
+    known = {"time", "survival", "surv", "t", "s", "x", "y"} & {name.lower() for name in header}
+    if len([name for name in header if name.strip()]) != 2 or len(known) == 2:
         return None
-    return (header_like(header) + "\n").encode() + content
-
-
-def header_like(header: list[str]) -> str:
-    """The heading of two bare columns."""
-    return "time,survival" if len(header) >= 2 else "time"
+    if not all(_is_number(cell) for _, fields in rows[:5] for cell in fields[:2]):
+        return None
+    lines = [fields[:2] for _, fields in rows]
+    # The first line is a heading of the reader's own, or already a point.
+    if all(_is_number(cell) for cell in header):
+        lines.insert(0, header)
+    stream = io.StringIO()
+    csv.writer(stream).writerows([["time", "survival"], *lines])
+    return stream.getvalue().encode()
 
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
-    except ValueError:
+        number(text)
+    except DataError:
         return False
     return True
 
@@ -184,10 +180,11 @@ def marks_table(path: str | Path) -> dict[str, list[float]]:
 def grid_table(path: str | Path) -> Mapping[str, list[Any]]:
     """Columns `study, time, n_risk, survival` of a table of survival at common times, survival as a proportion."""
     table = read_table(path, _GRID)
-    scale = survival_scale(table.rows)
+    first = min(row["time"] for row in table.rows if row["time"] is not None)
+    scale = max(survival_scale(r for r in table.rows if r["time"] == first), survival_scale(table.rows))
     rows = sorted(table.rows, key=lambda row: row.text("study"))
     for _, group in groupby(rows, key=lambda row: row.text("study")):
-        for fault in curve_faults(tuple(group), rise=1e-9, above=1e-9, swap=0.0):
+        for fault in curve_faults(tuple(group), scale=scale, rise=1e-9, above=1e-9, swap=0.0):
             raise fault
     for row in table.rows:
         if row["n_risk"] is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["interval", "p_value", "percent", "percent_interval", "plain_number"]
+__all__ = ["effect", "effect_interval", "interval", "p_value", "percent", "percent_interval", "plain_number"]
 
 
 def percent(value: float, digits: int = 1) -> str:
@@ -58,3 +58,25 @@ def p_value(value: float) -> str:
     if not math.isfinite(value):
         return "–"
     return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def effect(value: float, digits: int = 2) -> str:
+    """An effect as journals print it: two decimals, two significant digits where those would show next to nothing.
+
+    >>> effect(0.4893), effect(0.00421), effect(-12.3456), effect(float("nan"))
+    ('0.49', '0.0042', '-12.35', '–')
+    """
+    if not math.isfinite(value):
+        return "–"
+    if value and abs(value) < 0.095:
+        return f"{value:.2g}" if abs(value) >= 1e-4 else f"{value:.1e}"
+    return f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.3g}"
+
+
+def effect_interval(low: float, high: float) -> str:
+    """Limits of an effect.
+
+    >>> effect_interval(0.34, 0.701)
+    '0.34 to 0.70'
+    """
+    return f"{effect(low)} to {effect(high)}" if math.isfinite(low) and math.isfinite(high) else "–"

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from metagrove.app.comparing import comparisons
-from metagrove.app.numbers import p_value, percent, percent_interval, plain_number
+from metagrove.app.numbers import percent, percent_interval
+from metagrove.app.pooled_sections import (
+    Shown,
+    bias_table,
+    drawn_files,
+    failed_line,
+    quantity_of,
+    result_file,
+    scale_numbers,
+    sensitivity_line,
+    sensitivity_table,
+    subgroup_quantity,
+)
 from metagrove.app.products import Product, csv_bytes
-from metagrove.core.errors import DataError, MetagroveError
-from metagrove.core.results import plain
+from metagrove.core.errors import DataError
 from metagrove.report.document import Cell, Column, Figure, Section, SourceLine, Table
 from metagrove.review.folder import Review
 from metagrove.review.spec import ProportionAnalysis
 from metagrove.review.tables import Row
 
 __all__ = ["Arm", "arms_of_analysis", "product"]
+
+_SUMS = ("events", "n")
+_TESTS = ("Egger", "Begg", "Thompson")
+_TEST_NOTE = (
+    "On transformed proportions the standard error depends on the size of the study by construction; read these tests "
+    "with care."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,48 +50,95 @@ class Arm:
     row: Row
 
 
-def _denominator(review: Review, row: Row, population: str) -> int:
-    """The number of patients of the wanted population; the row's own where it is of that population."""
-    said = row.text("population").lower() or "evaluable"
-    if said == population and row["n"] is not None:
-        return int(row["n"])
-    study = review.study(row.text("study"))
+def _shown(analysis: ProportionAnalysis) -> Shown:
+    return Shown(percent, percent_interval, "random" if analysis.random else "common")
+
+
+def _population(row: Row) -> str:
+    return row["population"] or "evaluable"
+
+
+def _other_denominator(review: Review, arm: Arm, population: str) -> Arm:
+    """The arm with the number of another population under its events, for the table of sensitivity.
+
+    Raises
+    ------
+    DataError
+        The number is not known, or smaller than the events.
+    """
+    study = review.study(arm.study)
     n = study[f"n_{population}"] if study is not None else None
     if n is None:
-        raise row.error(
-            f"{row.text('study')}: no number of {population} patients; give n_{population} in studies.csv", "n"
+        raise arm.row.error(f"{arm.study}: no number of {population} patients; give n_{population} in studies.csv", "n")
+    if arm.events > n:
+        message = f"{arm.events} events among {n} {population} patients; events cannot exceed the total"
+        raise arm.row.error(message, "events")
+    return replace(arm, n=int(n))
+
+
+def _n_of(review: Review, row: Row, population: str) -> int:
+    """The row's own total, else the study's number of the population."""
+    if row["n"] is not None:
+        return int(row["n"])
+    study = review.study(row.text("study"))
+    if study is None or study[f"n_{population}"] is None:
+        message = (
+            f"{row.text('study')}: no number of {population} patients; give n here or n_{population} in studies.csv"
         )
+        raise row.error(message, "n")
+    n = int(study[f"n_{population}"])
     if row["events"] > n:
-        raise row.error(
-            f"{row['events']} events among {n} {population} patients; events cannot exceed the total", "events"
+        message = f"{row['events']} events among {n} {population} patients; events cannot exceed the total"
+        raise row.error(message, "events", "events-above-n")
+    return n
+
+
+def _reported(review: Review, analysis: ProportionAnalysis) -> list[Row]:
+    gone = {exclusion.study.lower() for exclusion in analysis.exclude}
+    wanted = analysis.outcome.lower()
+    return [
+        row
+        for row in review.rows("responses")
+        if row.text("outcome").lower() == wanted and row.text("study").lower() not in gone and row["events"] is not None
+    ]
+
+
+def other_populations(review: Review, analysis: ProportionAnalysis) -> tuple[tuple[str, str], ...]:
+    """Studies left out because they report the outcome among other patients only, with the reason."""
+    rows = _reported(review, analysis)
+    kept = {row.text("study") for row in rows if _population(row) == analysis.population}
+    return tuple(
+        (
+            review.label(row.text("study")),
+            f"reported among {_population(row)} patients, not among {analysis.population}",
         )
-    return int(n)
+        for row in rows
+        if row.text("study") not in kept
+    )
 
 
-def arms_of_analysis(review: Review, analysis: ProportionAnalysis, population: str = "") -> list[Arm]:
-    """The studies of an analysis with their counts among `population` (by default the analysis's own).
+def arms_of_analysis(review: Review, analysis: ProportionAnalysis) -> list[Arm]:
+    """The studies of an analysis with their counts among its population; counts of other populations stay out.
 
     Raises
     ------
     DataError
         No study is left, or a denominator is missing.
     """
-    population = population or analysis.population
-    gone = {exclusion.study.lower() for exclusion in analysis.exclude}
-    arms: list[Arm] = []
-    for row in review.rows("responses"):
+    arms = []
+    for row in _reported(review, analysis):
+        if _population(row) != analysis.population:
+            continue
         study = row.text("study")
-        if row.text("outcome").lower() != analysis.outcome.lower() or study.lower() in gone or row["events"] is None:
-            continue
-        if any(arm.study == study for arm in arms):
-            continue
         about = review.study(study)
         subgroup = about.text(analysis.subgroup) if about is not None and analysis.subgroup else ""
-        arms.append(
-            Arm(study, review.label(study), row["events"], _denominator(review, row, population), subgroup, row)
-        )
+        n = _n_of(review, row, analysis.population)
+        if n == 0:
+            raise row.error("is 0; a study has at least one patient", "n")
+        arms.append(Arm(study, review.label(study), row["events"], n, subgroup, row))
     if not arms:
-        raise DataError(f"no study is left that reports {analysis.outcome}", file="responses.csv")
+        among = f" among {analysis.population} patients"
+        raise DataError(f"no study is left that reports {analysis.outcome}{among}", file="responses.csv")
     return arms
 
 
@@ -111,7 +175,8 @@ def _key(analysis: ProportionAnalysis, arm: Arm) -> str:
 
 def _studies_table(analysis: ProportionAnalysis, arms: list[Arm], pooled: Any) -> Table:
     split = bool(analysis.subgroup)
-    share = 100 * pooled.w_random / pooled.w_random.sum()
+    weights = _shown(analysis).of(pooled, "w")
+    share = 100 * weights / weights.sum()
     rows = []
     for i, arm in enumerate(arms):
         source = _key(analysis, arm)
@@ -129,158 +194,54 @@ def _studies_table(analysis: ProportionAnalysis, arms: list[Arm], pooled: Any) -
     return Table("Studies", tuple(columns), tuple(rows))
 
 
-def _one(value: Any) -> float:
-    """A statistic; the first (Wald) where a GLMM gives Wald and likelihood-ratio forms."""
-    first: float = float(value[0]) if hasattr(value, "__len__") else float(value)
-    return first
-
-
-def _line(name: str, pooled: Any, k: int) -> tuple[Cell, ...]:
-    back = pooled.back
-    prediction = percent_interval(back.lower_predict, back.upper_predict) if k > 2 else "–"
-    return (
-        Cell(name),
-        Cell(str(k)),
-        Cell(percent(back.TE_random)),
-        Cell(percent_interval(back.lower_random, back.upper_random)),
-        Cell(prediction),
-        Cell(percent(pooled.I2, 0)),
-        Cell(plain_number(pooled.tau2)),
-        Cell(p_value(_one(pooled.pval_Q))),
-    )
-
-
 def _sensitivity(review: Review, analysis: ProportionAnalysis, arms: list[Arm], pooled: Any) -> Table:
     """The pooled value under other denominators, and without each study."""
-    rows: list[tuple[Cell, ...]] = [_line("As analysed", pooled, len(arms))]
+    rows: list[tuple[Cell, ...]] = [sensitivity_line("As analysed", pooled, len(arms), _shown(analysis))]
     if analysis.method == "Inverse" and analysis.method_random_ci == "classic" and len(arms) > 1:
-        rows.append(_line("With Hartung-Knapp limits", _with_hartung_knapp(analysis, arms), len(arms)))
+        with_hk = _with_hartung_knapp(analysis, arms)
+        rows.append(sensitivity_line("With Hartung-Knapp limits", with_hk, len(arms), _shown(analysis)))
     for population in analysis.denominators:
         try:
-            others = arms_of_analysis(review, analysis, population)
+            others = [_other_denominator(review, arm, population) for arm in arms]
         except DataError as error:
-            blank = tuple(Cell("–") for _ in range(6))
-            rows.append((Cell(f"{population.capitalize()} patients: {error.message}"), Cell(""), *blank))
+            rows.append(failed_line(f"{population.capitalize()} patients", error.message))
             continue
         other = _pooled(analysis, others, subgroups=False)
-        rows.append(
-            _line(f"{population.capitalize()} patients (n = {sum(arm.n for arm in others)})", other, len(others))
-        )
+        name = f"{population.capitalize()} patients (n = {sum(arm.n for arm in others)})"
+        rows.append(sensitivity_line(name, other, len(others), _shown(analysis)))
     if analysis.leave_one_out and len(arms) > 2:
         for i, arm in enumerate(arms):
             kept = arms[:i] + arms[i + 1 :]
-            rows.append(_line(f"Without {arm.label}", _pooled(analysis, kept, subgroups=False), len(kept)))
-    columns = (
-        Column("Analysis"), Column("Studies", "right"), Column("Pooled", "right"), Column(f"{analysis.level:.0%} CI", "right"),
-        Column("Prediction interval", "right"), Column("I²", "right"), Column("τ²", "right"), Column("p (Q)", "right"),
-    )  # fmt: skip
-    return Table("How much the pooled value depends on the choices", columns, tuple(rows))
-
-
-def _subgroup_value(pooled: Any, subgroup: str, quantity: str) -> float:
-    levels = [str(level).lower() for level in pooled.subgroup_levels]
-    if subgroup.lower() not in levels:
-        raise DataError(f"no subgroup '{subgroup}'; known: {', '.join(map(str, pooled.subgroup_levels))}")
-    i = levels.index(subgroup.lower())
-    one = int(pooled.k_w[i]) == 1
-    member = next(j for j, name in enumerate(pooled.subgroup) if str(name).lower() == subgroup.lower())
-    values = {
-        "estimate": pooled.back.TE_random_w[i],
-        # A subgroup of one study is that study, with the study's own interval.
-        "ci_low": pooled.back.lower[member] if one else pooled.back.lower_random_w[i],
-        "ci_high": pooled.back.upper[member] if one else pooled.back.upper_random_w[i],
-        "I2": pooled.I2_w[i],
-        "tau2": pooled.tau2_w[i],
-        "p_heterogeneity": pooled.pval_Q_w[i],
-        "k": pooled.k_w[i],
-        "events": sum(
-            e for e, g in zip(pooled.event, pooled.subgroup, strict=True) if str(g).lower() == subgroup.lower()
-        ),
-        "n": sum(n for n, g in zip(pooled.n, pooled.subgroup, strict=True) if str(g).lower() == subgroup.lower()),
-    }
-    if quantity not in values:
-        raise DataError(f"'{quantity}' is no quantity of a subgroup; known: {', '.join(values)}")
-    return float(values[quantity])
-
-
-def _value_of(pooled: Any, split: bool, quantity: str, subgroup: str) -> tuple[float | None, str]:
-    """Our number for a quantity of published.csv."""
-    if subgroup:
-        if not split:
-            raise DataError(f"subgroup '{subgroup}' is printed, but the analysis has no subgroups")
-        value = _subgroup_value(pooled, subgroup, quantity)
-        return (value, "") if math.isfinite(value) else (None, "does not exist")
-    back = pooled.back
-    makers: Mapping[str, Any] = {
-        "estimate": lambda: back.TE_random,
-        "ci_low": lambda: back.lower_random,
-        "ci_high": lambda: back.upper_random,
-        "predict_low": lambda: back.lower_predict,
-        "predict_high": lambda: back.upper_predict,
-        "I2": lambda: pooled.I2,
-        "tau2": lambda: pooled.tau2,
-        "Q": lambda: _one(pooled.Q),
-        "p_heterogeneity": lambda: _one(pooled.pval_Q),
-        "Q_between": lambda: pooled.Q_b_random if split else math.nan,
-        "df_between": lambda: pooled.df_Q_b_random if split else math.nan,
-        "p_between": lambda: pooled.pval_Q_b_random if split else math.nan,
-        "k": lambda: pooled.k,
-        "events": lambda: sum(pooled.event),
-        "n": lambda: sum(pooled.n),
-    }
-    if quantity not in makers:
-        raise DataError(f"'{quantity}' is no quantity of a proportion analysis; known: {', '.join(makers)}")
-    value = float(makers[quantity]())
-    return (value, "") if math.isfinite(value) else (None, "does not exist")
-
-
-def _bias(pooled: Any) -> tuple[Table | None, tuple[str, ...]]:
-    """Small-study tests with their caution: below ten studies they cannot tell bias from chance."""
-    k = int(pooled.k)
-    if k < 3:
-        return None, (f"Small-study effects cannot be tested with {k} studies.",)
-    rows = []
-    for name in ("Egger", "Begg", "Thompson"):
-        try:
-            test = pooled.metabias(name, k_min=3)
-        except MetagroveError as error:
-            rows.append((Cell(name), Cell("–"), Cell("–"), Cell(str(error))))
-            continue
-        few = f"k = {k} below 10: too few studies to tell bias from chance" if k < 10 else ""
-        statistic = f"{float(test.statistic):.2f}"
-        rows.append((Cell(name), Cell(statistic), Cell(p_value(float(test.pval))), Cell(few)))
-    columns = (Column("Test"), Column("Statistic", "right"), Column("p", "right"), Column("Caution"))
-    notes = (
-        "On transformed proportions the standard error depends on the size of the study by construction; read these tests with care.",
-    )
-    table = Table("Tests for small-study effects", columns, tuple(rows), notes)
-    if k >= 10:
-        return table, ()
-    said = f"With {k} studies (fewer than 10), tests for publication bias have little power; none of them shows its absence."
-    return table, (said,)
+            without = _pooled(analysis, kept, subgroups=False)
+            rows.append(sensitivity_line(f"Without {arm.label}", without, len(kept), _shown(analysis)))
+    return sensitivity_table(rows, analysis.level)
 
 
 def _headline(pooled: Any, analysis: ProportionAnalysis, arms: list[Arm]) -> tuple[str, ...]:
+    shown = _shown(analysis)
     back, k = pooled.back, len(arms)
     events, n = sum(a.events for a in arms), sum(a.n for a in arms)
     first = (
-        f"{percent(back.TE_random, 0)} ({analysis.level:.0%} CI {percent_interval(back.lower_random, back.upper_random, 0)}), "
+        f"{percent(shown.of(back, 'TE'), 0)} ({analysis.level:.0%} CI "
+        f"{percent_interval(shown.of(back, 'lower'), shown.of(back, 'upper'), 0)}), "
         f"{events} of {n} patients in {k} {'studies' if k != 1 else 'study'}; I² {percent(pooled.I2, 0)}."
     )
     second = ""
-    if k > 2 and analysis.prediction:
+    if k > 2 and analysis.prediction and analysis.random:
         second = f"In a new trial the true proportion would lie between {percent(back.lower_predict, 0)} and {percent(back.upper_predict, 0)} with {analysis.level:.0%} probability (prediction interval)."
     return tuple(text for text in (first, second) if text)
 
 
 def _cautions(pooled: Any, analysis: ProportionAnalysis) -> tuple[str, ...]:
     notes = [analysis.note] if analysis.note else []
-    if math.isfinite(pooled.I2) and pooled.I2 > 0.75:
+    if math.isfinite(pooled.I2) and pooled.I2 > 0.75 and not analysis.random:
+        notes.append(f"I² is {percent(pooled.I2, 0)}: a common effect does not describe these studies.")
+    elif math.isfinite(pooled.I2) and pooled.I2 > 0.75:
         width = percent_interval(pooled.back.lower_predict, pooled.back.upper_predict, 0)
         notes.append(
             f"I² is {percent(pooled.I2, 0)} and the prediction interval runs from {width}%: the pooled value alone says little."
         )
-    if 2 < pooled.k < 10 and analysis.method_random_ci == "classic":
+    if 2 < pooled.k < 10 and analysis.method_random_ci == "classic" and analysis.random:
         notes.append(
             f"With {pooled.k} studies the classic interval tends to be too narrow; a table below gives the Hartung-Knapp limits beside it."
         )
@@ -319,7 +280,7 @@ def product(review: Review, analysis: ProportionAnalysis, patients: Mapping[str,
     pooled = _pooled(analysis, arms)
     split = bool(analysis.subgroup) and any(arm.subgroup for arm in arms)
     title = analysis.title or analysis.outcome
-    bias, bias_cautions = _bias(pooled)
+    bias, bias_cautions = bias_table(pooled, _TESTS, _TEST_NOTE)
     explanation = pooled.explain()
     by = f" by {analysis.subgroup}" if split else ""
     caption = f"Forest plot of {title[0].lower() + title[1:]}{by}: events among {analysis.population} patients of {len(arms)} studies."
@@ -335,7 +296,7 @@ def product(review: Review, analysis: ProportionAnalysis, patients: Mapping[str,
     tables = [_studies_table(analysis, arms, pooled), _sensitivity(review, analysis, arms, pooled)]
     settings = (
         ("Outcome", analysis.outcome), ("Population", analysis.population), ("Transformation", analysis.sm),
-        ("Model", f"{analysis.method}, random effects"), ("τ²", analysis.method_tau), ("Pooled interval", analysis.method_random_ci),
+        ("Model", f"{analysis.method}, {_shown(analysis).model} effect{'s' if analysis.random else ''}"), ("τ²", analysis.method_tau), ("Pooled interval", analysis.method_random_ci),
         ("Study interval", analysis.method_ci), ("Subgroups", analysis.subgroup or "none"),
         ("τ² of subgroups", "common" if analysis.tau_common else "separate"), ("Level", f"{analysis.level:g}"),
     )  # fmt: skip
@@ -350,8 +311,17 @@ def product(review: Review, analysis: ProportionAnalysis, patients: Mapping[str,
         tables=tuple(tables + ([bias] if bias else [])),
         figures=tuple(figures),
         cautions=_cautions(pooled, analysis) + bias_cautions,
-        excluded=tuple((review.label(e.study), e.reason) for e in analysis.exclude),
-        comparisons=comparisons(review, analysis.name, lambda q, g, _: _value_of(pooled, split, q, g)),
+        excluded=(
+            *((review.label(e.study), e.reason) for e in analysis.exclude),
+            *other_populations(review, analysis),
+        ),
+        comparisons=comparisons(
+            review,
+            analysis.name,
+            lambda q, g, _: quantity_of(
+                pooled, q, g, shown=_shown(analysis), sums=_SUMS, split=split, what="proportion"
+            ),
+        ),
         sources=_sources(analysis, arms),
         code=(("R", pooled.to_r()), ("Stata", pooled.to_stata())),
     )
@@ -373,39 +343,24 @@ def _files(analysis: ProportionAnalysis, arms: list[Arm], pooled: Any, drawings:
         ]
         for i, arm in enumerate(arms)
     ]
-    drawn = {
-        f"figures/{figure}.{ending}": getattr(drawing, ending)()
-        for figure, drawing in drawings.items()
-        for ending in ("svg", "pdf", "png")
-    }
-    return drawn | {
+    return drawn_files(drawings) | {
         f"tables/{name}.csv": csv_bytes(
             ["study", "subgroup", "events", "n", "proportion", "lower", "upper", "weight"], rows
         ),
-        f"results/{name}.json": (
-            json.dumps(plain(_numbers(analysis, arms, pooled)), indent=2, ensure_ascii=False) + "\n"
-        ).encode(),
+        f"results/{name}.json": result_file(_numbers(analysis, arms, pooled)),
     }
 
 
 def _numbers(analysis: ProportionAnalysis, arms: list[Arm], pooled: Any) -> dict[str, Any]:
     """The result for other programs: analysis and reporting scale, and the same with Hartung-Knapp limits."""
-    names = (
-        "TE_common", "seTE_common", "lower_common", "upper_common", "TE_random", "seTE_random", "lower_random",
-        "upper_random", "lower_predict", "upper_predict",
-    )  # fmt: skip
-    shared = ("k", "tau2", "lower_tau2", "upper_tau2", "Q", "df_Q", "pval_Q", "I2", "lower_I2", "upper_I2", "H")
-    found: dict[str, Any] = {"settings": analysis.model_dump(mode="json")}
-    found["analysis_scale"] = {key: getattr(pooled, key) for key in names}
-    found["reporting_scale"] = {key: getattr(pooled.back, key) for key in names if not key.startswith("seTE")}
-    found |= {key: getattr(pooled, key) for key in shared}
+    found: dict[str, Any] = {"settings": analysis.model_dump(mode="json")} | scale_numbers(pooled)
     if analysis.method == "Inverse" and len(arms) > 1:
         hk = _with_hartung_knapp(analysis, arms)
         found["hartung_knapp"] = {"lower_random": hk.back.lower_random, "upper_random": hk.back.upper_random}
     if analysis.subgroup:
         found["subgroups"] = {
             str(level): {
-                q: _subgroup_value(pooled, str(level), q)
+                q: subgroup_quantity(pooled, str(level), q, shown=_shown(analysis), sums=_SUMS)
                 for q in ("k", "events", "n", "estimate", "ci_low", "ci_high", "I2", "tau2")
             }
             for level in pooled.subgroup_levels

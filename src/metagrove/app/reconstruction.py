@@ -98,9 +98,8 @@ def reconstruct_curves(
                 rng=np.random.default_rng([seed, i]),
             )
         except MetagroveError as error:
-            raise type(error)(
-                f"{inputs.curves.name}, arm '{arm}': {error}" if arm else f"{inputs.curves.name}: {error}"
-            ) from error
+            place = f"{inputs.curves.name}, arm '{arm}'" if arm else inputs.curves.name
+            raise error.within(place) from error
         table = rebuilt.patients
         patients += [[arm, t, int(e)] for t, e in zip(table["time"], table["event"], strict=True)]
         if draws:

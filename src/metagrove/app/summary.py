@@ -34,6 +34,10 @@ def parse_correction(text: str) -> tuple[float, float] | None:
     return first, second
 
 
+def _plainly(value: float) -> float:
+    return int(value) if value == int(value) else value
+
+
 def pool_curves(table: Path, out: Path, *, model: str, correction: str, compat: str) -> dict[str, Any]:
     """The pooled curve's numbers and its text, after summary.csv, summary.json and curve.svg stand in `out`.
 
@@ -59,7 +63,7 @@ def pool_curves(table: Path, out: Path, *, model: str, correction: str, compat: 
         model=_MODELS[model], correction=wanted, compat=_COMPATIBLE[compat],
     )  # fmt: skip
     names = ("time", "survival", "lower", "upper", "n_risk", "studies")
-    lines = pooled.to_frame()[list(names)].to_numpy().tolist()
+    lines = [[_plainly(row[name]) for name in names] for row in pooled.rows()]
     numbers = (
         "median", "median_lower", "median_upper", "median_reason", "mean", "mean_lower", "mean_upper",
         "Q", "df_Q", "pval_Q", "H2", "I2", "model",

@@ -227,6 +227,28 @@ def _headline(pooled: Any, unit: str, studies: int, patients: int) -> tuple[str,
     return tuple(part for part in (first, second, pooled.median_reason) if part)
 
 
+def _outside_members(curve: Any, unit: str) -> tuple[str, ...]:
+    """A caution where the pooled curve leaves the range of the studies that are still followed."""
+    found = []
+    for t, pooled in zip(curve.time, curve.survival, strict=True):
+        there = [float(c.survival[c.time <= t][-1]) for c in curve.curves if c.time[-1] >= t and (c.time <= t).any()]
+        if len(there) > 1 and not min(there) - 0.02 <= pooled <= max(there) + 0.02:
+            found.append((float(t), float(pooled), min(there), max(there)))
+    if not found:
+        return ()
+    (first, *_), (last, pooled, low, high) = found[0], found[-1]
+    cause = (
+        "The continuity correction, multiplied over intervals with few patients, pulls it down"
+        if pooled < low
+        else "Studies that have ended no longer hold it down"
+    )
+    return (
+        f"From {first:g} {unit} on the pooled curve lies outside the curves of the studies still followed "
+        f"({percent(pooled)} against {percent(low)} to {percent(high)} at {last:g} {unit}). {cause}; "
+        "read its tail with care.",
+    )
+
+
 def _cost(made: _Pooled) -> tuple[str, ...]:
     """What digitizing and reconstruction add to the uncertainty of the pooled numbers."""
     if not made.draws:
@@ -299,7 +321,7 @@ def product(review: Review, analysis: SurvivalAnalysis, patients: Mapping[str, P
         settings=settings,
         tables=(_rates(pooled, analysis.rates_every, unit), _members(review, analysis, arms)),
         figures=(Figure(analysis.name, caption),),
-        cautions=tuple(cautions),
+        cautions=(*cautions, *_outside_members(pooled, unit)),
         excluded=tuple((review.label(e.study), e.reason) for e in analysis.exclude),
         comparisons=comparisons(review, analysis.name, lambda quantity, _, time: _value_of(pooled, quantity, time)),
         sources=_sources(review, analysis, arms),

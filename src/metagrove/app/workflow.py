@@ -15,8 +15,9 @@ from metagrove.app.arms import arm_inputs, arm_name, arms_of
 from metagrove.app.products import Product, csv_bytes, row_material
 from metagrove.core.errors import MetagroveError
 from metagrove.review.checks import findings_of, row_faults
+from metagrove.review.comparison_checks import comparison_rows_of
 from metagrove.review.folder import Review, open_review
-from metagrove.review.spec import HarmsAnalysis, ProportionAnalysis, SurvivalAnalysis
+from metagrove.review.spec import ComparisonAnalysis, HarmsAnalysis, ProportionAnalysis, SurvivalAnalysis
 from metagrove.review.storage import WorkStore, digest_of, write_folder
 
 __all__ = ["Progress", "Rebuilt", "check_review", "rebuild"]
@@ -77,8 +78,13 @@ class _Run:
         self.keys.add(step.key)
         kept = self.store.get(step.key)
         if kept is not None:
-            self.fresh.append(step.name)
-            return Product.from_dict(kept)
+            try:
+                product = Product.from_dict(kept)
+            except (KeyError, TypeError, ValueError):
+                pass  # a damaged file counts as not made
+            else:
+                self.fresh.append(step.name)
+                return product
         made = step.make()
         self.store.put(step.key, made.to_dict())
         self.redone.append(step.name)
@@ -94,6 +100,7 @@ _KINDS: Mapping[type, str] = {
     ProportionAnalysis: "proportions",
     SurvivalAnalysis: "survival",
     HarmsAnalysis: "harms",
+    ComparisonAnalysis: "comparisons",
 }
 
 
@@ -131,6 +138,10 @@ def _material(review: Review, analysis: Any, patients: Mapping[str, Product]) ->
     if isinstance(analysis, ProportionAnalysis):
         wanted = analysis.outcome.lower()
         out.append(row_material([r for r in review.rows("responses") if r.text("outcome").lower() == wanted]))
+    elif isinstance(analysis, ComparisonAnalysis):
+        # The headings say on which scale an effect was printed.
+        out.append(dict(review.table("comparisons").mapping))
+        out.append(row_material(comparison_rows_of(review, analysis.outcome)))
     elif isinstance(analysis, HarmsAnalysis):
         out.append(row_material(review.rows("adverse_events")))
     else:
@@ -164,7 +175,10 @@ def _checks_step(review: Review) -> _Step:
 
 
 def _flow_step(review: Review) -> _Step:
-    key = digest_of("flow", _program(), row_material(review.rows("flow")))
+    search = sorted(path for path in (review.path / "search").rglob("*") if path.is_file())
+    log = review.path / "screening.jsonl"
+    screened = [(path.name, digest_of(path.read_bytes())) for path in (log, *search)] if log.is_file() else []
+    key = digest_of("flow", _program(), row_material(review.rows("flow")), screened)
     return _Step("flow", key, lambda: _module("flow").product(review))
 
 
@@ -189,13 +203,13 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
     patients = {step.name: run.product(step) for step in patient_steps}
     checks = run.product(_checks_step(review))
     parts = {"checks": checks}
-    if review.rows("flow"):
+    if review.rows("flow") or (review.path / "screening.jsonl").is_file():
         parts["flow"] = run.product(_flow_step(review))
     for analysis in review.spec.analysis:
         try:
             parts[f"analysis {analysis.name}"] = run.product(_analysis_step(review, analysis, patients))
         except MetagroveError as error:
-            raise type(error)(f"analysis '{analysis.name}': {error}") from error
+            raise error.within(f"analysis '{analysis.name}'") from error
     key = digest_of("report", _program(), review.digest, sorted(run.keys))
     files: dict[str, bytes] = {}
     for product in (*patients.values(), *parts.values()):
@@ -218,8 +232,9 @@ def _commit(review: Review, files: dict[str, bytes], key: str) -> list[str]:
     """The files that changed in `out/`; what an earlier run left and nobody makes any more is removed."""
     out = review.path / "out"
     try:
-        owned = frozenset(json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"])
-    except (OSError, ValueError, KeyError):
+        names = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"]
+        owned = frozenset(name for name in names if isinstance(name, str))
+    except (OSError, ValueError, KeyError, TypeError):
         owned = frozenset()
     manifest = {
         "made_by": f"metagrove {metagrove.__version__}",

@@ -34,6 +34,13 @@ def errors_as_one_line(*, as_json: bool = False) -> Iterator[None]:
             print_json({"error": line})
         print(f"metagrove: {line}", file=sys.stderr)
         raise SystemExit(1) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        line = f"{where}{error.strerror or error}"
+        if as_json:
+            print_json({"error": line})
+        print(f"metagrove: {line}", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 @contextmanager

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
 
-from metagrove.cli import review, tables
+from metagrove.cli import figures, records, review, tables
 from metagrove.core.errors import MetagroveError
 
 __all__ = ["app", "main"]
@@ -33,10 +34,17 @@ app.command("pool")(tables.pool)
 app.command("reconstruct")(tables.reconstruct)
 app.command("summary-curve")(tables.summary_curve)
 app.command("multiverse")(tables.multiverse)
+app.command("dedupe")(records.dedupe)
+app.command("screen")(records.screen)
+app.command("flow")(records.flow)
+app.command("digitize")(figures.digitize)
 
 
 def main() -> None:
     """Run the command; a problem in the input is one line on stderr and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except MetagroveError as error:

@@ -95,6 +95,9 @@ def report(
 
     Example: metagrove report examples/atc-tki --format html,docx
     """
+    unknown = [name for name in formats.split(",") if name.strip() not in ("html", "docx", "pdf")]
+    if unknown:
+        raise typer.BadParameter(f"'{unknown[0]}' is none of html, docx, pdf", param_hint="--format")
     with errors_as_one_line(as_json=as_json), progress_bar("reading", quiet=as_json) as progress:
         from metagrove.app.reporting import write_reports
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,6 +11,8 @@ from metagrove.cli.console import FLAGGED, errors_as_one_line, print_json, progr
 
 __all__ = ["multiverse", "pool", "reconstruct", "summary_curve"]
 
+Measure = Literal["PRAW", "PLN", "PLOGIT", "PAS", "PFT"]
+Tau2 = Literal["DL", "DL2", "PM", "PMM", "REML", "ML", "HS", "HSk", "SJ", "HE", "EB"]
 Out = Annotated[Path, typer.Option("--out", help="The folder to write.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout and nothing else.")]
 
@@ -20,11 +22,15 @@ def pool(
         Path, typer.Argument(help="CSV with study, event, n and optionally subgroup.", show_default=False)
     ],
     out: Out,
-    measure: Annotated[str, typer.Option(help="PRAW, PLN, PLOGIT, PAS or PFT.")] = "PFT",
-    method: Annotated[str, typer.Option(help="Inverse or GLMM (with PLOGIT).")] = "Inverse",
-    method_tau: Annotated[str, typer.Option(help="Estimator of tau²: REML, PM, DL, ML, EB, SJ, HE, HS …")] = "REML",
-    method_random_ci: Annotated[str, typer.Option(help="Interval of the pooled value: classic, HK or KR.")] = "classic",
-    method_ci: Annotated[str, typer.Option(help="Interval of each study: CP, WS, WSCC, AC, SA, SACC or NAsm.")] = "CP",
+    measure: Annotated[Measure, typer.Option(help="Transformation of the proportions.")] = "PFT",
+    method: Annotated[Literal["Inverse", "GLMM"], typer.Option(help="GLMM goes with PLOGIT.")] = "Inverse",
+    method_tau: Annotated[Tau2, typer.Option(help="Estimator of tau².")] = "REML",
+    method_random_ci: Annotated[
+        Literal["classic", "HK", "KR"], typer.Option(help="Interval of the pooled value.")
+    ] = "classic",
+    method_ci: Annotated[
+        Literal["CP", "WS", "WSCC", "AC", "SA", "SACC", "NAsm"], typer.Option(help="Interval of each study.")
+    ] = "CP",
     tau_common: Annotated[bool, typer.Option(help="One tau² for all subgroups.")] = False,
     level: Annotated[float, typer.Option(help="Confidence level.", min=0.5, max=0.9999)] = 0.95,
     as_json: Json = False,
@@ -57,7 +63,9 @@ def reconstruct(
         Path | None, typer.Option(help="CSV with arm, n and optionally events.", show_default=False)
     ] = None,
     marks: Annotated[Path | None, typer.Option(help="CSV with arm, time of censor marks.", show_default=False)] = None,
-    method: Annotated[str, typer.Option(help="likelihood, guyot or bounded.")] = "likelihood",
+    method: Annotated[
+        Literal["likelihood", "guyot", "bounded"], typer.Option(help="How patients are rebuilt.")
+    ] = "likelihood",
     draws: Annotated[int, typer.Option(help="How many plausible patient sets to draw as well.", min=0)] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the draws; printed in report.json.", min=0)] = 20120209,
     as_json: Json = False,
@@ -85,7 +93,7 @@ def reconstruct(
 def summary_curve(
     table: Annotated[Path, typer.Argument(help="CSV with study, time, n_risk, survival.", show_default=False)],
     out: Out,
-    model: Annotated[str, typer.Option(help="random or fixed.")] = "random",
+    model: Annotated[Literal["random", "fixed"], typer.Option(help="Between studies.")] = "random",
     correction: Annotated[str, typer.Option(help="Continuity correction such as 0.25,0.5, or none.")] = "0.25,0.5",
     compat: Annotated[str, typer.Option(help="msurv for that package's numbers; empty for ours.")] = "",
     as_json: Json = False,

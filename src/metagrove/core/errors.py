@@ -12,12 +12,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Self
 
 __all__ = ["ConvergenceError", "DataError", "MetagroveError", "MethodError", "SpecError", "UnknownName"]
 
 
 class MetagroveError(Exception):
     """Anything metagrove refuses to do; the message is one line meant for a person."""
+
+    def within(self, place: str) -> Self:
+        """The same error, its message preceded by where it happened.
+
+        >>> str(MethodError("too few studies").within("analysis 'orr'"))
+        "analysis 'orr': too few studies"
+        """
+        kind = type(self)
+        error = kind.__new__(kind)
+        error.__dict__.update(self.__dict__)
+        error.args = (f"{place}: {self}",)
+        return error
 
 
 class DataError(MetagroveError, ValueError):

@@ -12,6 +12,7 @@ from metagrove.core.errors import DataError
 from metagrove.core.scales import scale
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns, one_of
+from metagrove.doors.quantiles import moments
 from metagrove.pooling.results import MetaResult, meta_analysis
 from metagrove.pooling.settings import Settings
 from metagrove.pooling.studies import studies_of
@@ -57,6 +58,13 @@ def metagen(
     lower: Any = None,
     upper: Any = None,
     level_ci: float = 0.95,
+    median: Any = None,
+    q1: Any = None,
+    q3: Any = None,
+    min: Any = None,  # noqa: A002
+    max: Any = None,  # noqa: A002
+    method_mean: str = "Luo",
+    method_sd: str = "Shi",
     transf: bool = True,
     backtransf: bool = True,
     subgroup: Any = None,
@@ -76,6 +84,8 @@ def metagen(
     lower, upper : printed limits at `level_ci`; give the standard error where `seTE` is missing, and the effect (their
         middle) where `TE` is.
     pval : printed two-sided p-values; give the standard error where nothing better is there.
+    median, q1, q3, min, max : quantiles of the effect among n_e (+ n_c) people, which give effect and standard error
+        where nothing else does, by `method_mean` and `method_sd` as in `metamean`.
     df : degrees of freedom of t-based limits and p-values.
     transf : False if effects and limits are printed ratios (or correlations), to be transformed first.
     method_ci : "z" or "t" (with `df`) for study limits.
@@ -93,7 +103,7 @@ def metagen(
     """
     one_of("method_ci", method_ci, (None, "z", "t"))
     source = Columns(data, subset)
-    first = next((a for a in (TE, seTE, lower, upper, pval) if a is not None), None)
+    first = next((a for a in (TE, seTE, lower, upper, pval, median) if a is not None), None)
     if first is None:
         raise DataError("metagen needs TE and seTE, or limits, or p-values")
     k = source.numbers(first, "TE").size
@@ -103,7 +113,15 @@ def metagen(
         effect, low, high = (None if a is None else _forward(a, sm) for a in (effect, low, high))
     freedom = source.optional(df, "df", k)
     p = source.optional(pval, "pval", k)
-    effect, se = _completed(effect, se, low, high, p, freedom, level_ci)
+    effect, se = _completed(effect, se, low, high, p, freedom, level_ci, k)
+    quantiles = (min, q1, median, q3, max)
+    if any(value is not None for value in quantiles):
+        people = sum(source.numbers(n, "n", k) for n in (n_e, n_c) if n is not None)
+        if np.ndim(people) == 0:
+            raise DataError("quantiles need the number of people: n_e, n_c or both")
+        mean, sd = moments(source, np.asarray(people), None, None, quantiles, rules=(method_mean, method_sd))
+        effect = np.where(np.isnan(effect), mean, effect)
+        se = np.where(np.isnan(se), sd / np.sqrt(people), se)
     quantile = _quantile(level, freedom if method_ci != "z" else None, k)
     columns: dict[str, NDArray[Any]] = {
         name: source.numbers(value, name, k) for name, value in (("n_e", n_e), ("n_c", n_c)) if value is not None
@@ -152,12 +170,11 @@ def _forward(values: Array, sm: str) -> Array:
 
 def _completed(
     te: Array | None, se: Array | None, low: Array | None, high: Array | None, p: Array | None, df: Array | None,
-    level_ci: float,
+    level_ci: float, k: int,
 ) -> tuple[Array, Array]:  # fmt: skip
     """Effects and standard errors with gaps filled from limits, then from p-values."""
     if te is not None and se is not None and low is None and p is None:
         return te, se
-    k = next(a.size for a in (te, se, low, high, p) if a is not None)
     te = np.full(k, _NAN) if te is None else te
     se = np.full(k, _NAN) if se is None else se
     if low is not None and high is not None:

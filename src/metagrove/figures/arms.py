@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from metagrove.core.values import Array
 from metagrove.figures.checks import Finding
 from metagrove.figures.dashes import dash_patterns
 from metagrove.figures.evidence import ArmLook, arm_width, canvas, coverage
 from metagrove.figures.hints import Hints
 from metagrove.figures.image import Pixels
 from metagrove.figures.inks import Ink, inks_of
-from metagrove.figures.page import RGB, Word, colour_distance, number
+from metagrove.figures.page import RGB, Word, colour_distance
 from metagrove.figures.risk_table import RiskRow
 from metagrove.figures.samples import Sample
 from metagrove.figures.tracking import Dash
@@ -66,7 +67,7 @@ def arm_specs(
     field = canvas(scene.rgb, [], scene.blank)
     shape = scene.rgb.shape
     inks = inks_of(scene.rgb, field.paper, scene.blank, least=max(40.0, 0.35 * shape[1]), noise=_noise(scene.rgb))
-    labelled = _coloured_names(scene, names, inks)
+    labelled = _coloured_names(scene, names, inks, rows, np.asarray(field.paper[0], dtype=float))
     samples = samples if len(samples) > 1 or len(rows) < 2 else []
     counts = [c for c in (len(samples), len(rows)) if c]
     findings: list[Finding] = []
@@ -74,8 +75,9 @@ def arm_specs(
         seeds = _hinted(hints, samples)
         counts = []
     elif len(samples) > 1 or (samples and len(rows) <= 1):
-        seeds = [_Seed(s.name, _nearest_ink(s.colour, inks), s.style, s.dash) for s in samples]
-        seeds += _unlisted(inks, seeds)
+        seeds = _listed(samples, inks)
+        if len(samples) != len(rows):
+            seeds += _unlisted(inks, seeds)
     elif len(labelled) > 1:
         seeds = labelled
         counts.append(len(labelled))
@@ -117,33 +119,65 @@ def _plain(text: str) -> str:
     return "".join(c for c in text.lower() if c.isalnum())
 
 
+def _listed(samples: Sequence[Sample], inks: Sequence[Ink]) -> list[_Seed]:
+    """The arms of a legend; one that is alone with an ink of the plot takes that ink for its colour."""
+    near = [_nearest_ink(s.colour, inks) for s in samples]
+    return [
+        _Seed(s.name, colour if near.count(colour) == 1 else s.colour, s.style, s.dash)
+        for s, colour in zip(samples, near, strict=True)
+    ]
+
+
 def _nearest_ink(colour: RGB, inks: Sequence[Ink]) -> RGB:
     """The plot's own ink next to a legend's colour; the legend's where none is near."""
     near = min(inks, key=lambda i: colour_distance(i.colour, colour), default=None)
     return near.colour if near is not None and colour_distance(near.colour, colour) < 40 else colour
 
 
-def _coloured_names(scene: Scene, names: Sequence[Word], inks: Sequence[Ink]) -> list[_Seed]:
-    """Names inside the plot written in an ink of its lines (no legend)."""
+def _coloured_names(
+    scene: Scene, names: Sequence[Word], inks: Sequence[Ink], rows: Sequence[RiskRow], paper: Array
+) -> list[_Seed]:
+    """Names inside the plot written in an ink of its lines (no legend).
+
+    Small letters are paler than lines, so colours are compared by their direction from the paper. Where numbers at
+    risk are printed, a name must also head one of their rows.
+    """
     r0, c0 = scene.origin
     tall, wide = scene.rgb.shape[:2]
-    out = []
-    for ink in inks:
-        if ink.neutral:
-            continue
-        found = [
-            w
-            for w in names
-            if w.colour is not None
-            and number(w.text) is None
-            and sum(c.isalpha() for c in w.text) > 1
-            and r0 <= w.cy <= r0 + tall
-            and c0 <= w.cx <= c0 + wide
-            and colour_distance(w.colour, ink.colour) < 60
-        ]
-        if len(found) == 1:
-            out.append(_Seed(found[0].text, ink.colour, "solid"))
-    return out
+    labels = {_plain(r.label) for r in rows if r.label}
+    inside = [
+        w
+        for w in names
+        if w.colour is not None
+        and max(w.colour) - min(w.colour) > 30
+        and r0 <= w.cy <= r0 + tall
+        and c0 <= w.cx <= c0 + wide
+        and (_plain(w.text) in labels if labels else sum(c.isalpha() for c in w.text) > 2)
+    ]
+    coloured = [i for i in inks if not i.neutral]
+    pairs = sorted(
+        (
+            (_along(w.colour, i.colour, paper), k, n)
+            for k, i in enumerate(coloured)
+            for n, w in enumerate(inside)
+            if w.colour
+        ),
+        reverse=True,
+    )
+    out: dict[int, int] = {}
+    for likeness, k, n in pairs:
+        if likeness > 0.955 and k not in out and n not in out.values():
+            out[k] = n
+    return [
+        _Seed(inside[n].text, coloured[k].colour, "solid")
+        for k, n in sorted(out.items(), key=lambda p: inside[p[1]].cy)
+    ]
+
+
+def _along(a: RGB, b: RGB, paper: Array) -> float:
+    """The cosine between two colours as seen from the paper."""
+    p, q = np.array(a) - paper, np.array(b) - paper
+    return float(p @ q / max(float(np.linalg.norm(p) * np.linalg.norm(q)), 1e-9))
 
 
 def _from_inks(inks: Sequence[Ink], count: int) -> list[_Seed]:
@@ -179,7 +213,7 @@ def _distinct(seeds: Sequence[_Seed]) -> list[_Seed]:
 
 
 def _look(scene: Scene, seed: _Seed, seeds: Sequence[_Seed]) -> ArmLook:
-    """The look of an arm: its line width measured in the plot, its dash pattern from the legend or the whole picture."""
+    """The look of an arm: its line width as measured, its dash pattern from the whole picture or the legend."""
     colours = [s.colour for s in seeds]
     field = canvas(scene.rgb, colours, scene.blank)
     probe = ArmLook(seed.colour, 2.0, Dash(), "solid")

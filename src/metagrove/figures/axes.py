@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from metagrove.core.values import Array
 from metagrove.figures.page import Word, number
 
-__all__ = ["Axis", "axis_through", "axis_unit", "column_axes", "row_axes", "snapped"]
+__all__ = ["Axis", "axis_through", "axis_unit", "column_axes", "near_plot", "row_axes", "snapped"]
 
 MIN_LABELS = 3
 
@@ -141,9 +141,17 @@ def row_axes(words: Sequence[Word], *, tolerance: float) -> list[Axis]:
     labels = [(w, v) for w, v in _labels(words) if w.angle == 0]
     for row in _clustered([(w.cy, w, v) for w, v in labels]):
         size = float(np.median([w.size for w, _ in row]))
-        axis = _scaled([w.cx for w, _ in row], [v for _, v in row], tolerance)
-        if axis is not None and axis.slope > 0 and axis.spacing > size:
-            found.append(replace(axis, band=(min(w.y0 for w, _ in row), max(w.y1 for w, _ in row))))
+        # panels side by side share a row: what one scale leaves may hold another
+        rest = row
+        while len(rest) >= MIN_LABELS:
+            axis = _scaled([w.cx for w, _ in rest], [v for _, v in rest], tolerance)
+            if axis is None:
+                break
+            used = set(axis.pixels)
+            if axis.slope > 0 and axis.spacing > size:
+                own = [w for w, _ in rest if w.cx in used]
+                found.append(replace(axis, band=(min(w.y0 for w in own), max(w.y1 for w in own))))
+            rest = [(w, v) for w, v in rest if w.cx not in used]
     return found
 
 
@@ -155,21 +163,24 @@ def column_axes(words: Sequence[Word], *, tolerance: float) -> list[Axis]:
         own = [(w, v) for w, v in labels if w.angle == angle]
         for edge in ("x1", "cx", "x0") if angle == 0 else ("cx",):
             for column in _clustered([(getattr(w, edge), w, v) for w, v in own]):
-                if len({v for _, v in column}) < 2:
-                    continue
-                axis = _scaled([w.cy for w, _ in column], [v for _, v in column], tolerance, least=2)
-                size = float(np.median([w.size for w, _ in column]))
-                if axis is None or axis.spacing < size:
-                    continue
-                used = [w for w, v in column if v in axis.values]
-                axis = replace(axis, band=(min(w.x0 for w in used), max(w.x1 for w in used)))
-                if not any(_same(axis, other) for other in found):
-                    found.append(axis)
+                rest = column
+                while len({v for _, v in rest}) > 1:
+                    axis = _scaled([w.cy for w, _ in rest], [v for _, v in rest], tolerance, least=2)
+                    if axis is None:
+                        break
+                    used = set(axis.pixels)
+                    own_words = [w for w, _ in rest if w.cy in used]
+                    rest = [(w, v) for w, v in rest if w.cy not in used]
+                    if axis.spacing < float(np.median([w.size for w in own_words])):
+                        continue
+                    axis = replace(axis, band=(min(w.x0 for w in own_words), max(w.x1 for w in own_words)))
+                    if not any(_same(axis, other) for other in found):
+                        found.append(axis)
     return found
 
 
 def _same(a: Axis, b: Axis) -> bool:
-    return a.pixels == b.pixels and a.values == b.values
+    return a.pixels == b.pixels and a.values == b.values and a.band == b.band
 
 
 def _scaled(pixels: Sequence[float], values: Sequence[float], tolerance: float, least: int = MIN_LABELS) -> Axis | None:
@@ -227,6 +238,25 @@ def snapped(axis: Axis, ticks: ArrayLike, *, reach: float) -> Axis:
         on_ticks=int(near.sum()),
         left_out=axis.left_out + int((~near).sum()),
     )
+
+
+def near_plot(words: Sequence[Word], x: Axis, y: Axis, others: Sequence[tuple[Axis, Axis]]) -> list[Word]:
+    """The words round the plot of two axes: names, titles, numbers at risk; those of neighbouring plots left out."""
+    left, right, top, bottom = min(x.pixels), max(x.pixels), min(y.pixels), max(y.pixels)
+    wide, tall = right - left, bottom - top
+    box = [left - 0.7 * wide, top - 0.4 * tall, right + 0.8 * wide, bottom + 1.3 * tall]
+    for a, b in others:
+        beside = min(bottom, max(b.pixels)) > max(top, min(b.pixels))
+        above = min(right, max(a.pixels)) > max(left, min(a.pixels))
+        if beside and min(a.pixels) > right:
+            box[2] = min(box[2], b.band[0] - 1 if b.band != (0.0, 0.0) else (right + min(a.pixels)) / 2)
+        elif beside and max(a.pixels) < left:
+            box[0] = max(box[0], max(a.pixels) + 0.05 * wide)
+        elif above and min(b.pixels) > bottom:
+            box[3] = min(box[3], min(b.pixels) - 0.12 * tall)
+        elif above and max(b.pixels) < top:
+            box[1] = max(box[1], (max(b.pixels) + top) / 2)
+    return [w for w in words if box[0] < w.cx < box[2] and box[1] < w.cy < box[3]]
 
 
 _UNITS = {

@@ -128,7 +128,7 @@ def _overlap(a: Scales, b: Scales) -> bool:
 def _near_lines(axis: Axis, lines: Sequence[Line], *, across: bool) -> list[Line]:
     """Axis lines that the labels can belong to: above the row, or right of the column, and along most of it."""
     low, high = min(axis.pixels), max(axis.pixels)
-    size = max(axis.band[1] - axis.band[0], 6.0) if across else 14.0
+    size = max(axis.band[1] - axis.band[0], 6.0) if across else max(14.0, 0.12 * (high - low) / 3.2)
     out = []
     for line in lines:
         gap = axis.band[0] - line.place if across else line.place - axis.band[1]

@@ -121,10 +121,12 @@ def effective_ink(look: ArmLook, main: NDArray[np.float32]) -> NDArray[np.float3
     return main + np.float32(reach) * (np.array(look.colour, dtype=np.float32) - main)
 
 
-def gains(plot: Canvas, looks: Sequence[ArmLook], index: int, covers: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32]:
+def gains(
+    plot: Canvas, looks: Sequence[ArmLook], index: int, covers: Sequence[NDArray[np.uint8] | None]
+) -> NDArray[np.float32]:
     """The gain of arm `index` at each pixel, -1 to 1, given where the other arms are thought to be drawn.
 
-    `covers[j]` is 2 in the core of arm j's present stroke, 1 in the ring round it, 0 elsewhere; None before it is known.
+    `covers[j]` is 2 in the core of arm j's present stroke, 1 in the ring round it, 0 elsewhere, None at first.
     In a core nothing can be lost (the arm may be hidden); in a ring another arm's soft edge is no ink of ours.
     """
     inks = [effective_ink(look, plot.main) for look in looks]

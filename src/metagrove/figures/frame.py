@@ -16,7 +16,7 @@ _TICK_NEAR, _TICK_FAR = 2, 6
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A straight dark line: its place across, and from where to where it runs, in pixels; `level` if it is horizontal."""
+    """A straight dark line: its place across, and where it begins and ends, in pixels; `level` if horizontal."""
 
     place: float
     begin: float
@@ -69,7 +69,11 @@ def dark_lines(dark: NDArray[np.float32], *, level: bool, least: float, threshol
         core = max(group, key=lambda g: g[3] * (g[2] - g[1]))
         low, high = max(group[0][0] - 1, 0), min(group[-1][0] + 2, tall)
         span = field[low:high, core[1] : core[2]].mean(axis=1)
-        place = float((span * (np.arange(low, high) + 0.5)).sum() / max(float(span.sum()), 1e-6)) if len(span) else float(np.average(rows, weights=weight))
+        place = (
+            float((span * (np.arange(low, high) + 0.5)).sum() / max(float(span.sum()), 1e-6))
+            if len(span)
+            else float(np.average(rows, weights=weight))
+        )
         lines.append(Line(place, float(core[1]), float(core[2]), level, core[3]))
     return sorted(lines, key=lambda line: -line.length)
 
@@ -103,7 +107,7 @@ def tick_places(dark: NDArray[np.float32], line: Line, *, outward: int, threshol
     inked[end:] = False
     change = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
     out = []
-    for a, b in zip(np.flatnonzero(change == 1), np.flatnonzero(change == -1), strict=True):
+    for a, b in zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True):
         if b - a <= 7:
             low, high = max(a - 1, 0), min(b + 1, len(strip))
             weight = strip[low:high]

@@ -17,7 +17,7 @@ from metagrove.core.values import Array
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Pixels", "Picture", "decoded", "deskewed"]
+__all__ = ["Picture", "Pixels", "decoded", "deskewed"]
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
@@ -66,10 +66,12 @@ def decoded(content: bytes) -> Picture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = Pillow.open(io.BytesIO(content))
+            image: Image = Pillow.open(io.BytesIO(content))
             wide, tall = image.size
             if wide * tall > MAX_PIXELS:
-                raise DataError(f"the picture has {wide:,} x {tall:,} pixels; at most {MAX_PIXELS // 10**6} million are read")
+                raise DataError(
+                    f"the picture has {wide:,} x {tall:,} pixels; at most {MAX_PIXELS // 10**6} million are read"
+                )
             if min(wide, tall) < _SMALLEST:
                 raise DataError(f"the picture has {wide} x {tall} pixels; too small to hold a figure")
             if image.format == "JPEG":
@@ -123,8 +125,10 @@ def deskewed(picture: Picture, *, furthest: float = 2.5) -> Picture:
     # OpenCV counts pixel centres as whole numbers; here pixel i covers [i, i + 1)
     turn = cv2.getRotationMatrix2D((centre[0] - 0.5, centre[1] - 0.5), -angle, 1.0)
     border = tuple(int(v) for v in np.median(picture.rgb.reshape(-1, 3), axis=0))
-    rgb = cv2.warpAffine(picture.rgb, turn, (wide, tall), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=border)
-    return Picture(rgb, picture.scale, angle, centre)
+    rgb = cv2.warpAffine(
+        picture.rgb, turn, (wide, tall), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=border
+    )
+    return Picture(np.asarray(rgb, dtype=np.uint8), picture.scale, angle, centre)
 
 
 def _dark(rgb: Pixels) -> Array:
@@ -139,7 +143,7 @@ def _longest(dark: Array, angle: float) -> float:
     tall, wide = dark.shape
     shift = np.round((np.arange(wide) - wide / 2) * math.tan(math.radians(angle))).astype(int)
     total = np.zeros(tall)
-    for column in range(0, wide):
+    for column in range(wide):
         s = shift[column]
         if s >= 0:
             total[: tall - s] += dark[s:, column]

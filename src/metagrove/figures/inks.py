@@ -51,7 +51,7 @@ def inks_of(
         colour = _mode(pixels, main)
         taken = np.zeros(len(pixels), dtype=bool)
         for flat in paper:
-            taken |= _off_segment(pixels, flat, colour) < tolerance
+            taken |= _off_segment(pixels, flat, colour, 1.3) < tolerance
         count = int(taken.sum())
         mixed = any(
             float(_off_segment(colour[None], a, b)[0]) < 30 for i, a in enumerate(colours) for b in colours[i + 1 :]
@@ -82,8 +82,10 @@ def _mode(pixels: NDArray[np.float32], main: NDArray[np.float32]) -> NDArray[np.
     return np.asarray(seed, dtype=np.float32)
 
 
-def _off_segment(pixels: NDArray[np.float32], a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Distance of each colour from the mixtures of `a` and `b`."""
+def _off_segment(
+    pixels: NDArray[np.float32], a: NDArray[np.float32], b: NDArray[np.float32], beyond: float = 1.0
+) -> NDArray[np.float32]:
+    """Distance of each colour from the mixtures of `a` and `b`, and from what lies a little past `b`."""
     line = b - a
-    share = np.clip(((pixels - a) @ line) / max(float(line @ line), 1.0), 0, 1)
+    share = np.clip(((pixels - a) @ line) / max(float(line @ line), 1.0), 0, beyond)
     return np.asarray(np.sqrt(((pixels - a - share[:, None] * line) ** 2).sum(axis=1)), dtype=np.float32)

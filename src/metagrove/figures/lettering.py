@@ -21,7 +21,7 @@ _SHORTEST = 5
 
 @dataclass(frozen=True, slots=True)
 class TextBox:
-    """A word's box in pixels (left, top, right, bottom), how it reads (0 or 90) and the boxes of its pieces in order."""
+    """A word's box in pixels (left, top, right, bottom), how it reads (0 or 90), and its pieces in order."""
 
     box: Box
     angle: int
@@ -47,7 +47,8 @@ def writing(rgb: Pixels) -> NDArray[np.float32]:
     mask = (ink > 0.3).astype(np.uint8)
     long = max(48, round(0.05 * max(rgb.shape[:2])))
     lines = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, long), np.uint8))
-    lines |= cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((long, 1), np.uint8))
+    upright = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((long, 1), np.uint8))
+    lines = np.maximum(lines, upright)
     return np.asarray(np.where(lines > 0, 0, ink), dtype=np.float32)
 
 
@@ -74,7 +75,9 @@ def text_boxes(ink: NDArray[np.float32]) -> list[TextBox]:
 def _words(boxes: Sequence[Box], *, turned: bool) -> list[TextBox]:
     """Words along one direction; turned text is handled by exchanging the coordinates."""
     places = [_turn(b) if turned else b for b in boxes]
-    letters = sorted(i for i, b in enumerate(places) if _SHORTEST <= b[3] - b[1] <= _TALLEST and b[2] - b[0] <= 2.2 * _TALLEST)
+    letters = sorted(
+        i for i, b in enumerate(places) if _SHORTEST <= b[3] - b[1] <= _TALLEST and b[2] - b[0] <= 2.2 * _TALLEST
+    )
     crumbs = [i for i, b in enumerate(places) if b[3] - b[1] < _TALLEST // 2 and b[2] - b[0] < _TALLEST // 2]
     small = {i for i in crumbs if i not in letters}
     lines: list[list[int]] = []
@@ -113,7 +116,7 @@ def _level(band: Box, b: Box) -> bool:
     """Whether a letter stands on the line: overlapping it by half, of similar size."""
     overlap = min(band[3], b[3]) - max(band[1], b[1])
     tall, own = band[3] - band[1], b[3] - b[1]
-    return overlap >= 0.5 * min(tall, own) and own <= 1.9 * tall and tall <= 2.4 * own
+    return overlap >= 0.5 * min(tall, own) and own <= 1.75 * tall and tall <= 2.4 * own
 
 
 def _crumb_fits(band: Box, c: Box) -> bool:

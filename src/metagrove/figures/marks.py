@@ -28,7 +28,7 @@ def mark_places(path: Path, steps: Steps, ink: NDArray[np.float32], width: float
     need = max(1.0, 0.45 * width)
     inked = both >= need
     change = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
-    begins, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+    begins, ends = np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist()
     out: list[float] = []
     usual = _usual([e - b for b, e in zip(begins, ends, strict=True)], width)
     for b, e in zip(begins, ends, strict=True):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,7 @@ def _reader(threads: int) -> _Reader | None:
     path = _model_path()
     if path is None:
         return None
-    import onnxruntime
-
+    onnxruntime = import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -81,9 +81,13 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
         boxes = _finer(text_boxes(_doubled(ink)))
     boxes = [b for b in boxes if b.size <= 60][:900]
     first = _read(reader, [_crop(ink, b, pad=0.22, stretch=1.0) for b in boxes])
-    seconds = _read(reader, [_crop(ink, b, pad=0.08, stretch=1.2) for b in boxes])
+    counts = [i for i, (text, figures, _) in enumerate(first) if any(c.isdigit() for c in text + figures)]
+    again_of = dict(
+        zip(counts, _read(reader, [_crop(ink, boxes[i], pad=0.08, stretch=1.2) for i in counts]), strict=True)
+    )
     found: list[tuple[TextBox, Word]] = []
-    for box, (text, figures, score), (again, again_figures, _) in zip(boxes, first, seconds, strict=True):
+    for index, (box, (text, figures, score)) in enumerate(zip(boxes, first, strict=True)):
+        again, again_figures, _ = again_of.get(index, (text, figures, score))
         if _looks_numeric(text) and figures:
             text, again = figures, again_figures
         text = re.sub(r"^(\d{1,3}) (\d{3})$", r"\1,\2", text)
@@ -96,8 +100,9 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
 
 
 def _settled(found: list[tuple[TextBox, Word]]) -> list[Word]:
-    """Each piece of ink in one word: text that reads upwards yields to the upright words it shares pieces with,
-    unless it was read with more confidence than they were.
+    """Each piece of ink in one word.
+
+    Text that reads upwards yields to the upright words it shares pieces with, unless it was read with more confidence.
     """
     owner: dict[tuple[int, int, int, int], int] = {}
     for index, (box, word) in enumerate(found):

@@ -84,13 +84,14 @@ class Stroke:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything on one page; `number` counts from 1."""
+    """Everything on one page; `number` counts from 1, `pictured` says that a bitmap covers a good part of it."""
 
     width: float
     height: float
     words: tuple[Word, ...]
     strokes: tuple[Stroke, ...]
     number: int = 1
+    pictured: bool = False
 
 
 def number(text: str) -> float | None:

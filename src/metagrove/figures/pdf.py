@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metagrove.core.errors import DataError
 from metagrove.core.values import Array
@@ -51,13 +52,13 @@ def pdf_pages(content: bytes) -> Iterator[Page]:
             strokes = tuple(_strokes(page, place))
             words = _words(page, place) if strokes else ()
             width, height = page.get_size()
-            yield Page(float(width), float(height), words, strokes, index + 1)
+            yield Page(float(width), float(height), words, strokes, index + 1, _pictured(page, width * height))
             page.close()
     finally:
         document.close()
 
 
-def pdf_image(content: bytes, page: int, scale: float) -> Array:
+def pdf_image(content: bytes, page: int, scale: float) -> NDArray[np.uint8]:
     """Page `page` (from 1) drawn at `scale` pixels a point: uint8 RGB of shape (rows, columns, 3)."""
     document = _opened(content)
     try:
@@ -67,6 +68,17 @@ def pdf_image(content: bytes, page: int, scale: float) -> Array:
         return np.ascontiguousarray(image[:, :, 2::-1] if image.shape[2] >= 3 else np.repeat(image, 3, axis=2))
     finally:
         document.close()
+
+
+def _pictured(page: Any, area: float) -> bool:
+    """Whether bitmaps cover a tenth of the page or more."""
+    import pypdfium2.raw as raw
+
+    covered = 0.0
+    for item in page.get_objects(filter=(raw.FPDF_PAGEOBJ_IMAGE,), max_depth=4):
+        left, bottom, right, top = item.get_bounds() if hasattr(item, "get_bounds") else item.get_pos()
+        covered += abs((right - left) * (top - bottom))
+    return covered > 0.1 * area
 
 
 def _placement(page: Any) -> Array:

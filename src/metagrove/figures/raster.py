@@ -10,20 +10,21 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.figures.arms import ArmSpec, Scene, arm_specs
-from metagrove.figures.axes import Axis, axis_unit
+from metagrove.figures.axes import Axis, axis_unit, near_plot
 from metagrove.figures.calibration import Scales, plot_scales
 from metagrove.figures.checks import Finding, judged, unique_names
 from metagrove.figures.evidence import ArmLook, Canvas, canvas, coverage
-from metagrove.figures.frame import darkness
+from metagrove.figures.frame import dark_lines, darkness
 from metagrove.figures.hints import Hints
 from metagrove.figures.image import Picture
 from metagrove.figures.marks import mark_places
 from metagrove.figures.page import Word
-from metagrove.figures.readout import Steps
 from metagrove.figures.reading import ArmReading, FigureReading, RiskCell
+from metagrove.figures.readout import Steps, snapped_by
 from metagrove.figures.risk_table import RiskRow, risk_rows, tied
 from metagrove.figures.samples import Sample, legend_samples
 from metagrove.figures.tracing import Trace, traced
+from metagrove.figures.tracking import Path
 from metagrove.figures.words import phrases, tokens
 
 __all__ = ["picture_readings"]
@@ -57,8 +58,10 @@ def picture_readings(
     hints = hints or Hints()
     small = tokens(words)
     readings = []
-    for scales in plot_scales(picture, small, hints):
-        reading = _reading(picture, small, scales, hints)
+    plots = plot_scales(picture, small, hints)
+    for scales in plots:
+        others = [(p.x, p.y) for p in plots if p is not scales]
+        reading = _reading(picture, near_plot(small, scales.x, scales.y, others), scales, hints)
         if reading is not None:
             readings.append(replace(reading, digest=digest, page=page))
     readings.sort(key=lambda r: (round(r.frame[1] / 60), r.frame[0]))
@@ -83,13 +86,12 @@ def _refit(axis: Axis, pixels: Sequence[float]) -> Axis:
     return replace(axis, pixels=tuple(map(float, pixels)), slope=float(slope), intercept=float(intercept))
 
 
-def _reading(picture: Picture, words: list[Word], scales: Scales, hints: Hints) -> FigureReading | None:
-    near = _nearby(words, scales)
+def _reading(picture: Picture, near: list[Word], scales: Scales, hints: Hints) -> FigureReading | None:
     names = phrases(near)
     ink = darkness(picture.rgb)
     samples = legend_samples(picture.rgb, ink, names)
     rows = risk_rows(near, scales.x, below=float(scales.y.pixel(0.0)) + 2 if not scales.y.log else max(scales.y.pixels))
-    plot, scene = _scene(picture, ink, scales, words, samples, hints)
+    plot, scene = _scene(picture, ink, scales, near, samples, hints)
     specs, witnesses, findings = arm_specs(scene, samples, rows, names, hints)
     if not specs:
         return None
@@ -118,17 +120,6 @@ def _reading(picture: Picture, words: list[Word], scales: Scales, hints: Hints) 
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
 
 
-def _nearby(words: list[Word], scales: Scales) -> list[Word]:
-    left, right = min(scales.x.pixels), max(scales.x.pixels)
-    top, bottom = min(scales.y.pixels), max(scales.y.pixels)
-    wide, tall = right - left, bottom - top
-    return [
-        w
-        for w in words
-        if left - 0.7 * wide < w.cx < right + 0.8 * wide and top - 0.4 * tall < w.cy < bottom + 1.3 * tall
-    ]
-
-
 def _scene(
     picture: Picture,
     ink: NDArray[np.float32],
@@ -154,9 +145,18 @@ def _scene(
         a, b, c, d = (round(v) for v in box)
         erased[max(b - 2, 0) : d + 2, max(a - 2, 0) : c + 2] = True
     cut[erased] = paper
+    _unframed(erased, ink, samples)
+    cut[erased] = paper
     crop, dark = cut[r0:r1, c0:c1], ink[r0:r1, c0:c1]
-    blank = _axis_mask(dark, round(bottom) - r0) | erased[r0:r1, c0:c1]
+    blank: NDArray[np.bool_] = np.array(_axis_mask(dark, round(bottom) - r0) | erased[r0:r1, c0:c1])
     blank[round(bottom) - r0 + 2 :] = True
+    for line in dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.25):
+        row = round(line.place - 0.5) - r0
+        beyond = line.begin < c0 - 2 and line.end > c1 - 12 and abs(row - (top - r0)) > 3
+        if 0 <= row < len(blank) and (beyond or row < top - r0 - 3):
+            blank[max(row - 2, 0) : row + 3] = True
+    if not scales.y.log:
+        _unguided(blank, dark, float(scales.y.pixel(0.5 * scales.scale)) - r0, bottom - r0)
     rising = hints.direction == "incidence" or (hints.direction is None and _rises(dark, blank, top - r0, bottom - r0))
     start = top - r0
     if rising:
@@ -164,6 +164,49 @@ def _scene(
     plot = _Plot(scales, (r0, r1), (c0, c1), start, rising)
     crop = np.ascontiguousarray(crop)
     return plot, Scene(picture.rgb, ink, crop, np.ascontiguousarray(blank), (r0, c0), erased)
+
+
+def _unguided(blank: NDArray[np.bool_], dark: NDArray[np.float32], half: float, foot: float) -> None:
+    """Also let the guide lines of the median say nothing: level at one half from the axis on, upright down to it.
+
+    A curve is near 1 where it begins, so ink at one half beside the axis is no curve.
+    """
+    row, wide = round(half - 0.5), dark.shape[1]
+    if not 4 < row < len(dark) - 8 or round(foot) - row < 20:
+        return
+    inked = dark[row - 1 : row + 2].max(axis=0) > 0.15
+    beside = dark[[row - 5, row - 4, row + 4, row + 5], :].max(axis=0) > 0.15
+    alone = inked & ~beside
+    first = np.flatnonzero(alone[: max(12, wide // 12)])
+    if len(first) < max(4, wide // 50):
+        return
+    gaps = np.flatnonzero(np.diff(np.flatnonzero(inked)) > 14)
+    end = int(np.flatnonzero(inked)[gaps[0]] if len(gaps) else np.flatnonzero(inked)[-1])
+    blank[row - 2 : row + 3, : max(end - 4, 0)] = True
+    below = dark[row + 4 : round(foot) - 1] > 0.15
+    share = below[:, : end + 4].mean(axis=0)
+    for c in np.flatnonzero((share > 0.4) & (np.arange(len(share)) > 6)):
+        blank[row + 4 :, max(int(c) - 1, 0) : int(c) + 2] = True
+
+
+def _unframed(erased: NDArray[np.bool_], ink: NDArray[np.float32], samples: Sequence[Sample]) -> None:
+    """Also erase the box drawn round a legend: straight lines just outside its entries."""
+    if not samples:
+        return
+    boxes = np.array([s.box for s in samples])
+    size = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    reach = round(1.8 * size)
+    left, top = max(int(low[0]) - reach, 0), max(int(low[1]) - reach, 0)
+    right, bottom = int(high[0]) + reach, int(high[1]) + reach
+    block = ink[top:bottom, left:right] > 0.12
+    inner = slice(reach, max(block.shape[1] - reach, reach + 1)), slice(reach, max(block.shape[0] - reach, reach + 1))
+    for r in [*range(reach), *range(max(block.shape[0] - reach, 0), block.shape[0])]:
+        if block[r, inner[0]].mean() > 0.9:
+            erased[max(top + r - 1, 0) : top + r + 2, left:right] |= block[r]
+    for c in [*range(reach), *range(max(block.shape[1] - reach, 0), block.shape[1])]:
+        if block[inner[1], c].mean() > 0.9:
+            erased[top:bottom, max(left + c - 1, 0) : left + c + 2] |= block[:, c : c + 1]
 
 
 def _letters(words: list[Word]) -> list[tuple[float, float, float, float]]:
@@ -181,9 +224,9 @@ def _axis_mask(dark: NDArray[np.float32], foot: int) -> NDArray[np.bool_]:
     mask = np.zeros(dark.shape, dtype=bool)
     tall, wide = dark.shape
     for c in [*range(min(7, wide)), *range(max(wide - 9, 0), wide)]:
-        mask[:, c] |= (dark[:, c] > 0.25).mean() > 0.7
+        mask[:, c] |= (dark[:, c] > 0.15).mean() > 0.7
     for r in [*range(min(9, tall)), *range(max(foot - 4, 0), tall)]:
-        mask[r] |= (dark[r] > 0.25).mean() > 0.7
+        mask[r] |= (dark[r] > 0.15).mean() > 0.7
     return mask
 
 
@@ -202,11 +245,18 @@ def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bott
 def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) -> ArmReading:
     steps = trace.steps[index]
     look = spec.look
-    time = np.maximum(plot.time(steps.begin), 0.0)
-    height = _on_foot(steps, plot, look)
+    own = np.where(_foreign(trace, index), 0, coverage(field, look))
+    snap = snapped_by(trace.paths[index], own)
+    # lines with soft edges stand where they should, while tick marks may have been fitted to the grid
+    snap = (0.0 if snap is None else snap) if _lossless(field) else None
+    right = snap - _tick_snap(plot.scales.x) if snap is not None else 0.0
+    down = snap - _tick_snap(plot.scales.y) if snap is not None else 0.0
+    down = -down if plot.rising else down
+    time = np.maximum(plot.time(steps.begin - right), 0.0)
+    height = _on_foot(steps, plot, look) - down
     first = float(height[0]) - plot.start
     # the first level is 1 by definition: half of its offset is the drawing's own, half the scale's
-    shift = np.clip(first, -1.0, 1.0) / 2 if abs(first) < 2.5 else 0.0
+    shift = np.clip(first, -1.0, 1.0) / 2 if abs(first) < 2.5 and snap is None else 0.0
     level = np.clip(plot.survival(height - shift), 0.0, 1.0)
     level[0] = 1.0 if abs(first) < 2.5 + look.width else level[0]
     time[0] = 0.0
@@ -217,24 +267,35 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
     seen = np.append(steps.seen, steps.seen[-1])
     s_error = np.where(seen > 0, 0.5 + y.residual, 0.5 + y.residual + look.width) * per_y
     t_error = np.full(len(seen), 0.75 + x.residual) * per_x
-    own = np.where(_foreign(trace, index), 0, coverage(field, look))
     marks = mark_places(trace.paths[index], steps, own, look.width, tallest=max(4.0, 2.2 * look.width + 2))
     marks = marks[marks <= steps.end + 1]
-    if level[0] < 1 and trace.paths[index].enter[0] + 0.5 - plot.start < 2.5 + look.width:
+    if level[0] < 1 and trace.paths[index].enter[0] + 0.5 - plot.start < 4.5 + look.width:
         # the first drop falls into the first column
         time, level = np.append(0.0, time), np.append(1.0, level)
         s_error, t_error = np.append(s_error[0], s_error), np.append(t_error[0], t_error)
+    falls = _falls_at_border(plot, trace.paths[index], own, look)
+    border = float(x.pixel(max(x.values)))
+    if abs(plot.columns[0] + steps.end - border) < 3 and plot.columns[1] - border <= 6:
+        end = max(x.values)  # the line runs into the right border, which stands at the last label
     order = np.maximum.accumulate(np.append(time, end))
     return ArmReading(
         spec.name,
         look.colour,
         look.style,
         order,
-        np.minimum.accumulate(np.append(level, level[-1])),
+        np.minimum.accumulate(np.append(level, 0.0 if falls else level[-1])),
         t_error,
         s_error,
-        np.maximum(plot.time(marks), 0.0) if len(marks) else np.zeros(0),
+        np.maximum(plot.time(marks - right), 0.0) if len(marks) else np.zeros(0),
     )
+
+
+def _tick_snap(axis: Axis) -> float:
+    """Half a pixel where every tick mark is centred on a pixel (an odd width fitted to the grid), else nothing."""
+    if axis.on_ticks < 3:
+        return 0.0
+    part = np.mod(axis.pixels, 1.0)
+    return 0.5 if bool((np.abs(part - 0.5) < 0.13).all()) else 0.0
 
 
 def _foreign(trace: Trace, index: int) -> NDArray[np.bool_]:
@@ -249,12 +310,41 @@ def _foreign(trace: Trace, index: int) -> NDArray[np.bool_]:
 def _on_foot(steps: Steps, plot: _Plot, look: ArmLook) -> Array:
     """The heights, a last drop that ends within a line's width of survival 0 taken all the way down."""
     height = steps.height.copy()
-    y = plot.scales.y
-    zero = plot.rows[1] - float(y.pixel(plot.scales.scale)) if plot.rising else float(y.pixel(0.0)) - plot.rows[0]
+    zero = _zero_row(plot)
     near = look.width + 1.5 + (look.dash.off if look.style != "solid" else 0.0)
     if len(height) > 1 and 0 < zero - height[-1] < near and height[-1] - height[-2] > near:
         height[-1] = zero
     return height
+
+
+def _lossless(field: Canvas) -> bool:
+    """Whether paper near lines is as clean as elsewhere: strong JPEG compression leaves ripples there."""
+    import cv2
+
+    ink = (field.e_paper > 900).astype(np.uint8)
+    near = cv2.dilate(ink, np.ones((15, 15), np.uint8)) > 0
+    ring = near & (cv2.dilate(ink, np.ones((7, 7), np.uint8)) == 0)
+    return bool(ring.any() and (field.e_paper[ring] < 2).mean() > 0.9)
+
+
+def _zero_row(plot: _Plot) -> float:
+    """The row of survival 0 in the plot."""
+    y = plot.scales.y
+    return plot.rows[1] - float(y.pixel(plot.scales.scale)) if plot.rising else float(y.pixel(0.0)) - plot.rows[0]
+
+
+def _falls_at_border(plot: _Plot, path: Path, own: NDArray[np.float32], look: ArmLook) -> bool:
+    """Whether the line drops to 0 on the right border, where only a part of its width is inside the plot.
+
+    Ink of the arm must run from its last level to the foot, and none above the level (that would be a frame).
+    """
+    row, zero = int(path.leave[-1]), round(_zero_row(plot))
+    edge = own[:, max(path.last - 1, 0) : path.last + 3].max(axis=1)
+    clear = round(look.width) + 2
+    if zero - row < 4 * clear or path.last < own.shape[1] - 8 or zero > len(edge):
+        return False
+    below, above = edge[row + clear : zero - 3], edge[max(row - 60, 0) : max(row - clear, 0)]
+    return bool((below > 0.3).mean() > 0.95 and (above > 0.3).mean() < 0.1) if len(above) else False
 
 
 def _named(arms: list[ArmReading], rows: list[RiskRow], hints: Hints) -> list[ArmReading]:
@@ -274,9 +364,7 @@ def _cells(rows: list[RiskRow], arms: list[ArmReading]) -> tuple[list[RiskCell],
         return [], [Finding(how)]
     pairs = sorted(zip(rows, order, strict=True), key=lambda p: p[1])
     findings = [Finding(f"numbers at risk of '{arms[i].name}' have gaps") for r, i in pairs if r.holes]
-    cells = [
-        RiskCell(arms[i].name, c.time, c.n, c.censored, c.sure, c.box, c.text) for r, i in pairs for c in r.cells
-    ]
+    cells = [RiskCell(arms[i].name, c.time, c.n, c.censored, c.sure, c.box, c.text) for r, i in pairs for c in r.cells]
     return cells, findings
 
 
@@ -291,9 +379,12 @@ def _ink_doubts(
     distance = np.full(inked.shape, 1e9, dtype=np.float32)
     for cover in trace.covers:
         distance = np.minimum(distance, cv2.distanceTransform((cover != 2).astype(np.uint8), cv2.DIST_L2, 3))
+    for arm, path in zip(arms, trace.paths, strict=True):
+        if arm.survival[-1] == 0 < arm.survival[-2]:
+            distance[path.leave[-1] :, max(path.last - 2, 0) :] = 0
     total = max(int(inked.sum()), 1)
     width = max(look.width for look in looks)
-    far = float((inked & (distance > max(6.0, 2.2 * width + 2))).sum() / total)
+    far = float((inked & (distance > max(9.0, 2.2 * width + 2, 0.018 * len(inked)))).sum() / total)
     near = float((inked & (distance > 2)).sum() / total)
     if far > 0.04:
         out.append(Finding(f"{100 * far:.0f} % of the ink in the plot belongs to no curve that was found"))
@@ -304,7 +395,9 @@ def _ink_doubts(
         if power < (0.1 if look.style == "solid" else 0.0):
             out.append(Finding(f"'{arm.name}' is faint along its own line"))
         if shown < 0.25:
-            out.append(Finding(f"'{arm.name}' is hidden behind other curves for {100 * (1 - shown):.0f} % of its length"))
+            out.append(
+                Finding(f"'{arm.name}' is hidden behind other curves for {100 * (1 - shown):.0f} % of its length")
+            )
         if len(path.leave) < 0.25 * wide:
             out.append(Finding(f"'{arm.name}' ends after {100 * len(path.leave) / wide:.0f} % of the time axis"))
     return out

@@ -216,7 +216,8 @@ class FigureReading(Result):
         else:
             how = "Survival curves were traced from the published figures by joint monotone dynamic programming"
         cite = (
-            "Guyot P, Ades AE, Ouwens MJNM, Welton NJ. Enhanced secondary analysis of survival data: reconstructing the "
-            "data from published Kaplan-Meier survival curves. BMC Med Res Methodol 2012;12:9. doi:10.1186/1471-2288-12-9"
+            "Guyot P, Ades AE, Ouwens MJNM, Welton NJ. Enhanced secondary analysis of survival data: reconstructing "
+            "the data from published Kaplan-Meier survival curves. BMC Med Res Methodol 2012;12:9. "
+            "doi:10.1186/1471-2288-12-9"
         )
         return Explanation(f"{how}; each axis was calibrated on its printed labels and tick marks.", (cite,))

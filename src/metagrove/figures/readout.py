@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.tracking import Path
 
-__all__ = ["Steps", "steps_of"]
+__all__ = ["Steps", "snapped_by", "steps_of"]
 
 _SAME = 0.33
 
@@ -41,14 +43,13 @@ def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], w
     hidden : where another arm lies on top, same shape.
     width : line width in pixels.
     """
-    ink = np.clip((gain + 1) / 2, 0, 1)
-    ink = np.where(hidden, 0, ink)
+    ink = np.where(hidden, 0, np.clip((gain + 1) / 2, 0, 1)).astype(np.float32)
     leave, enter = path.leave, path.enter
     cuts = [0] + [c for c in range(1, len(leave)) if leave[c] != leave[c - 1]] + [len(leave)]
     begin: list[float] = []
     height: list[float] = []
     seen: list[int] = []
-    for a, b in zip(cuts, cuts[1:], strict=False):
+    for a, b in itertools.pairwise(cuts):
         fine = _fine(ink, path, a, b, width)
         if fine is not None:
             begin.extend(float(c) for c in range(a, b))
@@ -63,8 +64,31 @@ def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], w
     return _merged(np.maximum.accumulate(np.array(begin)), levels, _end(ink, path, width), np.array(seen))
 
 
+def snapped_by(path: Path, cover: NDArray[np.float32]) -> float | None:
+    """How far a drawing program pushed the line right and down to fit whole pixels: 0.5 or 0, None if it did not.
+
+    Lines without soft edges were fitted to the pixel grid; an odd number of pixels is then centred on the pixel that
+    follows the true place (anti-grain geometry, as used by matplotlib), half a pixel off on average.
+    """
+    cuts = np.flatnonzero(np.diff(path.leave)) + 1
+    runs = [(int(a), int(b)) for a, b in pairwise([0, *cuts.tolist(), len(path.leave)]) if b - a >= 8]
+    widths: list[int] = []
+    soft = total = 0
+    for a, b in runs:
+        row, middle = int(path.leave[a]), path.first + (a + b) // 2
+        for c in range(middle - 2, middle + 3):
+            profile = cover[max(row - 4, 0) : row + 5, c]
+            if path.inked[min(c - path.first, len(path.inked) - 1)] and profile.max(initial=0) > 0.8:
+                total += 1
+                soft += bool(((profile > 0.1) & (profile < 0.85)).any())
+                widths.append(int((profile >= 0.85).sum()))
+    if total < 10 or soft > 0.2 * total:
+        return None
+    return 0.5 if round(float(np.median(widths))) % 2 else 0.0
+
+
 def _fine(ink: NDArray[np.float32], path: Path, a: int, b: int, width: float) -> list[float] | None:
-    """The middle of the ink in each column of a short level; None where a column is hidden, off a dash or a long drop."""
+    """The middle of the ink in each column of a short level; None where hidden, off a dash or a long drop."""
     if b - a > round(width) + 2 or not path.inked[a:b].all():
         return None
     out = []
@@ -109,8 +133,12 @@ def _level(ink: NDArray[np.float32], path: Path, a: int, b: int, width: float) -
     row = int(path.leave[a])
     reach = int(np.ceil(width / 2 + 1))
     top, bottom = max(row - reach, 0), min(row + reach + 1, ink.shape[0])
-    margin = int(round(width / 2)) + 1
-    inner = slice(path.first + a + margin, path.first + b - margin) if b - a > 2 * margin + 1 else slice(path.first + a, path.first + b)
+    margin = round(width / 2) + 1
+    inner = (
+        slice(path.first + a + margin, path.first + b - margin)
+        if b - a > 2 * margin + 1
+        else slice(path.first + a, path.first + b)
+    )
     due = path.inked[inner.start - path.first : inner.stop - path.first]
     block = ink[top:bottom, inner][:, due]
     weight = block.sum(axis=0)
@@ -128,7 +156,11 @@ def _jump(ink: NDArray[np.float32], column: int, high: int, low: int, width: flo
     reach = int(np.ceil(width / 2 + 1))
     left, right = max(column - reach, 0), min(column + reach + 1, ink.shape[1])
     clear = int(np.ceil(width / 2))
-    rows = slice(high + clear, low - clear + 1) if low - high > 2 * clear else slice((high + low) // 2, (high + low) // 2 + 1)
+    rows = (
+        slice(high + clear, low - clear + 1)
+        if low - high > 2 * clear
+        else slice((high + low) // 2, (high + low) // 2 + 1)
+    )
     block = ink[rows, left:right]
     if low - high > 2 * clear and block.size:
         weight = block.sum(axis=1)

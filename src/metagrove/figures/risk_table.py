@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, permutations
 
 import numpy as np
 
+from metagrove.core.values import Array
 from metagrove.figures.axes import Axis
 from metagrove.figures.page import RGB, Word, colour_distance
 from metagrove.figures.reading import ArmReading, RiskCell
+from metagrove.figures.words import tokens
 
 __all__ = ["Cell", "RiskRow", "allowed_by_curve", "risk_rows", "tied"]
 
@@ -103,11 +105,49 @@ def _counts(line: Sequence[Word]) -> list[tuple[float, int, int | None, list[Wor
     return out
 
 
+def _ticks(x: Axis) -> tuple[Array, Array]:
+    """Where counts may stand and for which times: under the labels, and where a label at 0 or the end was missed."""
+    order = np.argsort(x.pixels)
+    ticks, times = np.asarray(x.pixels)[order], np.asarray(x.values)[order]
+    if x.log or len(times) < 2:
+        return ticks, times
+    step = float(np.diff(times).min())
+    lowest = times[0] - step if abs(times[0] - step) < 1e-6 * step else times[0]
+    full = np.arange(round((times[-1] - lowest) / step) + 1) * step + lowest
+    fitted = x.pixel(full)
+    nearest = np.abs(fitted[:, None] - ticks[None, :]).argmin(axis=1)
+    known = np.abs(fitted - ticks[nearest]) < 0.2 * x.spacing
+    return np.where(known, ticks[nearest], fitted), np.where(known, times[nearest], full)
+
+
+def _unglued(line: Sequence[Word], x: Axis) -> list[Word]:
+    """The line with a count that touches the name before it cut off: `A755` under the first tick is `A` and `755`."""
+    first = float(_ticks(x)[0][0])
+    out: list[Word] = []
+    for word in line:
+        found = re.fullmatch(r"(.*?[^\d,.])(\d{1,5})", word.text)
+        if found is None or not word.x0 < first < word.x1 or word.angle:
+            out.append(word)
+            continue
+        head, tail = tokens([replace(word, text=f"{found[1]} {found[2]}", second=_parted(word.second, found[1]))])
+        if abs(tail.cx - first) < max(1.2 * word.size, 0.12 * x.spacing):
+            out.extend((head, tail))
+        else:
+            out.append(word)
+    return out
+
+
+def _parted(second: str | None, head: str) -> str | None:
+    """The second reading of a glued word, cut after the same number of letters."""
+    if second is None:
+        return None
+    return f"{second[: len(head)]} {second[len(head) :]}" if len(second) > len(head) else ""
+
+
 def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
+    line = _unglued(line, x)
     counts = _counts(line)
-    ticks, times = np.asarray(x.pixels), np.asarray(x.values)
-    order = np.argsort(ticks)
-    ticks, times = ticks[order], times[order]
+    ticks, times = _ticks(x)
     if len(counts) < 2:
         return None
     size = float(np.median([w.size for w in line]))
@@ -233,18 +273,19 @@ def _best_name(label: str, names: Sequence[str]) -> int | None:
 def allowed_by_curve(cells: Sequence[Cell | RiskCell], arm: ArmReading, *, slack: float = 0.012) -> bool:
     """Whether the counts could belong to the curve: between two counts at least the drop's share of people leaves.
 
-    n2 <= n1 * S2 / S1 + 1 + `slack` * n1 / S1, since censoring only removes more.
+    n2 <= n1 * S2 / S1 + 1, since censoring only removes more; each S may be wrong by `slack`, each drop late or early
+    by twice the curve's error of time.
     """
     times = np.array([c.time for c in cells])
     n = np.array([c.n for c in cells], dtype=float)
-    before = arm.at(np.nextafter(times, -np.inf)) if len(times) else np.zeros(0)
-    before = np.where(times <= 0, 1.0, before)
+    if not len(n):
+        return True
+    late = 2 * float(np.median(arm.time_error))
+    before = np.where(times <= 0, 1.0, arm.at(np.nextafter(times - late, -np.inf)))
+    after = np.where(times <= 0, 1.0, arm.at(times + late))
     for i in range(len(n) - 1):
-        s1, s2 = before[i], before[i + 1]
-        if s1 <= 0:
-            if n[i + 1] > 0 and times[i + 1] <= arm.end:
-                return False
+        if after[i] <= slack:
             continue
-        if n[i + 1] > n[i] * s2 / s1 + 1 + slack * n[i] / s1:
+        if n[i + 1] > n[i] * (before[i + 1] + slack) / max(after[i] - slack, 1e-9) + 1:
             return False
     return True

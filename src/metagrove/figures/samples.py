@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from metagrove.core.values import Array
 from metagrove.figures.image import Pixels
 from metagrove.figures.page import RGB, Word, colour_distance, number
 from metagrove.figures.tracking import Dash
@@ -43,18 +44,25 @@ def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word])
     """
     found = []
     ink = _without_words(ink, names)
+    paper = np.median(rgb[ink < 0.03], axis=0) if (ink < 0.03).any() else np.full(3, 255.0)
     for word in names:
         letters = sum(c.isalpha() for c in word.text)
-        if word.angle or letters < 2 or number(word.text) is not None or word.score < 0.5 or _STATISTIC.search(word.text):
+        if (
+            word.angle
+            or letters < 2
+            or number(word.text) is not None
+            or word.score < 0.35
+            or _STATISTIC.search(word.text)
+        ):
             continue
-        sample = _sample(rgb, ink, word)
+        sample = _sample(rgb, ink, word, paper)
         if sample is not None:
             found.append(sample)
     return _aligned(_dots(found))
 
 
 def _dots(found: list[Sample]) -> list[Sample]:
-    """The samples with short dashes called dots, judged by the usual line width: pale dots look thinner than they are."""
+    """The samples with short dashes called dots, judged by the usual width: pale dots look thin."""
     usual = float(np.median([s.width for s in found])) if found else 1.0
     return [replace(s, style="dotted") if s.style == "dashed" and s.dash.on <= 2.2 * usual else s for s in found]
 
@@ -69,7 +77,7 @@ def _without_words(ink: NDArray[np.float32], names: Sequence[Word]) -> NDArray[n
     return out
 
 
-def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word) -> Sample | None:
+def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word, paper: Array) -> Sample | None:
     size = max(word.size, 6.0)
     middle = round(word.cy - 0.5)
     half = max(2, round(0.45 * size))
@@ -78,17 +86,17 @@ def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word) -> Sample | None:
     if right - left < _SHORTEST or middle - half < 0 or middle + half + 1 > ink.shape[0]:
         return None
     block = ink[middle - half : middle + half + 1, left:right]
-    runs = _row_runs(block)
+    runs = _row_runs(block, nearest=2.6 * size + 4)
     if runs is None:
         return None
     row, pieces = runs
     begin, end = pieces[0][0], pieces[-1][1]
-    if right - left - end > 2.6 * size + 4 or not _SHORTEST <= end - begin <= _LONGEST:
+    if not _SHORTEST <= end - begin <= _LONGEST:
         return None
     thick = _thickness(block, row, pieces)
     if thick > max(7.0, 0.6 * size):
         return None
-    colour = _core_colour(rgb[middle - half + row - 1 : middle - half + row + 2, left + begin : left + end])
+    colour = _core_colour(rgb[middle - half + row - 1 : middle - half + row + 2, left + begin : left + end], paper)
     drawn = _style(block[row], pieces, thick)
     if drawn is None:
         return None
@@ -97,8 +105,8 @@ def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word) -> Sample | None:
     return Sample(word.text.rstrip(" -–—.:"), colour, style, dash, box, thick)
 
 
-def _row_runs(block: NDArray[np.float32]) -> tuple[int, list[tuple[int, int]]] | None:
-    """The row with most ink near the right end and its runs, read leftwards until a gap wider than a dash gap."""
+def _row_runs(block: NDArray[np.float32], *, nearest: float) -> tuple[int, list[tuple[int, int]]] | None:
+    """The row with most ink that comes within `nearest` of the right end, and its runs, leftwards to a wide gap."""
     best: tuple[int, int, list[tuple[int, int]]] | None = None
     for r in range(1, block.shape[0] - 1):
         inked = block[r] > 0.3
@@ -110,7 +118,9 @@ def _row_runs(block: NDArray[np.float32]) -> tuple[int, list[tuple[int, int]]] |
                 break
             kept.insert(0, (a, b))
         total = sum(b - a for a, b in kept)
-        if kept and kept[-1][1] - kept[0][0] >= _SHORTEST and (best is None or total > best[0]):
+        if not kept or block.shape[1] - kept[-1][1] > nearest:
+            continue
+        if kept[-1][1] - kept[0][0] >= _SHORTEST and (best is None or total > best[0]):
             best = total, r, kept
     return None if best is None else (best[1], best[2])
 
@@ -135,9 +145,8 @@ def _thickness(block: NDArray[np.float32], row: int, pieces: list[tuple[int, int
     return float(np.median(sums))
 
 
-def _core_colour(patch: Pixels) -> RGB:
+def _core_colour(patch: Pixels, paper: Array) -> RGB:
     flat = patch.reshape(-1, 3).astype(float)
-    paper = np.array([255.0, 255.0, 255.0])
     far = ((flat - paper) ** 2).sum(axis=1)
     core = flat[far >= 0.8 * np.quantile(far, 0.9)]
     r, g, b = np.median(core, axis=0)
@@ -179,7 +188,7 @@ def _aligned(found: list[Sample]) -> list[Sample]:
     for anchor in found:
         size = anchor.box[3] - anchor.box[1]
         column = [s for s in found if abs(s.box[0] - anchor.box[0]) < 6 and abs(s.box[1] - anchor.box[1]) < 14 * size]
-        row = [s for s in found if abs(s.box[1] + s.box[3] - anchor.box[1] - anchor.box[3]) < 0.9 * size]
+        row = [s for s in found if abs(s.box[1] + s.box[3] - anchor.box[1] - anchor.box[3]) < 2 * size]
         for group in (column, row):
             distinct = _distinct(group)
             if len(distinct) > len(best):

@@ -24,6 +24,7 @@ __all__ = ["svg_page"]
 
 MAX_BYTES = 60_000_000
 MAX_ELEMENTS = 400_000
+MAX_VISITS = 200_000
 MAX_DEPTH = 60
 _LENGTH = re.compile(r"^\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(pt|px|mm|cm|in|pc)?\s*$", re.IGNORECASE)
 _POINTS = {"pt": 1.0, "px": 0.75, "mm": 72 / 25.4, "cm": 72 / 2.54, "in": 72.0, "pc": 12.0, None: 0.75}
@@ -138,6 +139,7 @@ class _Walk:
     words: list[Word] = field(default_factory=list)
     outlined: list[tuple[str, Array, list[str], RGB | None, int]] = field(default_factory=list)
     serial: int = 0
+    visits: int = 0
 
     def style(self, node: _Node, outer: Mapping[str, str]) -> dict[str, str]:
         out = {key: outer[key] for key in _INHERITED if key in outer}
@@ -157,8 +159,11 @@ class _Walk:
         return out
 
     def visit(self, node: _Node, place: Array, outer: Mapping[str, str], depth: int = 0) -> None:
-        if depth > MAX_DEPTH or self.serial > MAX_ELEMENTS:
+        self.visits += 1
+        if depth > MAX_DEPTH:
             return
+        if self.visits > MAX_VISITS:
+            raise DataError("the SVG repeats its parts without end; save it as a plain drawing")
         style = self.style(node, outer)
         if style.get("display") == "none":
             return

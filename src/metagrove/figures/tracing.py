@@ -51,8 +51,7 @@ def traced(plot: Canvas, looks: Sequence[ArmLook], *, start: float, reach: int |
             near = reach if reach is not None else 3 + round(looks[i].width)
             path = tracked(level, upright, looks[i].dash, start=round(start - 0.5), reach=near)
             old = paths[i]
-            if old is None or len(old.leave) != len(path.leave) or (old.leave != path.leave).any():
-                moved = True
+            moved |= old is None or _moved(old, path)
             paths[i] = path
             covers[i] = _painted(path, looks[i], plot.rgb.shape[:2])
         if not moved or (count == 1 and sweep == 0):
@@ -71,6 +70,13 @@ def traced(plot: Canvas, looks: Sequence[ArmLook], *, start: float, reach: int |
         strength.append(power)
         visible.append(share)
     return Trace(tuple(done), tuple(steps), tuple(shown), tuple(strength), tuple(visible))
+
+
+def _moved(old: Path, new: Path) -> bool:
+    """Whether two paths differ by more than a pixel in one column of a hundred, or in their ends by more than two."""
+    shared = min(len(old.leave), len(new.leave))
+    apart = np.abs(old.leave[:shared] - new.leave[:shared]) > 1
+    return abs(len(old.leave) - len(new.leave)) > 2 or float(apart.mean()) > 0.01
 
 
 def _painted(path: Path, look: ArmLook, shape: tuple[int, ...]) -> NDArray[np.uint8]:

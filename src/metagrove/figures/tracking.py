@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -25,8 +25,8 @@ _SLIP = 0.4
 _JUMP = 1.5
 _DOWN_GAIN = 0.7
 # states this far behind the best are given up: more than any gap in a line costs
-_BEAM = 160.0
-_NEVER = np.float32(-1e9)
+_BEAM = 90.0
+_OFF_START = 0.4
 
 
 def _compiled(function: F) -> F:
@@ -74,10 +74,99 @@ class Path:
 
 
 @_compiled
-def _forward(level, upright, on, start, reach, slip, jump, down_gain, beam):  # type: ignore[no-untyped-def]
+def _go_right(before: Any, across: Any, alive: Any, came: Any, slip: Any, floor: Any, back: Any) -> Any:
+    """Scores after one column to the right; rows that no state reaches above `floor` are given up."""
+    rows, phases = before.shape
+    for r in range(rows):
+        peak = before[r, 0]
+        for p in range(1, phases):
+            peak = max(peak, before[r, p])
+        alive[r] = peak >= floor
+        for p in range(phases):
+            if not alive[r]:
+                across[r, p] = -1e9
+            elif phases == 1:
+                across[r, 0] = before[r, 0]
+            else:
+                best, how = before[r, back[0, p]], 0
+                if before[r, back[1, p]] - slip > best:
+                    best, how = before[r, back[1, p]] - slip, 1
+                if before[r, back[2, p]] - slip > best:
+                    best, how = before[r, back[2, p]] - slip, 2
+                across[r, p] = best
+                came[r, p] = how
+
+
+@_compiled
+def _go_down(across: Any, down: Any, r: Any, p: Any, slip: Any, jump: Any, back: Any) -> Any:
+    """The best score of falling into row r at phase p, and the move that gives it (3 more where the fall goes on)."""
+    phases = across.shape[1]
+    if phases == 1:
+        fresh, going = across[r - 1, 0] - jump, down[r - 1, 0]
+        return (fresh, 0) if fresh > going else (going, 3)
+    best, how = np.float32(-2e9), 0
+    for k in range(3):
+        q = back[k, p]
+        cost = slip if k else np.float32(0)
+        fresh, going = across[r - 1, q] - jump - cost, down[r - 1, q] - cost
+        if fresh > best:
+            best, how = fresh, k
+        if going > best:
+            best, how = going, k + 3
+    return best, how
+
+
+@_compiled
+def _column(
+    gain: Any,
+    fall_gain: Any,
+    on: Any,
+    across: Any,
+    down: Any,
+    now: Any,
+    alive: Any,
+    came: Any,
+    fell: Any,
+    slip: Any,
+    jump: Any,
+    floor: Any,
+    back: Any,
+) -> Any:
+    """All scores of one column from those that came from the left; the best score with its row and phase."""
+    rows, phases = across.shape
+    best, row, phase = np.float32(-1e9), 0, 0
+    falling = False
+    for r in range(rows):
+        if not falling and not alive[r]:
+            down[r, :] = -1e9
+            now[r, :] = -1e9
+            continue
+        lowest = np.float32(-1e9)
+        for p in range(phases):
+            if r > 0 and falling:
+                score, how = _go_down(across, down, r, p, slip, jump, back)
+                down[r, p] = score + on[p] * fall_gain[r]
+                fell[r, p] = how
+            else:
+                down[r, p] = -1e9
+            lowest = max(lowest, down[r, p])
+            if down[r, p] > across[r, p]:
+                now[r, p] = down[r, p] + on[p] * gain[r]
+                came[r, p] += 8
+            else:
+                now[r, p] = across[r, p] + on[p] * gain[r]
+            if now[r, p] > best:
+                best, row, phase = now[r, p], r, p
+        falling = alive[r] or lowest >= floor
+    return best, row, phase
+
+
+@_compiled
+def _forward(
+    level: Any, upright: Any, on: Any, start: Any, reach: Any, slip: Any, jump: Any, down_gain: Any, beam: Any
+) -> Any:
     rows, columns = level.shape
     phases = on.shape[0]
-    solid = phases == 1
     before = np.full((rows, phases), -1e9, dtype=np.float32)
     across = np.empty((rows, phases), dtype=np.float32)
     down = np.empty((rows, phases), dtype=np.float32)
@@ -87,86 +176,27 @@ def _forward(level, upright, on, start, reach, slip, jump, down_gain, beam):  # 
     ends = np.full(columns, -1e9, dtype=np.float32)
     end_row = np.zeros(columns, dtype=np.int32)
     end_phase = np.zeros(columns, dtype=np.int32)
-    for r in range(max(0, start - reach), min(rows, start + reach + 1)):
-        before[r, :] = 0.0
     alive = np.ones(rows, dtype=np.bool_)
-    was_best = np.float32(0)
+    back = np.empty((3, phases), dtype=np.int64)
+    for p in range(phases):
+        back[0, p], back[1, p], back[2, p] = (p - 3) % phases, (p - 4) % phases, (p - 2) % phases
+    for r in range(max(0, start - reach), min(rows, start + reach + 1)):
+        before[r, :] = -_OFF_START * abs(r - start)
+    best = np.float32(0)
     for c in range(columns):
-        for r in range(rows):
-            peak = before[r, 0]
-            for p in range(1, phases):
-                peak = max(peak, before[r, p])
-            alive[r] = peak >= was_best - beam
-            if not alive[r]:
-                for p in range(phases):
-                    across[r, p] = -1e9
-                continue
-            for p in range(phases):
-                if solid:
-                    across[r, p] = before[r, 0]
-                    continue
-                best, how = before[r, (p - 3) % phases], 0
-                if before[r, (p - 4) % phases] - slip > best:
-                    best, how = before[r, (p - 4) % phases] - slip, 1
-                if before[r, (p - 2) % phases] - slip > best:
-                    best, how = before[r, (p - 2) % phases] - slip, 2
-                across[r, p] = best
-                came[c, r, p] = how
-        for p in range(phases):
-            down[0, p] = -1e9
-        falling = False
-        for r in range(rows):
-            if not falling and not alive[r]:
-                for p in range(phases):
-                    down[r, p] = -1e9
-                    now[r, p] = -1e9
-                falling = False
-                continue
-            gain = level[r, c]
-            fall = down_gain * upright[r, c]
-            for p in range(phases):
-                if r > 0 and falling:
-                    if solid:
-                        start_fall, keep_fall = across[r - 1, 0] - jump, down[r - 1, 0]
-                        how = 0
-                    else:
-                        q = (p - 3) % phases
-                        start_fall, keep_fall, how = across[r - 1, q] - jump, down[r - 1, q], 0
-                        for k in range(1, 3):
-                            q = (p - 4) % phases if k == 1 else (p - 2) % phases
-                            other = max(across[r - 1, q] - jump, down[r - 1, q]) - slip
-                            if other > max(start_fall, keep_fall):
-                                start_fall, keep_fall, how = across[r - 1, q] - jump - slip, down[r - 1, q] - slip, k
-                    if start_fall > keep_fall:
-                        down[r, p] = start_fall + on[p] * fall
-                        fell[c, r, p] = how
-                    else:
-                        down[r, p] = keep_fall + on[p] * fall
-                        fell[c, r, p] = how + 3
-                else:
-                    down[r, p] = -1e9
-                if down[r, p] > across[r, p]:
-                    now[r, p] = down[r, p] + on[p] * gain
-                    came[c, r, p] += 8
-                else:
-                    now[r, p] = across[r, p] + on[p] * gain
-                if now[r, p] > ends[c]:
-                    ends[c] = now[r, p]
-                    end_row[c] = r
-                    end_phase[c] = p
-            lowest = down[r, 0]
-            for p in range(1, phases):
-                lowest = max(lowest, down[r, p])
-            falling = alive[r] or lowest >= was_best - beam
-        was_best = ends[c]
-        for r in range(rows):
-            for p in range(phases):
-                before[r, p] = now[r, p]
+        floor = best - beam
+        _go_right(before, across, alive, came[c], slip, floor, back)
+        gain, fall_gain = level[:, c], down_gain * upright[:, c]
+        best, row, phase = _column(
+            gain, fall_gain, on, across, down, now, alive, came[c], fell[c], slip, jump, floor, back
+        )
+        ends[c], end_row[c], end_phase[c] = best, row, phase
+        before[:] = now
     return ends, end_row, end_phase, came, fell
 
 
 @_compiled
-def _backward(last, row, phase, came, fell, phases):  # type: ignore[no-untyped-def]
+def _backward(last: Any, row: Any, phase: Any, came: Any, fell: Any, phases: Any) -> Any:
     enter = np.zeros(last + 1, dtype=np.int32)
     leave = np.zeros(last + 1, dtype=np.int32)
     at = np.zeros(last + 1, dtype=np.int32)
@@ -195,14 +225,14 @@ def tracked(level: Array, upright: Array, dash: Dash, *, start: int, reach: int)
     level, upright : shape (rows, columns), gain of covering a pixel by a level or an upright piece of line, -1 to 1.
     dash : the pattern; off a dash nothing is gained and nothing lost.
 
-    The path ends where its gathered evidence is largest: paper costs, so the end needs no rule of its own.
+    Starting a row off costs 0.4. The path ends where its gathered evidence is largest:
+    paper costs, so the end needs no rule of its own.
     """
     on = dash.phases()
     level32 = np.ascontiguousarray(level, dtype=np.float32)
     upright32 = np.ascontiguousarray(upright, dtype=np.float32)
-    ends, rows, phases, came, fell = _forward(
-        level32, upright32, on, start, reach, np.float32(_SLIP), np.float32(_JUMP), np.float32(_DOWN_GAIN), np.float32(_BEAM)
-    )
+    costs = (np.float32(v) for v in (_SLIP, _JUMP, _DOWN_GAIN, _BEAM))
+    ends, rows, phases, came, fell = _forward(level32, upright32, on, start, reach, *costs)
     last = int(np.argmax(ends))
     enter, leave, at = _backward(last, int(rows[last]), int(phases[last]), came, fell, len(on))
     return Path(0, enter, leave, on[at] > 0.5, float(ends[last]))

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metagrove.core.values import Array
-from metagrove.figures.axes import Axis, axis_unit, column_axes, row_axes, snapped
+from metagrove.figures.axes import Axis, axis_unit, column_axes, near_plot, row_axes, snapped
 from metagrove.figures.checks import Finding, judged, unique_names
 from metagrove.figures.hints import Hints
 from metagrove.figures.legend import coloured_name, sample_names
-from metagrove.figures.page import Page, Stroke, Word
+from metagrove.figures.page import Page, Stroke, Word, colour_distance
 from metagrove.figures.reading import ArmReading, FigureReading, RiskCell
 from metagrove.figures.risk_table import RiskRow, risk_rows, tied
 from metagrove.figures.staircases import Staircase, censor_marks, staircases, without_limits
@@ -47,7 +47,7 @@ def page_readings(page: Page, hints: Hints | None = None, *, digest: str = "") -
         return []
     words = tokens(page.words)
     plots = _plots(page, words, curves, hints)
-    readings = [_reading(page, words, plot, hints, digest) for plot in plots]
+    readings = [_reading(page, words, plot, [p for p in plots if p is not plot], hints, digest) for plot in plots]
     return sorted(readings, key=lambda r: (round(r.frame[1] / 40), r.frame[0]))
 
 
@@ -136,7 +136,9 @@ def _on_ticks(axis: Axis, strokes: Sequence[Stroke], *, across: bool) -> Axis:
     return fitted
 
 
-def _reading(page: Page, words: list[Word], plot: _Plot, hints: Hints, digest: str) -> FigureReading:
+def _reading(
+    page: Page, words: list[Word], plot: _Plot, others: Sequence[_Plot], hints: Hints, digest: str
+) -> FigureReading:
     findings: list[Finding] = []
     curves, limits = without_limits(plot.curves)
     directions = {c.rising for c in curves}
@@ -145,12 +147,14 @@ def _reading(page: Page, words: list[Word], plot: _Plot, hints: Hints, digest: s
         curves = [c for c in curves if not c.rising]
     rising = curves[0].rising
     left, top, right, bottom = plot.frame
-    near = _nearby(words, plot)
+    near = _nearby(words, plot, others)
     names = phrases(near)
     found = sample_names(curves, page.strokes, names)
     found = [
         n or coloured_name(c.colour, names, (left, top, right + 4, bottom)) for n, c in zip(found, curves, strict=True)
     ]
+    kept = [i for i, c in enumerate(curves) if found[i] is not None or not _thin_limit(c, curves, found)]
+    curves, found, limits = [curves[i] for i in kept], [found[i] for i in kept], limits + len(curves) - len(kept)
     marks = censor_marks(curves, [s for s in page.strokes if _within(s, plot)], size=_MARK_SIZE)
     arms = [_arm(c, plot, n, m) for c, n, m in zip(curves, found, marks, strict=True)]
     rows = risk_rows(near, plot.x, below=bottom + 1)
@@ -177,15 +181,17 @@ def _reading(page: Page, words: list[Word], plot: _Plot, hints: Hints, digest: s
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
 
 
-def _nearby(words: list[Word], plot: _Plot) -> list[Word]:
-    """Words that can belong to the figure: not above its title, not beyond the column of text it stands in."""
-    left, top, right, bottom = plot.frame
-    wide, tall = right - left, bottom - top
-    return [
-        w
-        for w in words
-        if left - 0.6 * wide < w.cx < right + 0.7 * wide and top - 0.35 * tall < w.cy < bottom + 1.2 * tall
-    ]
+def _thin_limit(curve: Staircase, curves: Sequence[Staircase], names: Sequence[str | None]) -> bool:
+    """Whether a line without a name is a thinner companion of a named curve in its colour: a confidence limit."""
+    return any(
+        name is not None and colour_distance(c.colour, curve.colour) < 6 and curve.width < 0.8 * c.width
+        for c, name in zip(curves, names, strict=True)
+    )
+
+
+def _nearby(words: list[Word], plot: _Plot, others: Sequence[_Plot]) -> list[Word]:
+    """Words that can belong to the figure: round its plot, not across a neighbouring one."""
+    return near_plot(words, plot.x, plot.y, [(p.x, p.y) for p in others])
 
 
 def _within(stroke: Stroke, plot: _Plot) -> bool:

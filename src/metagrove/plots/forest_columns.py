@@ -152,6 +152,12 @@ def _with_widths(leaves: list[Leaf], table: ForestTable, style: Style) -> list[L
         content = leaf.width or _widest_cell(leaf.texts or {}, table, style)
         head = _widest(_words(leaf.heading), style, bold=True) if leaf.heading and leaf.key != "study" else 0.0
         sized.append(replace(leaf, width=max(content, head)))
+    return _with_shared_headings(sized, style)
+
+
+def _with_shared_headings(leaves: list[Leaf], style: Style) -> list[Leaf]:
+    """Columns whose run is as wide as the longest word of the heading they share."""
+    sized = list(leaves)
     for first, last in groups(sized):
         span = sum(leaf.width for leaf in sized[first : last + 1]) + sum(
             leaf.gap for leaf in sized[first + 1 : last + 1]
@@ -190,7 +196,9 @@ def spread(table: ForestTable, style: Style, width: float | None) -> Spread:
     s, margin, leaves = style.size, 0.8 * style.size, leaves_of(table, style)
     indent = 0.9 * s if any(block.heading for block in table.blocks) else 0.0
     for limit, run, share, smallest in _TIGHTER:
-        close = [replace(leaf, gap=leaf.gap * share if leaf.gap > s else leaf.gap) for leaf in leaves]
+        # Closing the gaps inside a run must not leave its shared heading too narrow for a word.
+        closed = [replace(leaf, gap=leaf.gap * share if leaf.gap > s else leaf.gap) for leaf in leaves]
+        close = _with_shared_headings(closed, style)
         rest = sum(leaf.width + leaf.gap for leaf in close) + 2 * margin - close[0].gap
         labels, label_width = _labels(table, style, limit * s - indent)
         label_width = _room_for_notes(table, style, close, label_width + indent, run * s)

@@ -81,7 +81,7 @@ def _residual(result: Any, note: Notation) -> str:
     """Q of (residual) heterogeneity, and tau² and I² where the model has one of each."""
     items = []
     if np.ndim(result.tau2) == 0 and result.method not in ("EE", "FE", "CE"):
-        items = [f"I² = {result.I2:.0f}%", f"{note.tau2} = {result.tau2:.4f}"]
+        items = [f"I² = {100 * result.I2:.0f}%", f"{note.tau2} = {result.tau2:.4f}"]
     if result.QE_df > 0:
         items.append(f"Q = {result.QE:.2f}, df = {result.QE_df} ({note.p_value(float(result.QE_p))})")
     kind = "Heterogeneity" if result.int_only else "Residual heterogeneity"

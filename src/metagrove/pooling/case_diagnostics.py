@@ -228,7 +228,7 @@ def _covariance_with(fit: LinearFit, tau2: float) -> Array:
 class RefitTable(ColumnResult):
     """The pooled estimate of several subsets, one row each, under the names `leave1out` and `cumul` give them.
 
-    `estimate`, `se`, `zval`, `pval`, `ci_lb`, `ci_ub`, `Q`, `Qp`, `tau2`, `I2` (percent), `H2`: shape (m,).
+    `estimate`, `se`, `zval`, `pval`, `ci_lb`, `ci_ub`, `Q`, `Qp`, `tau2`, `I2` (a fraction), `H2`: shape (m,).
     """
 
     labels: tuple[str, ...]
@@ -265,7 +265,7 @@ class RefitTable(ColumnResult):
 
 
 def heterogeneity(fit: LinearFit) -> dict[str, float]:
-    """Residual heterogeneity: QE, its df and p-value, I2 in percent, H2 and the typical sampling variance vt."""
+    """Residual heterogeneity: QE, its df and p-value, I2 as a fraction, H2 and the typical sampling variance vt."""
     qe, df = _cochran_q(fit.y, fit.v, fit.X), fit.k - fit.p
     if df == 0:
         return {"QE": 0.0, "df": 0, "QEp": 1.0, "I2": 0.0, "H2": 1.0, "vt": float(fit.v[0])}
@@ -276,7 +276,7 @@ def heterogeneity(fit: LinearFit) -> dict[str, float]:
             "QE": qe,
             "df": df,
             "QEp": p,
-            "I2": 100 * max(0.0, 1 - 1 / h2) if h2 > 0 else 0.0,
+            "I2": max(0.0, 1 - 1 / h2) if h2 > 0 else 0.0,
             "H2": h2,
             "vt": np.nan,
         }
@@ -284,7 +284,7 @@ def heterogeneity(fit: LinearFit) -> dict[str, float]:
     q = np.linalg.qr(fit.X * root[:, None])[0]
     vt = df / float(((1 - (q**2).sum(axis=1)) / fit.v).sum())
     total = fit.tau2 + vt
-    return {"QE": qe, "df": df, "QEp": p, "I2": 100 * fit.tau2 / total, "H2": total / vt, "vt": vt}
+    return {"QE": qe, "df": df, "QEp": p, "I2": fit.tau2 / total, "H2": total / vt, "vt": vt}
 
 
 def refits(fit: LinearFit, subsets: Iterable[NDArray[np.intp]], labels: tuple[str, ...]) -> RefitTable:

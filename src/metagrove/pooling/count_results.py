@@ -26,6 +26,7 @@ from metagrove.pooling.counts import (
     mantel_haenszel_rates_test,
     peto,
 )
+from metagrove.pooling.wording import p_text
 
 __all__ = ["CountResult", "mantel_haenszel_result", "peto_result"]
 
@@ -202,13 +203,13 @@ class CountResult(Result):
         lines = [
             f"{COUNT_METHODS.entry(self.method).title[0].upper()}{COUNT_METHODS.entry(self.method).title[1:]}: "
             f"{self.k} studies, {self.k_yi} with an effect of their own",
-            f"{self.measure} {back['b']:.4f} [{back['ci_lb']:.4f}; {back['ci_ub']:.4f}], p = {self.pval:.4f}",
-            f"Heterogeneity: Q = {self.QE:.2f}, df = {self.QE_df}, p = {self.QEp:.4f}; I2 = {100 * self.I2:.1f}%",
+            f"{self.measure} {back['b']:.4f} [{back['ci_lb']:.4f}; {back['ci_ub']:.4f}], p = {p_text(self.pval)}",
+            f"Heterogeneity: Q = {self.QE:.2f}, df = {self.QE_df}, p = {p_text(self.QEp)}; I2 = {100 * self.I2:.1f}%",
         ]
         names = ("Mantel-Haenszel test", "Cochran's test", "Tarone's test of homogeneity", "Breslow-Day test")
         for name, test in zip(names, self.tests, strict=True):
             if test is not None:
-                lines.append(f"{name}: {test.statistic:.3f}, df = {test.df}, p = {test.p:.4f}")
+                lines.append(f"{name}: {test.statistic:.3f}, df = {test.df}, p = {p_text(test.p)}")
         return "\n".join([*lines, *([self.effects.correction] if self.effects.correction else [])])
 
     def explain(self) -> Explanation:

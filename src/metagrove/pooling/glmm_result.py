@@ -14,6 +14,7 @@ from metagrove.core.values import Array
 from metagrove.effects.escalation import EffectSizes
 from metagrove.effects.measures import MEASURES
 from metagrove.pooling.count_models import GLMM_MODELS, GlmmFit
+from metagrove.pooling.wording import p_text
 
 __all__ = ["FitStatistics", "GlmmResult"]
 
@@ -295,17 +296,17 @@ class GlmmResult(Result):
     def summary(self) -> str:
         """Model, heterogeneity and coefficients as text."""
         name = f", {GLMM_MODELS.entry(self.model).title}" if self.model else ""
+        spread = f" (SE {self.se_tau2:.4f})" if np.isfinite(self.se_tau2) else ""
         lines = [
             f"GLMM of the {MEASURES.entry(self.measure).title}{name}: {self.k} studies, {self.nAGQ} quadrature points, "
             f"{self.iterations} steps",
-            f"tau2 = {self.tau2:.4f} (SE {self.se_tau2:.4f}); I2 = {100 * self.I2:.1f}%; log-likelihood "
-            f"{self.log_likelihood:.4f}",
-            f"Heterogeneity, df = {self.QE_df}: Wald {self.QE_Wld:.2f}, p = {self.QEp_Wld:.4f}; "
-            f"LRT {self.QE_LRT:.2f}, p = {self.QEp_LRT:.4f}",
+            f"tau2 = {self.tau2:.4f}{spread}; I2 = {100 * self.I2:.1f}%; log-likelihood {self.log_likelihood:.4f}",
+            f"Heterogeneity, df = {self.QE_df}: Wald {self.QE_Wld:.2f}, p = {p_text(self.QEp_Wld)}; "
+            f"LRT {self.QE_LRT:.2f}, p = {p_text(self.QEp_LRT)}",
         ]
         lines += [
             f"{row['term']}: {row['estimate']:.4f} (SE {row['se']:.4f}) [{row['ci_lb']:.4f}; {row['ci_ub']:.4f}], "
-            f"p = {row['pval']:.4f}"
+            f"p = {p_text(row['pval'])}"
             for row in self.rows()
         ]
         return "\n".join([*lines, *(f"{label} is left out: {why}." for label, why in self.excluded)])

@@ -14,7 +14,7 @@ from metagrove.pooling.quadratic_forms import chi_square_mixture_cdf
 from metagrove.pooling.roots import bracketed_root, rising_bracket
 from metagrove.pooling.tau2 import TAU2, Design, log_likelihood, variance_at_q
 
-__all__ = ["TAU2_INTERVALS", "Limits", "quadratic_limits", "tau2_limits"]
+__all__ = ["TAU2_INTERVALS", "Limits", "q_distribution", "quadratic_limits", "tau2_limits"]
 
 
 class Limits(NamedTuple):
@@ -36,17 +36,26 @@ def q_profile(design: Design, level: float, method: str) -> Limits:
     return Limits(lower, variance_at_q(design, float(special.chdtri(df, 1 - tail))))
 
 
-def quadratic_limits(design: Design, level: float, w: Array) -> Limits:
-    """Variances at which y'Ay, A the projection with fixed weights `w`, sits at its own quantiles."""
-    x = np.ones((design.k, 1)) if design.X is None else design.X
-    xw = x * w[:, None]
-    a = np.diag(w) - xw @ np.linalg.solve(x.T @ xw, xw.T)
-    q = float(design.y @ a @ design.y)
+def q_distribution(design: Design, w: Array) -> Callable[[float], float]:
+    """P(Q <= the observed Q) as a function of tau2, for Q = y'Ay and A the projection with fixed weights `w`."""
+    if design.X is None:
+        shares = w / w.sum()
+        observed = float(w @ (design.y - shares @ design.y) ** 2)
+        return lambda t: chi_square_mixture_cdf(observed, w * (design.v + t), shares)
+    xw = design.X * w[:, None]
+    a = np.diag(w) - xw @ np.linalg.solve(design.X.T @ xw, xw.T)
+    q, p = float(design.y @ a @ design.y), design.p
 
     def below(t: float) -> float:
         s = np.sqrt(design.v + t)
-        eigenvalues = np.linalg.eigvalsh(s[:, None] * a * s)[design.p :]
-        return chi_square_mixture_cdf(q, np.maximum(eigenvalues, 0.0))
+        return chi_square_mixture_cdf(q, np.maximum(np.linalg.eigvalsh(s[:, None] * a * s)[p:], 0.0))
+
+    return below
+
+
+def quadratic_limits(design: Design, level: float, w: Array) -> Limits:
+    """Variances at which y'Ay, A the projection with fixed weights `w`, sits at its own quantiles."""
+    below = q_distribution(design, w)
 
     def limit(share: float) -> float:
         if below(0.0) <= share:

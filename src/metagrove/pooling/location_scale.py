@@ -7,7 +7,7 @@ doi:10.1002/jrsm.1562. Case: `metareg_bcg`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from metagrove.pooling.columns import text_table
 from metagrove.pooling.contrasts import Compared, LikelihoodRatio, WaldTest, likelihood_ratio, wald
 from metagrove.pooling.design import Design, check_rank
 from metagrove.pooling.linear_model import FitStatistics, Settings, critical_value, omnibus, two_sided
-from metagrove.pooling.predictions import Predictions, new_rows, transformed
+from metagrove.pooling.predictions import Predictions, new_rows, prediction_width, transformed
 from metagrove.pooling.scripts import r_matrix, r_vector
 from metagrove.pooling.tau2 import Design as Weighted
 from metagrove.pooling.tau2 import tau2_estimate
@@ -306,7 +306,7 @@ class LocationScale(CoefficientResult):
         return wald(self.coefficients, list(tested) if btt is None else btt)
 
     def predict(
-        self, newmods: Any = None, *, newscale: Any = None, level: float | None = None,
+        self, newmods: Any = None, *, newscale: Any = None, level: float | None = None, predtype: str = "default",
         transf: Callable[[Any], Any] | None = None,
     ) -> Predictions:  # fmt: skip
         """Predicted means at `newmods`, with prediction intervals where `newscale` is given too.
@@ -317,13 +317,18 @@ class LocationScale(CoefficientResult):
         rows = self.design.X if newmods is None else new_rows(newmods, self.p, has_intercept=self.design.intercept)
         if newmods is None and newscale is not None:
             rows = new_rows(newscale, self.q, has_intercept=self.scale.intercept)
-            return transformed(_means(rows, self.alpha, self.va, None, chance, self._free(self.q)), transf)
+            return transformed(_means(rows, self.alpha, self.va, chance, self._free(self.q)), transf)
         tau2: Array | None = self.tau2 if newmods is None else None
         if newscale is not None:
             tau2 = np.exp(new_rows(newscale, self.q, has_intercept=self.scale.intercept) @ self.alpha)
             if tau2.size not in (1, rows.shape[0]):
                 raise DataError(f"newscale has {tau2.size} rows for {rows.shape[0]} rows of newmods")
-        return transformed(_means(rows, self.b, self.vb, tau2, chance, self._free(self.p)), transf)
+        found = _means(rows, self.b, self.vb, chance, self._free(self.p))
+        if tau2 is not None:
+            own, residual = np.asarray(self._free(self.p)), float(self.k - self.p)
+            width = prediction_width(found.se, tau2, own=own, residual=residual, level=chance, predtype=predtype)
+            found = replace(found, pi_lb=found.pred - width, pi_ub=found.pred + width)
+        return transformed(found, transf)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per coefficient of the mean, then of the variance."""
@@ -361,11 +366,10 @@ class LocationScale(CoefficientResult):
         raise MethodError("Stata's meta commands have no location-scale model; use to_r()")
 
 
-def _means(rows: Array, b: Array, vb: Array, tau2: Array | None, level: float, ddf: float) -> Predictions:
+def _means(rows: Array, b: Array, vb: Array, level: float, ddf: float) -> Predictions:
     pred, vcov = rows @ b, rows @ vb @ rows.T
     se = np.sqrt(np.diag(vcov))
-    crit = critical_value(level, ddf)
-    width = np.full(pred.shape, np.nan) if tau2 is None else crit * np.sqrt(se**2 + tau2)
+    crit, width = critical_value(level, ddf), np.full(pred.shape, np.nan)
     names = tuple(str(i + 1) for i in range(pred.size))
     return Predictions(names, pred, se, pred - crit * se, pred + crit * se, pred - width, pred + width, rows, vcov)
 

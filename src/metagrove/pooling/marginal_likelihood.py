@@ -8,7 +8,7 @@ Gilmour AR, Thompson R, Cullis BR. Biometrics 1995;51:1440-1450. doi:10.2307/253
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,7 +22,7 @@ from metagrove.pooling.structures import Structure
 __all__ = ["Climb", "Component", "Evaluation", "Marginal", "climb"]
 
 _STEP = 1e-30
-_STEPS = 300
+_STEPS = 150
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,13 +90,17 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """The likelihood at one point: value, gradient (n,), average information (n, n), coefficients and covariance."""
+    """The likelihood at one point: value, gradient (n,), average information (n, n), coefficients and covariance.
+
+    `least` (n,) is what each parameter's expected information is at least.
+    """
 
     ll: float
     gradient: Array
     information: Array
     b: Array
     vb: Array
+    least: Array
 
 
 class Marginal:
@@ -175,9 +179,9 @@ class Marginal:
                 M += _spread(z, g, s)
             try:
                 L = np.linalg.cholesky(M)
+                inverses.append(np.asarray(np.linalg.inv(M), dtype=float))
             except np.linalg.LinAlgError:
                 return None
-            inverses.append(np.asarray(np.linalg.inv(M), dtype=float))
             logdet += 2 * float(np.log(np.diagonal(L, axis1=1, axis2=2)).sum())
         return inverses, logdet
 
@@ -192,10 +196,14 @@ class Marginal:
         WX = [W @ batch.X for W, batch in zip(inverses, self.batches, strict=True)]
         xwx = sum((np.einsum("bij,bik->jk", b.X, wx) for b, wx in zip(self.batches, WX, strict=True)), np.zeros((p, p)))
         xwy = sum((np.einsum("bij,bi->j", wx, b.y) for b, wx in zip(self.batches, WX, strict=True)), np.zeros(p))
-        vb = np.asarray(np.linalg.inv(xwx), dtype=float)
+        try:
+            vb = np.asarray(np.linalg.inv(xwx), dtype=float)
+        except np.linalg.LinAlgError:
+            return None
         b = vb @ xwy
         slopes = self._slopes(theta)
         rss, gradient, average, projected = 0.0, np.zeros(n), np.zeros((n, n)), np.zeros((n, p))
+        traces = np.zeros(n)
         for batch, W, wx in zip(self.batches, inverses, WX, strict=True):
             r = batch.y - batch.X @ b
             Wr = np.einsum("bij,bj->bi", W, r)
@@ -204,16 +212,17 @@ class Marginal:
             for j, (c, g) in enumerate(slopes):
                 D = _spread(batch.Z[c], g, batch.S[c])
                 q[j] = np.einsum("bij,bj->bi", D, Wr)
-                gradient[j] += 0.5 * float((Wr * q[j]).sum()) - 0.5 * float(np.vdot(W, D))
-                if self.restricted:
-                    gradient[j] += 0.5 * float(np.vdot(wx @ vb, D @ wx))
+                traces[j] += float(np.vdot(W, D)) - (float(np.vdot(wx @ vb, D @ wx)) if self.restricted else 0.0)
+                gradient[j] += 0.5 * float((Wr * q[j]).sum())
             projected += np.einsum("bip,jbi->jp", wx, q)
             average += 0.5 * np.einsum("jbi,hbi->jh", q, np.einsum("bil,hbl->hbi", W, q))
+        gradient -= 0.5 * traces
         average -= 0.5 * projected @ vb @ projected.T
         ll = -0.5 * (k * float(np.log(2 * np.pi)) + logdet + rss)
         if self.restricted:
             ll += 0.5 * (p * float(np.log(2 * np.pi)) + self.logdet_x - float(np.linalg.slogdet(xwx)[1]))
-        return Evaluation(ll, gradient, average, b, vb)
+        # tr(PDPD) >= tr(PD)^2 / rank by the Cauchy-Schwarz inequality
+        return Evaluation(ll, gradient, average, b, vb, traces**2 / (2 * k))
 
     def expected_information(self, theta: Array, *, restricted: bool) -> Array:
         """Half tr(P D_i P D_j), shape (n, n), with P the inverse of M where not `restricted`."""
@@ -257,9 +266,7 @@ def _free(theta: Array, gradient: Array, lower: Array, upper: Array) -> NDArray[
     return ~stuck
 
 
-def _observed(
-    like: Callable[[Array], Evaluation | None], theta: Array, free: NDArray[np.bool_], lower: Array, upper: Array
-) -> Array | None:
+def _observed(like: Marginal, theta: Array, free: NDArray[np.bool_], lower: Array, upper: Array) -> Array | None:
     """Minus the Hessian over the free parameters, by differences of the gradient; one-sided next to a bound."""
     index = np.flatnonzero(free)
     columns = []
@@ -279,13 +286,9 @@ def _observed(
     return np.asarray(0.5 * (H + H.T))
 
 
-# Below this a direction's curvature is rounding, and dividing by it overflows.
-_FLAT = 1e-100
-
-
 def _newton_step(H: Array, g: Array) -> Array | None:
-    scale = np.sqrt(np.abs(np.diag(H)) + 1e-300)
-    if (scale < _FLAT).any():
+    scale = np.sqrt(np.abs(np.diag(H)))
+    if not (scale > 1e-100).all() or not np.isfinite(scale).all():
         return None
     try:
         np.linalg.cholesky(H / np.outer(scale, scale))
@@ -295,7 +298,7 @@ def _newton_step(H: Array, g: Array) -> Array | None:
 
 
 def climb(
-    like: Callable[[Array], Evaluation | None],
+    like: Marginal,
     start: Array,
     box: tuple[Array, Array],
     *,
@@ -306,7 +309,8 @@ def climb(
 
     The average information stands for the Hessian, or the observed information where that is slow; each step is
     shortened until the likelihood rises. Ends where the Newton decrement (twice the likelihood still to be gained) is
-    below `close`; None as soon as it comes near the `known` maximum.
+    below `close` times the likelihood's own size, which bounds its digits; None as soon as the point comes near the
+    `known` maximum.
     """
     lower, upper = box
     theta = np.clip(start, lower, upper)
@@ -322,11 +326,12 @@ def climb(
             return None
         step = _step(like, theta, here, free, box, damping, slow > 8)
         decrement = float(here.gradient[free] @ step[free])
-        if 0 <= decrement < close:
+        rounding = 1 + abs(here.ll)
+        if 0 <= decrement < close * rounding:
             return Climb(theta, here, decrement)
         moved, share = _moved(like, theta, here, step, box)
         if moved is None:
-            if decrement < 1e-8:
+            if decrement < 1e-9 * rounding:
                 return Climb(theta, here, decrement)
             damping = max(10 * damping, 1e-3)
             if damping > 1e8:
@@ -337,13 +342,13 @@ def climb(
         if decrement < 1e-12 and np.abs(moved[0] - theta).max() <= 1e-12 * max(1.0, np.abs(theta).max()):
             return Climb(*moved, decrement)
         theta, here = moved
-    if decrement < 1e-9:
+    if decrement < 1e-9 * (1 + abs(here.ll)):
         return Climb(theta, here, decrement)
     raise ConvergenceError(f"the likelihood did not settle after {_STEPS} steps; log-likelihood stood at {here.ll:.8f}")
 
 
 def _step(
-    like: Callable[[Array], Evaluation | None],
+    like: Marginal,
     theta: Array,
     here: Evaluation,
     free: NDArray[np.bool_],
@@ -359,17 +364,19 @@ def _step(
         step = _newton_step(H, g) if H is not None else None
     if step is None:
         average = here.information[np.ix_(free, free)]
+        if (np.diag(average) < 0.1 * here.least[free]).any():  # residuals too small to carry the average information
+            average = like.expected_information(theta, restricted=like.restricted)[np.ix_(free, free)]
         diagonal = np.diag(average) + 1e-12 * max(float(np.diag(average).max()), 1e-300)
         step = _newton_step(average + np.diag((1e-9 + damping) * diagonal), g)
     if step is None:
-        step = g / (np.diag(here.information)[free] + 1e-12)
+        step = g / (here.least[free] + np.diag(here.information)[free] + 1e-300)
     full = np.zeros_like(theta)
     full[free] = step
     return full
 
 
 def _moved(
-    like: Callable[[Array], Evaluation | None], theta: Array, here: Evaluation, step: Array, box: tuple[Array, Array]
+    like: Marginal, theta: Array, here: Evaluation, step: Array, box: tuple[Array, Array]
 ) -> tuple[tuple[Array, Evaluation] | None, float]:
     """The first point along the step, cut to the box, where the likelihood is no lower; and the share of the step."""
     share = 1.0

@@ -23,7 +23,7 @@ from metagrove.pooling.linear_model import FitStatistics, critical_value, omnibu
 from metagrove.pooling.marginal_likelihood import Marginal
 from metagrove.pooling.mixed_scripts import mixed_r_script, mixed_stata_script
 from metagrove.pooling.multilevel import MixedFit, containment
-from metagrove.pooling.predictions import Predictions, new_rows, transformed
+from metagrove.pooling.predictions import Predictions, new_rows, prediction_width, transformed
 from metagrove.pooling.profile_limits import profile_intervals
 from metagrove.pooling.robust import Origin, Robust, WorkingModel, clusters, robust_inference
 
@@ -233,7 +233,7 @@ class MixedModel(CoefficientResult):
 
     @property
     def I2_by_level(self) -> Array:
-        """Share of variability due to each variance component, percent (sigma2, then tau2 and gamma2)."""
+        """Share of variability due to each variance component, as fractions (sigma2, then tau2 and gamma2)."""
         parts = [self.sigma2] if self.fit.plain else []
         parts += [self._parts(i)[0] for i in range(len(self.fit.inner))]
         if any(part.size > 1 for part in parts[1 if self.fit.plain else 0 :]):
@@ -243,11 +243,11 @@ class MixedModel(CoefficientResult):
         if np.isnan(trace):
             raise MethodError("V is singular: without a typical sampling variance there is no I2")
         typical = (self.k - self.p) / trace
-        return np.asarray(100 * values / (values.sum() + typical))
+        return np.asarray(values / (values.sum() + typical))
 
     @property
     def I2_total(self) -> float:
-        """Share of variability due to all random effects, percent."""
+        """Share of variability due to all random effects, as a fraction."""
         return float(self.I2_by_level.sum())
 
     I2 = I2_total
@@ -376,6 +376,7 @@ class MixedModel(CoefficientResult):
         *,
         intercept: bool | None = None,
         level: float | None = None,
+        predtype: str = "default",
         tau2_levels: Sequence[Any] | None = None,
         gamma2_levels: Sequence[Any] | None = None,
         transf: Callable[[Any], Any] | None = None,
@@ -383,7 +384,8 @@ class MixedModel(CoefficientResult):
         """Predicted mean effects with confidence and prediction intervals.
 
         Prediction intervals add up all variance components; where inner levels have variances of their own,
-        `tau2_levels` (and `gamma2_levels`) name the level of each row. Without them, there are none.
+        `tau2_levels` (and `gamma2_levels`) name the level of each row. Without them, there are none. `predtype` is a
+        code of PREDICTION.
         """
         chance = _share(self.level if level is None else level)
         if newmods is None:
@@ -405,7 +407,7 @@ class MixedModel(CoefficientResult):
         se = np.sqrt(np.diag(vcov))
         ddf = np.array([self.freedom[row != 0].min(initial=np.inf) for row in rows])
         crit = critical_value(chance, ddf)
-        width = crit * np.sqrt(se**2 + extra)
+        width = prediction_width(se, extra, own=ddf, residual=float(self.k - self.p), level=chance, predtype=predtype)
         result = Predictions(
             labels, pred, se, pred - crit * se, pred + crit * se, pred - width, pred + width, rows, vcov
         )

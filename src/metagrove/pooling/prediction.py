@@ -11,8 +11,9 @@ from metagrove.core.errors import MethodError
 from metagrove.core.registry import Registry
 from metagrove.core.values import Array
 from metagrove.pooling.estimate import INTERVALS, Estimate, random_effects
-from metagrove.pooling.quadratic_forms import chi_square_mixture_cdf
+from metagrove.pooling.intervals import q_distribution
 from metagrove.pooling.roots import bracketed_root
+from metagrove.pooling.tau2 import Design
 
 __all__ = ["PREDICTION", "Prediction", "prediction"]
 
@@ -110,13 +111,10 @@ _QUANTILES = 200
 
 def _tau2_quantiles(y: Array, v: Array) -> Array:
     """Midpoint quantiles of the confidence distribution of tau2 that Cochran's Q gives, shape (_QUANTILES,)."""
-    w = 1 / v
-    a = np.diag(w) - np.outer(w, w) / w.sum()
-    q = float(y @ a @ y)
+    below = q_distribution(Design(y, v), 1 / v)
 
     def confidence(t: float) -> float:
-        s = np.sqrt(v + t)
-        return 1.0 - chi_square_mixture_cdf(q, np.clip(np.linalg.eigvalsh(s[:, None] * a * s)[1:], 0.0, None))
+        return 1.0 - below(t)
 
     shares = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
     found = np.zeros(_QUANTILES)

@@ -14,7 +14,16 @@ from metagrove.core.values import Array
 from metagrove.pooling.columns import ColumnResult
 from metagrove.pooling.linear_model import LinearFit, critical_value
 
-__all__ = ["PREDICTION", "Predictions", "best_predictions", "new_rows", "predictions", "random_effects", "transformed"]
+__all__ = [
+    "PREDICTION",
+    "Predictions",
+    "best_predictions",
+    "new_rows",
+    "prediction_width",
+    "predictions",
+    "random_effects",
+    "transformed",
+]
 
 _RILEY = "Riley RD, Higgins JPT, Deeks JJ. BMJ 2011;342:d549. doi:10.1136/bmj.d549"
 _ROBINSON = "Robinson GK. Stat Sci 1991;6:15-32. doi:10.1214/ss/1177011926"
@@ -98,6 +107,21 @@ def transformed(result: Predictions, transf: Callable[[Any], Any] | None) -> Pre
     )
 
 
+def prediction_width(se: Array, between: Array, *, own: Array, residual: float, level: float, predtype: str) -> Array:
+    """Half the width of prediction intervals; NaN where no degrees of freedom are left.
+
+    `se` are the standard errors of the means, `between` the variances of true effects around them, `own` the degrees of
+    freedom of the coefficients' tests (infinite for normal ones) and `residual` effects less coefficients.
+    """
+    if predtype not in PREDICTION:
+        raise UnknownName(PREDICTION.kind, predtype, PREDICTION)
+    freedom, with_error = PREDICTION[predtype]
+    ddf = np.broadcast_to([freedom(float(at), residual) for at in np.atleast_1d(own)], se.shape)
+    some = ddf > 0
+    crit = np.where(some, critical_value(level, np.where(some, ddf, 1.0)), np.nan)
+    return np.asarray(crit * np.sqrt(np.broadcast_to(between, se.shape) + (se**2 if with_error else 0.0)))
+
+
 def predictions(
     fit: LinearFit,
     rows: Array,
@@ -111,9 +135,7 @@ def predictions(
 
     `tau2` replaces the fit's between-study variance where it differs from row to row.
     """
-    if predtype not in PREDICTION:
-        raise UnknownName(PREDICTION.kind, predtype, PREDICTION)
-    freedom, with_error = PREDICTION[predtype]
+    PREDICTION.entry(predtype)  # refuses unknown codes for equal effects too
     chance = fit.settings.level if level is None else level
     pred = rows @ fit.b
     vcov = rows @ fit.vb @ rows.T
@@ -122,10 +144,9 @@ def predictions(
     none = np.full(pred.shape, np.nan)
     between = fit.tau2 if tau2 is None else tau2
     low, high = none, none
-    own = freedom(fit.ddf, float(fit.k - fit.p))
-    if not fit.equal_effects and own > 0:
-        spread = np.broadcast_to(between, se.shape) + (se**2 if with_error else 0.0)
-        width = critical_value(chance, own) * np.sqrt(spread)
+    if not fit.equal_effects:
+        own, residual = np.asarray(fit.ddf), float(fit.k - fit.p)
+        width = prediction_width(se, np.asarray(between), own=own, residual=residual, level=chance, predtype=predtype)
         low, high = pred - width, pred + width
     names = labels or tuple(str(i + 1) for i in range(pred.size))
     return Predictions(names, pred, se, pred - crit * se, pred + crit * se, low, high, rows, vcov)

@@ -166,7 +166,7 @@ class Regression(CoefficientResult):
 
     @property
     def I2(self) -> float:
-        """Share of unaccounted variability that is heterogeneity, percent."""
+        """Share of unaccounted variability that is heterogeneity, as a fraction."""
         return self._het("I2")
 
     @property
@@ -385,7 +385,7 @@ class Regression(CoefficientResult):
         random: bool = True,
         level: float | None = None,
     ) -> Intervals:
-        """Intervals of tau2, tau, I2 and H2, and with `fixed` also of the coefficients.
+        """Intervals of tau2, tau, I2 (in per cent, as metafor's table has it) and H2, and with `fixed` also of the coefficients.
 
         `type` is a code of TAU2_INTERVALS, or "GENQ" for the exact distribution of the Q that a moment estimator (DL, HE,
         GENQ) is made of, which is the default after method="GENQ"; else the default is "QP".
@@ -476,7 +476,7 @@ class Regression(CoefficientResult):
         kind = "Equal-effects" if self.method == "EE" else ("Random-effects" if self.int_only else "Mixed-effects")
         lines = [f"{kind} model (k = {self.k}; {_named(self.method)})", ""]
         if self.method != "EE":
-            lines.append(f"tau2 {self.tau2:.4f} (SE {self.se_tau2:.4f})   I2 {self.I2:.1f}%   H2 {self.H2:.2f}")
+            lines.append(f"tau2 {self.tau2:.4f} (SE {self.se_tau2:.4f})   I2 {100 * self.I2:.1f}%   H2 {self.H2:.2f}")
         if np.isfinite(self.R2):
             lines.append(f"R2 {self.R2:.1f}% of the heterogeneity accounted for")
         if self.QE_df:

@@ -135,6 +135,7 @@ class Projection:
 
 
 Estimator = Callable[[Design], Tau2]
+_Rows = tuple[list[float], list[float]]
 TAU2 = Registry[Estimator]("tau2 estimator")
 
 _VEE = "Veroniki AA, et al. Res Synth Methods 2016;7:55-79. doi:10.1002/jrsm.1164"
@@ -340,10 +341,10 @@ def _slope(design: Design, t: float, restricted: bool) -> _Slope:
     return _Slope(quadratic - traces[0], 2 * pr.ypppy - traces[1], traces[1])
 
 
-def _refined_peak(design: Design, restricted: bool, start: float, low: float, high: float) -> float:
+def _refined_peak(design: Design, rows: _Rows, restricted: bool, start: float, low: float, high: float) -> float:
     """The stationary point in (low, high) that `start` leads to; see `one_mean.refined_peak`."""
     if design.scalar:
-        return _converged(one_mean.refined_peak(*design.rows, restricted, start, low, high), "a peak of the likelihood")
+        return _converged(one_mean.refined_peak(*rows, restricted, start, low, high), "a peak of the likelihood")
     t = start
     for step in range(_STEPS):
         slope = _slope(design, t, restricted)
@@ -376,19 +377,19 @@ def _likelihood_peak(design: Design, *, restricted: bool) -> float:
 
     A grid shows where the score crosses zero downwards; each crossing is refined, and the likelihood decides.
     """
-    first, ratio, count = one_mean.peak_grid(design.y.tolist(), design.v.tolist())
+    rows = design.rows
+    first, ratio, count = one_mean.peak_grid(*rows)
     if count == 0:
         return 0.0
-    grid = np.zeros(count + 1)
-    grid[1:] = first * ratio ** np.arange(count)
-    scores = _scores(design, grid, restricted).tolist()
-    points, centre = grid.tolist(), float(design.v.mean())
+    points = [0.0] + [first * ratio**i for i in range(count)]
+    scores = _scores(design, np.array(points), restricted).tolist()
+    centre = sum(rows[1]) / len(rows[1])
     # from 0 the first step is exact: a falling score there ends the search at once, a rising one climbs
-    found = [] if scores[0] > 0 else [_refined_peak(design, restricted, 0.0, 0.0, points[1])]
+    found = [] if scores[0] > 0 else [_refined_peak(design, rows, restricted, 0.0, 0.0, points[1])]
     for i in range(count):
         if scores[i] > 0 >= scores[i + 1]:
             start = one_mean.crossing(points[i], points[i + 1], scores[i], scores[i + 1], centre)
-            found.append(_refined_peak(design, restricted, start, points[i], points[i + 1]))
+            found.append(_refined_peak(design, rows, restricted, start, points[i], points[i + 1]))
     if len(found) == 1:
         return found[0]
     return max(found, key=lambda t: log_likelihood(design, t, restricted=restricted))

@@ -8,11 +8,11 @@ from metagrove.report.document import Cell, Column, Report, Section, Table
 
 __all__ = ["comparison_tables", "finding_table", "grouped", "numbered_references", "source_table"]
 
-_TITLES = {"proportion": "Responses", "survival": "Survival", "harms": "Harms"}
+_TITLES = {"comparison": "Comparisons", "proportion": "Responses", "survival": "Survival", "harms": "Harms"}
 
 
 def grouped(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:
-    """Sections under their headings: responses, survival, harms, then any other kind."""
+    """Sections under their headings: comparisons, responses, survival, harms, then any other kind."""
     groups: dict[str, list[Section]] = {}
     for section in sections:
         groups.setdefault(_TITLES.get(section.kind, section.kind.capitalize()), []).append(section)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from metagrove.core.errors import DataError
 
-__all__ = ["Estimate", "count", "count_of_total", "estimate", "is_missing", "number", "proportion"]
+__all__ = ["Estimate", "count", "count_of_total", "estimate", "is_missing", "number", "population", "proportion"]
 
 _MISSING = frozenset(
     ["", "nr", "na", "n/a", "n.a.", "nd", "ne", "\\", "-", "--", "–", "—", "?", ".", "none", "null", "nan",
@@ -44,9 +46,11 @@ def is_missing(text: str) -> bool:
 
 def _float(text: str) -> float:
     text = text.replace("−", "-").replace("·", ".")
-    if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+", text):
-        return float(text.replace(",", ""))
-    return float(text.replace(",", "."))
+    whole = re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+", text)
+    value = float(text.replace(",", "" if whole else "."))
+    if not math.isfinite(value):
+        raise DataError(f"'{text[:20]}' is beyond any number that could be meant")
+    return value
 
 
 def estimate(text: str) -> Estimate:
@@ -65,12 +69,15 @@ def estimate(text: str) -> Estimate:
 
 
 def number(text: str) -> float:
-    """The number in a cell; the per-cent sign and unit, if any, are dropped.
+    """The number in a cell; a per-cent sign is dropped, a unit is refused (it would be lost).
 
     >>> number("2,5"), number("1,171")
     (2.5, 1171.0)
     """
-    return estimate(text).value
+    found = estimate(text)
+    if found.unit not in ("", "%"):
+        raise DataError(f"'{text}' carries a unit here; write the number alone, in the unit of the table")
+    return found.value
 
 
 def proportion(text: str) -> float:
@@ -89,6 +96,28 @@ def proportion(text: str) -> float:
     if not 0 <= value <= 1:
         raise DataError(f"'{text}' is not a proportion; it lies between 0 and 1 (or write a per-cent sign)")
     return value
+
+
+_POPULATIONS = {
+    "enrolled": ("enrolled", "itt", "intention to treat", "intention-to-treat", "all", "randomized", "randomised"),
+    "evaluable": ("evaluable", "response evaluable", "efficacy", "response", "per protocol", "analysed", "analyzed"),
+    "safety": ("safety", "treated", "as treated", "toxicity"),
+}
+
+
+def population(text: str) -> str:
+    """Which set of patients a count is of: enrolled, evaluable or safety.
+
+    >>> population("ITT"), population("evaluable")
+    ('enrolled', 'evaluable')
+    """
+    said = " ".join(text.lower().replace("population", "").split())
+    for name, spellings in _POPULATIONS.items():
+        if said in spellings:
+            return name
+    near = get_close_matches(said, _POPULATIONS, n=1, cutoff=0.5)
+    hint = f"; nearest: '{near[0]}'" if near else ""
+    raise DataError(f"'{text}' is no population; known: {', '.join(_POPULATIONS)}{hint}", rule="unknown-population")
 
 
 def count(text: str) -> int:
@@ -124,6 +153,8 @@ def count_of_total(text: str, total: int | None) -> tuple[int, int | None]:
     if "%" in text and not _PERCENT_TAIL.match(text):
         if total is None:
             raise DataError(f"'{text}' is a share without a total; give the number of patients beside it")
+        if total == 0:
+            raise DataError(f"'{text}' of 0 patients; a share needs at least one")
         share = estimate(text).value / 100
         events = round(share * total)
         shown = estimate(text)

@@ -9,15 +9,16 @@ from itertools import combinations, groupby
 
 from metagrove.core.errors import DataError, MetagroveError
 from metagrove.core.units import convert_time, time_unit
-from metagrove.review import published_checks, survival_checks
+from metagrove.review import comparison_checks, published_checks, survival_checks
+from metagrove.review.comparison_rows import comparison_faults
 from metagrove.review.findings import CHECKS, Finding, check, finding_of_fault
-from metagrove.review.flow import flow_faults
+from metagrove.review.flow import flow_faults, flow_row_faults
 from metagrove.review.folder import Review
 from metagrove.review.tables import Row
 
 __all__ = ["findings_of", "row_faults"]
 
-_CHECK_ROOMS = (published_checks, survival_checks)  # their checks enter the register when imported
+_CHECK_ROOMS = (comparison_checks, published_checks, survival_checks)  # their checks enter the register when imported
 
 _POPULATIONS = (("n_enrolled", "enrolled"), ("n_evaluable", "evaluable"), ("n_safety", "safety"))
 _CONTROL = re.compile(r"\b(dcr|cbr|disease[ -]control|clinical[ -]benefit)", re.IGNORECASE)
@@ -29,13 +30,13 @@ _FIRST_SCAN_DAYS = 42.0
 
 
 def row_faults(review: Review) -> list[DataError]:
-    """Every row that cannot be meant: those of the tables, then curves and numbers at risk that break their own laws."""
-    faults = list(review.faults)
+    """Every row that cannot be meant: those of the tables, then comparisons, curves and numbers at risk that break laws."""
+    faults = [*review.faults, *comparison_faults(review.rows("comparisons"))]
     for name, law in (("curves", survival_checks.curve_faults), ("at_risk", survival_checks.at_risk_faults)):
         rows = sorted(review.rows(name), key=_arm)
         for _, group in groupby(rows, key=_arm):
             faults += law(tuple(group))
-    return faults
+    return faults + flow_row_faults(review.rows("flow"))
 
 
 def _arm(row: Row) -> tuple[str, str]:

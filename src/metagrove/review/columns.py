@@ -10,19 +10,20 @@ from typing import Literal
 
 from metagrove.core.errors import DataError
 
-__all__ = ["TABLES", "Column", "TableLayout", "column_mapping"]
+__all__ = ["RATIO_NAMES", "TABLES", "Column", "TableLayout", "column_mapping", "named_ratio"]
 
-Kind = Literal["text", "count", "number", "proportion", "events", "estimate", "flag"]
+Kind = Literal["population", "text", "count", "number", "proportion", "events", "estimate", "flag"]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: our name, what its cells hold, whether it must be there, and its other names."""
+    """One column: our name, what its cells hold, whether it must be there, its other names, and the total of events."""
 
     name: str
     kind: Kind = "text"
     required: bool = False
     also: tuple[str, ...] = ()
+    total: str = "n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,12 @@ _SOURCE = (
 _N = Column("n", "count", False, ("total", "n_total", "patients", "sample_size", "denominator", "size", "n_patients"))
 _ENDPOINT = Column("endpoint", "text", True, ("outcome", "event_type"))
 _TIME = Column("time", "number", True, ("t", "months", "time_months", "x"))
+
+#: Headings under which an effect is a ratio itself, not its logarithm.
+RATIO_NAMES = ("hr", "hazard_ratio", "or", "odds_ratio", "rr", "risk_ratio", "relative_risk", "irr", "rate_ratio")  # fmt: skip
+_DIFFERENCE_NAMES = ("md", "mean_difference", "smd", "rd", "risk_difference", "difference", "wmd")
+_LOG_NAMES = ("log_hr", "ln_hr", "log_or", "ln_or", "log_rr", "ln_rr", "log_te", "log_effect", "ln_effect")
+_LOG_ERRORS = tuple(f"se_{name}" for name in _LOG_NAMES) + tuple(f"{name}_se" for name in _LOG_NAMES)
 
 _STUDIES = TableLayout(
     "studies",
@@ -92,7 +99,7 @@ _RESPONSES = TableLayout(
         _STUDY,
         Column("events", "events", True, ("event", "responders", "r", "x", "cases", "n_events", "count")),
         _N,
-        Column("population", "text", False, ("analysis_set", "denominator_set")),
+        Column("population", "population", False, ("analysis_set", "denominator_set")),
         Column("printed", "proportion", False, ("printed_proportion", "proportion_printed", "rate", "printed_rate")),
         Column("printed_low", "proportion", False, ("printed_ci_low", "ci_low", "lower", "lcl")),
         Column("printed_high", "proportion", False, ("printed_ci_high", "ci_high", "upper", "ucl")),
@@ -177,12 +184,65 @@ _DISCONTINUATIONS = TableLayout(
     ("study", "reason"),
 )
 
+_ARMS = {
+    "e": ("t", "exp", "experimental", "treat", "treated", "treatment", "int", "intervention", "active", "1"),
+    "c": ("ctrl", "ctl", "con", "control", "controls", "placebo", "comparator", "comparison", "2"),
+}
+
+
+def _of_arm(name: str, arm: str, kind: Kind, words: Sequence[str], *, also: Sequence[str] = ()) -> Column:
+    """The column of one arm, under every name that a word and the arm's names make, in either order."""
+    ends = (arm, *_ARMS[arm])
+    spelled = [f"{word}_{end}" for word in words for end in ends]
+    spelled += [f"{end}_{word}" for word in words for end in ends if not end.isdigit() and len(end) > 1]
+    total = f"n_{arm}" if kind == "events" else "n"
+    return Column(f"{name}_{arm}", kind, False, (*(s for s in spelled if s != f"{name}_{arm}"), *also), total)
+
+
+_EVENT_WORDS = ("event", "events", "n_events", "cases", "responders", "deaths")
+_TOTAL_WORDS = (
+    "n",
+    "total",
+    "totals",
+    "patients",
+    "size",
+    "sample_size",
+    "n_total",
+    "participants",
+    "randomised",
+    "randomized",
+)
+_COMPARISONS = TableLayout(
+    "comparisons",
+    (
+        Column("outcome", "text", True, ("endpoint", "outcome_name")),
+        _STUDY,
+        Column("subgroup", "text", False, ("group", "stratum", "byvar")),
+        _of_arm("n", "e", "count", _TOTAL_WORDS, also=("n1i",)),
+        _of_arm("n", "c", "count", _TOTAL_WORDS, also=("n2i",)),
+        _of_arm("event", "e", "events", _EVENT_WORDS),
+        _of_arm("event", "c", "events", _EVENT_WORDS),
+        _of_arm("mean", "e", "number", ("mean", "means", "average"), also=("m1i",)),
+        _of_arm("mean", "c", "number", ("mean", "means", "average"), also=("m2i",)),
+        _of_arm("sd", "e", "number", ("sd", "sds", "std", "stdev", "standard_deviation"), also=("sd1i",)),
+        _of_arm("sd", "c", "number", ("sd", "sds", "std", "stdev", "standard_deviation"), also=("sd2i",)),
+        Column("te", "estimate", False, ("effect", "effect_size", "estimate", "yi", *RATIO_NAMES, *_DIFFERENCE_NAMES, *_LOG_NAMES)),
+        Column("se", "number", False, ("sete", "se_te", "sei", "standard_error", "std_error", "stderr", "se_log", *_LOG_ERRORS)),
+        Column("lower", "number", False, ("ci_low", "ci_lower", "lcl", "low", "lower_ci", "lower_limit", "ci_l", "lower_95", "ci_start")),
+        Column("upper", "number", False, ("ci_high", "ci_upper", "ucl", "high", "upper_ci", "upper_limit", "ci_u", "upper_95", "ci_end")),
+        Column("level", "number", False, ("ci_level", "ci_level_pct", "confidence", "confidence_level")),
+        *_SOURCE,
+    ),
+    ("outcome", "study", "subgroup"),
+)  # fmt: skip
+
 #: Every table a review folder may hold, by name.
 TABLES: Mapping[str, TableLayout] = MappingProxyType(
     {
         layout.name: layout
         for layout in (
             _STUDIES, _RESPONSES, _SURVIVAL, _HARMS, _AT_RISK, _CURVES, _MARKS, _FLOW, _PUBLISHED, _DISCONTINUATIONS,
+            _COMPARISONS,
         )
     }
 )  # fmt: skip
@@ -190,6 +250,15 @@ TABLES: Mapping[str, TableLayout] = MappingProxyType(
 
 def _bare(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "", name.lower())
+
+
+def named_ratio(name: str) -> bool:
+    """Whether a heading says that its numbers are ratios and not their logarithms.
+
+    >>> named_ratio("Hazard ratio"), named_ratio("logHR"), named_ratio("TE")
+    (True, False, False)
+    """
+    return _bare(name) in {_bare(known) for known in RATIO_NAMES}
 
 
 def column_mapping(

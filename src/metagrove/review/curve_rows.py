@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -24,17 +25,24 @@ def _whose(row: Row) -> str:
 
 
 def survival_scale(rows: Iterable[Row]) -> float:
-    """100 where the curve is plainly in per cent (most values above 1.5), else 1."""
-    values = [row["survival"] for row in rows if row["survival"] is not None]
-    above = sum(value > 1.5 for value in values)
-    return 100.0 if values and above > 0.5 * len(values) else 1.0
+    """100 where the curve is in per cent (a per-cent sign, or a start above 1.5), else 1."""
+    known = [row for row in rows if row["survival"] is not None]
+    if any("%" in row.text("survival") for row in known):
+        return 100.0
+    start = min(known, key=lambda row: row["time"] if row["time"] is not None else math.inf, default=None)
+    return 100.0 if start is not None and start["survival"] > 1.5 else 1.0
 
 
 def curve_faults(
-    rows: tuple[Row, ...], *, rise: float = RISE, above: float = ABOVE_ONE, swap: float = SWAP
+    rows: tuple[Row, ...],
+    *,
+    scale: float | None = None,
+    rise: float = RISE,
+    above: float = ABOVE_ONE,
+    swap: float = SWAP,
 ) -> list[DataError]:
     """The first fault of one curve, if any: a missing or negative time, survival outside 0..1, or survival that rises."""
-    scale = survival_scale(rows)
+    scale = scale or survival_scale(rows)
     for row in rows:
         if row["time"] is None or row["time"] < 0:
             return [row.error(f"time is '{row.text('time')}'; it is a number, 0 or more", "time")]

@@ -62,6 +62,12 @@ _EXPECTED = {
     "survival-out-of-range": "a proportion between 0 and 1",
     "survival-rises": "survival that never rises",
     "at-risk-rises": "numbers at risk that never rise",
+    "interval-excludes-estimate": "low <= estimate <= high",
+    "limits-swapped": "the lower limit below the upper",
+    "standard-error": "a number above 0",
+    "negative-sd": "0 or more",
+    "missing-number": "all numbers of the comparison",
+    "effect-scale": "a ratio above 0",
 }
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from types import MappingProxyType
 
+from metagrove.core.errors import DataError
 from metagrove.review.tables import Row
 
-__all__ = ["FlowFault", "flow_boxes", "flow_faults"]
+__all__ = ["BOXES", "FlowFault", "flow_boxes", "flow_faults", "flow_row_faults"]
 
 #: Each step: the box before, what leaves, and the box after (PRISMA 2020, doi:10.1136/bmj.n71).
 _STEPS = (
@@ -27,6 +29,32 @@ class FlowFault:
     found: str
     expected: str
     message: str
+
+
+#: The boxes of the PRISMA 2020 template.
+BOXES = (
+    "previous_studies", "identified", "removed_before", "screened", "excluded", "sought", "not_retrieved", "assessed",
+    "reports_excluded", "other_identified", "other_sought", "other_not_retrieved", "other_assessed", "other_excluded",
+    "included", "total",
+)  # fmt: skip
+
+
+def flow_row_faults(rows: Sequence[Row]) -> list[DataError]:
+    """Rows that name no box of the flow, or give no number; and boxes without which no flow can be drawn."""
+    faults = []
+    for row in rows:
+        box = row.text("box").lower()
+        if box not in BOXES:
+            near = get_close_matches(box, BOXES, n=1, cutoff=0.5)
+            hint = f"nearest: '{near[0]}'" if near else f"known: {', '.join(BOXES)}"
+            faults.append(row.error(f"'{row.text('box')}' is no box of the flow; {hint}", "box", "flow-unreadable"))
+        elif row["n"] is None:
+            faults.append(row.error("is empty; a flow needs the number", "n", "flow-unreadable"))
+    there = {row.text("box").lower() for row in rows}
+    needed = [box for box in ("identified", "screened", "included") if rows and box not in there]
+    return faults + [
+        DataError(f"has no row '{box}'; a flow needs it", file="flow.csv", rule="flow-unreadable") for box in needed
+    ]
 
 
 def flow_boxes(rows: Sequence[Row]) -> Mapping[str, Mapping[str, int]]:

@@ -9,13 +9,25 @@ from types import MappingProxyType
 
 from metagrove.core.errors import DataError, SpecError, UnknownName
 from metagrove.review.columns import TABLES
-from metagrove.review.spec import Analysis, HarmsAnalysis, ProportionAnalysis, ReviewSpec, parse_review
+from metagrove.review.spec import (
+    Analysis,
+    ComparisonAnalysis,
+    HarmsAnalysis,
+    ProportionAnalysis,
+    ReviewSpec,
+    parse_review,
+)
 from metagrove.review.storage import digest_of
 from metagrove.review.tables import Row, Table, decoded, parse_table
 
 __all__ = ["Review", "open_review"]
 
-_NEEDS = {"proportion": ("responses",), "survival": ("curves",), "harms": ("adverse_events",)}
+_NEEDS = {
+    "proportion": ("responses",),
+    "survival": ("curves",),
+    "harms": ("adverse_events",),
+    "comparison": ("comparisons",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +98,12 @@ def _same_study(spec: ReviewSpec, tables: Mapping[str, Table]) -> None:
         for gone in analysis.exclude:
             if studies and gone.study.lower() not in {s.lower() for s in studies}:
                 raise SpecError(f"review.toml, analysis '{analysis.name}': {UnknownName('study', gone.study, studies)}")
-        if isinstance(analysis, ProportionAnalysis) and analysis.subgroup:
-            known = sorted(set(tables["studies"].mapping.values())) if "studies" in tables else []
-            extra = [n for n in tables["studies"].rows[0].texts if n not in known] if known else []
-            if analysis.subgroup not in known + extra:
-                name = UnknownName("column of studies.csv", analysis.subgroup, known + extra)
+        if isinstance(analysis, ProportionAnalysis | ComparisonAnalysis) and analysis.subgroup:
+            own = "comparisons" if isinstance(analysis, ComparisonAnalysis) else "responses"
+            known = _columns(tables, "studies") + (_columns(tables, own) if own == "comparisons" else [])
+            if analysis.subgroup not in known:
+                where = "studies.csv or comparisons.csv" if own == "comparisons" else "studies.csv"
+                name = UnknownName(f"column of {where}", analysis.subgroup, known)
                 raise SpecError(f"review.toml, analysis '{analysis.name}', subgroup: {name}")
         for table, column, wanted in _asked(analysis):
             if table in tables:
@@ -100,9 +113,20 @@ def _same_study(spec: ReviewSpec, tables: Mapping[str, Table]) -> None:
                     raise SpecError(f"review.toml, analysis '{analysis.name}': {name}")
 
 
+def _columns(tables: Mapping[str, Table], name: str) -> list[str]:
+    """The names under which a table's cells are found: ours, and those of columns that mean nothing to us."""
+    if name not in tables:
+        return []
+    known = sorted(set(tables[name].mapping.values()))
+    rows = tables[name].rows
+    return known + ([column for column in rows[0].texts if column not in known] if rows else [])
+
+
 def _asked(analysis: Analysis) -> list[tuple[str, str, str]]:
     if isinstance(analysis, ProportionAnalysis):
         return [("responses", "outcome", analysis.outcome)]
+    if isinstance(analysis, ComparisonAnalysis):
+        return [("comparisons", "outcome", analysis.outcome)]
     if isinstance(analysis, HarmsAnalysis):
         return []
     return [("curves", "endpoint", analysis.endpoint)]
@@ -133,6 +157,9 @@ def open_review(path: str | Path) -> Review:
     if not protocol.is_file():
         raise DataError("no review.toml in this folder; 'metagrove new DIR' writes one to start from", file=str(path))
     spec = parse_review(decoded(_read(protocol, "review.toml"), "review.toml"))
+    for name in spec.synthetic:
+        if name not in TABLES:
+            raise SpecError(f"review.toml, synthetic: {UnknownName('table', name, TABLES)}")
     for name in spec.columns:
         if name not in TABLES:
             raise SpecError(f"review.toml, columns: {UnknownName('table', name, TABLES)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from itertools import groupby, pairwise
 
 from metagrove.core.errors import DataError
@@ -13,7 +14,13 @@ from metagrove.review.spec import SurvivalAnalysis
 from metagrove.review.survival_checks import months_of
 from metagrove.review.tables import Row
 
-__all__ = ["printed_number"]
+__all__ = ["QUANTITIES", "printed_number"]
+
+#: What published.csv may compare.
+QUANTITIES = frozenset(
+    ["estimate", "ci_low", "ci_high", "predict_low", "predict_high", "I2", "tau2", "Q", "p_heterogeneity", "Q_between"]
+    + ["df_between", "p_between", "k", "events", "n", "rate", "median", "median_low", "median_high", "mean"]
+)
 
 
 def _place(row: Row, column: str = "") -> str:
@@ -109,6 +116,27 @@ def _pooled_against_members(review: Review) -> Iterator[Finding]:
                 shown,
                 "a value among its members",
                 f"{row.text('analysis')}: {len(below)} of {len(known)} reported medians lie below the pooled one ({shown}).",
+            )
+
+
+@check("published-unknown")
+def _published_unknown(review: Review) -> Iterator[Finding]:
+    """A printed number of an analysis or a quantity that is not there."""
+    known = {analysis.name for analysis in review.spec.analysis}
+    for row in review.rows("published"):
+        for column, there in (("analysis", known), ("quantity", QUANTITIES)):
+            name = row.text(column)
+            if name in there:
+                continue
+            near = get_close_matches(name, sorted(there), n=1, cutoff=0.5)
+            yield Finding(
+                "published-unknown",
+                "warning",
+                "",
+                _place(row, column),
+                name,
+                f"'{near[0]}'" if near else ", ".join(sorted(there)),
+                f"published.csv names the {column} '{name}', which does not exist; its number stands beside nothing.",
             )
 
 

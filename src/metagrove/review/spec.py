@@ -14,6 +14,7 @@ from metagrove.core.units import time_unit
 
 __all__ = [
     "Analysis",
+    "ComparisonAnalysis",
     "HarmsAnalysis",
     "ProportionAnalysis",
     "Published",
@@ -24,6 +25,10 @@ __all__ = [
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=60)]
 Tau2 = Literal["DL", "DL2", "PM", "PMM", "REML", "ML", "HS", "HSk", "SJ", "HE", "EB", "GENQ"]
+
+Measure = Literal[
+    "", "OR", "RR", "RD", "ASD", "DOR", "VE", "MD", "SMD", "ROM", "HR", "IRR", "IRD", "VR", "CVR", "COR", "ZCOR",
+]  # fmt: skip
 
 
 class _Strict(BaseModel):
@@ -63,7 +68,14 @@ class ProportionAnalysis(_Common):
     prediction: bool = True
     denominators: tuple[Literal["evaluable", "enrolled", "safety"], ...] = ()
     leave_one_out: bool = True
-    multiverse: bool = False
+
+    @model_validator(mode="after")
+    def _some_model(self) -> ProportionAnalysis:
+        if not (self.common or self.random):
+            raise ValueError(
+                f"analysis '{self.name}': common and random are both false; one of them is what is reported"
+            )
+        return self
 
 
 class SurvivalAnalysis(_Common):
@@ -79,7 +91,7 @@ class SurvivalAnalysis(_Common):
     compat: Literal["msurv"] | None = None
     method: Literal["likelihood", "guyot", "bounded"] = "likelihood"
     draws: Annotated[int, Field(ge=0, le=10000)] = 0
-    seed: int = 20140624
+    seed: Annotated[int, Field(ge=0)] = 20140624
 
 
 class HarmsAnalysis(_Common):
@@ -93,7 +105,44 @@ class HarmsAnalysis(_Common):
     min_studies: Annotated[int, Field(ge=1)] = 2
 
 
-Analysis = Annotated[ProportionAnalysis | SurvivalAnalysis | HarmsAnalysis, Field(discriminator="kind")]
+class Labels(_Strict):
+    """What the arms are called, and what the left and the right of no effect favour."""
+
+    experimental: str = "experimental"
+    control: str = "control"
+    left: str = ""
+    right: str = ""
+
+
+class ComparisonAnalysis(_Common):
+    """Two arms a study: an effect from counts, from means, or as it was reported, pooled over studies."""
+
+    kind: Literal["comparison"]
+    outcome: str
+    subgroup: str = ""
+    sm: Measure = ""
+    method: Literal["", "Inverse", "MH", "Peto", "SSW", "GLMM"] = ""
+    method_tau: Tau2 = "REML"
+    method_random_ci: Literal["classic", "HK", "KR"] = "classic"
+    tau_common: bool = False
+    common: bool = False
+    random: bool = True
+    prediction: bool = True
+    scale: Literal["", "printed", "log"] = ""
+    compat: Literal["RevMan5"] | None = None
+    labels: Labels = Field(default_factory=Labels)
+    leave_one_out: bool = True
+
+    @model_validator(mode="after")
+    def _one_model(self) -> ComparisonAnalysis:
+        if not (self.common or self.random):
+            raise ValueError(f"analysis '{self.name}' has neither common nor random; one of them is true")
+        return self
+
+
+Analysis = Annotated[
+    ProportionAnalysis | SurvivalAnalysis | HarmsAnalysis | ComparisonAnalysis, Field(discriminator="kind")
+]
 
 
 class Published(_Strict):
@@ -137,6 +186,7 @@ _KINDS: dict[str, type[_Common]] = {
     "proportion": ProportionAnalysis,
     "survival": SurvivalAnalysis,
     "harms": HarmsAnalysis,
+    "comparison": ComparisonAnalysis,
 }
 
 
@@ -167,6 +217,8 @@ def _line_of(text: str, location: tuple[int | str, ...]) -> int:
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     if "exclude" in location:
         return sorted(Exclusion.model_fields)
+    if "labels" in location[:-1]:
+        return sorted(Labels.model_fields)
     if location and location[0] == "analysis":
         kind = next((part for part in location if isinstance(part, str) and part in _KINDS), None)
         return sorted(_KINDS[kind].model_fields) if kind else sorted(_Common.model_fields)
@@ -176,7 +228,10 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
 
 
 def _message(error: dict[str, Any]) -> str:
-    location = error["loc"]
+    # Steps into a list or one of several allowed forms are no keys of the file.
+    location = tuple(p for p in error["loc"] if not (isinstance(p, str) and ("[" in p or p in ("float", "int"))))
+    while len(location) > 1 and isinstance(location[-1], int):
+        location = location[:-1]
     key = str(location[-1]) if location else ""
     if error["type"] == "extra_forbidden":
         known = _known_keys(location)
@@ -187,6 +242,8 @@ def _message(error: dict[str, Any]) -> str:
         return f"'{key}' is missing; it is required here"
     if error["type"] in ("union_tag_not_found", "union_tag_invalid"):
         return f"an analysis needs kind = one of {', '.join(_KINDS)}"
+    if error["type"].startswith("value_error") and not key:
+        return str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "literal_error":
         wanted = error["ctx"]["expected"]
         return f"'{key}' is {error['input']!r}; known: {wanted}"

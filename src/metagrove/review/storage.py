@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from metagrove.core.errors import DataError
 from metagrove.core.results import plain
 
 __all__ = ["WorkStore", "digest_of", "write_atomically", "write_folder"]
@@ -26,37 +27,75 @@ def digest_of(*parts: Any) -> str:
     return seal.hexdigest()
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """`content` at `path`, whole or not at all: a reader never sees half a file."""
+def _beside(path: Path, content: bytes) -> Path:
+    """A finished file next to `path`, ready to take its place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
         Path(name).chmod(0o644)
-        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+    return Path(name)
 
 
-def write_folder(folder: Path, files: Mapping[str, bytes], *, owned: frozenset[str] = frozenset()) -> list[str]:
-    """The names of the files that changed, after `folder` holds `files`; every file is whole at every moment.
+def write_atomically(path: Path, content: bytes) -> None:
+    """`content` at `path`, whole or not at all: a reader never sees half a file."""
+    _beside(path, content).replace(path)
+
+
+def _inside(folder: Path, name: object) -> Path | None:
+    """The file `name` of `folder`; None for anything that is not a file strictly inside it."""
+    if not isinstance(name, str) or not name:
+        return None
+    path = (folder / name).resolve()
+    return path if folder.resolve() in path.parents else None
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes], *, owned: frozenset[object] = frozenset()) -> list[str]:
+    """The names of the files that changed, after `folder` holds `files`; nothing changes unless all can be written.
 
     `owned` names files that an earlier write left there; those that are no longer wanted are removed. Files whose
     content is unchanged are not touched.
+
+    Raises
+    ------
+    DataError
+        Something stands in the way; names it.
     """
-    changed = []
-    for name, content in files.items():
-        path = folder / name
-        if path.is_file() and path.read_bytes() == content:
-            continue
-        write_atomically(path, content)
-        changed.append(name)
-    for name in owned - files.keys():
-        (folder / name).unlink(missing_ok=True)
-        changed.append(name)
+    changed = [name for name, content in files.items() if not _holds(folder / name, content)]
+    ready: list[tuple[Path, Path]] = []
+    try:
+        for name in changed:
+            path = folder / name
+            if path.is_dir():
+                raise DataError("is a folder where a file is to be written; nothing was changed", file=str(path))
+            ready.append((_beside(path, files[name]), path))
+    except OSError as error:
+        _drop(ready)
+        raise DataError(f"cannot be written: {error.strerror}; nothing was changed", file=str(folder)) from None
+    except BaseException:
+        _drop(ready)
+        raise
+    for temporary, path in ready:
+        temporary.replace(path)
+    for old in owned - files.keys():
+        gone = _inside(folder, old)
+        if gone is not None and gone.is_file():
+            gone.unlink()
+            changed.append(str(old))
     return changed
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
+
+
+def _drop(ready: list[tuple[Path, Path]]) -> None:
+    for temporary, _ in ready:
+        temporary.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)

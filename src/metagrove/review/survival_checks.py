@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from metagrove.core.errors import MetagroveError
-from metagrove.core.units import convert_time
+from metagrove.core.units import convert_time, time_unit
 from metagrove.review.cells import Estimate
-from metagrove.review.curve_rows import at_risk_faults, curve_faults
+from metagrove.review.curve_rows import at_risk_faults, curve_faults, survival_scale
 from metagrove.review.findings import Finding, check
 from metagrove.review.folder import Review
 from metagrove.review.tables import Row
@@ -93,6 +93,35 @@ def _survival_order(review: Review) -> Iterator[Finding]:
                 )
 
 
+def _converted(row: Row, unit: str) -> float | None:
+    try:
+        return convert_time(row["time"], row.text("unit") or unit, unit)
+    except MetagroveError:
+        return None
+
+
+@check("unit-unknown")
+def _unit_unknown(review: Review) -> Iterator[Finding]:
+    """A unit of time that is none."""
+    for row in review.rows("survival"):
+        text = row.text("unit")
+        if not text or text.strip() == "%":
+            continue
+        try:
+            time_unit(text)
+        except MetagroveError as error:
+            message = f"{row.text('study')}: {error}"
+            yield Finding(
+                "unit-unknown",
+                "error",
+                row.text("study"),
+                _place(row, "unit"),
+                text,
+                "days, weeks, months or years",
+                message,
+            )
+
+
 @check("median-against-rate")
 def _median_against_rate(review: Review) -> Iterator[Finding]:
     """A survival rate above one half after the median, or below it before."""
@@ -103,7 +132,9 @@ def _median_against_rate(review: Review) -> Iterator[Finding]:
         if row.text("statistic").lower() != "rate" or median is None or row["time"] is None:
             continue
         half = months_of(median, review.spec.time_unit)
-        at = convert_time(row["time"], row.text("unit") or review.spec.time_unit, review.spec.time_unit)
+        at = _converted(row, review.spec.time_unit)
+        if at is None:
+            continue
         rate = row["value"].value / (100 if row["value"].unit == "%" or row["value"].value > 1 else 1)
         if half is not None and ((at > half and rate > 0.5 + 1e-9) or (at < half and rate < 0.5 - 1e-9)):
             shown = f"{rate:.0%} at {at:g}, median {half:.1f} {review.spec.time_unit}"
@@ -115,6 +146,85 @@ def _median_against_rate(review: Review) -> Iterator[Finding]:
                 shown,
                 "a rate of one half at the median",
                 f"{row.text('study')}: {row.text('endpoint')} {shown} contradict each other.",
+            )
+
+
+@check("unit-missing")
+def _unit_missing(review: Review) -> Iterator[Finding]:
+    """A time without a unit beside times that have one."""
+    medians = [r for r in review.rows("survival") if r.text("statistic").lower() == "median" and r["value"] is not None]
+    bare = [r for r in medians if not r.text("unit") and not r["value"].unit]
+    if len(bare) == len(medians):
+        return
+    for row in bare:
+        shown = row.text("value")
+        yield Finding(
+            "unit-missing",
+            "warning",
+            row.text("study"),
+            _place(row, "unit"),
+            shown,
+            "its unit, as printed",
+            f"{row.text('study')}: median {row.text('endpoint')} {shown} has no unit, others have; "
+            f"it is read as {review.spec.time_unit}.",
+        )
+
+
+def _curve(review: Review, row: Row) -> list[tuple[float, float]]:
+    """The digitized curve of the row's arm: (time, proportion), by time."""
+    mine = [r for r in review.rows("curves") if _arm(r) == _arm(row) and r["time"] is not None]
+    scale = survival_scale(mine)
+    return sorted((r["time"], r["survival"] / scale) for r in mine if r["survival"] is not None)
+
+
+def _arm(row: Row) -> tuple[str, str]:
+    return row.text("endpoint").lower(), row.text("study").lower()
+
+
+@check("median-against-curve")
+def _median_against_curve(review: Review) -> Iterator[Finding]:
+    """A printed median that the digitized curve does not show."""
+    for row in review.rows("survival"):
+        printed = months_of(row, review.spec.time_unit) if row.text("statistic").lower() == "median" else None
+        curve = _curve(review, row) if printed else []
+        if not printed or not curve or curve[-1][1] > 0.5:
+            continue
+        shown_at = next(t for t, s in curve if s <= 0.5)
+        reach = max(0.2 * printed, 0.03 * curve[-1][0])
+        if abs(shown_at - printed) > reach:
+            shown = f"{printed:.1f} printed, {shown_at:.1f} on the curve"
+            yield Finding(
+                "median-against-curve",
+                "warning",
+                row.text("study"),
+                _place(row, "value"),
+                shown,
+                "the same time",
+                f"{row.text('study')}: median {row.text('endpoint')} {shown} ({review.spec.time_unit}); check the unit and the curve.",
+            )
+
+
+@check("at-risk-against-curve")
+def _at_risk_against_curve(review: Review) -> Iterator[Finding]:
+    """More people at risk than the curve leaves alive."""
+    start = {_arm(r): r["n"] for r in review.rows("at_risk") if r["time"] == 0 and r["n"] is not None}
+    for row in review.rows("at_risk"):
+        n, curve = start.get(_arm(row)), _curve(review, row)
+        if not n or row["n"] is None or not row["time"] or not curve:
+            continue
+        alive = max((s for t, s in curve if t >= row["time"]), default=curve[-1][1])
+        before = min((s for t, s in curve if t < row["time"]), default=1.0)
+        most = n * max(alive, before) + 1 + 0.03 * n
+        if row["n"] > most:
+            shown = f"{row['n']} at risk at {row['time']:g}, survival {max(alive, before):.0%} of {n}"
+            yield Finding(
+                "at-risk-against-curve",
+                "warning",
+                row.text("study"),
+                _place(row, "n"),
+                shown,
+                f"at most {int(n * max(alive, before) + 1)}",
+                f"{row.text('study')}: {row.text('endpoint')} has {shown}; more people than are alive.",
             )
 
 

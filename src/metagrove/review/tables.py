@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -93,6 +93,13 @@ def _delimiter(first_line: str) -> str:
     return max(",;\t", key=first_line.count)
 
 
+def _records(reader: Iterable[list[str]], file: str) -> Iterator[list[str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise DataError(f"cannot be read as a table ({error}); is a quotation mark left open?", file=file) from None
+
+
 def read_rows(content: bytes, file: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Header and rows of a delimited text file (comma, semicolon or tab), each row with its number.
 
@@ -109,7 +116,7 @@ def read_rows(content: bytes, file: str) -> tuple[list[str], list[tuple[int, lis
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(lines[first]), strict=False)
     header: list[str] = []
     rows: list[tuple[int, list[str]]] = []
-    for number, fields in enumerate(reader, 1):
+    for number, fields in enumerate(_records(reader, file), 1):
         if not any(field.strip() for field in fields):
             continue
         if not header:
@@ -130,7 +137,7 @@ def _value(column: Column, text: str) -> Any:
         return None
     readers: dict[str, Any] = {
         "text": str.strip, "count": cells.count, "number": cells.number, "proportion": cells.proportion,
-        "estimate": cells.estimate, "flag": str.strip,
+        "estimate": cells.estimate, "flag": str.strip, "population": cells.population,
     }  # fmt: skip
     return readers[column.kind](text)
 
@@ -154,13 +161,13 @@ def _values(layout: TableLayout, texts: Mapping[str, str], at: Mapping[str, Any]
             values[column.name] = None
             continue
         try:
-            events, n = cells.count_of_total(texts[column.name], values.get("n"))
+            events, n = cells.count_of_total(texts[column.name], values.get(column.total))
         except DataError as error:
             raise DataError(error.message, **at, column=column.name, rule=error.rule) from None
         if n is not None and events > n:
             message = f"{events} events among {n}; events cannot exceed the total"
             raise DataError(message, **at, column=column.name, rule="events-above-n")
-        values[column.name], values["n"] = events, n
+        values[column.name], values[column.total] = events, n
     return values
 
 

@@ -39,12 +39,12 @@ class MarkPlan:
     places: list[list[float]] = field(default_factory=list)
 
 
-def mark_error(reading: Reading, marks: Array, decimals: int) -> float:
+def mark_error(reading: Reading, marks: Array, axis: float, decimals: int) -> float:
     """Standard error of a mark's time: none where marks and an exact curve share their written digits."""
     exact = not reading.columns and reading.sigma_t <= 0
     if exact and np.all(np.abs(marks - np.round(marks, decimals)) < 1e-9):
         return 1e-9 * reading.end
-    return max(reading.sigma_t, CLICK_T * 1.02 * reading.end)
+    return max(reading.sigma_t, CLICK_T * axis)
 
 
 def marks_in_gaps(marks: Array, edges: Array, errors: Array, end: float, error: float) -> MarkPlan:

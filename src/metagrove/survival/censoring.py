@@ -96,13 +96,14 @@ def _families(end: float) -> list[Callable[[float], Shape]]:
         lambda x: _constant(end, x),
         lambda x: _constant(end, x, 0.4),
         lambda x: _administrative(end, 8.0 / (x + 0.02)),
-        lambda x: _early(end, x),
+        lambda x: _early(end, x, 0.5),
+        lambda x: _early(end, x, 0.2),
     ]
 
 
-def _early(end: float, rate: float) -> Shape:
+def _early(end: float, rate: float, until: float) -> Shape:
     time = _grid(end)
-    return Shape(f"early {rate:.3g}", time, rate * np.minimum(time / (0.5 * end), 1.0))
+    return Shape(f"rate {rate:.3g} until {until:g}", time, rate * np.minimum(time / (until * end), 1.0))
 
 
 def _guessed(end: float) -> list[Shape]:

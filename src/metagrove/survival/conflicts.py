@@ -37,7 +37,7 @@ class _Range:
 
 def conflicts(curve: DigitizedCurve, facts: Facts) -> tuple[Contradiction, ...]:
     """Printed facts that no patient set can meet together, each with the facts involved and the reason in words."""
-    reading = steps_of(curve, facts.n)
+    reading = steps_of(curve, facts)
     span = _Range(reading)
     found = list(facts.contradictions)
     found += _risk_conflicts(span, facts)

@@ -26,7 +26,7 @@ LEVELS = ("survival", "surv", "surv_percent", "s", "y", "probability", "percent"
 #: How far above 1, or above an earlier part of the curve, a reading may lie and still be digitizing error.
 TOLERANCE = 0.03
 #: How far apart in time (share of the follow-up) two clicks may be that noise has swapped.
-SWAP = 0.02
+SWAP = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +95,9 @@ def two_columns(table: Any, first: Sequence[str], second: Sequence[str], what: s
                 )
             left, right = table[keys[0]], table[keys[1]]
         return _paired(_numbers(left, what), _numbers(right, what), what)
+    pair = isinstance(table, (list, tuple)) and len(table) == 2 and all(isinstance(x, np.ndarray) for x in table)
     array = np.asarray(table, dtype=object)
-    if array.ndim == 2 and array.shape[1] == 2:
+    if not pair and array.ndim == 2 and array.shape[1] == 2:
         return _numbers(array[:, 0], what), _numbers(array[:, 1], what)
     if len(table) == 2:
         return _paired(_numbers(table[0], what), _numbers(table[1], what), what)
@@ -226,7 +227,7 @@ def _kind(time: Array, level: Array) -> Kind:
         middle = float(np.median(gaps))
         if np.mean(np.abs(gaps - middle) <= 0.3 * middle) >= 0.8:
             return "trace"
-    return "points" if _has_flats(time, level) else "clicks"
+    return "points" if _has_flats(time, level) or _is_corners_by_hand(time, level) else "clicks"
 
 
 def _is_corners(time: Array, level: Array) -> bool:
@@ -240,6 +241,14 @@ def _is_corners(time: Array, level: Array) -> bool:
     return falls > 0 and vertical >= 0.8 * falls and flat >= 0.6 * vertical
 
 
+def _is_corners_by_hand(time: Array, level: Array) -> bool:
+    """Whether both corners of the steps were clicked: long moves in time alternate with falls in survival."""
+    gap, step = np.diff(np.sort(time)), -np.diff(np.sort(level)[::-1])
+    along, down = gap > 0.004 * time[-1], step > 0.007
+    both, only_along, only_down = (int(np.sum(x)) for x in (along & down, along & ~down, ~along & down))
+    return gap.size >= 6 and both < 0.35 * (both + only_along) and only_down >= 0.25 * gap.size
+
+
 def _has_flats(time: Array, level: Array) -> bool:
     """Whether many rows repeat the level of their neighbour, so that rows are not one per drop."""
     if level.size < 6:
@@ -249,8 +258,3 @@ def _has_flats(time: Array, level: Array) -> bool:
     typical = float(np.median(step[step > 0])) if np.any(step > 0) else 0.0
     quiet = step <= 0.12 * max(typical, 1e-9)
     return bool(np.sum(quiet & (gap > 0)) >= 0.3 * step.size)
-
-
-def axis_length(end: float, ticks: Array) -> float:
-    """The length of the time axis as far as the paper shows it: the last tick or the end of the curve."""
-    return max(end * 1.02, float(ticks[-1]) if ticks.size else 0.0)

@@ -45,7 +45,7 @@ def guyot_patients(curve: DigitizedCurve, facts: Facts, *, bounded: bool) -> tup
     Guyot P, Ades AE, Ouwens MJ, Welton NJ. Enhanced secondary analysis of survival data: reconstructing the data from
     published Kaplan-Meier survival curves. BMC Med Res Methodol 2012;12:9. doi:10.1186/1471-2288-12-9
     """
-    clicks = _clicks(curve, facts.n)
+    clicks = _clicks(curve, facts)
     spans = _intervals(curve, clicks, facts)
     n, reached = facts.n, 1.0
     times: list[Array] = []
@@ -86,8 +86,8 @@ def _reach_the_end(time: Array, event: NDArray[np.bool_], curve: DigitizedCurve,
         np.minimum(time, end, out=time)
 
 
-def _clicks(curve: DigitizedCurve, n: int) -> tuple[Array, Array]:
-    reading = steps_of(curve, n)
+def _clicks(curve: DigitizedCurve, facts: Facts) -> tuple[Array, Array]:
+    reading = steps_of(curve, facts)
     if reading.columns:
         level = falling(reading.level, 1 / reading.error**2)
         if level.size and reading.level[-1] <= 2.5 * reading.sigma_s:

@@ -25,6 +25,8 @@ __all__ = ["Paths", "solve"]
 
 #: Paths drawn to find the mean path, whatever number is asked for.
 DRAWS = 100
+#: Paths drawn for each one kept.
+SURPLUS = 6
 #: Readings that the usual error of a click counts for, beside the residuals.
 PRIOR_READINGS = 6.0
 
@@ -55,13 +57,15 @@ class Beam:
     """How wide the search is: states kept, smallest weight kept, width of a level bin and reach in standard errors."""
 
     keep: int = 200
-    cut: float = 1e-6
-    bins: float = 0.25
+    cut: float = 1e-5
+    bins: float = 0.4
     reach: float = 4.5
 
 
 NARROW = Beam(keep=80, cut=1e-5, bins=0.5)
 WIDE = Beam(keep=1500, cut=1e-11, bins=0.2, reach=6.0)
+#: Levels hardly told apart: finds a path where many are nearly as good; drawn paths are reweighted afterwards.
+COARSE = Beam(keep=1500, cut=1e-11, bins=1.0, reach=6.0)
 
 
 def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> Paths | None:
@@ -73,7 +77,11 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     decimals = _time_decimals(curve)
     wanted = max(draws, DRAWS)
     for label, sigma, tried, beam in _ladder(curve, facts):
-        found = _attempt(steps_of(curve, facts.n, sigma=sigma), tried, beam, (decimals, wanted), rng)
+        found = _attempt(steps_of(curve, facts, sigma=sigma), tried, beam, (decimals, wanted), rng)
+        if found is None and curve.kind == "clicks" and beam is COARSE:
+            # Rows that are not one per drop: places on the curve.
+            curve = replace(curve, kind="points")
+            found = _attempt(steps_of(curve, facts), tried, Beam(), (decimals, wanted), rng)
         if found is not None:
             found = replace(found, fallback=label)
             return _noise_settled(curve, found, beam, (decimals, wanted), rng)
@@ -89,10 +97,12 @@ def _time_decimals(curve: DigitizedCurve) -> int:
 
 def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | None, Facts, Beam]]:
     """What to try, in order: label, standard error (None: as read), facts, beam."""
-    usual = Beam(bins=0.15) if curve.kind == "trace" else Beam()
-    first = steps_of(curve, facts.n).sigma_s
+    reading = steps_of(curve, facts)
+    usual = Beam(keep=300, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
+    first = reading.sigma_s
     yield "", None, facts, usual
     yield "", None, facts, WIDE
+    yield "", None, facts, COARSE
     if curve.kind == "exact":
         yield from (("", s, facts, usual) for s in (1e-5, 1e-4, 1e-3) if s > 1.5 * first)
     larger = max(2 * first, CLICK_S)
@@ -125,17 +135,79 @@ def _attempt(
         return None
     evidence = np.array([run[0][3] for run in runs])
     share = np.exp(evidence - evidence.max())
-    counts = _shared(share / share.sum(), draws)
-    paths = [
-        sampled(run[0], run[1], run[2], operations, count, int(rng.integers(2**62)), 0)[0]
+    counts = _shared(share / share.sum(), SURPLUS * draws)
+    pairs = [
+        sampled(run[0], run[1], run[2], operations, count, int(rng.integers(2**62)), 0)
         for (run, operations, _), count in zip(runs, counts.tolist(), strict=True)
         if count
     ]
-    drawn = rng.permutation(np.concatenate(paths), axis=0)
+    paths = np.concatenate([pair[0] for pair in pairs])
+    levels = np.concatenate([pair[1] for pair in pairs])
+    drawn = _corrected(plan, reading, facts, (paths, levels), draws, rng)
     best = runs[int(np.argmax(evidence))][2]
     point = _point(plan, best, drawn, reading, facts, beam)
     total = float(np.logaddexp.reduce(evidence) - np.log(evidence.size))
     return Paths(plan, reading, facts, point, drawn, total)
+
+
+def path_levels(plan: Plan, paths: NDArray[np.int32]) -> Array:
+    """Survival after each drop of each path, shape (paths, drops): the product of 1 - d / n along it."""
+    drop = plan.kind == DROP
+    before, after = paths[:, :-1][:, drop], paths[:, 1:][:, drop]
+    return np.cumprod(after / np.maximum(before, 1), axis=1, dtype=np.float64)
+
+
+def _misfit(plan: Plan, reading: Reading, levels: Array) -> Array:
+    """Half the squared distance of each path from the levels read, in standard errors; shape (paths,)."""
+    row = plan.row[plan.kind == DROP]
+    return np.asarray(0.5 * np.sum(((levels - reading.level[row]) / reading.error[row]) ** 2, axis=1))
+
+
+def _corrected(
+    plan: Plan,
+    reading: Reading,
+    facts: Facts,
+    found: tuple[NDArray[np.int32], Array],
+    draws: int,
+    rng: np.random.Generator,
+) -> NDArray[np.int32]:
+    """`draws` of the paths found, resampled by what the filter left out.
+
+    A merged state carries a mean level, so a path is drawn with a likelihood a little off its own; the ratio of the two,
+    and the fit to a printed median and printed rates, are its weight (sampling-importance resampling, without
+    replacement).
+    """
+    paths, levels = found
+    drop = plan.kind == DROP
+    own = path_levels(plan, paths)
+    gain = _misfit(plan, reading, levels[:, 1:][:, drop]) - _misfit(plan, reading, own)
+    gain += _printed_fit(reading, facts, own)
+    noise = rng.gumbel(size=gain.size)
+    keep = np.argsort(-(np.clip(gain - gain.max(), -60.0, 0.0) + noise), kind="stable")[:draws]
+    return np.asarray(paths[rng.permutation(keep)])
+
+
+def _printed_fit(reading: Reading, facts: Facts, levels: Array) -> Array:
+    """Log weight of each path for a printed median and printed rates; zero where none is printed."""
+    steps = np.concatenate((np.ones((levels.shape[0], 1)), levels), axis=1)
+    slack = max(2 * reading.sigma_t, 0.004 * reading.end)
+
+    def between(t: float) -> tuple[Array, Array]:
+        early = np.searchsorted(reading.time, t - slack, side="right")
+        late = np.searchsorted(reading.time, t + slack, side="right")
+        return steps[:, late], steps[:, early]
+
+    weight = np.zeros(levels.shape[0])
+    for t, rate in facts.rates.items():
+        if rate.estimate is not None and t <= reading.end:
+            low, high = between(t)
+            off = np.maximum(0.0, np.maximum(rate.estimate - high, low - rate.estimate))
+            weight -= 0.5 * (off / 0.004) ** 2
+    if facts.median is not None and facts.median.estimate is not None and facts.median.estimate <= reading.end:
+        low, high = between(facts.median.estimate)
+        off = np.maximum(0.0, np.maximum(0.5 - high, low - 0.5))
+        weight -= 0.5 * (off / 0.002) ** 2
+    return weight
 
 
 def _runs(plan: Plan, reading: Reading, facts: Facts, beam: Beam) -> list[tuple[Any, Any, Weights]]:
@@ -173,6 +245,7 @@ def _operations(plan: Plan, weights: Weights, centre: Array, spread: Array) -> A
         plan.most,
         centre,
         spread,
+        weights.mass,
         weights.dying,
         weights.staying,
         weights.count,
@@ -191,7 +264,7 @@ def _limits(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool) -
         bin=width,
         reach=beam.reach,
         cut=beam.cut,
-        chain_cut=1e-200 if reading.sigma_s < 1e-5 else beam.cut * 1e-2,
+        chain_cut=1e-200 if reading.sigma_s < 1e-5 else beam.cut,
         keep=beam.keep,
         peak=int(peak),
         nodes=room,
@@ -220,7 +293,10 @@ def _point(
     operations = _operations(plan, weights, centre, spread)
     run = forward(operations, _limits(reading, facts, beam, plan.kind.size, peak=True))
     if run[4] == plan.kind.size:
-        return np.asarray(sampled(run[0], run[1], run[2], operations, 1, 1, 1)[0])
+        pulled = np.asarray(sampled(run[0], run[1], run[2], operations, 1, 1, 1)[0])
+        fit = _misfit(plan, reading, path_levels(plan, np.concatenate((pulled, drawn))))
+        if fit[0] <= np.median(fit[1:]) + 3:
+            return pulled
     nearest = int(np.argmin((((after - centre) / spread) ** 2).sum(axis=1)))
     return drawn[nearest : nearest + 1]
 
@@ -239,7 +315,7 @@ def _noise_settled(
         step = float(np.clip(better * min(better / now, 1.0), 1e-5, 0.02))
         again = None
         for sigma in (step, better):
-            again = _attempt(steps_of(curve, found.facts.n, sigma=sigma), found.facts, beam, wanted, rng)
+            again = _attempt(steps_of(curve, found.facts, sigma=sigma), found.facts, beam, wanted, rng)
             if again is not None:
                 break
         if again is None:
@@ -253,8 +329,7 @@ def residual_error(paths: Paths) -> float:
     drop = paths.plan.kind == DROP
     if not drop.any():
         return paths.reading.sigma_s
-    before, after = paths.drawn[:, :-1][:, drop], paths.drawn[:, 1:][:, drop]
-    level = np.cumprod(after / np.maximum(before, 1), axis=1)
+    level = path_levels(paths.plan, paths.drawn)
     inside = paths.reading.level > 0  # a level of 0 was read as such
     square = np.mean((level - paths.reading.level) ** 2, axis=0)[inside]
     return float(np.sqrt((PRIOR_READINGS * CLICK_S**2 + square.sum()) / (PRIOR_READINGS + square.size)))

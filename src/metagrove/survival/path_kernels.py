@@ -41,6 +41,7 @@ class Operations(NamedTuple):
     low : smallest number at risk after the operation that leaves patients for all that follows.
     most : most deaths up to and including the operation.
     centre, spread : pull of the number at risk after a CENSOR in a max-product pass.
+    mass : DROP: a second, larger ratio, for drops of many deaths at once.
     dying : share of those at risk expected to die later. staying, count : share expected to be at risk at the next
         printed number, and that number (-1: none). All three only steer what is kept.
     """
@@ -54,6 +55,7 @@ class Operations(NamedTuple):
     most: Any
     centre: Any
     spread: Any
+    mass: Any
     dying: Any
     staying: Any
     count: Any
@@ -228,6 +230,7 @@ def _drop(
 ) -> Any:
     """Every number of deaths that brings a state near the level read."""
     y, sigma, q, hazard = ops.a[o], ops.b[o], ops.c[o], ops.hazard[o]
+    mass = ops.mass[o]
     off, low, most = lim.reach * sigma, ops.low[o], ops.most[o]
     least = 1 if hazard < 0.0 else 0
     for s in range(start, stop):
@@ -250,11 +253,11 @@ def _drop(
             after = level * (n - d) / n
             z = (after - y) / sigma
             weight = w * np.exp(-0.5 * z * z)
+            if d > 0:
+                weight *= 0.8 * (1.0 - q) * q ** (d - 1) + 0.2 * (1.0 - mass) * mass ** (d - 1)
             if hazard >= 0.0:
                 some = hazard * n / (1.0 + hazard * n)
-                weight *= 1.0 - some if d == 0 else some * (1.0 - q) * q ** (d - 1)
-            else:
-                weight *= (1.0 - q) * q ** (d - 1)
+                weight *= 1.0 - some if d == 0 else some
             if weight <= 1e-300:
                 continue
             v = _node(beam, table, count, stamp, n - d, died + d if lim.events >= 0 else 0, beam.tag[s], after, lim.bin)
@@ -312,6 +315,17 @@ def _facts(
 
 
 @njit(cache=True)
+def _uniform(state: Any) -> Any:
+    """The next number in [0, 1) of a SplitMix64 sequence."""
+    state[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = state[0]
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return np.float64(z >> np.uint64(11)) / 9007199254740992.0
+
+
+@njit(cache=True)
 def _promise(beam: Any, ops: Any, lim: Any, o: Any, v: Any) -> Any:
     """How well a state can still meet the total of deaths and the next number at risk, from 0 to 1."""
     n, z2 = beam.n[v], 0.0
@@ -341,25 +355,36 @@ def _scaled(beam: Any, start: Any, stop: Any) -> Any:
 
 
 @njit(cache=True)
-def _thinned(beam: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any) -> Any:
-    """Only states whose weight, seen with what must still come, is near the best are kept."""
-    best = 0.0
+def _scored(beam: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any) -> Any:
+    """Weights seen with what must still come, left in `carry`; hopeless ones dropped. Returns states left and the best."""
+    best, left = 0.0, 0
     for v in range(start, stop):
+        beam.carry[v] = 0.0
         if beam.weight[v] > 0.0:
             beam.carry[v] = beam.weight[v] * _promise(beam, ops, lim, o, v)
             best = max(best, beam.carry[v])
+    for v in range(start, stop):
+        if beam.carry[v] < lim.cut * best:
+            beam.weight[v], beam.carry[v] = 0.0, 0.0
+        else:
+            left += 1
+    return left, best
+
+
+@njit(cache=True)
+def _thinned(beam: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any) -> Any:
+    """At most about `keep` states are kept: those with the best prospects."""
+    left, best = _scored(beam, ops, lim, o, start, stop)
+    if left <= lim.keep:
+        return
     tally = np.zeros(64, np.int64)
     for v in range(start, stop):
-        if beam.weight[v] <= 0.0 or beam.carry[v] < lim.cut * best:
-            beam.weight[v] = 0.0
-        else:
+        if beam.carry[v] > 0.0:
             tally[min(int(-np.log2(beam.carry[v] / best) * 2), 63)] += 1
     kept, level = 0, 0
     while level < 63 and kept + tally[level] <= lim.keep:
         kept += tally[level]
         level += 1
-    if level == 63:
-        return
     cut = best * 2.0 ** (-max(level, 1) / 2)
     for v in range(start, stop):
         if beam.carry[v] < cut:
@@ -408,17 +433,6 @@ def forward(ops: Any, lim: Any) -> Any:
     if last <= 0.0:
         return beam, links, starts, evidence, k - 1
     return beam, links, starts, evidence + np.log(last), k
-
-
-@njit(cache=True)
-def _uniform(state: Any) -> Any:
-    """The next number in [0, 1) of a SplitMix64 sequence."""
-    state[0] += np.uint64(0x9E3779B97F4A7C15)
-    z = state[0]
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    return np.float64(z >> np.uint64(11)) / 9007199254740992.0
 
 
 @njit(cache=True)

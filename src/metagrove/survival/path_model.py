@@ -119,7 +119,7 @@ def _mark_plan(reading: Reading, facts: Facts, pieces: list[_Piece], decimals: i
     spread = 0.3 * (reading.time - reading.since) if reading.columns else np.full(reading.time.size, reading.sigma_t)
     edges = np.array([p.stop for p in pieces if p.boundary])
     errors = np.array([spread[p.row] if p.row >= 0 else 0.0 for p in pieces if p.boundary])
-    error = mark_error(reading, facts.marks, decimals)
+    error = mark_error(reading, facts.marks, facts.axis, decimals)
     return marks_in_gaps(facts.marks, np.maximum.accumulate(edges), errors + 1e-12 * reading.end, reading.end, error)
 
 
@@ -190,29 +190,39 @@ def _plan(
 ) -> Plan:
     table = np.array(rows, dtype=np.float64).reshape(-1, 8)
     kind = table[:, 0].astype(np.int64)
-    low, most = _bounds(kind, table[:, 1], table[:, 3], reading, facts)
     whole = table[:, 6:].astype(np.int64)
+    low, most = _bounds(kind, table[:, 1], table[:, 3], whole[:, 0], reading, facts)
     a, b, c, start, stop = (table[:, i].copy() for i in range(1, 6))
     return Plan(kind, a, b, c, start, stop, whole[:, 0], whole[:, 1], low, most, marks)
 
 
 def _bounds(
-    kind: NDArray[np.int64], a: Array, c: Array, reading: Reading, facts: Facts
+    kind: NDArray[np.int64], a: Array, c: Array, row: NDArray[np.int64], reading: Reading, facts: Facts
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Fewest patients and most deaths after each operation that leave room for everything printed later."""
     low, most = np.zeros(kind.size, dtype=np.int64), np.zeros(kind.size, dtype=np.int64)
     need = 0 if reading.ends_at_zero else 1
     room = facts.events if facts.events is not None else facts.n
     first = _first_looks(kind)
+    sure = _sure_drops(reading)
     for o in range(kind.size - 1, -1, -1):
         low[o], most[o] = need, room
-        if kind[o] == DROP and not reading.columns:
+        if kind[o] == DROP and sure[row[o]]:
             need, room = need + 1, room - 1
         elif kind[o] == CENSOR:
             need += int(c[o])
         elif kind[o] == LOOK and first[o]:
             need = max(need, int(a[o]))
     return low, most
+
+
+def _sure_drops(reading: Reading) -> NDArray[np.bool_]:
+    """Which steps hold at least one death: every click, and columns that lie far below the column before."""
+    if not reading.columns:
+        return np.ones(reading.level.size, dtype=bool)
+    before = np.concatenate(([1.0], reading.level[:-1]))
+    error = np.hypot(reading.error, np.concatenate(([0.0], reading.error[:-1])))
+    return np.asarray(before - reading.level > 6 * error)
 
 
 def _first_looks(kind: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -235,6 +245,7 @@ class Weights:
     b: Array
     c: Array
     hazard: Array
+    mass: Array
     dying: Array
     staying: Array
     count: Array
@@ -257,14 +268,15 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
     clump = 1.0 if not reading.columns and reading.sigma_t > 0 else 0.5
     a[gap], b[gap] = clump, mu / clump / (1 + mu / clump)
     drop = plan.kind == DROP
-    expected, rate = _expected_deaths(reading, level, facts, shape)
+    own, usual, rate = _expected_deaths(reading, level, facts, shape)
     a[drop], b[drop] = reading.level, reading.error
+    mass = np.zeros(a.size)
     if reading.columns:
         hazard[drop] = rate
-        c[drop] = np.clip(expected / (1 + expected), 0.05, 0.97)
-    else:
-        c[drop] = np.clip((expected - 1) / np.maximum(expected, 1e-9), 0.1, 0.97)
-    return Weights(a, b, c, hazard, *_outlook(plan, reading, level, facts, shape))
+        own, usual = 1 + own, 1 + usual
+    c[drop] = np.clip((usual - 1) / np.maximum(usual, 1e-9), 0.05, 0.97)
+    mass[drop] = np.clip((own - 1) / np.maximum(own, 1e-9), 0.1, 0.97)
+    return Weights(a, b, c, hazard, mass, *_outlook(plan, reading, level, facts, shape))
 
 
 def _outlook(plan: Plan, reading: Reading, level: Array, facts: Facts, shape: Shape) -> tuple[Array, Array, Array]:
@@ -312,13 +324,24 @@ def _hidden(plan: Plan, marks: MarkPlan, facts: Facts, gap: NDArray[np.bool_], m
     return np.maximum(hidden, 0.001)
 
 
-def _expected_deaths(reading: Reading, level: Array, facts: Facts, shape: Shape) -> tuple[Array, Array]:
-    """Deaths expected at each step on the mean path, and their hazard (of traces, smoothed)."""
+def _expected_deaths(reading: Reading, level: Array, facts: Facts, shape: Shape) -> tuple[Array, Array, Array]:
+    """Deaths expected at each step on the mean path: from its own fall, and from the falls around it; the hazard.
+
+    A fall carries the error of its reading, so a belief built on it alone would use the curve twice and drift towards
+    more deaths; the falls around are the belief, its own fall only the exception for many deaths at once.
+    """
     before = np.concatenate(([1.0], level[:-1])) if level.size else level
     fall = np.maximum(1 - level / np.maximum(before, 1e-9), 0.0)
     at_risk = facts.n * before * np.exp(-shape.at(reading.time))
-    if not reading.columns or not level.size:
-        return at_risk * fall, fall
+    own = at_risk * fall
+    if not level.size:
+        return own, own, fall
+    if not reading.columns:
+        width = min(9, own.size)
+        around = np.convolve(own, np.ones(width), mode="same") / np.convolve(
+            np.ones(own.size), np.ones(width), mode="same"
+        )
+        return own, around, fall
     rate = np.cumsum(fall)
     half = 0.035 * reading.end
     high = np.interp(reading.time + half, reading.time, rate)
@@ -326,4 +349,5 @@ def _expected_deaths(reading: Reading, level: Array, facts: Facts, shape: Shape)
     span = np.minimum(reading.time + half, reading.end) - np.maximum(reading.time - half, 0.0)
     past = np.diff(np.append(0.0, reading.time))
     smooth = (high - low) / span * np.maximum(past, 0.0)
-    return at_risk * fall, np.maximum(np.maximum(smooth, 0.5 * fall), 0.02 / facts.n / max(fall.size, 1))
+    least = 0.02 / facts.n / max(fall.size, 1)
+    return own, at_risk * smooth, np.maximum(0.7 * smooth + 0.3 * fall, least)

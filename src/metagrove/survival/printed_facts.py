@@ -49,6 +49,7 @@ class Facts:
     marks : times of the censor marks, sorted; None where the figure shows none.
     median : printed median with interval or None.
     rates : printed survival at times, `{time: Interval}`.
+    axis : length of the time axis as far as it is known; clicks err in proportion to it.
     contradictions : found among the facts themselves.
     """
 
@@ -60,6 +61,7 @@ class Facts:
     median: Interval | None = None
     rates: Mapping[float, Interval] = field(default_factory=dict)
     n_guessed: bool = False
+    axis: float = 0.0
     contradictions: tuple[Contradiction, ...] = ()
 
 
@@ -72,6 +74,7 @@ def printed_facts(
     marks: Any = None,
     median: Any = None,
     rates: Any = None,
+    axis: float | None = None,
 ) -> Facts:
     """The printed facts of one arm, in one checked value.
 
@@ -87,6 +90,7 @@ def printed_facts(
     deaths = None if events is None else _whole(events, "events")
     if deaths is not None and deaths > total:
         raise DataError(f"{deaths} events among {total} patients; events lie between 0 and n")
+    reach = max(1.02 * curve.end, float(time[-1]) if time.size else 0.0, axis or 0.0)
     late = time > 0
     time, count = _within(curve, time[late], count[late], contradictions)
     if count.size and count[0] > total:
@@ -101,6 +105,7 @@ def printed_facts(
         median=_interval(median),
         rates=_rates(rates),
         n_guessed=guessed,
+        axis=reach,
         contradictions=tuple(contradictions),
     )
 

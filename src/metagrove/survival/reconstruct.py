@@ -85,9 +85,9 @@ def _likelihood(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.
         known = (*known, Contradiction(("curve", "n", "events"), "no patients explain curve and totals together"))
         sampled = Draws(np.tile(time, (draws, 1)), np.tile(event, (draws, 1))) if draws else None
         return RebuiltPatients(time, event, "likelihood", (PATHS,), curve, facts, sampled=sampled, contradictions=known)
-    time, event = patients_of(paths.plan, paths.reading, paths.point)
+    time, event = patients_of(paths.plan, paths.reading, paths.facts, paths.point)
     seen = max(draws, 40)
-    sets = Draws(*patients_of(paths.plan, paths.reading, paths.drawn[:seen], rng))
+    sets = Draws(*patients_of(paths.plan, paths.reading, paths.facts, paths.drawn[:seen], rng))
     return RebuiltPatients(
         time[0],
         event[0],
@@ -112,6 +112,7 @@ def reconstruct(
     marks: Any = None,
     median: Any = None,
     rates: Any = None,
+    axis: float | None = None,
     method: str = "likelihood",
     draws: int = 0,
     rng: np.random.Generator | int | None = None,
@@ -125,6 +126,7 @@ def reconstruct(
     at_risk : rows of time and number at risk (patients with time >= it), from any time on, with gaps allowed.
     n, events : printed totals; `n` may be left out where `at_risk` gives it.
     marks : times of the censor marks in the figure; leave out where the figure shows none.
+    axis : where the figure's time axis ends, if beyond the curve and the numbers at risk; clicks err in proportion to it.
     method : "likelihood" (every fact together, with uncertainty), or "guyot" and "bounded" (iterative).
     draws : plausible patient sets wanted besides the best one.
     rng : generator or seed for the draws; default seed 1.
@@ -140,6 +142,6 @@ def reconstruct(
     ([2.0, 5.0, 7.0, 9.0], [True, True, False, False])
     """
     read = digitized_curve(curve)
-    facts = printed_facts(read, at_risk, n=n, events=events, marks=marks, median=median, rates=rates)
+    facts = printed_facts(read, at_risk, n=n, events=events, marks=marks, median=median, rates=rates, axis=axis)
     generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(1 if rng is None else rng)
     return RECONSTRUCTIONS[method](read, facts, draws, generator)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival.curve_input import DigitizedCurve
+from metagrove.survival.printed_facts import Facts
 
 __all__ = ["Reading", "falling", "steps_of"]
 
@@ -65,20 +66,21 @@ def falling(values: Array, weights: Array | None = None) -> Array:
     return np.repeat(np.array(means), np.array(sizes, dtype=np.int64))
 
 
-def steps_of(curve: DigitizedCurve, n: int, *, sigma: float | None = None) -> Reading:
+def steps_of(curve: DigitizedCurve, facts: Facts, *, sigma: float | None = None) -> Reading:
     """The steps of `curve`, read according to its kind.
 
     Parameters
     ----------
-    n : patients; no drop is smaller than 1 / n, so that quiet columns of a trace can be joined.
+    facts : patients and numbers at risk say how small a drop can be, so that quiet columns of a trace can be joined; the
+        length of the time axis says how far clicks err in time.
     sigma : standard error of a survival reading where it is known or has been estimated; else a guess from the kind of
         input: the printed digits, the scatter of a trace, or a careful hand click.
     """
     if curve.kind == "exact":
         return _corners(curve, sigma)
     if curve.kind == "clicks":
-        return _clicks(curve, sigma)
-    return _columns(curve, sigma) if curve.kind == "points" else _trace(curve, n, sigma)
+        return _clicks(curve, facts.axis, sigma)
+    return _columns(curve, facts.axis, sigma) if curve.kind == "points" else _trace(curve, facts, sigma)
 
 
 def _corners(curve: DigitizedCurve, sigma: float | None) -> Reading:
@@ -90,7 +92,7 @@ def _corners(curve: DigitizedCurve, sigma: float | None) -> Reading:
     return _drops(time[last][drop], level[last][drop], noise, 0.0, curve.end)
 
 
-def _clicks(curve: DigitizedCurve, sigma: float | None) -> Reading:
+def _clicks(curve: DigitizedCurve, axis: float, sigma: float | None) -> Reading:
     # A time error swaps neighbouring clicks; a running minimum would then destroy both levels.
     noise = sigma or CLICK_S
     time, level = np.sort(curve.time), np.sort(curve.survival)[::-1]
@@ -102,7 +104,7 @@ def _clicks(curve: DigitizedCurve, sigma: float | None) -> Reading:
         time = time[:-1]
     elif time.size == 1 and level[0] >= 1 - DROP * noise:
         time, level = time[:0], level[:0]
-    sigma_t = CLICK_T / CLICK_S * noise * 1.02 * end
+    sigma_t = CLICK_T / CLICK_S * noise * axis
     if level.size and level[-1] < noise:
         level = np.append(level[:-1], 0.0)
         if end - time[-1] < 6 * sigma_t:  # the fall to 0 and the end of the curve are two readings of one time
@@ -116,39 +118,48 @@ def _drops(time: Array, level: Array, noise: float, sigma_t: float, end: float) 
     return Reading(time, level, time, np.full(time.size, noise), False, noise, sigma_t, end)
 
 
-def _columns(curve: DigitizedCurve, sigma: float | None) -> Reading:
+def _columns(curve: DigitizedCurve, axis: float, sigma: float | None) -> Reading:
     noise = sigma or CLICK_S
     time, level = np.sort(curve.time), np.sort(curve.survival)[::-1]
     since = np.concatenate(([0.0], time[:-1]))
     keep = time > 0
-    sigma_t = CLICK_T / CLICK_S * noise * 1.02 * curve.end
+    sigma_t = CLICK_T / CLICK_S * noise * axis
     error = np.full(int(keep.sum()), noise)
     return Reading(time[keep], np.array(level[keep]), since[keep], error, True, noise, sigma_t, curve.end)
 
 
-def _trace(curve: DigitizedCurve, n: int, sigma: float | None) -> Reading:
+def _trace(curve: DigitizedCurve, facts: Facts, sigma: float | None) -> Reading:
     """Columns joined where no drop can lie between them; a joined row holds the mean level of its columns."""
     noise = sigma or trace_noise(curve.survival)
     keep = curve.time > 0
     time, level = curve.time[keep], curve.survival[keep]
     since = np.concatenate(([0.0], time[:-1]))
-    start = _may_drop(level, noise, 1 / n)
+    start = _may_drop(level, noise, _smallest_drop(time, level, noise, facts))
     first = np.flatnonzero(start)
     size = np.diff(np.append(first, time.size))
     mean = np.add.reduceat(level, first) / size if first.size else level[:0]
     return Reading(time[first], mean, since[first], noise / np.sqrt(size), True, noise, 0.0, curve.end)
 
 
-def _may_drop(level: Array, noise: float, smallest: float) -> NDArray[np.bool_]:
+def _smallest_drop(time: Array, level: Array, noise: float, facts: Facts) -> Array:
+    """The fall that one death causes at least: level / at risk, never less than 1 / n; shape of `time`."""
+    counts = np.append(facts.n, facts.risk_n).astype(np.float64)
+    at_risk = counts[np.searchsorted(facts.risk_time, time, side="left")]
+    low = np.maximum(np.append(falling(level)[1:], 0.0) - 3 * noise, 0.0)
+    # One interval later the number before is still an upper limit; at the tick itself the side is not known.
+    return np.asarray(np.maximum(low / np.maximum(at_risk, 1.0), 1 / facts.n))
+
+
+def _may_drop(level: Array, noise: float, smallest: Array) -> NDArray[np.bool_]:
     """Whether survival may have fallen between each column and the one before, shape of `level`.
 
-    The means of 1, 2 and 4 columns on either side would differ by the smallest drop; none is ruled out that lies within
+    The means of 1, 2, 4, 8 and 16 columns on either side would differ by the smallest drop; none is ruled out that lies within
     four standard errors.
     """
     total = np.concatenate(([0.0], np.cumsum(level)))
     here = np.arange(level.size)
     may = np.ones(level.size, dtype=bool)
-    for width in (1, 2, 4):
+    for width in (1, 2, 4, 8, 16):
         left, right = np.maximum(here - width, 0), np.minimum(here + width, level.size)
         before = (total[here] - total[left]) / np.maximum(here - left, 1)
         after = (total[right] - total[here]) / (right - here)
