@@ -290,8 +290,11 @@ def test_a_second_rule_is_for_the_pooled_tables_and_their_tests():
         found = mg.rma_mh(**TRIALS, measure=measure, **pair)
         plain = mg.rma_mh(**added(TRIALS, 0.5), measure=measure, drop00=False)
         assert pooled(found) == pytest.approx(pooled(plain), rel=1e-12)
-        assert (found.MH, found.CO, found.TA, found.BD) == pytest.approx(
-            (plain.MH, plain.CO, plain.TA, plain.BD), rel=1e-12, nan_ok=True
+        assert pytest.approx((plain.MH, plain.CO, plain.TA, plain.BD), rel=1e-12, nan_ok=True) == (
+            found.MH,
+            found.CO,
+            found.TA,
+            found.BD,
         )
     found, plain = mg.rma_peto(**TRIALS, **pair), mg.rma_peto(**added(TRIALS, 0.5), drop00=False)
     assert pooled(found) == pytest.approx(pooled(plain), rel=1e-12)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import metagrove as mg
-from metagrove.pooling.tau2 import TAU2, tau2_estimate
+from metagrove.pooling.tau2 import TAU2, Design, tau2_estimate
 
 METHODS = [name for name in TAU2 if name != "GENQ"]
 SMS = ["PRAW", "PLN", "PLOGIT", "PAS", "PFT"]
@@ -151,3 +151,90 @@ def test_the_higher_of_two_peaks_is_taken(y, v, method, with_slope):
 def test_compiled_rows_take_the_higher_peak_too():
     for y, v in TWO_PEAKS:
         assert mg.pool_many([y], [v]).tau2[0] == pytest.approx(tau2_estimate(np.array(y), np.array(v)).value, rel=1e-9)
+
+
+GIANTS = [([2.35, -0.70, -0.45], [1e-10, 1, 1]), ([0.1, 0.5, -0.4, 0.2], [1e-14, 0.3, 0.4, 0.5])]
+
+
+@pytest.mark.parametrize(("y", "v"), GIANTS)
+def test_questions_about_one_giant_study(y, v):
+    fit = mg.rma(y, v)
+    assert np.isfinite(fit.se_tau2)
+    assert 0 <= fit.regtest().pval <= 1 and 0 <= fit.regtest(predictor="vi").pval <= 1
+    assert fit.trimfill().k0 >= 0
+    assert 0 <= mg.rma(y, v, mods=np.arange(float(len(y)))).QM_p <= 1
+    assert fit.outliers() is not None
+
+
+@pytest.mark.parametrize("share", [0.5, 1e-4, 1e-8, 1e-12])
+def test_traces_with_one_giant_study(share):
+    # With three studies and an intercept tr(P) and tr(PP) follow from the other two and the giant's pull on them.
+    v = np.array([share, 1.0, 2.0])
+    w = 1 / v
+    design = Design(np.array([0.3, -0.2, 0.5]), v, np.ones((3, 1)))
+    pr = design.at(w)
+    rest = [w[(np.arange(3) != i)].sum() for i in range(3)]
+    slack = np.array(rest) / w.sum()
+    assert pr.slack == pytest.approx(slack, rel=1e-7)
+    assert pr.trace() == pytest.approx(float(w @ slack), rel=1e-7)
+    pairs = np.outer(w, w) / w.sum()
+    np.fill_diagonal(pairs, w * slack)
+    assert pr.trace2() == pytest.approx(float((pairs**2).sum()), rel=1e-7)
+
+
+def test_diagnostics_that_do_not_exist_are_refused():
+    with pytest.raises(mg.MethodError, match="more studies than coefficients"):
+        mg.rma([0.3], [0.1]).influence()
+    with pytest.raises(mg.MethodError, match="all effects are equal"):
+        mg.metagen([0.3] * 5, [0.1] * 5, method_random_ci="HK").influence()
+
+
+def test_leaving_out_among_effects_apart_by_nine_orders():
+    left = mg.metagen([-1e6, 1e6, 0.0], [1e-3] * 3).leave_one_out()
+    assert left.TE == pytest.approx([5e5, -5e5, 0], abs=1)
+    assert (left.I2_tau2 > 0.999).all()
+
+
+def test_equal_effects_in_a_multilevel_model():
+    fit = mg.rma_mv([0.3] * 4, [0.1, 0.2, 0.3, 1e-6], random="~ 1 | lab", data={"lab": [0, 1, 2, 3]})
+    assert fit.b[0] == pytest.approx(0.3) and fit.sigma2[0] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_singular_sampling_covariance_leaves_the_model_and_says_so():
+    # As metafor: estimates stand, QE does not exist.
+    V = np.diag([0.1, 0.1, 0.2, 0.3, 0.1])
+    V[0, 1] = V[1, 0] = 0.1
+    fit = mg.rma_mv([0.1, 0.3, 0.5, -0.2, 0.4], V, random="~ 1 | i", data={"i": range(5)})
+    assert np.isfinite(fit.b[0]) and np.isnan(fit.QE) and np.isnan(fit.QE_p)
+    assert "V is singular" in fit.summary()
+    with pytest.raises(mg.MethodError, match="V is singular"):
+        fit.I2  # noqa: B018
+
+
+@pytest.mark.parametrize("data", [{"measure": "OR", "ai": [3], "n1i": [9], "ci": [4], "n2i": [11]}])
+def test_one_table_with_random_levels(data):
+    fit = mg.rma_glmm(**data, model="UM.RS")
+    assert (fit.QE_Wld, fit.QE_LRT) == (0, 0) and "LRT 0.00" in fit.summary()
+
+
+CLUSTERED = {
+    "y": [0.1, 0.4, 0.3, 0.9, -0.2, 0.2, 0.5, 0.7, 0.1, 0.6],
+    "v": [0.05, 0.1, 0.08, 0.04, 0.1, 0.2, 0.1, 0.07, 0.09, 0.1],
+    "cluster": [1, 1, 2, 2, 3, 3, 4, 4, 5, 5],
+}
+
+
+@pytest.mark.parametrize("club", [False, True])
+def test_a_coefficient_of_one_cluster_has_no_robust_error(club):
+    fit = mg.rma(CLUSTERED["y"], CLUSTERED["v"], mods="~ 0 + g", data={"g": list("aabbbbbbbb")})
+    with pytest.raises(mg.MethodError, match="'ga' rests on one cluster"):
+        fit.robust(CLUSTERED["cluster"], clubSandwich=club)
+
+
+def test_coefficients_that_cannot_be_tested_together_keep_their_own_tests():
+    # Levels b and c share their clusters pairwise, so two scores vary only along one line.
+    x = {"g": list("abcabcabcabc"), "y": [0.1, 0.5, 0.2, 0.3, 0.9, 0.4, -0.1, 0.3, 0.6, 0.2, 0.1, 0.8]}
+    fit = mg.rma("y", [0.1] * 12, mods="~ g + h", data=x | {"h": [0, 1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 0]})
+    found = fit.robust(np.repeat([1, 2, 3, 4, 5, 6], 2), clubSandwich=True)
+    assert (found.se > 0).all() and np.isfinite(found.pval).all()
+    assert np.isfinite(found.QM) or "cannot test these coefficients together" in found.summary()

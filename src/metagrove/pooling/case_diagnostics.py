@@ -180,8 +180,10 @@ def _cochran_q(y: Array, v: Array, X: Array) -> float:
 
 def influence(fit: LinearFit, labels: tuple[str, ...], names: tuple[str, ...]) -> Influence:
     """Case deletion diagnostics of every study."""
-    left = _deletions(fit, labels)
     k, p = fit.k, fit.p
+    if k <= p:
+        raise MethodError(f"influence diagnostics need more studies than coefficients; there are {k} and {p}")
+    left = _deletions(fit, labels)
     dffits, cook, cov_r, tau2_del, q_del = (np.full(k, np.nan) for _ in range(5))
     dfbs = np.full((k, p), np.nan)
     hat = np.diag(hat_matrix(fit))

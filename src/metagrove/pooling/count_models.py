@@ -305,7 +305,7 @@ def _random_levels(problem: CountModel, likelihood: Likelihood, df: int, *, hete
     spread = float(np.sqrt(max(one_way.tau2, 0.01)))
     mixed = two_way_fit(TwoWayIntegrand(likelihood, both, c, nodes), one_way.beta, (spread, 0.5))
     fixed = FixedFit(one_way.beta[1:], one_way.covariance[1:, 1:], one_way.log_likelihood)
-    tests = (float("nan"), float("nan"), float("nan"))
+    tests = (float("nan"), float("nan"), float("nan")) if df > 0 else (0.0, 0.0, float("nan"))
     if heterogeneity and df > 0 and problem.first is not None:
         tests = random_level_heterogeneity(likelihood, problem.first, one_way, nodes, x[:, 0, :])
     shown = MixedFit(

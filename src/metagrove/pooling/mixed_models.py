@@ -205,7 +205,10 @@ class MixedModel(CoefficientResult):
 
     # heterogeneity
     def _sampling(self) -> tuple[float, float]:
-        """QE and the trace of P, both at V alone."""
+        """QE and the trace of P, both at V alone; NaN where V is singular."""
+        scale = np.sqrt(np.diag(self.V))
+        if np.linalg.matrix_rank(self.V / np.outer(scale, scale), hermitian=True) < self.k:
+            return float("nan"), float("nan")
         W = np.linalg.inv(self.V)
         WX = W @ self.X
         P = W - WX @ np.linalg.solve(self.X.T @ WX, WX.T)
@@ -213,7 +216,7 @@ class MixedModel(CoefficientResult):
 
     @property
     def QE(self) -> float:
-        """Q of residual heterogeneity."""
+        """Q of residual heterogeneity; NaN where V is singular."""
         return float(self._once("QE", self._sampling)[0])
 
     @property
@@ -224,7 +227,7 @@ class MixedModel(CoefficientResult):
     @property
     def QE_p(self) -> float:
         """Its p-value."""
-        return float(special.chdtrc(self.QE_df, self.QE))
+        return float(special.chdtrc(self.QE_df, self.QE)) if np.isfinite(self.QE) else float("nan")
 
     QEp = QE_p
 
@@ -236,7 +239,10 @@ class MixedModel(CoefficientResult):
         if any(part.size > 1 for part in parts[1 if self.fit.plain else 0 :]):
             raise MethodError("I2 is not one number where the inner levels have variances of their own")
         values = np.concatenate(parts) if parts else np.zeros(1)
-        typical = (self.k - self.p) / float(self._once("QE", self._sampling)[1])
+        trace = float(self._once("QE", self._sampling)[1])
+        if np.isnan(trace):
+            raise MethodError("V is singular: without a typical sampling variance there is no I2")
+        typical = (self.k - self.p) / trace
         return np.asarray(values / (values.sum() + typical))
 
     @property
@@ -491,7 +497,8 @@ class MixedModel(CoefficientResult):
         """The model as text."""
         qm = contrasts.wald(self.coefficients, [i + 1 for i in self.btt]).summary()
         lines = [f"Multilevel model (k = {self.k}; {self.method})", "", text_table(self.components()), ""]
-        lines.append(f"Residual heterogeneity: QE({self.QE_df}) = {self.QE:.4f}, p = {self.QE_p:.4g}")
+        q = f"QE({self.QE_df}) = {self.QE:.4f}, p = {self.QE_p:.4g}"
+        lines.append(f"Residual heterogeneity: {q if np.isfinite(self.QE) else 'no QE, as V is singular'}")
         lines += [*([] if self.int_only else [qm]), "", text_table(self.rows()), *self.design.notes, *self.excluded]
         return "\n".join(lines)
 

@@ -52,7 +52,8 @@ class WorkingModel:
 class Robust(CoefficientResult):
     """Coefficients with cluster-robust tests, under metafor's names.
 
-    `b`, `se`, `stat`, `pval`, `ci_lb`, `ci_ub`, `dfs`: shape (p,); `vb` (p, p); `QM` with `QM_df` (m, ddf) and `QM_p`.
+    `b`, `se`, `stat`, `pval`, `ci_lb`, `ci_ub`, `dfs`: shape (p,); `vb` (p, p); `QM` with `QM_df` (m, ddf) and `QM_p`,
+    NaN where the clusters are too few to test the coefficients together.
     """
 
     table: Coefficients
@@ -94,7 +95,12 @@ class Robust(CoefficientResult):
     def summary(self) -> str:
         """The tests as text."""
         head = f"{self.TITLE} ({self.kind}; {self.k} effects in {self.n_clusters} clusters)"
-        return f"{head}\n{text_table(self.rows())}"
+        note = (
+            ""
+            if np.isfinite(self.QM)
+            else f"\nNote: {self.n_clusters} clusters cannot test these coefficients together."
+        )
+        return f"{head}\n{text_table(self.rows())}{note}"
 
     def explain(self) -> Explanation:
         """The methods sentence and its reference."""
@@ -173,8 +179,8 @@ def robust_inference(
 
     Raises
     ------
-    MethodError where there are not more clusters than coefficients, or where CR2 meets effects that the model lets
-    depend on one another across clusters.
+    MethodError where there are not more clusters than coefficients, where one cluster alone decides a coefficient, or
+    where CR2 meets effects that the model lets depend on one another across clusters.
     """
     if kind not in SANDWICHES:
         raise UnknownName(SANDWICHES.kind, kind, SANDWICHES)
@@ -194,7 +200,10 @@ def robust_inference(
     residual = model.y - model.X @ model.b
     scores = np.array([left[:, rows] @ residual[rows] for rows in groups])
     vb = scores.T @ scores * (n / (n - p) if kind == "CR1" else 1.0)
-    qm, df, pm = omnibus(model.b[tested], _positive(vb[np.ix_(tested, tested)], n), float(n - p))
+    _spread(model, vb, left)
+    block = vb[np.ix_(tested, tested)]
+    regular = _regular(block)
+    qm, df, pm = omnibus(model.b[tested], block, float(n - p)) if regular else _untested(len(tested), n - p)
     return Robust(_coefficients(model, vb, np.full(p, float(n - p))), qm, df, pm, n, k, kind, level)
 
 
@@ -202,12 +211,25 @@ def _coefficients(model: WorkingModel, vb: Array, dfs: Array) -> Coefficients:
     return Coefficients(model.b, vb, dfs, model.names, model.names[0] == "intrcpt")
 
 
-def _positive(vb: Array, n: int) -> Array:
-    if (np.diag(vb) <= 0).any() or np.linalg.matrix_rank(vb) < vb.shape[0]:
-        raise MethodError(
-            f"the cluster-robust covariance is singular with {n} clusters; too few for these coefficients"
-        )
-    return vb
+def _spread(model: WorkingModel, vb: Array, left: Array) -> None:
+    """MethodError for a coefficient that one cluster alone decides: its residuals leave no trace in the scores."""
+    plain = np.einsum("ck,kl,cl->c", left, model.M, left)
+    for name, robust, usual in zip(model.names, np.diag(vb), plain, strict=True):
+        if robust <= 1e-20 * usual:
+            raise MethodError(
+                f"the cluster-robust covariance is singular: '{name}' rests on one cluster, which it fits exactly; "
+                "leave the moderator out or join its levels"
+            )
+
+
+def _regular(vb: Array) -> bool:
+    """Whether coefficients can be tested together; no more of them than clusters that vary."""
+    scale = np.sqrt(np.diag(vb))
+    return bool(np.linalg.matrix_rank(vb / np.outer(scale, scale), hermitian=True) == vb.shape[0])
+
+
+def _untested(q: int, ddf: float) -> tuple[float, Array, float]:
+    return float("nan"), np.array([q, ddf], dtype=float), float("nan")
 
 
 def _bias_reduced(
@@ -228,9 +250,14 @@ def _bias_reduced(
     # score j is linear in the errors: score_j = L_j (I - H)_j e, so its moments under M follow
     rest = np.eye(k) - model.X @ left
     maps = np.array([one @ rest[rows] for one, rows in zip(lifted, groups, strict=True)])
+    plain = np.array([left[:, rows] @ residual[rows] for rows in groups])
+    _spread(model, plain.T @ plain, left)
     dfs = np.array([_satterthwaite(maps[:, [c], :], model.M) for c in range(p)])
-    block = _positive(vb[np.ix_(tested, tested)], n)
-    qm, df, pm = _hotelling(model.b[tested], block, maps[:, tested, :], model.M)
+    block = vb[np.ix_(tested, tested)]
+    regular = _regular(block)
+    qm, df, pm = (
+        _hotelling(model.b[tested], block, maps[:, tested, :], model.M) if regular else _untested(len(tested), n - p)
+    )
     return Robust(_coefficients(model, vb, dfs), qm, df, pm, n, k, "CR2", level)
 
 
@@ -253,7 +280,7 @@ def _hotelling(b: Array, vb: Array, maps: Array, M: Array) -> tuple[float, Array
     z = b / scale
     wald = float(z @ np.linalg.solve(vb / np.outer(scale, scale), z))
     if eta <= q - 1:
-        raise MethodError(f"the clusters carry {eta:.2g} degrees of freedom; too few to test {q} coefficients at once")
+        return _untested(q, eta - q + 1)
     ddf = eta - q + 1
     f = ddf / (eta * q) * wald
     return f, np.array([q, ddf]), float(special.fdtrc(q, ddf, f))

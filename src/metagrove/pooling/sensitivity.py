@@ -110,7 +110,7 @@ def _refits(labels: list[str], fits: list[Fit], pooled: str) -> Refits:
             tau2_value = max(0.0, (fit.Q - fit.df_Q) / fit.design.at(1 / fit.design.v).trace())
             tau2 = tau2_value
         share = tau2_share(fit.design, tau2, Limits(_NAN, _NAN)).value
-        shares.append((share, 1 / (1 - share)))
+        shares.append((share, 1 / (1 - share) if share < 1 else float("inf")))
     tests = [heterogeneity(fit.Q, fit.df_Q) for fit in fits]
     return Refits(
         tuple(labels),
@@ -190,6 +190,10 @@ def influence(studies: Studies, settings: Settings, model: Model) -> Influence:
     fit = model.fit(studies, settings)
     if fit.design is None:
         raise MethodError("influence diagnostics need a model with study weights")
+    if not fit.random.seTE > 0:
+        raise MethodError(
+            "the pooled effect's standard error is 0: all effects are equal; use method_random_ci='classic'"
+        )
     y, v, tau2, mean = fit.design.y, fit.design.v, fit.tau2.value, fit.random.TE
     deleted = [model.fit(studies.take(np.delete(np.arange(k), i)), settings) for i in range(k)]
     te = np.array([f.random.TE for f in deleted])

@@ -23,6 +23,7 @@ __all__ = ["TAU2", "Design", "Projection", "Tau2", "log_likelihood", "moment_se"
 _STEPS = 200
 _PATIENCE = 60  # after so many steps only halving is left, which always ends
 _CLOSE = 1e-9  # Newton's error after a step this small is below 1e-15
+_HEAVY = 0.999  # above this leverage, 1 - h loses digits that matter
 _FEW = 40  # up to here scalar arithmetic beats NumPy
 
 
@@ -107,13 +108,28 @@ class Projection:
         """Diagonal of the hat matrix, shape (k,)."""
         return np.asarray((self.q**2).sum(axis=1), dtype=float)
 
+    @property
+    def slack(self) -> Array:
+        """One less the leverages, shape (k,), to full precision also where a study carries nearly all the weight."""
+        h = self.leverage
+        left = 1 - h
+        for i in np.flatnonzero(h > _HEAVY):
+            # I - QQ' is a projection: its diagonal r obeys r - r^2 = sum of squares of the rest of its row
+            others = np.delete(self.q @ self.q[i], i)
+            left[i] = float(others @ others) / h[i]
+        return left
+
     def trace(self, d: Array | float = 1.0) -> float:
         """tr(P D) for diagonal D."""
-        return float((self.w * d * (1 - self.leverage)).sum())
+        return float((self.w * d * self.slack).sum())
 
     def trace2(self, d: Array | float = 1.0, f: Array | float = 1.0) -> float:
         """tr(P D P F) for diagonal D and F."""
         a, b = self.w * d, self.w * f
+        if (self.leverage > _HEAVY).any():
+            square = (self.q @ self.q.T) ** 2
+            np.fill_diagonal(square, self.slack**2)
+            return float(a @ square @ b)
         left, right = self.q.T @ (a[:, None] * self.q), self.q.T @ (b[:, None] * self.q)
         return float((a * b * (1 - 2 * self.leverage)).sum() + (left * right).sum())
 
