@@ -141,6 +141,8 @@ def reconstruct(
     >>> rebuilt.time.tolist(), rebuilt.event.tolist()
     ([2.0, 5.0, 7.0, 9.0], [True, True, False, False])
     """
+    if draws < 0 or draws != int(draws):
+        raise MethodError(f"draws is {draws}; it is a whole number, 0 or more")
     read = digitized_curve(curve)
     facts = printed_facts(read, at_risk, n=n, events=events, marks=marks, median=median, rates=rates, axis=axis)
     generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(1 if rng is None else rng)
