@@ -250,7 +250,7 @@ def test_a_population_that_is_none_is_refused(folder):
 
     edit(folder / "responses.csv", "ORR,Ha,2,8,evaluable", "ORR,Ha,2,8,evaluble")
     with pytest.raises(
-        DataError, match="row 2, column 'population': 'evaluble' is no population.*nearest: 'evaluable'"
+        DataError, match=r"row 2, column 'population': 'evaluble' is no population.*nearest: 'evaluable'"
     ):
         rebuild(folder)
 

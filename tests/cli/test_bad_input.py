@@ -111,6 +111,24 @@ def test_new_refuses_a_folder_that_is_not_empty(folder):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
+        (
+            b"<COCHRANE_REVIEW><COMPARISON></COCHRANE_REVIEW>",
+            "mine.rm5: is not well-formed XML: mismatched tag at line 1",
+        ),
+        (b"<review/>", "mine.rm5: is XML but no RevMan review"),
+        (b"\xff\xfe\x00", "mine.rm5: is not well-formed XML"),
+        (b"", "mine.rm5: the file is empty"),
+    ],
+)
+def test_new_refuses_a_broken_revman_file(tmp_path, content, said):
+    (tmp_path / "mine.rm5").write_bytes(content)
+    assert said in refused("new", tmp_path / "review", "--from", tmp_path / "mine.rm5")
+    assert not (tmp_path / "review").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
         ("study,event,n\nA,9,8\n", "table.csv, row 2, column 'events': 9 events among 8"),
         ("study,event,n\nA,-1,8\n", "row 2, column 'events': '-1' is negative"),
         ("study,event,n\nA,1.5,8\n", "row 2, column 'events': '1.5' is a fraction"),

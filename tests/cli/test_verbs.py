@@ -80,6 +80,59 @@ def test_new_from_a_workbook_with_sheets(tmp_path):
     assert {path.stem for path in (tmp_path / "review" / "out" / "figures").glob("*.svg")} == {"orr", "dcr", "harms"}
 
 
+@pytest.mark.parametrize(
+    ("header", "lines", "name", "protocol", "shown"),
+    [
+        ("Author,Year,treat_events,treat_n,ctrl_events,ctrl_n", ("Lee,2019,3,20,6,21", "Kim,2020,5,22,9,23"), "relief", 'sm = "RR"', "0.5603"),
+        ("study,HR,lower,upper", ("Lee,0.7,0.5,0.98", "Kim,0.7,0.6,0.8167"), "relief", 'scale = "printed"', "0.7"),
+        ("Endpoint,Study,mean_t,sd_t,n_t,mean_c,sd_c,n_c", ("Sleep,Lee,3,1,20,4,1,21", "Sleep,Kim,3,1,20,4,1,21"), "sleep", 'sm = "MD"', "-1"),
+    ],
+)  # fmt: skip
+def test_new_from_a_csv_of_two_arms(tmp_path, header, lines, name, protocol, shown):
+    (tmp_path / "relief.csv").write_text("\n".join((header, *lines)) + "\n")
+    done = metagrove("new", tmp_path / "review", "--from", tmp_path / "relief.csv")
+    assert done.exit_code == 0, done.stderr
+    assert protocol in (tmp_path / "review" / "review.toml").read_text()
+    done = metagrove("run", tmp_path / "review")
+    assert done.exit_code == 0, done.stderr
+    numbers = json.loads((tmp_path / "review" / "out" / "results" / f"{name}.json").read_text())
+    assert numbers["reporting_scale"]["TE_random"] == pytest.approx(float(shown), abs=5e-5)
+    assert rows(tmp_path / "review" / "studies.csv")[0].get("year", "2019") == "2019"
+
+
+def test_new_from_a_workbook_of_two_arms(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.title = "Relief"
+    sheets = (book.active, book.create_sheet("Rash"))
+    for sheet in sheets:
+        for line in (
+            ["Trial", "Events 1", "Total 1", "Events 2", "Total 2"],
+            ["Lee", 3, 20, 6, 21],
+            ["Kim", 5, 22, 9, 23],
+        ):
+            sheet.append(line)
+    book.save(tmp_path / "mine.xlsx")
+    done = metagrove("new", tmp_path / "review", "--from", tmp_path / "mine.xlsx")
+    assert done.exit_code == 0, done.stderr
+    table = rows(tmp_path / "review" / "comparisons.csv")
+    assert [(row["outcome"], row["study"], row["event_c"]) for row in table] == [
+        ("Relief", "Lee", "6"), ("Relief", "Kim", "9"), ("Rash", "Lee", "6"), ("Rash", "Kim", "9"),
+    ]  # fmt: skip
+    done = metagrove("run", tmp_path / "review")
+    assert done.exit_code == 0, done.stderr
+    made = {path.stem for path in (tmp_path / "review" / "out" / "figures").glob("*.svg")}
+    assert made == {"relief", "rash"}
+
+
+def test_new_from_revman(tmp_path):
+    source = Path(__file__).parents[1] / "review" / "data" / "aspirin.rm5"
+    done = metagrove("new", tmp_path / "review", "--from", source)
+    assert done.exit_code == 0, done.stderr
+    assert "10 studies, 4 outcomes, 20 rows of data" in done.stdout
+    assert len(rows(tmp_path / "review" / "comparisons.csv")) == 20
+    assert metagrove("check", tmp_path / "review").exit_code == 0
+
+
 def test_pool_a_table(tmp_path):
     (tmp_path / "t.csv").write_text(
         "study,event,n,subgroup\nHa,2/8,,imatinib\nBible,0,15,pazopanib\nSavvides,10%,20,sorafenib\nTahara,4,17,lenvatinib\nWirth,1,34,lenvatinib\nHigashiyama,5,42,lenvatinib\n"

@@ -328,7 +328,7 @@ def product(review: Review, analysis: ComparisonAnalysis, patients: Mapping[str,
     """
     analysis, studies, silent = compared_studies(review, analysis)
     pooled = pooled_contrast(analysis, studies)
-    split, shown, sums = pooled.studies.subgroup is not None, _shown(analysis), _sums(studies)
+    split, shown = pooled.studies.subgroup is not None, _shown(analysis)
     title = analysis.title or analysis.outcome
     bias, bias_cautions = bias_table(pooled, *_tests(pooled))
     explanation = pooled.explain()
@@ -348,7 +348,7 @@ def product(review: Review, analysis: ComparisonAnalysis, patients: Mapping[str,
         comparisons=comparisons(
             review,
             analysis.name,
-            lambda q, g, _: quantity_of(pooled, q, g, shown=shown, sums=sums, split=split, what="comparison"),
+            lambda q, g, _: quantity_of(pooled, q, g, shown=shown, sums=_ARMS, split=split, what="comparison"),
         ),
         sources=_sources(analysis, studies),
         code=(("R", pooled.to_r()), ("Stata", pooled.to_stata())),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +100,12 @@ def bias_table(pooled: Any, names: Sequence[str], note: str) -> tuple[Table | No
     return table, (said,)
 
 
+def _sum_of(pooled: Any, name: str, members: Iterable[int]) -> float:
+    """The sum of a column over `members`; NaN where the studies did not come with it."""
+    column = pooled.studies.columns.get({"events": "event"}.get(name, name))
+    return math.nan if column is None else float(sum(column[j] for j in members))
+
+
 def subgroup_quantity(pooled: Any, subgroup: str, quantity: str, *, shown: Shown, sums: Sequence[str]) -> float:
     """Our number for a quantity of one subgroup; `sums` names the columns whose sums are quantities too.
 
@@ -126,9 +132,7 @@ def subgroup_quantity(pooled: Any, subgroup: str, quantity: str, *, shown: Shown
         "p_heterogeneity": pooled.pval_Q_w[i],
         "k": pooled.k_w[i],
     }
-    for name in sums:
-        column = getattr(pooled, {"events": "event"}.get(name, name))
-        values[name] = sum(column[j] for j in members)
+    values |= {name: _sum_of(pooled, name, members) for name in sums}
     if quantity not in values:
         raise DataError(f"'{quantity}' is no quantity of a subgroup; known: {', '.join(values)}")
     return float(values[quantity])
@@ -167,7 +171,7 @@ def quantity_of(
         "k": lambda: pooled.k,
     }
     if quantity in sums:
-        value = float(sum(getattr(pooled, {"events": "event"}.get(quantity, quantity))))
+        value = _sum_of(pooled, quantity, range(len(pooled.studies.studlab)))
     elif quantity == "p_effect" and what == "comparison":
         value = float(shown.of(pooled, "pval"))
     elif quantity in makers:

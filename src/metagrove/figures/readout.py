@@ -61,7 +61,7 @@ def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], w
         seen.append(count)
         begin.append(_jump(ink, a, int(enter[a]), int(leave[a]), width) if a else 0.0)
     levels = _never_back(np.array(height), np.array(seen, dtype=float))
-    return _merged(np.maximum.accumulate(np.array(begin)), levels, _end(ink, path, width), np.array(seen))
+    return _merged(np.maximum.accumulate(np.array(begin)), levels, _end(ink, path, width), np.array(seen), width)
 
 
 def snapped_by(path: Path, cover: NDArray[np.float32]) -> float | None:
@@ -182,7 +182,7 @@ def _end(ink: NDArray[np.float32], path: Path, width: float) -> float:
     return last + 1.0 + min(extra, 0.5)
 
 
-def _merged(begin: Array, height: Array, end: float, seen: NDArray[np.int64]) -> Steps:
+def _merged(begin: Array, height: Array, end: float, seen: NDArray[np.int64], width: float) -> Steps:
     """The steps with levels less than a third of a pixel apart taken as one."""
     keep_b, keep_h, keep_s = [float(begin[0])], [float(height[0])], [int(seen[0])]
     for b, h, s in zip(begin[1:], height[1:], seen[1:], strict=True):
@@ -194,4 +194,7 @@ def _merged(begin: Array, height: Array, end: float, seen: NDArray[np.int64]) ->
             keep_b.append(float(b))
             keep_h.append(float(h))
             keep_s.append(int(s))
+    while len(keep_b) > 1 and end - keep_b[-1] <= width / 2 + 2 and keep_h[-1] - keep_h[-2] <= 3 * width + 3:
+        # the lower half of a censor mark on the end of the line
+        keep_b, keep_h, keep_s = keep_b[:-1], keep_h[:-1], keep_s[:-1]
     return Steps(np.array(keep_b), np.array(keep_h), max(end, keep_b[-1]), np.array(keep_s))

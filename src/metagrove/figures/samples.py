@@ -18,6 +18,8 @@ from metagrove.figures.tracking import Dash
 __all__ = ["Sample", "legend_samples"]
 
 _LONGEST, _SHORTEST = 110, 9
+# what rows of censor marks are misread as
+_MARKS = set("IlTtLHJiK1|!+-.,:;'\" ")
 _STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
 
 
@@ -52,6 +54,7 @@ def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word])
             or letters < 2
             or number(word.text) is not None
             or word.score < 0.35
+            or not set(word.text) - _MARKS
             or _STATISTIC.search(word.text)
         ):
             continue

@@ -27,7 +27,7 @@ class MarkPlan:
     expected : shape (g,), marks expected in each gap. crowding : shape (g,), mean number of marks per pixel near them.
     arrive : marks whose first possible gap it is, by gap; `consume` the chance that one waiting lies in the gap;
         `remain` how many may wait on after it.
-    places : for each gap the marks it may hold, as times.
+    places : for each gap the marks it may hold, as times. error : standard error of these times.
     """
 
     sure: NDArray[np.int64]
@@ -37,6 +37,7 @@ class MarkPlan:
     consume: Array
     remain: NDArray[np.int64]
     places: list[list[float]] = field(default_factory=list)
+    error: float = 0.0
 
 
 def mark_error(reading: Reading, marks: Array, axis: float, decimals: int) -> float:
@@ -79,7 +80,7 @@ def marks_in_gaps(marks: Array, edges: Array, errors: Array, end: float, error: 
             left -= p
             remain[first + i] += int(i + 1 < len(chance))
     consume = np.clip(share / np.maximum(waiting, 1.0), 0.02, 0.98)
-    return MarkPlan(sure, expected, crowd / np.maximum(expected, 1e-9), arrive, consume, remain, places)
+    return MarkPlan(sure, expected, crowd / np.maximum(expected, 1e-9), arrive, consume, remain, places, error)
 
 
 def _chances(mark: float, edges: Array, errors: Array) -> tuple[int, list[float]]:

@@ -123,7 +123,8 @@ def _censor_times(plan: Plan, o: Whole, place: Whole, count: Whole, rng: np.rand
     )
     spread = ((place + 0.5) * number / np.maximum(count, 1)).astype(np.int64)
     index = np.clip(np.where(count >= number, extra, spread), 0, number - 1)
-    return np.where(fits, np.clip(table[o, index], start, stop), even)
+    at = table[o, index] if rng is None else table[o, index] + plan.marks.error * rng.standard_normal(o.size)
+    return np.where(fits, np.clip(at, start, stop), even)
 
 
 def _marks_by_operation(plan: Plan, used: Whole) -> tuple[Array, Whole]:
@@ -160,5 +161,8 @@ def _tails(
         return who, even
     others = np.maximum(count - 1, 1)
     index = np.where(others >= marks.size, place % marks.size, ((place + 0.5) * marks.size / others).astype(np.int64))
-    times = np.clip(marks[np.clip(index, 0, marks.size - 1)], start, end)
+    at = marks[np.clip(index, 0, marks.size - 1)]
+    if rng is not None and plan.marks is not None:
+        at = at + plan.marks.error * rng.standard_normal(who.size)
+    times = np.clip(at, start, end)
     return who, np.where(place + 1 == count, end, times)
