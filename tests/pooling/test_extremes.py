@@ -238,3 +238,10 @@ def test_coefficients_that_cannot_be_tested_together_keep_their_own_tests():
     found = fit.robust(np.repeat([1, 2, 3, 4, 5, 6], 2), clubSandwich=True)
     assert (found.se > 0).all() and np.isfinite(found.pval).all()
     assert np.isfinite(found.QM) or "cannot test these coefficients together" in found.summary()
+
+
+def test_a_study_that_a_coefficient_rests_on_has_no_standardised_residual_and_says_why():
+    fit = mg.rma([0.1, 0.4, 0.3, 0.9], [0.1] * 4, mods="~ g", data={"g": list("abbb")}, slab=list("wxyz"))
+    found = fit.rstandard()
+    assert np.isnan(found.z).tolist() == [True, False, False, False]
+    assert found.reasons == ("w: fitted exactly, as a coefficient rests on it alone",)

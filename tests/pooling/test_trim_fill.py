@@ -29,7 +29,8 @@ def test_reference_after_rma(block):
     method, estimator = block.split("_")
     filled = mg.rma(*data(), method=method).trimfill(estimator=estimator)
     tolerance = 3e-6 if method == "REML" else 1e-9  # the peer's centre is off by 7e-9, which p-values magnify
-    nested = {"fit_ML", "fit_REML", "predict"}
+    nested = {"fit_ML", "fit_REML", "predict", "I2"}
+    assert filled.I2 == pytest.approx(BLOCKS[block]["I2"] / 100, rel=tolerance)  # a percentage there
     assert mismatches(CASE, block, filled, tolerance, skip=nested) == []
     for part in ("fit_ML", "fit_REML"):
         for key, value in BLOCKS[block][part].items():

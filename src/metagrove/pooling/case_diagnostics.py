@@ -57,7 +57,7 @@ def weight_matrix(fit: LinearFit) -> Array:
 class Residuals(ColumnResult):
     """Residuals `resid`, their standard errors `se` and ratios `z`, shape (k,).
 
-    `reasons` says of each study without a deleted residual why it has none.
+    `reasons` says of each study without a standardised or deleted residual (NaN) why it has none.
     """
 
     labels: tuple[str, ...]
@@ -79,7 +79,8 @@ def standardised_residuals(fit: LinearFit, labels: tuple[str, ...]) -> Residuals
     resid = fit.residuals
     resid = np.where(np.abs(resid) < 100 * np.finfo(float).eps, 0.0, resid)
     some = se > 1e-12
-    return Residuals(labels, resid, se, np.where(some, resid / np.where(some, se, 1.0), np.nan))
+    reasons = tuple(f"{labels[i]}: fitted exactly, as a coefficient rests on it alone" for i in np.flatnonzero(~some))
+    return Residuals(labels, resid, se, np.where(some, resid / np.where(some, se, 1.0), np.nan), reasons)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
