@@ -114,6 +114,9 @@ def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | 
         yield "censor marks", larger, replace(facts, marks=None), WIDE
     bare = replace(facts, risk_time=facts.risk_time[:0], risk_n=facts.risk_n[:0], marks=None)
     if facts.risk_n.size:
+        # A printed table is trusted before a curve that may have been read with larger errors.
+        for wider in (2 * larger, 4 * larger):
+            yield "reading error", wider, replace(facts, marks=None), WIDE
         yield "numbers at risk", larger, bare, WIDE
     yield "reading error", max(4 * first, 0.01), bare, WIDE
 
