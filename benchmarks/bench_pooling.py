@@ -1,9 +1,10 @@
-"""Pooling against R metafor and statsmodels, both timed here and now, single core."""
+"""Pooling against R metafor, statsmodels and PyMARE, both timed here and now, single core."""
 
 import os
 import shutil
 import subprocess
 import timeit
+import warnings
 
 import numpy as np
 
@@ -100,6 +101,7 @@ def main():
     million = milliseconds(lambda: mg.pool_many(ys, vs), 1, 2)
     line("10^6 REML k=6, pool_many (peer: 1000 fits)", million, refits, 1)
     statsmodels_line(y, v)
+    pymare_line(y, v)
     floor(y, v, core, door)
 
 
@@ -114,6 +116,27 @@ def statsmodels_line(y, v):
         "DL k=6, metagen (peer: statsmodels)",
         milliseconds(lambda: mg.metagen(y, np.sqrt(v), method_tau="DL"), 300),
         theirs,
+    )
+
+
+def pymare_line(y, v):
+    try:
+        from pymare import Dataset
+        from pymare.estimators import VarianceBasedLikelihoodEstimator
+    except ImportError:
+        print("PyMARE is not here: skipped")
+        return
+    table = Dataset(y[:, None], v[:, None])
+
+    def theirs():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return VarianceBasedLikelihoodEstimator(method="REML").fit_dataset(table).summary()
+
+    line(
+        "REML k=6, metagen (peer: PyMARE)",
+        milliseconds(lambda: mg.metagen(y, np.sqrt(v)), 300),
+        milliseconds(theirs, 10),
     )
 
 
