@@ -15,6 +15,7 @@ from metagrove.effects.corrections import Correction
 from metagrove.effects.escalation import effect_sizes
 from metagrove.pooling.count_models import count_model, glmm_fit
 from metagrove.pooling.count_results import CountResult, mantel_haenszel_result, peto_result
+from metagrove.pooling.count_scripts import Counted
 from metagrove.pooling.design import formula_design, matrix_design
 from metagrove.pooling.formula import terms
 from metagrove.pooling.glmm import informative
@@ -210,8 +211,14 @@ def rma_glmm(
     return GlmmResult(
         glmm_fit(problem), effects, design[keep], terms, measure, model if two else "",
         "ML" if method == "ML" else "EE", test, _share(level), 2 if two and model.startswith("UM") else 1,
-        tuple(excluded),
+        tuple(excluded), source=Counted(used, (Correction(add, to, drop00),), _given(nAGQ, coding)),
     )  # fmt: skip
+
+
+def _given(nodes: Any, coding: Any) -> tuple[tuple[str, str], ...]:
+    """Arguments of R's function that were given and change the fit."""
+    found = [] if nodes is None else [("nAGQ", f"{int(nodes)}")]
+    return tuple(found if coding == 0.5 else [*found, ("coding", f"{float(coding):g}")])
 
 
 def _arms(*values: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from metagrove.effects.arms import Columns, PersonTimes, Tables
 from metagrove.effects.corrections import Correction, corrected_person_times, corrected_tables
 from metagrove.effects.escalation import EffectSizes, effect_sizes
 from metagrove.effects.measures import MEASURES
+from metagrove.pooling.count_scripts import Counted, r_call, stata_esize
 from metagrove.pooling.counts import (
     COUNT_METHODS,
     ChiSquare,
@@ -60,6 +61,22 @@ class CountResult(Result):
     level: float = 0.95
     tests: tuple[ChiSquare | None, ChiSquare | None, ChiSquare | None, ChiSquare | None] = (None, None, None, None)
     correct: bool = True
+    source: Counted | None = None
+
+    def to_r(self) -> str:
+        """R code that repeats this analysis."""
+        if self.source is None:
+            raise MethodError("this result does not hold its counts; make it with rma_mh or rma_peto")
+        more = {"level": f"{100 * self.level:g}"}
+        if self.method == "MH":
+            more |= {"measure": f'"{self.measure}"', "correct": str(self.correct).upper()}
+        return r_call("rma.mh" if self.method == "MH" else "rma.peto", self.source, self.slab, more=more)
+
+    def to_stata(self) -> str:
+        """Stata code that repeats this analysis; raises MethodError where Stata has no such effect."""
+        if self.source is None:
+            raise MethodError("this result does not hold its counts; make it with rma_mh or rma_peto")
+        return stata_esize(self.source, self.slab, self.measure, self.method, self.level)
 
     @property
     def k(self) -> int:
@@ -262,8 +279,9 @@ def mantel_haenszel_result(
         raise MethodError(f"the Mantel-Haenszel method does not pool '{measure}'; it pools OR, RR, RD, IRR and IRD")
     q, df = _spread(effects, found.estimate)
     return CountResult(
-        found.estimate, found.se, q, df, effects, found.weights, measure, "MH", level, tests, correct=correct
-    )
+        found.estimate, found.se, q, df, effects, found.weights, measure, "MH", level, tests,
+        correct=correct, source=Counted(data, (show, weigh)),
+    )  # fmt: skip
 
 
 def _with(tables: Tables, rule: Correction) -> Tables:
@@ -302,4 +320,7 @@ def peto_result(
     effects = effect_sizes("PETO", tables, rule=show, slab=slab)
     plain = effect_sizes("PETO", pooled, rule=Correction(0.0, "none", True), slab=slab)
     q, df = _spread(plain, found.estimate)
-    return CountResult(found.estimate, found.se, q, df, effects, found.weights, "PETO", "Peto", level)
+    return CountResult(
+        found.estimate, found.se, q, df, effects, found.weights, "PETO", "Peto", level,
+        source=Counted(tables, (show, weigh)),
+    )  # fmt: skip

@@ -14,6 +14,7 @@ from metagrove.core.values import Array
 from metagrove.effects.escalation import EffectSizes
 from metagrove.effects.measures import MEASURES
 from metagrove.pooling.count_models import GLMM_MODELS, GlmmFit
+from metagrove.pooling.count_scripts import Counted, r_call, stata_binomial_model
 from metagrove.pooling.wording import p_text
 
 __all__ = ["FitStatistics", "GlmmResult"]
@@ -71,6 +72,24 @@ class GlmmResult(Result):
     level: float = 0.95
     arms: int = 1
     excluded: tuple[tuple[str, str], ...] = ()
+    source: Counted | None = None
+
+    def to_r(self) -> str:
+        """R code that repeats this analysis."""
+        if self.source is None:
+            raise MethodError("this result does not hold its counts; make it with rma_glmm")
+        more = {"measure": f'"{self.measure}"', "method": f'"{self.method}"', "test": f'"{self.test}"'}
+        more |= {"model": f'"{self.model}"'} if self.model else {}
+        mods = self.X if self.p > 1 else None
+        return r_call(
+            "rma.glmm", self.source, self.effects.slab, more=more | {"level": f"{100 * self.level:g}"}, mods=mods
+        )
+
+    def to_stata(self) -> str:
+        """Stata code that repeats this analysis; raises MethodError where Stata has no one command for it."""
+        if self.source is None or self.p > 1 or self.method != "ML":
+            raise MethodError("Stata code is given for one-arm mixed models without covariates")
+        return stata_binomial_model(self.source, self.effects.slab, self.measure, self.level)
 
     @property
     def k(self) -> int:
