@@ -47,6 +47,12 @@ def test_a_protocol_is_read():
         ),
         ('kind = "survival"', 'kind = "survivall"', r"needs kind = one of proportion, survival, harms"),
         ('name = "os"', 'name = "orr"', r"two analyses are called 'orr'"),
+        (
+            "[published]",
+            '[search]\ndatabsaes = ["PubMed"]\n[published]',
+            r"line 5: unknown key 'databsaes'; nearest known key: 'databases'",
+        ),
+        ("[published]", "[search]\ndatabases = 3\n[published]", r"line 5: 'databases' is 3"),
         ("version = 1", "version = 1 1", r"not valid TOML"),
         ('kind = "proportion"\noutcome = "ORR"', 'kind = "proportion"', r"line 7: 'outcome' is missing"),
     ],

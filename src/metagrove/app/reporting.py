@@ -63,9 +63,9 @@ def _search(review: Review) -> tuple[tuple[str, str], ...]:
     labels = {"date": "Searched on", "databases": "Databases", "terms": "Terms"}
     pairs = []
     for key, label in labels.items():
-        value = review.spec.search.get(key)
+        value = getattr(review.spec.search, key)
         if value:
-            pairs.append((label, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+            pairs.append((label, ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)))
     return tuple(pairs)
 
 

@@ -325,7 +325,7 @@ def _zero(row: Row, column: str, message: str) -> Finding:
 @check("search-gap")
 def _search_gap(review: Review) -> Iterator[Finding]:
     """Drugs of included studies that the search's terms could not have found."""
-    terms = [str(term).lower() for term in review.spec.search.get("terms", ())]
+    terms = [str(term).lower() for term in review.spec.search.terms]
     if not terms:
         return
     for row in review.rows("studies"):

@@ -19,6 +19,7 @@ __all__ = [
     "ProportionAnalysis",
     "Published",
     "ReviewSpec",
+    "Search",
     "SurvivalAnalysis",
     "parse_review",
 ]
@@ -153,6 +154,18 @@ class Published(_Strict):
     doi: str = ""
 
 
+class Search(_Strict):
+    """The search behind the review: when, where and with which terms; `concepts` maps each concept to its terms."""
+
+    date: str = ""
+    databases: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
+    concepts: dict[str, Any] = Field(default_factory=dict)
+    first_year: int | None = None
+    last_year: int | None = None
+    languages: tuple[str, ...] = ()
+
+
 class ReviewSpec(_Strict):
     """All that `review.toml` says."""
 
@@ -164,7 +177,7 @@ class ReviewSpec(_Strict):
     published: Published | None = None
     synthetic: tuple[str, ...] = ()
     columns: dict[str, dict[str, str]] = Field(default_factory=dict)
-    search: dict[str, Any] = Field(default_factory=dict)
+    search: Search = Field(default_factory=Search)
     analysis: tuple[Analysis, ...] = ()
 
     @field_validator("time_unit")
@@ -222,6 +235,8 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     if location and location[0] == "analysis":
         kind = next((part for part in location if isinstance(part, str) and part in _KINDS), None)
         return sorted(_KINDS[kind].model_fields) if kind else sorted(_Common.model_fields)
+    if location[0] == "search" and len(location) > 1:
+        return sorted(Search.model_fields)
     return sorted(
         Published.model_fields if location[0] == "published" and len(location) > 1 else ReviewSpec.model_fields
     )
