@@ -242,3 +242,10 @@ def test_random_study_levels_hold_no_tau2():
     assert held.tau2 == pytest.approx(0.09) and held.seTE_random < binary("bin_bcg", method="GLMM").seTE_random
     groups = binary("bin_bcg", method="GLMM", subgroup=list("aabbccaabbcca"), tau_common=True)
     assert np.ptp(groups.tau2_w) == 0 and groups.tau2_w[0] > 0
+
+
+def test_measures_without_a_mantel_haenszel_form_and_vaccine_efficacy():
+    arms = ([4, 6, 3], [123, 306, 231], [11, 29, 11], [139, 303, 220])
+    assert mg.metabin(*arms, sm="ASD").method == "Inverse"
+    efficacy, ratio = mg.metainc(*arms, sm="VE"), mg.metainc(*arms, sm="IRR")
+    assert efficacy.TE_common == ratio.TE_common

@@ -76,7 +76,7 @@ def metabin(
     Parameters
     ----------
     event_e, n_e, event_c, n_c : counts, shape (k,); a study without one of them is listed but not pooled.
-    method : "MH" (default), "Inverse", "Peto", "SSW" or "GLMM".
+    method : "MH" (default; "Inverse" for ASD), "Inverse", "Peto", "SSW" or "GLMM".
     sm : "RR" (default), "OR" (default of Peto, SSW and GLMM), "RD", "ASD", "DOR" or "VE".
     incr, method_incr : added to each cell of studies with an empty one ("only0", "if0all", "all", "user"), a number or
         "TACC" (treatment-arm continuity correction).
@@ -93,7 +93,7 @@ def metabin(
     >>> round(m.back.TE_common, 4)
     0.2403
     """
-    method = method or ("Inverse" if tau_common else "MH")
+    method = method or ("Inverse" if tau_common or sm == "ASD" else "MH")
     one_of("method", method, ("MH", "Inverse", "Peto", "SSW", "GLMM"))
     sm = sm or ("OR" if method in ("Peto", "SSW", "GLMM") else "RR")
     _fitting(method, sm, {"Peto": ("OR",), "GLMM": ("OR",), "MH": ("RR", "OR", "RD", "DOR", "VE")})

@@ -75,7 +75,7 @@ class CountPooling:
             data = PersonTimes(*(_column(studies, name) for name in ("event_e", "event_c", "time_e", "time_c")))
             if settings.method == "Cochran":
                 return cochran_rate_ratio(data, studies.TE)
-            return mantel_haenszel_rates(data, sm)
+            return mantel_haenszel_rates(data, "IRR" if sm == "VE" else sm)
         tables = Tables.from_arms(*(_column(studies, name) for name in ("event_e", "n_e", "event_c", "n_c")))
         corrected = tables
         if not self.MH_exact:
