@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from metagrove.report.document import Cell, Column, Report, Section, Table
 
-__all__ = ["comparison_tables", "finding_table", "grouped", "numbered_references", "source_table"]
+__all__ = ["comparison_tables", "finding_table", "grouped", "methods_paragraphs", "numbered_references", "source_table"]
 
 _TITLES = {"comparison": "Comparisons", "proportion": "Responses", "survival": "Survival", "harms": "Harms"}
 
@@ -27,6 +27,15 @@ def numbered_references(sections: Sequence[Section]) -> dict[str, int]:
         for text in section.references:
             numbers.setdefault(text, len(numbers) + 1)
     return numbers
+
+
+def methods_paragraphs(sections: Sequence[Section]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Titles, methods and references; analyses made in the same way share one paragraph."""
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for section in sections:
+        if section.methods:
+            found.setdefault((section.methods, section.references), []).append(section.title)
+    return [("; ".join(titles), methods, references) for (methods, references), titles in found.items()]
 
 
 def comparison_tables(report: Report) -> list[Table]:

@@ -8,7 +8,14 @@ from pathlib import Path
 
 from metagrove.core.errors import MethodError
 from metagrove.report.document import Report, Section, Table
-from metagrove.report.layout import comparison_tables, finding_table, grouped, numbered_references, source_table
+from metagrove.report.layout import (
+    comparison_tables,
+    finding_table,
+    grouped,
+    methods_paragraphs,
+    numbered_references,
+    source_table,
+)
 
 __all__ = ["pdf_report", "typst_source"]
 
@@ -84,12 +91,9 @@ def typst_source(report: Report) -> str:
         parts.append(f"\n#warning[*SYNTHETIC* {_text(' '.join(report.synthetic))}]\n")
     parts.append("\n= Methods\n")
     parts += [f"{_text(f'{label}: {text}.')} " for label, text in report.search]
-    for section in report.sections:
-        if section.methods:
-            cited = ", ".join(str(references[text]) for text in section.references)
-            parts.append(
-                f"\n*{_text(section.title + '.')}* {_text(section.methods)} {_text(f'[{cited}]' if cited else '')}\n"
-            )
+    for titles, methods, sources in methods_paragraphs(report.sections):
+        cited = ", ".join(str(references[text]) for text in sources)
+        parts.append(f"\n*{_text(titles + '.')}* {_text(methods)} {_text(f'[{cited}]' if cited else '')}\n")
     parts.append(f"\n{_text(f'Calculated with metagrove {report.version}.')}\n")
     if report.flow:
         parts.append("\n= Flow of records\n" + _figure(report.flow.name, report.flow.caption))

@@ -8,7 +8,7 @@ from typing import Any
 
 from metagrove.core.errors import MethodError
 from metagrove.report.document import Report, Section, Table
-from metagrove.report.layout import grouped, numbered_references
+from metagrove.report.layout import grouped, methods_paragraphs, numbered_references
 
 __all__ = ["word_report"]
 
@@ -75,12 +75,11 @@ def _methods(document: Any, report: Report, references: Mapping[str, int]) -> No
     document.add_heading("Methods", 1)
     if report.search:
         document.add_paragraph(" ".join(f"{label}: {text}." for label, text in report.search))
-    for section in report.sections:
-        if section.methods:
-            paragraph = document.add_paragraph()
-            paragraph.add_run(f"{section.title}. ").bold = True
-            cited = ", ".join(str(references[text]) for text in section.references)
-            paragraph.add_run(f"{section.methods} [{cited}]" if cited else section.methods)
+    for titles, methods, cited in methods_paragraphs(report.sections):
+        paragraph = document.add_paragraph()
+        paragraph.add_run(f"{titles}. ").bold = True
+        numbers = ", ".join(str(references[text]) for text in cited)
+        paragraph.add_run(f"{methods} [{numbers}]" if numbers else methods)
     document.add_paragraph(f"Calculated with metagrove {report.version}.")
 
 
