@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 from metagrove.report.document import Cell, Column, Report, Section, Table
 
-__all__ = ["comparison_tables", "finding_table", "grouped", "methods_paragraphs", "numbered_references", "source_table"]
+__all__ = [
+    "column_shares",
+    "comparison_tables",
+    "finding_table",
+    "grouped",
+    "methods_paragraphs",
+    "numbered_references",
+    "source_table",
+]
 
 _TITLES = {"comparison": "Comparisons", "proportion": "Responses", "survival": "Survival", "harms": "Harms"}
 
@@ -36,6 +44,16 @@ def methods_paragraphs(sections: Sequence[Section]) -> list[tuple[str, str, tupl
         if section.methods:
             found.setdefault((section.methods, section.references), []).append(section.title)
     return [("; ".join(titles), methods, references) for (methods, references), titles in found.items()]
+
+
+def column_shares(table: Table) -> list[float]:
+    """Each column's share of the width, by its longest text; long texts count no more than 24 characters."""
+    longest = [
+        max([len(column.label), *(len(row[i].text) for row in table.rows if i < len(row))])
+        for i, column in enumerate(table.columns)
+    ]
+    weights = [min(length, 22) + 8 for length in longest]
+    return [weight / sum(weights) for weight in weights]
 
 
 def comparison_tables(report: Report) -> list[Table]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from metagrove.core.errors import MethodError
 from metagrove.report.document import Report, Section, Table
-from metagrove.report.layout import grouped, methods_paragraphs, numbered_references
+from metagrove.report.layout import column_shares, grouped, methods_paragraphs, numbered_references
 
 __all__ = ["word_report"]
 
@@ -85,18 +85,30 @@ def _methods(document: Any, report: Report, references: Mapping[str, int]) -> No
 
 def _figure(document: Any, png: bytes, caption: str) -> None:
     from docx.shared import Cm
+    from PIL import Image
 
-    document.add_picture(io.BytesIO(png), width=Cm(_WIDTH_CM))
+    with Image.open(io.BytesIO(png)) as picture:
+        dpi = float(picture.info.get("dpi", (300.0, 300.0))[0]) or 300.0
+        natural = 2.54 * picture.width / dpi
+    document.add_picture(io.BytesIO(png), width=Cm(min(natural, _WIDTH_CM)))
     document.add_paragraph(caption, style="Caption")
 
 
 def _table(document: Any, table: Table) -> None:
     from docx.enum.text import WD_ALIGN_PARAGRAPH
-    from docx.shared import Pt
+    from docx.oxml.ns import qn
+    from docx.shared import Cm, Pt
 
     sides = {"left": WD_ALIGN_PARAGRAPH.LEFT, "right": WD_ALIGN_PARAGRAPH.RIGHT, "center": WD_ALIGN_PARAGRAPH.CENTER}
     document.add_paragraph(table.caption, style="Caption")
-    grid = document.add_table(rows=1, cols=len(table.columns), style="Light List")
+    grid = document.add_table(rows=1, cols=len(table.columns), style="Light Shading")
+    grid.autofit = False
+    # The style's bold first column and shaded rows help nobody who reads numbers: a heading row is all that is kept.
+    look = grid._tbl.tblPr.first_child_found_in("w:tblLook")
+    if look is not None:
+        for name in list(look.attrib):
+            del look.attrib[name]
+        look.set(qn("w:val"), "0620")
     for cell, column in zip(grid.rows[0].cells, table.columns, strict=True):
         cell.text = column.label
     for row in table.rows:
@@ -104,11 +116,15 @@ def _table(document: Any, table: Table) -> None:
         for cell, shown, column in zip(cells, row, table.columns, strict=False):
             cell.text = shown.text
             cell.paragraphs[0].alignment = sides[column.align]
+    shares = column_shares(table)
+    for column, share in zip(grid.columns, shares, strict=True):
+        column.width = Cm(_WIDTH_CM * share)
     for line in grid.rows:
-        for cell in line.cells:
+        for cell, share in zip(line.cells, shares, strict=True):
+            cell.width = Cm(_WIDTH_CM * share)
             for paragraph in cell.paragraphs:
                 for run in paragraph.runs:
-                    run.font.size = Pt(8.5)
+                    run.font.size = Pt(7.5 if len(shares) > 7 else 8.5)
     for note in table.notes:
         document.add_paragraph(note, style="List Bullet")
 
