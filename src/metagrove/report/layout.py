@@ -47,12 +47,12 @@ def methods_paragraphs(sections: Sequence[Section]) -> list[tuple[str, str, tupl
 
 
 def column_shares(table: Table) -> list[float]:
-    """Each column's share of the width, by its longest text; long texts count no more than 24 characters."""
-    longest = [
-        max([len(column.label), *(len(row[i].text) for row in table.rows if i < len(row))])
-        for i, column in enumerate(table.columns)
-    ]
-    weights = [min(length, 22) + 8 for length in longest]
+    """Each column's share of the width: room for its longest word, and more for long texts up to 20 characters."""
+    weights = []
+    for i, column in enumerate(table.columns):
+        texts = [column.label, *(row[i].text for row in table.rows if i < len(row))]
+        word = max(len(part) for text in texts for part in [*text.split(), ""])
+        weights.append(max(min(word, 24) + 5, min(max(len(text) for text in texts), 20)))
     return [weight / sum(weights) for weight in weights]
 
 
