@@ -5,8 +5,8 @@ import resource
 import sys
 import time
 
-from metagrove.review.duplicates import find_duplicates
-from metagrove.review.records import Record
+from metagrove.review.duplicates.clusters import find_duplicates
+from metagrove.review.records.reading import Record
 
 SYLLABLES = [consonant + vowel for consonant in "bcdfglmnprst" for vowel in "aeiou"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from metagrove.app.live_search import Connection, live_search
 from metagrove.core.errors import DataError, UnknownName
-from metagrove.review.readers_export import read_export
+from metagrove.review.records.export import read_export
 
 TOTAL = 7
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import metagrove as mg
-from metagrove.pooling.design import formula_design
-from metagrove.pooling.formula import deparse, expression, random_term
+from metagrove.pooling.regression.design import formula_design
+from metagrove.pooling.regression.formula import deparse, expression, random_term
 
 Y = [0.1, 0.4, 0.35, 0.8, 0.2, 0.65]
 V = [0.02, 0.03, 0.05, 0.04, 0.02, 0.06]

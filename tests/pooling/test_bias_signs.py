@@ -9,11 +9,11 @@ from scipy.stats import norm
 import metagrove as mg
 from bias_reference import expected, mismatches
 from metagrove.core.errors import MethodError, UnknownName
-from metagrove.pooling.excess import poisson_binomial
-from metagrove.pooling.fail_safe import FAIL_SAFE
-from metagrove.pooling.funnel_data import funnel_data
-from metagrove.pooling.gosh import all_subsets, random_subsets
-from metagrove.pooling.p_curve import p_curve
+from metagrove.pooling.bias.excess import poisson_binomial
+from metagrove.pooling.bias.fail_safe import FAIL_SAFE
+from metagrove.pooling.bias.funnel_data import funnel_data
+from metagrove.pooling.bias.gosh import all_subsets, random_subsets
+from metagrove.pooling.bias.p_curve import p_curve
 
 CASE = "bias_egger2001"
 

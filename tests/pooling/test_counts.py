@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import meta_reference as ref
 import metagrove as mg
 from metagrove.effects.arms import PersonTimes, Tables
-from metagrove.pooling import counts
+from metagrove.pooling.counts import tables as counts
 
 CASES = ["bin_bcg", "bin_sparse_nissen2007", "bin_cisapride"]
 
@@ -185,8 +185,8 @@ def test_glmm_of_proportions_as_metafor(case):
 @pytest.mark.parametrize("case", PROPORTIONS)
 def test_laplace_is_at_least_as_high_as_lme4s(case):
     """With one node lme4's optimum is loose; the same likelihood is higher at ours."""
-    from metagrove.pooling.likelihoods import Binomial
-    from metagrove.pooling.quadrature import Integrand, marginal_likelihood
+    from metagrove.pooling.counts.likelihoods import Binomial
+    from metagrove.pooling.counts.quadrature import Integrand, marginal_likelihood
 
     loaded = ref.expected(case)
     event, n = (np.array(loaded["data"][name], dtype=float)[:, None] for name in PROPORTIONS[case])

@@ -8,7 +8,7 @@ import pytest
 import metagrove as mg
 from known import reference
 from metagrove.core.errors import DataError, MethodError
-from metagrove.pooling.curves import CurveSettings
+from metagrove.pooling.curves.summary import CurveSettings
 
 
 def table(name):

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from known import reference, reference_json
 from metagrove.core.errors import DataError, MethodError, UnknownName
-from metagrove.pooling.curve_grid import grid_table
-from metagrove.pooling.curves import summary_curve
+from metagrove.pooling.curves.grid import grid_table
+from metagrove.pooling.curves.summary import summary_curve
 
 SETS = [f"survival/msurv/{path.stem}" for path in sorted(reference("survival/msurv").glob("*.json"))]
 SETS += [f"atc/survival_synthetic/{p.stem}" for p in sorted(reference("atc/survival_synthetic").glob("msurv_*.json"))]

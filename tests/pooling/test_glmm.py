@@ -9,10 +9,10 @@ from scipy.integrate import quad
 import meta_reference as ref
 import metagrove as mg
 from metagrove.effects.arms import PersonTimes, Proportions, Rates, Tables
-from metagrove.pooling.count_models import count_model, glmm_fit
-from metagrove.pooling.likelihoods import Binomial, Hypergeometric, Poisson
-from metagrove.pooling.quadrature import Integrand, marginal_likelihood
-from metagrove.pooling.two_way_quadrature import TwoWayIntegrand, two_way_evaluation, two_way_marginal
+from metagrove.pooling.counts.likelihoods import Binomial, Hypergeometric, Poisson
+from metagrove.pooling.counts.models import count_model, glmm_fit
+from metagrove.pooling.counts.quadrature import Integrand, marginal_likelihood
+from metagrove.pooling.counts.two_way_quadrature import TwoWayIntegrand, two_way_evaluation, two_way_marginal
 
 SEEDS = ["seed_atc_orr", "seed_atc_dcr", "seed_atc_orr_table1_n"]
 COLUMNS = {

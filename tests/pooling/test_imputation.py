@@ -7,8 +7,8 @@ import pytest
 
 import metagrove as mg
 from metagrove.core.errors import DataError, MethodError
-from metagrove.pooling.curves import CurveSettings
-from metagrove.pooling.imputation import combine_imputations, imputed_curve, imputed_estimate
+from metagrove.pooling.curves.imputation import combine_imputations, imputed_curve, imputed_estimate
+from metagrove.pooling.curves.summary import CurveSettings
 
 
 def patients(seed, n=60, mean=8.0):

@@ -7,10 +7,10 @@ from scipy.special import chdtri
 import metagrove as mg
 from bias_reference import expected, listed, mismatches
 from metagrove.core.errors import MethodError, UnknownName
-from metagrove.pooling.contours import level_crossings, round_levels
-from metagrove.pooling.copas_likelihood import copas_fit, copas_log_likelihood, publication_probability
-from metagrove.pooling.copas_model import copas_model
-from metagrove.pooling.funnel_data import funnel_data
+from metagrove.pooling.bias.contours import level_crossings, round_levels
+from metagrove.pooling.bias.copas_likelihood import copas_fit, copas_log_likelihood, publication_probability
+from metagrove.pooling.bias.copas_model import copas_model
+from metagrove.pooling.bias.funnel_data import funnel_data
 from metagrove.pooling.tau2 import Design, log_likelihood
 
 CASES = ("limit_copas_moore1998", "limit_copas_fleiss1993")

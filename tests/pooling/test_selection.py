@@ -10,11 +10,11 @@ from scipy.stats import norm
 import metagrove as mg
 from bias_reference import UNMATCHED, expected, mismatches
 from metagrove.core.errors import MethodError, UnknownName
-from metagrove.pooling.descent import lowest_point
-from metagrove.pooling.funnel_data import funnel_data
-from metagrove.pooling.selection import selection_model
-from metagrove.pooling.selection_functions import SELECTION_FUNCTIONS, step_function
-from metagrove.pooling.selection_likelihood import selection_likelihood
+from metagrove.pooling.bias.descent import lowest_point
+from metagrove.pooling.bias.funnel_data import funnel_data
+from metagrove.pooling.bias.selection import selection_model
+from metagrove.pooling.bias.selection_functions import SELECTION_FUNCTIONS, step_function
+from metagrove.pooling.bias.selection_likelihood import selection_likelihood
 
 CASE = "selmodel_hackshaw1998"
 BLOCKS = expected(CASE)["expected"]

@@ -9,11 +9,11 @@ from scipy.special import gammaln
 import metagrove as mg
 from bias_reference import expected, mismatches
 from metagrove.core.errors import DataError, MethodError, UnknownName
-from metagrove.pooling.asymmetry import asymmetry_test, default_test
-from metagrove.pooling.funnel_data import funnel_data
-from metagrove.pooling.rank_correlation import rank_correlation
-from metagrove.pooling.regression_tests import PREDICTORS, pet_peese_estimate, rank_test, regression_test
-from metagrove.pooling.small_study import (
+from metagrove.pooling.bias.asymmetry import asymmetry_test, default_test
+from metagrove.pooling.bias.funnel_data import funnel_data
+from metagrove.pooling.bias.rank_correlation import rank_correlation
+from metagrove.pooling.bias.regression_tests import PREDICTORS, pet_peese_estimate, rank_test, regression_test
+from metagrove.pooling.bias.small_study import (
     BIAS_TESTS,
     TEST_SYNONYMS,
     hypergeometric_moments,

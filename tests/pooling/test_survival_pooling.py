@@ -10,10 +10,10 @@ from scipy.special import gammaln
 import metagrove as mg
 from known import reference, reference_json
 from metagrove.core.errors import DataError, MethodError, UnknownName
-from metagrove.pooling.multivariate_survival import multivariate_survival
-from metagrove.pooling.one_stage import frail_distribution, one_stage_curve, one_stage_hazard_ratio
+from metagrove.pooling.curves.multivariate_survival import multivariate_survival
+from metagrove.pooling.curves.one_stage import frail_distribution, one_stage_curve, one_stage_hazard_ratio
+from metagrove.pooling.curves.two_stage import QUANTITIES, two_stage
 from metagrove.pooling.settings import Settings
-from metagrove.pooling.two_stage import QUANTITIES, two_stage
 
 SETS = ["survival/pooled_reference.json", "survival/pooled_reference_sim.json"]
 #: metafor's REML stops at a change of 1e-5 in the likelihood, its Paule-Mandel search at 1e-4 in tau2; DL is closed.

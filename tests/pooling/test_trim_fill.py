@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 import metagrove as mg
 from bias_reference import expected, mismatches
 from metagrove.core.errors import MethodError, UnknownName
-from metagrove.pooling.funnel_data import funnel_data
-from metagrove.pooling.trim_fill import MISSING_STUDIES, filled_funnel
+from metagrove.pooling.bias.funnel_data import funnel_data
+from metagrove.pooling.bias.trim_fill import MISSING_STUDIES, filled_funnel
 
 CASE = "trimfill_hackshaw1998"
 BLOCKS = expected(CASE)["expected"]

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from known import reference, reference_json
 from metagrove.core.errors import DataError
-from metagrove.review.duplicates import find_duplicates, merged_record
-from metagrove.review.readers_export import read_export
-from metagrove.review.records import Record, joined_imports
+from metagrove.review.duplicates.clusters import find_duplicates, merged_record
+from metagrove.review.records.export import read_export
+from metagrove.review.records.reading import Record, joined_imports
 
 #: Records, least sensitivity and most works lost without asking, least sensitivity with the questions answered:
 #: the best tool measured on each set, and for the last the issue's bar.

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from known import reference
-from metagrove.review.readers_export import read_export
-from metagrove.review.readers_fields import doi_of, page_range
-from metagrove.review.readers_names import author_names
+from metagrove.review.records.export import read_export
+from metagrove.review.records.fields import doi_of, page_range
+from metagrove.review.records.names import author_names
 
 SAMPLES = reference("records/samples")
 EXPECTED = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from metagrove.core.errors import DataError
 from metagrove.review.agreement import cohen_kappa
 from metagrove.review.log import Decision, Export, Pairing, Setting, append_log, read_log
-from metagrove.review.records import Record
+from metagrove.review.records.reading import Record
 from metagrove.review.screened_flow import screened_flow
 from metagrove.review.screening import fold_screening, record_seal
 

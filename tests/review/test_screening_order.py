@@ -3,7 +3,7 @@
 import pytest
 
 from metagrove.core.errors import MethodError
-from metagrove.review.records import Record
+from metagrove.review.records.reading import Record
 from metagrove.review.screening_order import ordered_records, recall_effort
 
 RECORDS = [

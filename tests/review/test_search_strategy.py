@@ -4,8 +4,8 @@ import pytest
 
 from metagrove.core.errors import DataError, UnknownName
 from metagrove.review.exports import rayyan_csv, ris_text, written_records
-from metagrove.review.readers_export import read_export
-from metagrove.review.records import Record
+from metagrove.review.records.export import read_export
+from metagrove.review.records.reading import Record
 from metagrove.review.search_strategy import DATABASES, Concept, SearchStrategy, coverage, rendered, strategy_of
 
 DISEASE = Concept(

@@ -10,10 +10,10 @@ from typing import Any
 
 from metagrove.app.products import csv_bytes
 from metagrove.core.errors import DataError
-from metagrove.review.duplicates import Duplicates, find_duplicates
-from metagrove.review.readers_csv import answer_rows
-from metagrove.review.readers_export import read_export
-from metagrove.review.records import RECORD_COLUMNS, Import, joined_imports, record_row
+from metagrove.review.duplicates.clusters import Duplicates, find_duplicates
+from metagrove.review.records.csv import answer_rows
+from metagrove.review.records.export import read_export
+from metagrove.review.records.reading import RECORD_COLUMNS, Import, joined_imports, record_row
 from metagrove.review.storage import write_folder
 
 __all__ = ["Deduplicated", "dedupe_files", "duplicate_files", "import_files"]

@@ -15,7 +15,7 @@ from metagrove.app.records import import_files
 from metagrove.core.errors import DataError
 from metagrove.review.flow import flow_boxes, flow_faults
 from metagrove.review.log import LOG, Decision, Entry, Export, Pairing, Setting, append_log, read_log
-from metagrove.review.records import Import
+from metagrove.review.records.reading import Import
 from metagrove.review.screened_flow import screened_flow
 from metagrove.review.screening import STAGES, Screening, fold_screening, record_seal
 from metagrove.review.storage import write_atomically

@@ -56,7 +56,7 @@ def pool_curves(table: Path, out: Path, *, model: str, correction: str, compat: 
     rows = grid_table(table)
     from metagrove.plots.canvas import draw
     from metagrove.plots.curve_source import pooled_panel
-    from metagrove.pooling.curves import summary_curve
+    from metagrove.pooling.curves.summary import summary_curve
 
     pooled = summary_curve(
         rows["study"], rows["time"], rows["n_risk"], rows["survival"],

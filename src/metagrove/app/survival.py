@@ -57,9 +57,9 @@ class _Pooled:
 
 def _pooled(review: Review, analysis: SurvivalAnalysis, arms: Mapping[str, Mapping[str, Any]], until: float) -> _Pooled:
     """The arms pooled on the analysis's grid; over all draws of reconstructed patients where there are any."""
-    from metagrove.pooling.curve_grid import curve_grid, grid_table
-    from metagrove.pooling.curves import CurveSettings, pooled_curve
-    from metagrove.pooling.imputation import imputed_curve
+    from metagrove.pooling.curves.grid import curve_grid, grid_table
+    from metagrove.pooling.curves.imputation import imputed_curve
+    from metagrove.pooling.curves.summary import CurveSettings, pooled_curve
 
     correction = None if analysis.correction == "none" else analysis.correction
     settings = CurveSettings(analysis.model, correction, analysis.compat, analysis.level)

@@ -11,17 +11,17 @@ from metagrove.core.errors import MethodError, UnknownName
 from metagrove.core.values import Array
 from metagrove.doors.funnels import funnel_of, heterogeneity_of, model_settings
 from metagrove.doors.generic import metagen
-from metagrove.pooling.copas_model import CopasModel, copas_model
-from metagrove.pooling.funnel_data import FunnelData
-from metagrove.pooling.limit_model import LimitMeta, limit_meta
-from metagrove.pooling.regression import Regression, regression
-from metagrove.pooling.regression_tests import PetPeese, pet_peese_estimate
+from metagrove.pooling.bias.copas_model import CopasModel, copas_model
+from metagrove.pooling.bias.funnel_data import FunnelData
+from metagrove.pooling.bias.limit_model import LimitMeta, limit_meta
+from metagrove.pooling.bias.regression_tests import PetPeese, pet_peese_estimate
+from metagrove.pooling.bias.selection import SelectionModel, selection_model
+from metagrove.pooling.bias.selection_functions import SELECTION_FUNCTIONS
+from metagrove.pooling.bias.trim_fill import FilledFunnel, TrimFill, filled_funnel
+from metagrove.pooling.bias.weighted_line import residual_tau2, weighted_line
+from metagrove.pooling.regression.model import Regression, regression
 from metagrove.pooling.results import MetaResult, meta_analysis
-from metagrove.pooling.selection import SelectionModel, selection_model
-from metagrove.pooling.selection_functions import SELECTION_FUNCTIONS
 from metagrove.pooling.studies import Studies, studies_of
-from metagrove.pooling.trim_fill import FilledFunnel, TrimFill, filled_funnel
-from metagrove.pooling.weighted_line import residual_tau2, weighted_line
 
 __all__ = ["copas", "limitmeta", "pet_peese", "selmodel", "trimfill"]
 

@@ -11,19 +11,19 @@ from metagrove.core.errors import MethodError
 from metagrove.doors.columns import Columns
 from metagrove.doors.funnels import funnel_of, heterogeneity_of, model_settings
 from metagrove.doors.generic import metagen
-from metagrove.pooling.asymmetry import AsymmetryTest, asymmetry_test
+from metagrove.pooling.bias.asymmetry import AsymmetryTest, asymmetry_test
+from metagrove.pooling.bias.excess import ExcessSignificance, excess_significance
+from metagrove.pooling.bias.fail_safe import FailSafe, fail_safe_number, known_type
+from metagrove.pooling.bias.gosh import Gosh, gosh_diagnostics
+from metagrove.pooling.bias.lfk_index import LfkIndex, lfk_index
+from metagrove.pooling.bias.outliers import OutlierTest, outlier_test
+from metagrove.pooling.bias.p_curve import PCurve, p_curve
+from metagrove.pooling.bias.regression_tests import RankTest, RegressionTest, rank_test, regression_test
+from metagrove.pooling.bias.trim_fill import TrimFill
 from metagrove.pooling.contributions import contributions
-from metagrove.pooling.excess import ExcessSignificance, excess_significance
-from metagrove.pooling.fail_safe import FailSafe, fail_safe_number, known_type
-from metagrove.pooling.gosh import Gosh, gosh_diagnostics
-from metagrove.pooling.lfk_index import LfkIndex, lfk_index
-from metagrove.pooling.outliers import OutlierTest, outlier_test
-from metagrove.pooling.p_curve import PCurve, p_curve
-from metagrove.pooling.regression import Regression
-from metagrove.pooling.regression_tests import RankTest, RegressionTest, rank_test, regression_test
+from metagrove.pooling.regression.model import Regression
 from metagrove.pooling.results import MetaResult
 from metagrove.pooling.sensitivity import Baujat
-from metagrove.pooling.trim_fill import TrimFill
 
 __all__ = ["baujat", "fsn", "gosh", "lfkindex", "metabias", "outliers", "pcurve", "ranktest", "regtest", "tes"]
 

@@ -9,9 +9,9 @@ import numpy as np
 from metagrove.core.errors import MethodError
 from metagrove.core.values import Array
 from metagrove.doors.linear_views import linear_model_of
-from metagrove.pooling.regression import Regression
+from metagrove.pooling.bias.trim_fill import TrimFill
+from metagrove.pooling.regression.model import Regression
 from metagrove.pooling.results import MetaResult
-from metagrove.pooling.trim_fill import TrimFill
 
 __all__ = [
     "anova",

@@ -9,11 +9,11 @@ import numpy as np
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns
-from metagrove.pooling.funnel_data import FunnelData, funnel_data
-from metagrove.pooling.regression import Regression
+from metagrove.pooling.bias.funnel_data import FunnelData, funnel_data
+from metagrove.pooling.bias.trim_fill import TrimFill
+from metagrove.pooling.bias.weighted_line import residual_tau2
+from metagrove.pooling.regression.model import Regression
 from metagrove.pooling.results import MetaResult
-from metagrove.pooling.trim_fill import TrimFill
-from metagrove.pooling.weighted_line import residual_tau2
 
 __all__ = ["funnel_of", "heterogeneity_of", "model_settings", "proportion"]
 

@@ -13,10 +13,10 @@ from metagrove.core.scales import scale
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns, one_of
 from metagrove.doors.quantiles import moments
+from metagrove.pooling.multilevel.three_level import ThreeLevel
 from metagrove.pooling.results import MetaResult, meta_analysis
 from metagrove.pooling.settings import Settings
 from metagrove.pooling.studies import studies_of
-from metagrove.pooling.three_level import ThreeLevel
 
 __all__ = ["metagen"]
 

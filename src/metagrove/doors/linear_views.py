@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from metagrove.core.errors import MethodError
-from metagrove.pooling.design import ONE_MEAN, formula_design
-from metagrove.pooling.linear_model import Settings
-from metagrove.pooling.regression import Regression, regression
+from metagrove.pooling.regression.design import ONE_MEAN, formula_design
+from metagrove.pooling.regression.linear_model import Settings
+from metagrove.pooling.regression.model import Regression, regression
+from metagrove.pooling.regression.robust import Origin
 from metagrove.pooling.results import MetaResult
-from metagrove.pooling.robust import Origin
 
 __all__ = ["linear_model_of"]
 

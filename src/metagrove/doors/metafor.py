@@ -19,18 +19,18 @@ from metagrove.doors.columns import Columns
 from metagrove.doors.linear_views import linear_model_of
 from metagrove.doors.metafor_effects import escalc
 from metagrove.effects.escalation import EffectSizes
-from metagrove.pooling.design import ONE_MEAN, Design, formula_design, matrix_design
-from metagrove.pooling.formula import Terms, sides, terms
-from metagrove.pooling.linear_model import Settings
-from metagrove.pooling.location_scale import LocationScale, location_scale
-from metagrove.pooling.mixed_models import MixedModel, mixed_model
-from metagrove.pooling.multilevel import Fixed, mixed_fit
-from metagrove.pooling.permutation import Permutation
-from metagrove.pooling.random_effects import components, parsed_terms, structures_for
-from metagrove.pooling.regression import Regression, regression
+from metagrove.pooling.multilevel.fit import Fixed, mixed_fit
+from metagrove.pooling.multilevel.models import MixedModel, mixed_model
+from metagrove.pooling.multilevel.random_effects import components, parsed_terms, structures_for
+from metagrove.pooling.multilevel.sampling_covariance import Dependence, block_diagonal, sampling_covariance
+from metagrove.pooling.regression.design import ONE_MEAN, Design, formula_design, matrix_design
+from metagrove.pooling.regression.formula import Terms, sides, terms
+from metagrove.pooling.regression.linear_model import Settings
+from metagrove.pooling.regression.location_scale import LocationScale, location_scale
+from metagrove.pooling.regression.model import Regression, regression
+from metagrove.pooling.regression.permutation import Permutation
+from metagrove.pooling.regression.robust import Robust
 from metagrove.pooling.results import MetaResult
-from metagrove.pooling.robust import Robust
-from metagrove.pooling.sampling_covariance import Dependence, block_diagonal, sampling_covariance
 
 __all__ = ["permutest", "rma", "rma_mv", "robust", "vcalc"]
 

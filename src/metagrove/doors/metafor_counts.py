@@ -13,13 +13,13 @@ from metagrove.doors.frame_columns import Frame, column, labels, numbers
 from metagrove.effects.arms import Columns, PersonTimes, Proportions, Rates, Tables
 from metagrove.effects.corrections import Correction
 from metagrove.effects.escalation import effect_sizes
-from metagrove.pooling.count_models import count_model, glmm_fit
-from metagrove.pooling.count_results import CountResult, mantel_haenszel_result, peto_result
-from metagrove.pooling.count_scripts import Counted
-from metagrove.pooling.design import formula_design, matrix_design
-from metagrove.pooling.formula import terms
-from metagrove.pooling.glmm import informative
-from metagrove.pooling.glmm_result import GlmmResult
+from metagrove.pooling.counts.glmm import informative
+from metagrove.pooling.counts.glmm_result import GlmmResult
+from metagrove.pooling.counts.models import count_model, glmm_fit
+from metagrove.pooling.counts.results import CountResult, mantel_haenszel_result, peto_result
+from metagrove.pooling.counts.scripts import Counted
+from metagrove.pooling.regression.design import formula_design, matrix_design
+from metagrove.pooling.regression.formula import terms
 
 __all__ = ["rma_glmm", "rma_mh", "rma_peto"]
 

@@ -17,12 +17,12 @@ from metagrove.effects.one_arm import (
     proportion_effects,
     rate_effects,
 )
-from metagrove.pooling.glmm import one_arm_model
+from metagrove.pooling.counts.glmm import one_arm_model
 from metagrove.pooling.model import InverseVariance, Model
+from metagrove.pooling.multilevel.three_level import ThreeLevel
 from metagrove.pooling.results import MetaResult, meta_analysis
 from metagrove.pooling.settings import Settings
 from metagrove.pooling.studies import studies_of
-from metagrove.pooling.three_level import ThreeLevel
 
 __all__ = ["metacor", "metamean", "metaprop", "metarate"]
 

@@ -18,8 +18,8 @@ from metagrove.effects.contrasts import (
     continuous_contrasts,
     person_time_contrasts,
 )
-from metagrove.pooling.count_pooling import CountPooling
-from metagrove.pooling.glmm import two_arm_model
+from metagrove.pooling.counts.glmm import two_arm_model
+from metagrove.pooling.counts.pooled import CountPooling
 from metagrove.pooling.model import InverseVariance, Model
 from metagrove.pooling.results import MetaResult, meta_analysis
 from metagrove.pooling.settings import Settings

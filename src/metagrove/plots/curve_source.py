@@ -16,9 +16,9 @@ from metagrove.plots.curves import curves_drawing
 from metagrove.plots.style import Style
 
 if TYPE_CHECKING:
-    from metagrove.pooling.curve_influence import CurveInfluence
-    from metagrove.pooling.curve_strata import CurveStrata
-    from metagrove.pooling.curves import PooledCurve
+    from metagrove.pooling.curves.influence import CurveInfluence
+    from metagrove.pooling.curves.strata import CurveStrata
+    from metagrove.pooling.curves.summary import PooledCurve
     from metagrove.survival.kaplan_meier import KaplanMeier
     from metagrove.survival.parametric import ParametricSurvival
 

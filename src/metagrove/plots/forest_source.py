@@ -17,10 +17,10 @@ from metagrove.plots.model_table import coefficient_table
 from metagrove.plots.style import Notation, Style, style_of
 
 if TYPE_CHECKING:
-    from metagrove.pooling.mixed_models import MixedModel
-    from metagrove.pooling.regression import Regression
+    from metagrove.pooling.bias.trim_fill import TrimFill
+    from metagrove.pooling.multilevel.models import MixedModel
+    from metagrove.pooling.regression.model import Regression
     from metagrove.pooling.results import MetaResult
-    from metagrove.pooling.trim_fill import TrimFill
 
 __all__ = ["forest", "forest_table", "reference_of"]
 

@@ -25,10 +25,10 @@ from metagrove.plots.marks import Disc, Line, Mark, Page, Shape, tidy
 from metagrove.plots.style import Style, style_of
 
 if TYPE_CHECKING:
-    from metagrove.pooling.mixed_models import MixedModel
-    from metagrove.pooling.regression import Regression
+    from metagrove.pooling.bias.trim_fill import TrimFill
+    from metagrove.pooling.multilevel.models import MixedModel
+    from metagrove.pooling.regression.model import Regression
     from metagrove.pooling.results import MetaResult
-    from metagrove.pooling.trim_fill import TrimFill
 
 __all__ = ["FunnelTable", "egger_line", "funnel", "funnel_drawing"]
 

@@ -12,8 +12,8 @@ from metagrove.plots.forest_table import ForestBlock, ForestRow, ForestTable
 from metagrove.plots.style import Notation
 
 if TYPE_CHECKING:
-    from metagrove.pooling.mixed_models import MixedModel
-    from metagrove.pooling.regression import Regression
+    from metagrove.pooling.multilevel.models import MixedModel
+    from metagrove.pooling.regression.model import Regression
 
 __all__ = ["coefficient_table", "weight_shares"]
 

@@ -24,7 +24,7 @@ from metagrove.plots.model_table import weight_shares
 from metagrove.plots.style import Style, style_of
 
 if TYPE_CHECKING:
-    from metagrove.pooling.regression import Regression
+    from metagrove.pooling.regression.model import Regression
 
 __all__ = ["BubbleTable", "bubble", "regression_plot"]
 

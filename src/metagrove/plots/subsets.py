@@ -18,7 +18,7 @@ from metagrove.plots.marks import Disc, Mark, Page, tidy
 from metagrove.plots.style import Style, style_of
 
 if TYPE_CHECKING:
-    from metagrove.pooling.gosh import Gosh
+    from metagrove.pooling.bias.gosh import Gosh
 
 __all__ = ["gosh_plot"]
 

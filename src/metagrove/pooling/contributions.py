@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from metagrove.core.errors import MethodError
-from metagrove.pooling.linear_model import LinearFit
+from metagrove.pooling.regression.linear_model import LinearFit
 from metagrove.pooling.sensitivity import Baujat
 
 __all__ = ["contributions"]

@@ -27,8 +27,8 @@ from metagrove.effects.one_arm import (
     proportion_effects,
     rate_effects,
 )
+from metagrove.pooling.counts.glmm import one_arm_model
 from metagrove.pooling.estimate import Estimate
-from metagrove.pooling.glmm import one_arm_model
 from metagrove.pooling.model import InverseVariance, Model
 from metagrove.pooling.settings import Settings
 from metagrove.pooling.studies import Studies, studies_of

@@ -10,7 +10,7 @@ from scipy import special
 
 from metagrove.effects.arms import Tables
 from metagrove.effects.proportion_limits import binomial_test
-from metagrove.pooling.counts import cochran_mantel_haenszel
+from metagrove.pooling.counts.tables import cochran_mantel_haenszel
 
 __all__ = ["LOCATIONS", "NAMES"]
 

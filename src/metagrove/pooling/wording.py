@@ -9,8 +9,8 @@ import numpy as np
 
 from metagrove.core.results import Explanation
 from metagrove.core.scales import SCALES
-from metagrove.pooling.count_models import GLMM_MODELS
-from metagrove.pooling.counts import COUNT_METHODS
+from metagrove.pooling.counts.models import GLMM_MODELS
+from metagrove.pooling.counts.tables import COUNT_METHODS
 from metagrove.pooling.estimate import ADHOC, INTERVALS
 from metagrove.pooling.intervals import TAU2_INTERVALS
 from metagrove.pooling.prediction import PREDICTION

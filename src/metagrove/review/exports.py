@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from metagrove.core.errors import UnknownName
-from metagrove.review.records import Record
+from metagrove.review.records.reading import Record
 
 __all__ = ["EXPORTS", "rayyan_csv", "ris_text", "written_records"]
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from metagrove.review.agreement import Agreement, cohen_kappa
-from metagrove.review.duplicates import Duplicates, find_duplicates
+from metagrove.review.duplicates.clusters import Duplicates, find_duplicates
 from metagrove.review.log import Decision, Entry, Pairing, Setting
-from metagrove.review.records import Record
+from metagrove.review.records.reading import Record
 
 __all__ = ["STAGES", "Outcome", "Screening", "fold_screening", "record_seal"]
 

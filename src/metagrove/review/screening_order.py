@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from metagrove.core.errors import MethodError
-from metagrove.review.records import Record
+from metagrove.review.records.reading import Record
 
 __all__ = ["Effort", "ordered_records", "recall_effort"]
 

@@ -1,0 +1,1 @@
+"""What is missing or odd among the studies: small-study effects, selection, outliers."""

@@ -1,0 +1,251 @@
+"""Maximum-likelihood fits of count models: without a random effect, with one, with two, and one effect per study."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metagrove.core.errors import MethodError
+from metagrove.core.values import Array
+from metagrove.pooling.counts.likelihoods import Binomial, Hypergeometric, Poisson
+from metagrove.pooling.counts.maximum import Evaluation, Objective, Optimum, maximum
+from metagrove.pooling.counts.quadrature import Integrand, marginal_likelihood
+from metagrove.pooling.counts.two_way_quadrature import TwoWayIntegrand, two_way_evaluation
+
+__all__ = ["FixedFit", "MixedFit", "Saturated", "fixed_fit", "mixed_fit", "mixed_fit_at", "two_way_fit"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FixedFit:
+    """A model without a random effect: `beta` (P,), its `covariance` (P, P), the log-likelihood."""
+
+    beta: Array
+    covariance: Array
+    log_likelihood: float
+    own: Array | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MixedFit:
+    """A model with random effects, at its maximum likelihood.
+
+    Parameters
+    ----------
+    beta, covariance : fixed effects (P,) and their covariance (P, P), from the full information.
+    tau2 : variance of the effect between studies.
+    sigma2 : variance of the study intercepts, None where they are fixed or conditioned away.
+    log_likelihood : at the maximum, all constants included.
+    own : the studies' intercepts, where the model has them.
+    modes : the random effects' modes in units of tau, shape (k,).
+    nodes, iterations, gradient : quadrature points, steps taken, largest slope left.
+    se_tau2 : standard error of tau2, NaN at tau2 = 0.
+    """
+
+    beta: Array
+    covariance: Array
+    tau2: float
+    log_likelihood: float
+    nodes: int
+    iterations: int
+    gradient: float
+    se_tau2: float = float("nan")
+    sigma2: float | None = None
+    own: Array | None = None
+    modes: Array | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Saturated:
+    """One effect for each study: its log-likelihood, estimates (k,) and variances (k,); infinite at a boundary."""
+
+    log_likelihood: float
+    y: Array
+    v: Array
+
+
+def _inverse(information: Array) -> Array:
+    try:
+        covariance = np.linalg.inv(information)
+    except np.linalg.LinAlgError:
+        raise MethodError("the fixed effects cannot be told apart: the design is singular") from None
+    if not (np.diag(covariance) > 0).all():
+        raise MethodError("the likelihood has no maximum in the fixed effects: the data do not bound them")
+    return np.asarray(covariance)
+
+
+def _flat(integrand: Integrand) -> Objective:
+    """The log-likelihood without a random effect, as an objective in β alone (and the studies' own parameters)."""
+    likelihood, X = integrand.likelihood, integrand.X
+
+    def objective(beta: Array, own: Array | None) -> Evaluation:
+        eta = (X @ beta)[:, :, None]
+        if own is not None and integrand.local is not None:
+            eta = eta + (own[:, None] * integrand.local)[:, :, None]
+        slope = likelihood.slope(eta)[:, :, 0]
+        gradient = np.matmul(slope[:, None, :], X)[:, 0, :]
+        value = float(likelihood.value(eta).sum())
+        return Evaluation(value, gradient, None if integrand.local is None else slope @ integrand.local)
+
+    return objective
+
+
+def fixed_fit(integrand: Integrand, start: Array, own: Array | None = None) -> FixedFit:
+    """The maximum-likelihood fit without a random effect."""
+    found = maximum(_flat(integrand), start, own)
+    return FixedFit(found.shared, _inverse(found.information), found.value, found.own)
+
+
+def _objective(integrand: Integrand) -> Objective:
+    """The marginal log-likelihood in (β, τ); modes of the last point are where the next search for them starts."""
+    p = integrand.X.shape[2]
+    last: list[Array | None] = [None]
+
+    def objective(shared: Array, own: Array | None) -> Evaluation:
+        out = marginal_likelihood(integrand, shared[:p], float(shared[p]), own, last[0])
+        last[0] = out.mode
+        gradient = out.gradient
+        return Evaluation(
+            float(out.value.sum()), gradient[:, : p + 1], gradient[:, p + 1] if integrand.local is not None else None
+        )
+
+    return objective
+
+
+def mixed_fit(integrand: Integrand, fixed: FixedFit, spreads: tuple[float, ...] = (0.3, 1.0, 3.0)) -> MixedFit:
+    """The maximum-likelihood fit with a random effect, from the best of several starts for τ, and from others if it ends at 0.
+
+    Parameters
+    ----------
+    integrand : the studies and the random effect's place in them.
+    fixed : the fit without it, where the search starts.
+    spreads : values of τ to start from.
+
+    Raises
+    ------
+    ConvergenceError
+        Where the search does not end.
+    MethodError
+        Where the likelihood has no maximum.
+    """
+    objective = _objective(integrand)
+    values = [objective(np.append(fixed.beta, tau), fixed.own).value for tau in spreads]
+    start = spreads[int(np.argmax(values))]
+    found = maximum(objective, np.append(fixed.beta, start), fixed.own)
+    if abs(float(found.shared[-1])) < 1e-4 or found.value < fixed.log_likelihood + 1e-9:
+        # The likelihood can have a second peak far from 0; a search that ends at 0 is repeated from further out.
+        for further in (spread for spread in spreads if spread > start):
+            other = maximum(objective, np.append(fixed.beta, further), fixed.own)
+            found = other if other.value > found.value + 1e-9 else found
+    tau = abs(float(found.shared[-1]))
+    if tau < 1e-4 or found.value < fixed.log_likelihood + 1e-9:
+        return _at_zero(integrand, fixed, found)
+    covariance = _inverse(found.information)
+    out = marginal_likelihood(integrand, found.shared[:-1], tau, found.own)
+    return MixedFit(
+        beta=found.shared[:-1],
+        covariance=covariance[:-1, :-1],
+        tau2=tau * tau,
+        log_likelihood=found.value,
+        nodes=integrand.nodes,
+        iterations=found.iterations,
+        gradient=found.gradient,
+        se_tau2=float(2 * tau * np.sqrt(covariance[-1, -1])),
+        own=found.own,
+        modes=out.mode,
+    )
+
+
+def _at_zero(integrand: Integrand, fixed: FixedFit, found: Optimum) -> MixedFit:
+    """The fit on the boundary τ² = 0, where it is the fit without the random effect."""
+    k = integrand.X.shape[0]
+    return MixedFit(
+        beta=fixed.beta,
+        covariance=fixed.covariance,
+        tau2=0.0,
+        log_likelihood=fixed.log_likelihood,
+        nodes=integrand.nodes,
+        iterations=found.iterations,
+        gradient=found.gradient,
+        own=fixed.own,
+        modes=np.zeros(k),
+    )
+
+
+def mixed_fit_at(integrand: Integrand, fixed: FixedFit, tau2: float) -> MixedFit:
+    """The maximum-likelihood fit with the variance of the random effect held at `tau2`."""
+    tau, whole = float(np.sqrt(tau2)), _objective(integrand)
+
+    def objective(beta: Array, own: Array | None) -> Evaluation:
+        at = whole(np.append(beta, tau), own)
+        return Evaluation(at.value, at.shared[:, :-1], at.own)
+
+    found = maximum(objective, fixed.beta, fixed.own)
+    out = marginal_likelihood(integrand, found.shared, tau, found.own)
+    return MixedFit(
+        found.shared, _inverse(found.information), tau2, found.value, integrand.nodes, found.iterations,
+        found.gradient, own=found.own, modes=out.mode,
+    )  # fmt: skip
+
+
+def two_way_fit(integrand: TwoWayIntegrand, start: Array, spreads: tuple[float, float] = (1.0, 0.5)) -> MixedFit:
+    """The maximum-likelihood fit with random study levels and random treatment effects, independent of each other.
+
+    `start` holds the fixed effects to start from; `spreads` the standard deviations of levels and effects.
+    """
+    modes: list[Array | None] = [None]
+
+    def objective(shared: Array, own: Array | None) -> Evaluation:
+        out, modes[0] = two_way_evaluation(integrand, shared, modes[0])
+        return out
+
+    found = maximum(objective, np.append(start, spreads), tolerance=1e-9 if integrand.nodes == 1 else 1e-7)
+    sigma, tau = (abs(float(value)) for value in found.shared[-2:])
+    # A standard deviation at 0 has no slope and no information of its own.
+    free = np.append(np.ones(start.size, dtype=bool), [sigma >= 1e-4, tau >= 1e-4])
+    covariance = _inverse(found.information[np.ix_(free, free)])
+    return MixedFit(
+        found.shared[: start.size], covariance[: start.size, : start.size], tau * tau if tau >= 1e-4 else 0.0,
+        found.value, integrand.nodes, found.iterations, found.gradient,
+        se_tau2=float(2 * tau * np.sqrt(covariance[-1, -1])) if tau >= 1e-4 else float("nan"),
+        sigma2=sigma * sigma if sigma >= 1e-4 else 0.0,
+    )  # fmt: skip
+
+
+def saturated_binomial(x: Array, n: Array, offset: Array) -> Saturated:
+    """One logit for each study: x events among n, logit = effect + offset."""
+    inside = (x > 0) & (x < n)
+    safe_x, safe_rest = np.where(inside, x, 1.0), np.where(inside, n - x, 1.0)
+    y = np.log(safe_x / safe_rest) - offset
+    edge = np.where(x <= 0, -np.inf, np.inf)
+    p = np.clip(x / n, 1e-300, 1 - 1e-16)
+    like = Binomial(x[:, None], n[:, None], np.zeros((x.size, 1)))
+    logs = np.where(inside, like.value(np.log(p / (1 - p))[:, None, None])[:, 0, 0], 0.0)
+    return Saturated(float(logs.sum()), np.where(inside, y, edge), np.where(inside, 1 / safe_x + 1 / safe_rest, np.inf))
+
+
+def saturated_poisson(x: Array, t: Array) -> Saturated:
+    """One log rate for each study: x events over time t."""
+    some = x > 0
+    y = np.where(some, np.log(np.where(some, x, 1.0) / t), -np.inf)
+    like = Poisson(x[:, None], np.log(t)[:, None])
+    logs = np.where(some, like.value(np.where(some, y, 0.0)[:, None, None])[:, 0, 0], 0.0)
+    return Saturated(float(logs.sum()), y, np.where(some, 1 / np.where(some, x, 1.0), np.inf))
+
+
+def saturated_hypergeometric(likelihood: Hypergeometric) -> Saturated:
+    """One log odds ratio for each study, by conditional maximum likelihood."""
+    a = likelihood.a
+    inside = (a > likelihood.low) & (a < likelihood.high)
+    y = np.zeros(a.size)
+    for _ in range(200):
+        first, second, _ = (d[:, 0, 0] for d in likelihood.derivatives(y[:, None, None]))
+        move = np.where(inside, np.clip(first / np.maximum(-second, 1e-12), -2.0, 2.0), 0.0)
+        y = y + move
+        if np.abs(move).max() < 1e-11:
+            break
+    second = likelihood.derivatives(y[:, None, None])[1][:, 0, 0]
+    logs = np.where(inside, likelihood.value(y[:, None, None])[:, 0, 0], 0.0)
+    edge = np.where(a <= likelihood.low, -np.inf, np.inf)
+    v = np.where(inside, 1 / np.where(inside, -second, 1.0), np.inf)
+    return Saturated(float(logs.sum()), np.where(inside, y, edge), v)

@@ -1,0 +1,1 @@
+"""Survival curves of several studies pooled: summary curves, milestones, one-stage models, imputations."""

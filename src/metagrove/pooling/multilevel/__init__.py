@@ -1,0 +1,1 @@
+"""Linear models with nested, crossed or correlated effects."""

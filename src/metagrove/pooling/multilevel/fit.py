@@ -1,0 +1,261 @@
+"""Multilevel and multivariate models: several effects per study, with known sampling covariance and random effects.
+
+Konstantopoulos S. Res Synth Methods 2011;2:61-76. doi:10.1002/jrsm.35. Berkey CS, et al. Stat Med 1998;17:2537-2550.
+doi:10.1002/(SICI)1097-0258(19981130)17:22<2537::AID-SIM953>3.0.CO;2-C.
+Cases: `mv_konstantopoulos2011`, `mv_berkey1998`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.errors import ConvergenceError, DataError, MethodError, UnknownName
+from metagrove.core.values import Array
+from metagrove.pooling.multilevel.marginal_likelihood import Climb, Component, Evaluation, Marginal, climb
+from metagrove.pooling.regression.design import Design, check_rank
+from metagrove.pooling.regression.linear_model import EQUAL_EFFECTS
+
+__all__ = ["Fixed", "MixedFit", "containment", "maximum", "mixed_fit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """Variances and correlations held at given values; None leaves one free. Empty tuples leave all free."""
+
+    sigma2: tuple[float | None, ...] = ()
+    tau2: tuple[float | None, ...] = ()
+    rho: tuple[float | None, ...] = ()
+    gamma2: tuple[float | None, ...] = ()
+    phi: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MixedFit:
+    """A fitted mixed model.
+
+    Parameters
+    ----------
+    like : its likelihood, with the data.
+    plain, inner : components without and with an inner factor.
+    lower, upper : the box of the parameters, shape (n,); equal where one is held fixed.
+    theta : parameters at the maximum.
+    at : the likelihood there.
+    method : "REML" or "ML" (equal effects are fitted with method "EE": no random effects).
+    """
+
+    like: Marginal
+    plain: tuple[Component, ...]
+    inner: tuple[Component, ...]
+    lower: Array
+    upper: Array
+    theta: Array
+    at: Evaluation
+    method: str
+
+    @property
+    def b(self) -> Array:
+        """Coefficients, shape (p,)."""
+        return self.at.b
+
+    @property
+    def vb(self) -> Array:
+        """Covariance of the coefficients, shape (p, p)."""
+        return self.at.vb
+
+    @property
+    def free(self) -> int:
+        """Number of estimated variance parameters."""
+        return int((self.lower < self.upper).sum())
+
+    @property
+    def M(self) -> Array:
+        """Marginal covariance, shape (k, k)."""
+        return self.like.covariance(self.theta)
+
+    def parameters_of(self, component: int) -> Array:
+        """The parameters of one component (plain ones first)."""
+        return self.theta[self.like.cuts[component]]
+
+
+def _held(values: Sequence[float | None], n: int, name: str) -> list[float | None]:
+    if not values:
+        return [None] * n
+    if len(values) == 1 and n > 1:
+        values = [values[0]] * n
+    if len(values) != n:
+        raise DataError(f"{name} has {len(values)} values; the model has {n}")
+    return [None if v is None or v != v else float(v) for v in values]
+
+
+def _box(like: Marginal, plain: int, fixed: Fixed) -> tuple[Array, Array]:
+    """The parameters' bounds with the fixed ones closed in."""
+    lower, upper = like.lower.copy(), like.upper.copy()
+    for c, value in enumerate(_held(fixed.sigma2, plain, "sigma2")):
+        if value is not None:
+            lower[like.cuts[c]] = upper[like.cuts[c]] = value
+    given = ((fixed.tau2, fixed.rho), (fixed.gamma2, fixed.phi))
+    for c, (variances, correlations) in zip(range(plain, len(like.components)), given, strict=False):
+        _close_in(like, c, variances, correlations, (lower, upper))
+    return lower, upper
+
+
+def _close_in(
+    like: Marginal,
+    c: int,
+    variances: Sequence[float | None],
+    correlations: Sequence[float | None],
+    box: tuple[Array, Array],
+) -> None:
+    """Close the box of component c around the values it is to hold."""
+    component = like.components[c]
+    kinds = component.structure.box(component.J).kinds
+    first = like.cuts[c].start
+    scales = [i for i, kind in enumerate(kinds) if kind in ("variance", "sd")]
+    others = [i for i, kind in enumerate(kinds) if kind in ("rho", "angle")]
+    if "angle" in kinds and len(others) > 1 and any(value is not None for value in correlations):
+        raise MethodError("correlations of an unstructured matrix of more than two levels cannot be held fixed")
+    for spots, values, name in ((scales, variances, "tau2"), (others, correlations, "rho")):
+        for i, value in zip(spots, _held(values, len(spots), name), strict=True):
+            if value is not None:
+                at = {"sd": np.sqrt(value), "angle": np.arcsin(value)}.get(kinds[i], value)
+                box[0][first + i] = box[1][first + i] = at
+
+
+def _starts(like: Marginal) -> list[Array]:
+    """Starting points: the surplus variance shared evenly or given mostly to one component, correlations varied."""
+    y, X = like.y, like.X
+    resid = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
+    crude = float(resid @ resid) / max(1, y.size - X.shape[1])
+    typical = float(np.median(np.diag(like.V)))
+    total = max(crude - float(np.mean(np.diag(like.V))), 0.2 * crude, 0.05 * typical)
+    n = len(like.components)
+    shares = [np.full(n, 1 / n)]
+    if n > 1:
+        shares += [np.where(np.arange(n) == c, 0.9, 0.1 / (n - 1)) for c in range(min(n, 4))]
+    correlated = any(c.J > 1 for c in like.components)
+    starts = []
+    for share, rho in product(shares, (0.5, 0.0, -0.4) if correlated else (0.5,)):
+        parts = [c.structure.start(total * s, c.J, rho) for c, s in zip(like.components, share, strict=True)]
+        starts.append(np.concatenate(parts))
+    return starts
+
+
+def maximum(like: Marginal, starts: Sequence[Array], lower: Array, upper: Array) -> Climb:
+    """The highest of the maxima reached from `starts`; ConvergenceError if none was."""
+    best: Climb | None = None
+    failure: ConvergenceError | None = None
+    for start in starts:
+        try:
+            found = climb(like, start, (lower, upper), known=None if best is None else best.theta)
+        except ConvergenceError as error:
+            failure = error
+            continue
+        if found is not None and (best is None or found.at.ll > best.at.ll + 1e-9):
+            best = found
+    if best is None:
+        raise failure or ConvergenceError("the likelihood has no maximum")
+    return best
+
+
+def _checked_covariance(V: Array, k: int) -> Array:
+    if V.shape != (k, k):
+        raise DataError(f"V has shape {V.shape}; {k} effects need ({k}, {k})")
+    if not np.isfinite(V).all():
+        raise DataError("V has missing values")
+    if not np.allclose(V, V.T, rtol=1e-8, atol=1e-12):
+        raise DataError("V is not symmetric")
+    if (np.diag(V) <= 0).any():
+        i = int(np.argmax(np.diag(V) <= 0))
+        raise DataError(f"the variance of effect {i + 1} is {V[i, i]:g}; variances are above 0")
+    return np.asarray(0.5 * (V + V.T))
+
+
+def _identified(like: Marginal, lower: Array, upper: Array, theta: Array) -> None:
+    """Nothing where the free variances can be told apart from one another and from the coefficients."""
+    free = np.flatnonzero(lower < upper)
+    if free.size == 0:
+        return
+    info = like.expected_information(theta, restricted=like.restricted)[np.ix_(free, free)]
+    before = like.expected_information(theta, restricted=False)[free, free]
+    scale = np.sqrt(np.maximum(np.diag(info), 1e-300))
+    used_up = np.diag(info) <= 1e-10 * before
+    if used_up.any() or np.linalg.eigvalsh(info / np.outer(scale, scale))[0] < 1e-9:
+        names = ", ".join(f"'{c.name}'" for c in like.components)
+        what = (
+            "the variance of the random effects from the coefficients" if used_up.any() else "variances or correlations"
+        )
+        raise MethodError(
+            f"the data cannot tell {what} of {names} apart; simplify the random effects or the moderators"
+        )
+
+
+def mixed_fit(
+    y: Array,
+    V: Array,
+    design: Design,
+    *,
+    plain: Sequence[Component],
+    inner: Sequence[Component],
+    method: str = "REML",
+    fixed: Fixed | None = None,
+) -> MixedFit:
+    """The mixed model of effects `y` (k,) with sampling covariance `V` (k, k) on a design, by REML or ML.
+
+    Raises
+    ------
+    DataError where V is not a covariance matrix; MethodError where there are too few effects or where the data cannot
+    tell components apart; ConvergenceError.
+    """
+    if method in EQUAL_EFFECTS:
+        plain, inner, method = (), (), "EE"
+    elif method not in ("REML", "ML"):
+        raise UnknownName("method of a multilevel model", method, ("REML", "ML", "EE"))
+    k = y.size
+    V = _checked_covariance(V, k)
+    if k <= design.p:
+        raise MethodError(
+            f"{k} effects cannot carry {design.p} coefficients; the model needs more effects than coefficients"
+        )
+    check_rank(design.X, design.names)
+    like = Marginal(y, V, design.X, [*plain, *inner], restricted=method == "REML")
+    lower, upper = _box(like, len(plain), fixed or Fixed())
+    if like.lower.size == 0:
+        at = like(np.empty(0))
+        if at is None:
+            raise DataError("V is not positive definite")
+        return MixedFit(like, (), (), lower, upper, np.empty(0), at, method)
+    if int((lower < upper).sum()) >= k - (design.p if method == "REML" else 0):
+        raise MethodError(
+            f"{k} effects cannot carry {int((lower < upper).sum())} variance parameters and {design.p} coefficients"
+        )
+    starts = _starts(like)
+    _identified(like, lower, upper, np.clip(starts[0], lower, upper))
+    best = maximum(like, starts, lower, upper)
+    return MixedFit(like, tuple(plain), tuple(inner), lower, upper, best.theta, best.at, method)
+
+
+def containment(X: Array, groups: Sequence[NDArray[np.intp]]) -> Array:
+    """Degrees of freedom of each coefficient by containment, shape (p,).
+
+    A column that is constant within the levels of a grouping is contained in it and has that grouping's number of
+    levels less p; the smallest counts, k - p where no grouping contains the column.
+    Pinheiro JC, Bates DM. Mixed-Effects Models in S and S-PLUS. 2000, section 2.4.2. doi:10.1007/b98882
+    """
+    k, p = X.shape
+    found = np.full(p, float(k - p))
+    for codes in groups:
+        levels = np.unique(codes)
+        for j in range(p):
+            if all(np.ptp(X[codes == level, j]) == 0 for level in levels):
+                found[j] = min(found[j], float(levels.size - p))
+    return found
+
+
+def groupings(fit: MixedFit) -> Mapping[str, NDArray[np.intp]]:
+    """The outer level of each effect, by component."""
+    return {c.name: c.outer for c in (*fit.plain, *fit.inner)}

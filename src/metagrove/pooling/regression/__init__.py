@@ -1,0 +1,1 @@
+"""Linear models with one effect per row: moderators, their tests, predictions and diagnostics."""

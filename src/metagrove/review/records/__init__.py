@@ -1,0 +1,1 @@
+"""Database exports in, records out: one reader for each dialect."""
