@@ -82,7 +82,7 @@ def metagen(
         within.
     sm : effect measure ("OR", "HR", "MD", ...), which decides the reporting scale.
     lower, upper : printed limits at `level_ci`; give the standard error where `seTE` is missing, and the effect (their
-        middle) where `TE` is.
+        middle) where `TE` is. They stay the study's limits where `level` is `level_ci`.
     pval : printed two-sided p-values; give the standard error where nothing better is there.
     median, q1, q3, min, max : quantiles of the effect among n_e (+ n_c) people, which give effect and standard error
         where nothing else does, by `method_mean` and `method_sd` as in `metamean`.
@@ -138,12 +138,24 @@ def metagen(
         subgroup_name=source.name_of(subgroup) if subgroup_name is None else subgroup_name, backtransf=backtransf,
         door="metagen",
     )  # fmt: skip
+    shown = _printed(
+        (effect - quantile * se, effect + quantile * se), (low, high) if level == level_ci else (None, None)
+    )
     studies = studies_of(
-        effect, se, lower=effect - quantile * se, upper=effect + quantile * se,
+        effect, se, lower=shown[0], upper=shown[1],
         studlab=source.texts(studlab, "studlab", k), subgroup=groups, reasons=source.excluded(exclude, k),
         columns=columns,
     )  # fmt: skip
     return meta_analysis(studies, settings, None if clusters is None else ThreeLevel())
+
+
+def _printed(computed: tuple[Array, Array], printed: tuple[Array | None, Array | None]) -> tuple[Array, Array]:
+    """Study limits: the printed pair where both are there, else the computed one."""
+    low, high = printed
+    if low is None or high is None:
+        return computed
+    whole = np.isfinite(low) & np.isfinite(high)
+    return np.where(whole, np.minimum(low, high), computed[0]), np.where(whole, np.maximum(low, high), computed[1])
 
 
 def _quantile(level: float, df: Array | None, k: int) -> Array:
