@@ -232,6 +232,7 @@ def rma(
         yi = escalc(measure, data=data, slab=slab, vtype=vtype, **counts)
     elif counts:
         raise UnknownName("argument of rma for measure 'GEN'", next(iter(counts)), ("yi", "vi", "sei"))
+    code = yi.measure if isinstance(yi, EffectSizes) else data.measure if isinstance(data, EffectSizes) else ""
     if isinstance(yi, EffectSizes):
         yi, vi, slab, data = _computed(yi, data)
     columns = Columns(data)
@@ -259,9 +260,9 @@ def rma(
     y, v = y[rows], _positive(v[rows], table)
     if spread is not None:
         model = location_scale(y, v, design=design, scale=spread.design(rows, True), settings=settings, slab=table.slab)
-        return replace(model, excluded=table.excluded)
+        return replace(model, excluded=table.excluded, measure=code)
     fit = regression(y, v, design=design, settings=settings, slab=table.slab, btt=btt)
-    return replace(fit, excluded=table.excluded, origin=(data, rows, n))
+    return replace(fit, excluded=table.excluded, origin=(data, rows, n), measure=code)
 
 
 def _known_covariance(V: Any, columns: Columns, n: int) -> Array:
@@ -328,6 +329,7 @@ def rma_mv(
     >>> fit.s_nlevels
     (4, 8)
     """
+    code = yi.measure if isinstance(yi, EffectSizes) else data.measure if isinstance(data, EffectSizes) else ""
     if isinstance(yi, EffectSizes):
         yi, variances, slab, data = _computed(yi, data)
         V = variances if V is None else V
@@ -369,7 +371,7 @@ def rma_mv(
         struct=structs,
         columns=picked,
     )
-    return replace(model, excluded=table.excluded, origin=(data, rows, n))
+    return replace(model, excluded=table.excluded, origin=(data, rows, n), measure=code)
 
 
 def _tuple(values: Any) -> tuple[float | None, ...]:
