@@ -57,6 +57,8 @@ _DRAWN_BY: Mapping[str, str] = MappingProxyType(
         "CountResult": "metagrove.plots.forest_source:forest",
         "GlmmResult": "metagrove.plots.forest_source:forest",
         "Refits": "metagrove.plots.influence:refits_drawing",
+        "BoundAnalyses": "metagrove.plots.bound_forest:bound_forest",
+        "ProfileLikelihood": "metagrove.plots.profiles:profile_plot",
         "RefitTable": "metagrove.plots.refit_table:refit_table_drawing",
         "MetaResult": "metagrove.plots.forest_source:forest",
         "HarmsTable": "metagrove.plots.harms:harms_drawing",

@@ -18,7 +18,12 @@ __all__ = ["refit_table_drawing"]
 
 
 def refit_table_drawing(
-    refits: RefitTable, style: Style | str | None = None, *, ratio: bool | None = None, effect: str = "", title: str = ""
+    refits: RefitTable,
+    style: Style | str | None = None,
+    *,
+    ratio: bool | None = None,
+    effect: str = "",
+    title: str = "",
 ) -> Drawing:
     """The estimates of `refits` with their limits, over the estimate from all studies.
 
@@ -32,7 +37,8 @@ def refit_table_drawing(
 
     lines = zip(refits.labels, refits.estimate, refits.ci_lb, refits.ci_ub, refits.tau2, refits.I2, strict=True)
     rows = tuple(
-        ForestRow(label, *ends(*values), cells=(f"{tau2:.4f}", f"{100 * i2:.0f}%")) for label, *values, tau2, i2 in lines
+        ForestRow(label, *ends(*values), cells=(f"{tau2:.4f}", f"{100 * i2:.0f}%"))
+        for label, *values, tau2, i2 in lines
     )
     whole = (ForestRow("All studies", *ends(*refits.whole), "random"),) if isfinite(refits.whole[0]) else ()
     table = ForestTable(

@@ -7,7 +7,7 @@ doi:10.1002/jrsm.11. Cases: `influence_bcg`, `influence_raudenbush1985`, `metare
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -306,10 +306,10 @@ def refits(fit: LinearFit, subsets: Iterable[NDArray[np.intp]], labels: tuple[st
         p = float(two_sided(np.array(z), other.ddf))
         limits = (estimate - crit * se, estimate + crit * se)
         rows.append((estimate, se, z, p, *limits, het["QE"], het["QEp"], other.tau2, het["I2"], het["H2"]))
-    columns = np.array(rows).T
     half = float(critical_value(fit.settings.level, fit.ddf)) * float(np.sqrt(fit.vb[0, 0]))
     middle = float(fit.b[0])
-    return RefitTable(labels, *columns, (middle, middle - half, middle + half), fit.settings.level)
+    found = RefitTable(labels, *np.array(rows).T)
+    return replace(found, whole=(middle, middle - half, middle + half), level=fit.settings.level)
 
 
 def order_of(order: object, k: int) -> NDArray[np.intp]:

@@ -129,7 +129,9 @@ class Robust(CoefficientResult):
 
     def to_stata(self) -> str:
         """Stata's meta commands have no cluster-robust tests of their own: MethodError."""
-        raise MethodError("Stata's meta commands take no clusters (vce(cluster) is not among their options); use to_r()")
+        raise MethodError(
+            "Stata's meta commands take no clusters (vce(cluster) is not among their options); use to_r()"
+        )
 
 
 def _r_labels(values: NDArray[Any]) -> str:
