@@ -202,7 +202,9 @@ class MixedModel(CoefficientResult):
 
     @property
     def W(self) -> Array:
-        """Its inverse, shape (k, k)."""
+        """The weights: its inverse, or the user's, shape (k, k)."""
+        if self.fit.weights is not None:
+            return self.fit.weights
         found: Array = self._once("W", lambda: np.linalg.inv(self.M))
         return found
 
