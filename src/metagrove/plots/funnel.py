@@ -22,12 +22,18 @@ from metagrove.plots.canvas import Drawing
 from metagrove.plots.frame import Frame, KeyEntry, Side, foot_lines, framed, key_rows, title_lines
 from metagrove.plots.labels import Spot, place_labels
 from metagrove.plots.marks import Disc, Line, Mark, Page, Shape, tidy
+from metagrove.plots.model_table import one_mean
+from metagrove.plots.reported_scale import shown_scale
 from metagrove.plots.style import Style, style_of
 
 if TYPE_CHECKING:
     from metagrove.pooling.bias.trim_fill import TrimFill
+    from metagrove.pooling.counts.glmm_result import GlmmResult
+    from metagrove.pooling.counts.results import CountResult
     from metagrove.pooling.multilevel.models import MixedModel
+    from metagrove.pooling.regression.location_scale import LocationScale
     from metagrove.pooling.regression.model import Regression
+    from metagrove.pooling.regression.robust import Robust
     from metagrove.pooling.results import MetaResult
 
 __all__ = ["FunnelTable", "egger_line", "funnel", "funnel_drawing"]
@@ -102,14 +108,15 @@ def egger_line(effect: Array, se: Array) -> tuple[float, float] | None:
 
 
 def funnel(
-    result: MetaResult | Regression | MixedModel | TrimFill,
+    result: MetaResult | Regression | MixedModel | LocationScale | Robust | CountResult | GlmmResult | TrimFill,
     style: Style | str | None = None,
     *,
     model: str = "",
     contours: bool = True,
     egger: bool = True,
     labels: bool | None = None,
-    ratio: bool = False,
+    ratio: bool | None = None,
+    residuals: bool = False,
     title: str = "",
 ) -> Drawing:
     """The funnel plot of a meta-analysis, on its analysis scale; studies added by trim and fill are hollow.
@@ -120,17 +127,24 @@ def funnel(
     contours : regions of significance, where the analysis has a value of no effect.
     egger : Egger's line, through the studies that were observed.
     labels : whether points carry their labels; None does so for up to 15 studies.
-    ratio : of results of `rma` and its kin: whether effects are logarithms of ratios, to be shown as ratios.
+    ratio : of results of `rma` and its kin: whether effects are logarithms of ratios, to be shown as ratios; None
+        decides by the measure where the result knows it.
+    residuals : of models: residuals around 0 with their standard errors instead of effects, which is what suits a
+        model with moderators.
 
     Raises
     ------
-    MethodError : a model with moderators, whose residuals, not effects, would make a funnel.
+    MethodError : a model with moderators, unless `residuals` are asked for.
     """
     filled: Any = result if type(result).__name__ == "TrimFill" else None
     source: Any = result if filled is None else filled.fit
     added = None if filled is None else np.asarray(filled.trimfill, dtype=bool)
     meta = hasattr(source, "studies")
-    table = _of_meta(source, model, contours) if meta else _of_regression(source, contours, ratio)
+    if meta:
+        table = _of_meta(source, model, contours)
+    else:
+        inner = getattr(source, "source_model", None) or source
+        table = _of_residuals(inner) if residuals else _of_model(source, inner, contours, ratio)
     seen = np.full(len(table.labels), True) if added is None or added.size != len(table.labels) else ~added
     line = egger_line(table.effect[seen], table.se[seen]) if egger else None
     labelled = len(table.labels) <= 15 if labels is None else labels
@@ -159,13 +173,37 @@ def _of_meta(result: MetaResult, model: str, contours: bool) -> FunnelTable:
     )
 
 
-def _of_regression(result: Regression | MixedModel, contours: bool, ratio: bool) -> FunnelTable:
-    if not result.int_only:
-        raise MethodError("a funnel plot shows effects around one mean; this model has moderators")
-    name = "Ratio" if ratio else "Effect"
-    null, se = (0.0 if contours else None), np.sqrt(np.asarray(result.vi, dtype=float))
-    centre = float(result.b[0])
-    return FunnelTable(result.slab, result.yi, se, centre, name, ratio, null, cautions=_cautions(result.k, False))
+def _of_model(result: Any, source: Any, contours: bool, ratio: bool | None) -> FunnelTable:
+    """The effects of a linear model or of counts around its mean; effects that do not exist are left out."""
+    if not one_mean(source):
+        raise MethodError("a funnel plot shows effects around one mean; this model has moderators (residuals=True)")
+    shown = shown_scale(source, ratio)
+    y, se = np.asarray(source.yi, dtype=float), np.sqrt(np.asarray(source.vi, dtype=float))
+    there = np.isfinite(y) & np.isfinite(se)
+    transformed = shown.ratio or shown.reference is not None
+    name = shown.name if transformed else shown_scale(source, False).name
+    proportion = str(getattr(source, "measure", "")) in _ONE_ARM
+    null = 0.0 if contours and transformed else None
+    labels = tuple(label for label, keep in zip(source.slab, there, strict=True) if keep)
+    cautions = _cautions(int(there.sum()), proportion)
+    if not there.all():
+        missing = [label for label, keep in zip(source.slab, there, strict=True) if not keep]
+        cautions = (*cautions, f"Without an effect of their own: {', '.join(missing)}.")
+    centre = float(np.ravel(result.b)[0])
+    return FunnelTable(labels, y[there], se[there], centre, name, shown.ratio, null, cautions=cautions)
+
+
+_ONE_ARM = ("PLO", "PLN", "PR", "PAS", "PFT", "IRLN", "IR", "IRS", "IRFT", "PLOGIT", "PRAW")
+
+
+def _of_residuals(source: Any) -> FunnelTable:
+    if not hasattr(type(source), "rstandard"):
+        raise MethodError(f"a {type(source).__name__} has no residuals for a funnel plot")
+    found = source.rstandard()
+    return FunnelTable(
+        source.slab, found.resid, found.se, 0.0, "Residual", null=None, cautions=_cautions(source.k, False),
+        centre_name="Fitted values",
+    )  # fmt: skip
 
 
 def _scale_name(sm: str) -> str:

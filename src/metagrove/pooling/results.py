@@ -239,11 +239,13 @@ class MetaResult(Result):
 
     def leave_one_out(self, pooled: str = "random") -> sensitivity.Refits:
         """The estimate ("random" or "common") without each study in turn."""
-        return sensitivity.leave_one_out(self.pooled, self.settings, self.model, pooled=pooled)
+        found = sensitivity.leave_one_out(self.pooled, self.settings, self.model, pooled=pooled)
+        return replace(found, source=self)
 
     def cumulative(self, pooled: str = "random", *, order: NDArray[Any] | None = None) -> sensitivity.Refits:
         """The estimate as studies are added in table order, or by increasing values of `order`."""
-        return sensitivity.cumulative(self.pooled, self.settings, self.model, pooled=pooled, order=order)
+        found = sensitivity.cumulative(self.pooled, self.settings, self.model, pooled=pooled, order=order)
+        return replace(found, source=self)
 
     def influence(self) -> sensitivity.Influence:
         """Influence of each study: deleted residuals, DFFITS, Cook's distance, leverage, and what changes."""

@@ -15,6 +15,7 @@ from metagrove.effects.escalation import EffectSizes
 from metagrove.effects.measures import MEASURES
 from metagrove.pooling.counts.models import GLMM_MODELS, GlmmFit
 from metagrove.pooling.counts.scripts import Counted, r_call, stata_binomial_model
+from metagrove.pooling.regression.coefficients import view
 from metagrove.pooling.wording import p_text
 
 __all__ = ["FitStatistics", "GlmmResult"]
@@ -300,6 +301,10 @@ class GlmmResult(Result):
         return {
             "pred": b, "se": se, "ci_lb": b - q * se, "ci_ub": b + q * se, "pi_lb": b - q * wide, "pi_ub": b + q * wide,
         }  # fmt: skip
+
+    def __getattr__(self, name: str) -> Any:
+        """A view of the result by its name: forest, funnel."""
+        return view(self, name)
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict per coefficient."""

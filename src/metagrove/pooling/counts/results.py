@@ -27,6 +27,7 @@ from metagrove.pooling.counts.tables import (
     mantel_haenszel_rates_test,
     peto,
 )
+from metagrove.pooling.regression.coefficients import view
 from metagrove.pooling.wording import p_text
 
 __all__ = ["CountResult", "mantel_haenszel_result", "peto_result"]
@@ -201,6 +202,10 @@ class CountResult(Result):
         """Estimate and limits on the reporting scale."""
         turn = np.exp if MEASURES[self.measure].ratio else (lambda x: x)
         return {"b": float(turn(self.b)), "ci_lb": float(turn(self.ci_lb)), "ci_ub": float(turn(self.ci_ub))}
+
+    def __getattr__(self, name: str) -> Any:
+        """A view of the result by its name: forest, funnel."""
+        return view(self, name)
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict per study with its effect and weight in percent, then the pooled effect."""

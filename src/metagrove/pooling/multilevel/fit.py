@@ -46,6 +46,7 @@ class MixedFit:
     theta : parameters at the maximum.
     at : the likelihood there.
     method : "REML" or "ML" (equal effects are fitted with method "EE": no random effects).
+    weights : the user's weight matrix (k, k), None for the inverse of the marginal covariance.
     """
 
     like: Marginal
@@ -56,6 +57,7 @@ class MixedFit:
     theta: Array
     at: Evaluation
     method: str
+    weights: Array | None = None
 
     @property
     def b(self) -> Array:

@@ -21,7 +21,7 @@ from metagrove.pooling.multilevel.structures import STRUCTURES, angles_of
 from metagrove.pooling.regression.coefficients import Intervals
 from metagrove.pooling.roots import bracketed_root
 
-__all__ = ["profile_intervals", "profile_limits"]
+__all__ = ["profile_intervals", "profile_limits", "profile_values"]
 
 _NAN = float("nan")
 
@@ -85,6 +85,19 @@ def profile_limits(fit: MixedFit, j: int, *, level: float = 0.95) -> tuple[float
         return lower, _upper(above, at, high, step)
     except ConvergenceError:
         return lower, _NAN
+
+
+def profile_values(fit: MixedFit, j: int, grid: Array) -> Array:
+    """The log-likelihood maximised over all else at each value of parameter `j`; NaN where no maximum is found."""
+    above = _Profile(fit, j, 0.95)
+    found = np.full(grid.shape, _NAN)
+    order = np.argsort(np.abs(grid - float(fit.theta[j])), kind="stable")
+    for i in order:  # outwards from the maximum, so that each start is near
+        try:
+            found[i] = above(float(grid[i])) + above.floor
+        except ConvergenceError:
+            continue
+    return found
 
 
 def _reordered(fit: MixedFit, c: int, first: tuple[int, int]) -> MixedFit:

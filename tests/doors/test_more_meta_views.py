@@ -1,0 +1,86 @@
+"""`metareg`, `metacum`, `metainf`, `metabind`, `simulate`: R meta's and metafor's functions on results."""
+
+import numpy as np
+import pytest
+
+import metagrove as mg
+from known import reference_json
+from metagrove.core.errors import DataError, MethodError
+
+
+@pytest.fixture(scope="module")
+def case():
+    return reference_json("meta/metareg_bcg.json")
+
+
+def analysis(case, **options):
+    d = case["data"]
+    se = np.sqrt(d["vi"])
+    return mg.metagen(d["yi"], se, studlab=[f"{i} {s}" for i, s in enumerate(d["study"])], sm="RR", **options)
+
+
+@pytest.mark.parametrize(("key", "formula"), [("ablat", "~ ablat"), ("alloc", "~ factor(alloc)")])
+def test_metareg_is_the_regression_of_metafor(case, key, formula):
+    expected = case["expected"][f"{key}_REML_z"]
+    fit = mg.metareg(analysis(case), formula, data=case["data"])
+    want = expected["b"]
+    assert list(fit.b) == pytest.approx(want, rel=1e-6)
+    assert fit.tau2 == pytest.approx(expected["tau2"], rel=1e-6)
+    hartung = mg.metareg(analysis(case), formula, data=case["data"], hakn=True)
+    assert list(hartung.se) == pytest.approx(case["expected"][f"{key}_REML_knha"]["se"], rel=1e-6)
+
+
+def test_metareg_takes_the_subgroups_and_leaves_excluded_studies_out(case):
+    m = analysis(case, subgroup=case["data"]["alloc"], exclude=[0, 5])
+    fit = m.metareg()
+    assert fit.k == 11 and fit.measure == "RR"
+    same = mg.metareg(m, "alloc", data=case["data"])
+    assert fit.tau2 == pytest.approx(same.tau2)
+    assert fit.plot().data()[0]["label"].startswith("1 ")
+    with pytest.raises(DataError, match="give covariates"):
+        mg.metareg(analysis(case))
+    gap = {"x": [float("nan"), *range(12)]}
+    with pytest.raises(DataError, match="0 Aronson: x is missing"):
+        mg.metareg(analysis(case), "~ x", data=gap)
+
+
+def test_metacum_and_metainf_are_the_methods(case):
+    m = analysis(case)
+    year = case["data"]["year"]
+    assert mg.metacum(m, sortvar=year).TE == pytest.approx(m.cumulative(order=np.array(year)).TE)
+    assert mg.metainf(m, "common").TE == pytest.approx(m.leave_one_out("common").TE)
+    last = mg.metacum(m, sortvar=year)
+    assert last.TE[-1] == pytest.approx(m.TE_random)
+    assert last.plot().data()[-1]["estimate"] == pytest.approx(m.back.TE_random)
+
+
+def test_metabind_lists_analyses_and_their_subgroups(case):
+    m = analysis(case, subgroup=case["data"]["alloc"])
+    other = analysis(case, method_tau="DL")
+    bound = mg.metabind(m, other, name=["By allocation", "DL"])
+    rows = bound.rows()
+    assert [row["name"] for row in rows] == ["random", "alternate", "systematic", "By allocation", "DL"]
+    assert rows[0]["estimate"] == pytest.approx(float(m.back.TE_random_w[0]))
+    assert rows[3]["estimate"] == pytest.approx(m.back.TE_random) and rows[4]["tau2"] == pytest.approx(other.tau2)
+    drawn = bound.plot()
+    assert [row["kind"] for row in drawn.data()] == ["study"] * 3 + ["random", "study"]
+    assert "metabind(m1, m2" in bound.to_r()
+    with pytest.raises(MethodError, match="different measures"):
+        mg.metabind(m, mg.metagen([0.1, 0.2], [0.1, 0.1], sm="MD"))
+    with pytest.raises(DataError, match="1 names for 2 analyses"):
+        mg.metabind(m, other, name=["one"])
+
+
+def test_simulated_effects_have_the_model_s_mean_and_covariance(case):
+    d = case["data"]
+    fit = mg.rma("yi", "vi", mods="~ ablat", data=d)
+    drawn = mg.simulate(fit, 4000, rng=3)
+    assert drawn.mean(axis=1) == pytest.approx(fit.fitted, abs=0.06)
+    assert drawn.var(axis=1) == pytest.approx(fit.vi + fit.tau2, rel=0.12)
+    k = reference_json("meta/mv_konstantopoulos2011.json")["data"]
+    nested = mg.rma_mv("yi", "vi", random="~ 1 | district/school", data=k)
+    many = nested.simulate(6000, rng=np.random.default_rng(4))
+    assert np.cov(many)[0, 1] == pytest.approx(nested.M[0, 1], rel=0.15)
+    assert np.array_equal(mg.simulate(fit, 2, rng=9), mg.simulate(fit, 2, rng=9))
+    with pytest.raises(MethodError, match="nsim"):
+        mg.simulate(fit, 0, rng=1)

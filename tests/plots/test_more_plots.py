@@ -1,0 +1,140 @@
+"""L'Abbé, radial, drapery, normal quantile and profile plots: lawful pictures of the right numbers."""
+
+import numpy as np
+import pytest
+
+import metagrove as mg
+from known import reference_json
+from metagrove.core.errors import MethodError, UnknownName
+
+
+def columns(name):
+    return reference_json(f"meta/{name}.json")["data"]
+
+
+def bcg(**options):
+    d = columns("bin_bcg")
+    return mg.metabin(d["event.e"], d["n.e"], d["event.c"], d["n.c"], studlab=d["study"], **options)
+
+
+@pytest.fixture(scope="module")
+def model():
+    d = columns("bin_bcg")
+    sizes = mg.escalc("RR", d["event.e"], ci=d["event.c"], n1i=d["n.e"], n2i=d["n.c"], slab=d["study"])
+    return mg.rma(sizes)
+
+
+@pytest.mark.parametrize("sm", ["OR", "RR", "RD", "ASD"])
+def test_labbe_plots_the_risks_and_every_measure_s_curve(lawful, sm):
+    m = bcg(sm=sm, method="Inverse")
+    drawing = m.labbe()
+    lawful(drawing)
+    d = columns("bin_bcg")
+    want = [a / n for a, n in zip(d["event.c"], d["n.c"], strict=True)]
+    assert [row["control arm"] for row in drawing.data()] == pytest.approx(want)
+
+
+def test_labbe_curve_of_a_constant_odds_ratio():
+    from metagrove.plots.labbe import _CURVES
+
+    p = np.array([0.1, 0.4, 0.9])
+    q = _CURVES["OR"](p, 0.7)
+    assert np.log(q / (1 - q)) - np.log(p / (1 - p)) == pytest.approx(np.full(3, 0.7))
+    back = _CURVES["ASD"](p, 0.05)
+    assert np.arcsin(np.sqrt(back)) - np.arcsin(np.sqrt(p)) == pytest.approx(np.full(3, 0.05))
+
+
+def test_labbe_of_rates_and_of_count_results(lawful):
+    d = columns("irr_nielweise2008")
+    m = mg.metainc(d["x1i"], d["t1i"], d["x2i"], d["t2i"])
+    lawful(mg.labbe(m))
+    fit = mg.rma_mh(x1i=d["x1i"], t1i=d["t1i"], x2i=d["x2i"], t2i=d["t2i"], measure="IRR")
+    ours, theirs = mg.labbe(m).data(), fit.labbe().data()
+    assert [row["control arm"] for row in ours] == pytest.approx([row["control arm"] for row in theirs])
+    with pytest.raises(MethodError, match="two arms"):
+        mg.labbe(mg.metaprop([2, 3], [10, 12]))
+
+
+def test_radial_slopes_are_the_effects(lawful, model):
+    m = bcg(sm="OR")
+    for drawing in (m.radial(), m.radial("BMJ", model="random"), model.galbraith()):
+        lawful(drawing)
+    for row in m.radial(model="random").data():
+        assert row["standardised"] / row["precision"] == pytest.approx(row["TE"])
+    i = 3
+    want = 1 / np.sqrt(m.pooled.seTE[i] ** 2 + m.tau2)
+    assert m.radial(model="random").data()[i]["precision"] == pytest.approx(want)
+    with pytest.raises(MethodError, match="one mean"):
+        mg.radial(mg.rma([0.1, 0.2, 0.4], [0.1, 0.1, 0.1], mods=[1.0, 2.0, 4.0]))
+
+
+def test_drapery_meets_the_limits_at_its_level(lawful):
+    m = bcg(sm="RR", method="Inverse", prediction=True)
+    drawing = m.drapery()
+    lawful(drawing)
+    lawful(m.drapery("JAMA", labels=True), 180)
+    from metagrove.plots.drapery import _table
+
+    table = _table(m, False, "")
+    inside = table.pooled[1][1] >= 0.05
+    edges = np.log(table.shown[inside][[0, -1]])
+    step = float(np.ptp(table.x)) / (table.x.size - 1)
+    assert edges == pytest.approx([m.lower_random, m.upper_random], abs=step)
+    assert table.pooled[1][1].max() <= 1
+    with pytest.raises(MethodError, match="PFT"):
+        mg.drapery(mg.metaprop([2, 3, 4], [10, 12, 15], sm="PFT", method="Inverse"))
+
+
+def test_normal_quantiles_are_those_of_r(lawful, model):
+    drawing = model.qqnorm()
+    lawful(drawing)
+    first = drawing.data()[0]
+    # metafor 3.8: qqnorm(rma(yi, vi)) of the BCG trials
+    assert first["label"] == "Hart & Sutherland"
+    assert first["expected"] == pytest.approx(-1.768825038519, rel=1e-11)
+    assert first["residual"] == pytest.approx(-1.325291946825, rel=1e-7)
+    rows = drawing.data()
+    assert all(row["lower"] < row["expected"] < row["upper"] for row in rows)
+    lawful(mg.qqnorm(bcg(sm="OR", method="Inverse"), type="rstudent"))
+    with pytest.raises(UnknownName):
+        mg.qqnorm(model, type="raw")
+
+
+def test_normal_quantile_band_holds_its_share_of_normal_residuals():
+    from metagrove.plots.normal_quantiles import _table
+
+    rng = np.random.default_rng(5)
+    k, inside = 9, 0
+    for _ in range(400):
+        z = np.sort(rng.standard_normal(k))
+        table = _table(tuple("abcdefghi"), z, "rstandard", 0.9, "")
+        inside += int(((z >= table.lower) & (z <= table.upper)).sum())
+    assert inside / (400 * k) == pytest.approx(0.9, abs=0.02)
+
+
+def test_profiles_are_those_of_r(lawful, model):
+    found = mg.profile(model, steps=7)
+    one = found["tau2"]
+    # metafor 3.8: profile(res, xlim=c(0, 1), steps=5) at tau2 = 0.25 and 1
+    from metagrove.pooling.tau2 import Design, log_likelihood
+
+    design = Design(model.yi, model.vi, model.X)
+    assert log_likelihood(design, 0.25, restricted=True) == pytest.approx(-12.2931287526103, rel=1e-12)
+    assert log_likelihood(design, 1.0, restricted=True) == pytest.approx(-14.2380106327817, rel=1e-12)
+    assert one.highest == pytest.approx(model.loglik) and one.peaks == 1
+    assert float(one.ll.max()) == pytest.approx(one.highest)
+    lawful(found.plot())
+
+
+def test_profiles_of_a_multilevel_model(lawful):
+    from metagrove.pooling.multilevel.profile_limits import profile_values
+
+    fit = mg.rma_mv("yi", "vi", random="~ 1 | district/school", data=columns("mv_konstantopoulos2011"))
+    # metafor 3.8: profile(res, sigma2=1, xlim=c(0.02, 0.2), steps=4)
+    want = [-10.24039389933, -8.02893197453, -8.85362549225, -9.77405137078]
+    assert profile_values(fit.fit, 0, np.array([0.02, 0.08, 0.14, 0.2])) == pytest.approx(want, abs=1e-7)
+    found = fit.profile(steps=9, components="sigma2.2")
+    assert [p.name for p in found.profiles] == ["sigma2.2"]
+    lawful(found.plot())
+    with pytest.raises(MethodError, match="REML"):
+        mg.profile(mg.rma([0.1, 0.4, 0.6], [0.1, 0.1, 0.2], method="DL"))
