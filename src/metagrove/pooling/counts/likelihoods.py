@@ -26,6 +26,15 @@ class Binomial:
         choose = gammaln(self.n + 1) - gammaln(self.x + 1) - gammaln(self.n - self.x + 1)
         object.__setattr__(self, "constant", choose)
 
+    @property
+    def cells(self) -> int:
+        """Numbers that one node of every study takes."""
+        return self.x.size
+
+    def repeated(self, copies: int) -> Binomial:
+        """The same studies, so many times one after another."""
+        return Binomial(*(np.tile(column, (copies, 1)) for column in (self.x, self.n, self.offset)))
+
     def value(self, eta: Array) -> Array:
         """Log-likelihood with the binomial coefficient."""
         e = eta + self.offset[:, :, None]
@@ -65,6 +74,15 @@ class Poisson:
     def __post_init__(self) -> None:
         object.__setattr__(self, "constant", -gammaln(self.x + 1))
 
+    @property
+    def cells(self) -> int:
+        """Numbers that one node of every study takes."""
+        return self.x.size
+
+    def repeated(self, copies: int) -> Poisson:
+        """The same studies, so many times one after another."""
+        return Poisson(np.tile(self.x, (copies, 1)), np.tile(self.offset, (copies, 1)))
+
     def _mean(self, eta: Array) -> Array:
         # Above e^300 products of means leave a double; such trial points are turned away by their likelihood.
         return np.asarray(np.exp(np.minimum(eta + self.offset[:, :, None], 300.0)))
@@ -101,11 +119,11 @@ class Hypergeometric:
     events : events of both arms, shape (k,).
     """
 
-    __slots__ = ("_at", "_first", "_j", "_log_w", "_study", "a", "high", "low")
+    __slots__ = ("_at", "_first", "_j", "_log_w", "_study", "a", "high", "low", "margins")
 
     def __init__(self, a: ArrayLike, n1: ArrayLike, n2: ArrayLike, events: ArrayLike) -> None:
         size1, size2, m = (np.asarray(v, dtype=float) for v in (n1, n2, events))
-        self.a = np.asarray(a, dtype=float)
+        self.a, self.margins = np.asarray(a, dtype=float), (size1, size2, m)
         self.low, self.high = np.maximum(0.0, m - size2), np.minimum(size1, m)
         widths = (self.high - self.low).astype(int) + 1
         self._first = np.concatenate([[0], np.cumsum(widths)[:-1]])
@@ -116,6 +134,15 @@ class Hypergeometric:
         self._log_w += gammaln(right + 1) - gammaln(rest + 1) - gammaln(right - rest + 1)
         self._j = j
         self._at = self._log_w[self._first + (self.a - self.low).astype(int)]
+
+    @property
+    def cells(self) -> int:
+        """Numbers that one node of every study takes."""
+        return int(self._j.size)
+
+    def repeated(self, copies: int) -> Hypergeometric:
+        """The same studies, so many times one after another."""
+        return Hypergeometric(*(np.tile(column, copies) for column in (self.a, *self.margins)))
 
     def _sums(self, eta: Array, powers: int) -> tuple[Array, list[Array]]:
         """The log normalising constants (k, nodes) and the first `powers` moments about the observed events."""

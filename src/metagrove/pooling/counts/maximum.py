@@ -1,21 +1,21 @@
 """The maximum of a sum of studies' log-likelihoods: shared parameters, and perhaps one parameter of each study's own.
 
-Newton's method on exact gradients; the Hessian comes from differences of gradients and has the shape of an arrow, so a
-step costs as many evaluations as there are shared parameters, however many studies there are.
+Newton's method on exact gradients. Minus the Hessian has the shape of an arrow, so it costs as many gradients as there
+are shared parameters, however many studies there are; where it comes from differences, all of them are one call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from metagrove.core.errors import ConvergenceError
 from metagrove.core.values import Array
 
-__all__ = ["Evaluation", "Objective", "Optimum", "maximum"]
+__all__ = ["Blocks", "Differences", "Evaluation", "Optimum", "Surface", "maximum"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,10 +27,78 @@ class Evaluation:
     own: Array | None
 
 
-#: A function of shared parameters (G,) and own parameters (k,) or None.
-Objective = Callable[[Array, "Array | None"], Evaluation]
 #: Minus the Hessian: shared (G, G), cross (k, G) and own (k,), the last two None without own parameters.
 Blocks: TypeAlias = "tuple[Array, Array | None, Array | None]"
+#: Evaluations at several points at once: shared parameters (B, G), own parameters (B, k) or None.
+Batch = Callable[[Array, "Array | None"], list[Evaluation]]
+
+
+class Surface(Protocol):
+    """What is climbed."""
+
+    def at(self, shared: Array, own: Array | None) -> Evaluation:
+        """Value and slopes at a point."""
+        ...
+
+    def bent(self, shared: Array, own: Array | None) -> tuple[Evaluation, Blocks]:
+        """The same and the curvature, well enough for a step."""
+        ...
+
+    def curvature(self, shared: Array, own: Array | None) -> Blocks:
+        """Minus the Hessian, well enough for standard errors."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Differences:
+    """A surface whose curvature comes from differences of gradients, all asked of `batch` in one call."""
+
+    batch: Batch
+
+    def at(self, shared: Array, own: Array | None) -> Evaluation:
+        """Value and slopes at a point."""
+        return self.batch(shared[None, :], None if own is None else own[None, :])[0]
+
+    def bent(self, shared: Array, own: Array | None) -> tuple[Evaluation, Blocks]:
+        """Value, slopes and forward differences."""
+        steps, own_step = _widths(shared, own, 1e-6)
+        points, owns = _around(shared, own, steps, own_step, (1.0,))
+        here, *ahead = self.batch(np.vstack([shared, points]), None if owns is None else np.vstack([own, owns]))  # type: ignore[list-item]
+        return here, _slopes([here] * len(ahead), ahead, steps, own_step)
+
+    def curvature(self, shared: Array, own: Array | None) -> Blocks:
+        """Central differences."""
+        steps, own_step = _widths(shared, own, 1e-4)
+        found = self.batch(*_around(shared, own, steps, own_step, (-1.0, 1.0)))
+        half = len(found) // 2
+        return _slopes(found[:half], found[half:], 2 * steps, None if own_step is None else 2 * own_step)
+
+
+def _widths(shared: Array, own: Array | None, step: float) -> tuple[Array, Array | None]:
+    wide = step * np.maximum(1.0, np.abs(shared))
+    return wide, None if own is None else step * np.maximum(1.0, np.abs(own))
+
+
+def _around(
+    shared: Array, own: Array | None, steps: Array, own_step: Array | None, signs: tuple[float, ...]
+) -> tuple[Array, Array | None]:
+    """The points one step away in each shared parameter, and then in all own ones together, for each sign."""
+    g = shared.size
+    moves = np.diag(steps) if own is None else np.vstack([np.diag(steps), np.zeros(g)])
+    points = np.vstack([shared + sign * moves for sign in signs])
+    if own is None or own_step is None:
+        return points, None
+    return points, np.vstack([np.vstack([np.tile(own, (g, 1)), own + sign * own_step]) for sign in signs])
+
+
+def _slopes(behind: list[Evaluation], ahead: list[Evaluation], steps: Array, own_step: Array | None) -> Blocks:
+    g = steps.size
+    big = np.array([(behind[p].shared - ahead[p].shared).sum(axis=0) / steps[p] for p in range(g)])
+    big = 0.5 * (big + big.T)
+    if own_step is None:
+        return big, None, None
+    falls = [b.own - a.own for b, a in zip(behind, ahead, strict=True)]  # type: ignore[operator]
+    return big, np.stack(falls[:g], axis=1) / steps, falls[g] / own_step
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,35 +117,6 @@ class Optimum:
     cross: Array | None
     gradient: float
     iterations: int
-
-
-def _blocks(objective: Objective, shared: Array, own: Array | None, at: Evaluation | None, step: float) -> Blocks:
-    """Minus the Hessian's blocks: shared (G, G), cross (k, G), own (k,); forward differences if `at` is given."""
-    g = shared.size
-    k = own.size if own is not None else 0
-    big = np.empty((g, g))
-    cross = np.empty((k, g)) if own is not None else None
-
-    def slope(move_shared: Array, move_own: Array | None) -> Evaluation:
-        return objective(shared + move_shared, own + move_own if own is not None and move_own is not None else own)
-
-    for p in range(g):
-        h = step * max(1.0, abs(float(shared[p])))
-        ahead = np.zeros(g)
-        ahead[p] = h
-        up = slope(ahead, None)
-        down, width = (at, h) if at is not None else (slope(-ahead, None), 2 * h)
-        big[p] = (down.shared.sum(axis=0) - up.shared.sum(axis=0)) / width
-        if cross is not None and up.own is not None and down.own is not None:
-            cross[:, p] = (down.own - up.own) / width
-    own_block = None
-    if own is not None:
-        h_own = step * np.maximum(1.0, np.abs(own))
-        up = slope(np.zeros(g), h_own)
-        down, scale = (at, h_own) if at is not None else (slope(np.zeros(g), -h_own), 2 * h_own)
-        if up.own is not None and down.own is not None:
-            own_block = (down.own - up.own) / scale
-    return (big + big.T) / 2, cross, own_block
 
 
 def _profiled(big: Array, cross: Array | None, own: Array | None) -> Array:
@@ -103,7 +142,7 @@ def _step(here: Evaluation, blocks: Blocks) -> tuple[Array, Array | None]:
 
 
 def maximum(
-    objective: Objective, shared: Array, own: Array | None = None, *, tolerance: float = 1e-9, limit: int = 200
+    surface: Surface, shared: Array, own: Array | None = None, *, tolerance: float = 1e-9, limit: int = 200
 ) -> Optimum:
     """The maximum reached from the given start.
 
@@ -115,46 +154,51 @@ def maximum(
     ConvergenceError
         After `limit` steps, saying where it stood.
     """
-    here = objective(shared, own)
-    settled: Blocks | None = None
+    here, blocks = surface.bent(shared, own)
+    settled = False
     for iteration in range(1, limit + 1):
-        blocks = settled or _blocks(objective, shared, own, here, 1e-6)
-        shared, own, here, moved, gain = _moved(objective, shared, own, here, blocks)
+        shared, own, here, bent, moved, gain = _moved(surface, shared, own, here, blocks, bend=not settled)
+        blocks = blocks if bent is None else bent
         flat = gain <= 1e-13 * (1.0 + abs(here.value))
         scale = 1.0 + float(np.abs(shared).max())
-        if settled is None:
+        if not settled:
             if moved <= 2e-4 or flat:
                 # Newton's steps square the distance: the maximum is within 1e-6 from here and has this Hessian.
-                settled = _blocks(objective, shared, own, None, 1e-4)
+                blocks, settled = surface.curvature(shared, own), True
         elif moved <= tolerance * scale or flat:
-            return _optimum(shared, own, here, settled, iteration)
+            return _optimum(shared, own, here, blocks, iteration)
         elif moved > 2e-4:
-            settled = None
+            settled = False
+            here, blocks = surface.bent(shared, own)
     raise ConvergenceError(f"no maximum after {limit} steps; the last one was at {np.round(shared, 4).tolist()}")
 
 
 def _moved(
-    objective: Objective, shared: Array, own: Array | None, here: Evaluation, blocks: Blocks
-) -> tuple[Array, Array | None, Evaluation, float, float]:
-    """The next point, how far it is and what was to be gained; the step is halved until the likelihood rises as it should."""
+    surface: Surface, shared: Array, own: Array | None, here: Evaluation, blocks: Blocks, *, bend: bool
+) -> tuple[Array, Array | None, Evaluation, Blocks | None, float, float]:
+    """The next point, how far it is and what was to be gained; the step is halved until the likelihood rises as it should.
+
+    With `bend` the curvature at the new point comes along.
+    """
     move, move_own = _step(here, blocks)
     gain = float(here.shared.sum(axis=0) @ move)
     if here.own is not None and move_own is not None:
         gain += float(here.own @ move_own)
     size, slack = 1.0, 1e-12 * (1.0 + abs(here.value))
     while size > 1e-8:
-        trial_own = own + size * move_own if own is not None and move_own is not None else own
-        trial = objective(shared + size * move, trial_own)
+        there = shared + size * move
+        there_own = own + size * move_own if own is not None and move_own is not None else own
+        trial, bent = surface.bent(there, there_own) if bend else (surface.at(there, there_own), None)
         # A share of the promised gain, or a step across tau = 0 could land on its own mirror image for ever.
         if np.isfinite(trial.value) and trial.value >= here.value + 1e-4 * size * max(gain, 0.0) - slack:
             furthest = max(np.abs(move).max(), np.abs(move_own).max() if move_own is not None else 0.0)
-            return shared + size * move, trial_own, trial, size * float(furthest), abs(gain)
+            return there, there_own, trial, bent, size * float(furthest), abs(gain)
         size /= 2
     if abs(gain) > 1e-7 * (1.0 + abs(here.value)):
         raise ConvergenceError(
             f"the likelihood does not rise along its own slope at {np.round(shared, 4).tolist()}; {gain:.2g} was expected"
         )
-    return shared, own, here, 0.0, abs(gain)
+    return shared, own, here, None, 0.0, abs(gain)
 
 
 def _optimum(shared: Array, own: Array | None, here: Evaluation, blocks: Blocks, iterations: int) -> Optimum:

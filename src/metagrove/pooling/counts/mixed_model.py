@@ -9,11 +9,20 @@ import numpy as np
 from metagrove.core.errors import MethodError
 from metagrove.core.values import Array
 from metagrove.pooling.counts.likelihoods import Binomial, Hypergeometric, Poisson
-from metagrove.pooling.counts.maximum import Evaluation, Objective, Optimum, maximum
+from metagrove.pooling.counts.maximum import Batch, Blocks, Differences, Evaluation, Optimum, maximum
 from metagrove.pooling.counts.quadrature import Integrand, marginal_likelihood
-from metagrove.pooling.counts.two_way_quadrature import TwoWayIntegrand, two_way_evaluation
+from metagrove.pooling.counts.two_way_quadrature import TwoWayIntegrand, two_way_batch
 
-__all__ = ["FixedFit", "MixedFit", "Saturated", "fixed_fit", "mixed_fit", "mixed_fit_at", "two_way_fit"]
+__all__ = [
+    "FixedFit",
+    "MixedFit",
+    "Saturated",
+    "fixed_fit",
+    "marginal_batch",
+    "mixed_fit",
+    "mixed_fit_at",
+    "two_way_fit",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,42 +83,77 @@ def _inverse(information: Array) -> Array:
     return np.asarray(covariance)
 
 
-def _flat(integrand: Integrand) -> Objective:
-    """The log-likelihood without a random effect, as an objective in β alone (and the studies' own parameters)."""
-    likelihood, X = integrand.likelihood, integrand.X
+@dataclass(frozen=True, slots=True, eq=False)
+class _Flat:
+    """The log-likelihood without a random effect in β alone (and the studies' own parameters), with its curvature."""
 
-    def objective(beta: Array, own: Array | None) -> Evaluation:
-        eta = (X @ beta)[:, :, None]
-        if own is not None and integrand.local is not None:
-            eta = eta + (own[:, None] * integrand.local)[:, :, None]
-        slope = likelihood.slope(eta)[:, :, 0]
-        gradient = np.matmul(slope[:, None, :], X)[:, 0, :]
+    integrand: Integrand
+
+    def at(self, shared: Array, own: Array | None) -> Evaluation:
+        """Value and slopes."""
+        return self.bent(shared, own)[0]
+
+    def bent(self, shared: Array, own: Array | None) -> tuple[Evaluation, Blocks]:
+        """Value, slopes and minus the Hessian."""
+        likelihood, X, local = self.integrand.likelihood, self.integrand.X, self.integrand.local
+        eta = (X @ shared)[:, :, None]
+        if own is not None and local is not None:
+            eta = eta + (own[:, None] * local)[:, :, None]
+        first, second, _ = (d[:, :, 0] for d in likelihood.derivatives(eta))
         value = float(likelihood.value(eta).sum())
-        return Evaluation(value, gradient, None if integrand.local is None else slope @ integrand.local)
+        gradient = np.matmul(first[:, None, :], X)[:, 0, :]
+        rows = X.reshape(-1, X.shape[2])
+        big = -(rows.T @ (second.reshape(-1, 1) * rows))
+        if own is None or local is None:
+            return Evaluation(value, gradient, None), (big, None, None)
+        cross = -np.matmul((second * local)[:, None, :], X)[:, 0, :]
+        return Evaluation(value, gradient, first @ local), (big, cross, -(second @ (local * local)))
 
-    return objective
+    def curvature(self, shared: Array, own: Array | None) -> Blocks:
+        """Minus the Hessian."""
+        return self.bent(shared, own)[1]
 
 
 def fixed_fit(integrand: Integrand, start: Array, own: Array | None = None) -> FixedFit:
     """The maximum-likelihood fit without a random effect."""
-    found = maximum(_flat(integrand), start, own)
+    found = maximum(_Flat(integrand), start, own)
     return FixedFit(found.shared, _inverse(found.information), found.value, found.own)
 
 
-def _objective(integrand: Integrand) -> Objective:
-    """The marginal log-likelihood in (β, τ); modes of the last point are where the next search for them starts."""
-    p = integrand.X.shape[2]
-    last: list[Array | None] = [None]
+#: Numbers that one call for several points may take at once.
+_ROOM = 4_000_000
 
-    def objective(shared: Array, own: Array | None) -> Evaluation:
-        out = marginal_likelihood(integrand, shared[:p], float(shared[p]), own, last[0])
-        last[0] = out.mode
-        gradient = out.gradient
-        return Evaluation(
-            float(out.value.sum()), gradient[:, : p + 1], gradient[:, p + 1] if integrand.local is not None else None
-        )
 
-    return objective
+def marginal_batch(integrand: Integrand, held: float | None = None) -> Batch:
+    """The marginal log-likelihood in (β, τ), or in β with τ held, at several points at once.
+
+    Modes of the last call's first point are where the next search for them starts.
+    """
+    p, k = integrand.X.shape[2], integrand.X.shape[0]
+    stacks: dict[int, Integrand] = {1: integrand}
+    last = np.zeros(k)
+
+    def batch(shared: Array, own: Array | None) -> list[Evaluation]:
+        nonlocal last
+        copies = shared.shape[0]
+        if copies > 1 and copies * integrand.likelihood.cells * integrand.nodes > _ROOM:
+            return [batch(shared[i : i + 1], None if own is None else own[i : i + 1])[0] for i in range(copies)]
+        if copies not in stacks:
+            stacks[copies] = integrand.repeated(copies)
+        tau = np.repeat(shared[:, p], k) if held is None else held
+        out = marginal_likelihood(
+            stacks[copies], np.repeat(shared[:, :p], k, axis=0), tau, None if own is None else own.ravel(),
+            np.tile(last, copies) if copies > 1 else last,
+        )  # fmt: skip
+        last = out.mode[:k]
+        values, slopes = out.value.reshape(copies, k).sum(axis=1), out.gradient.reshape(copies, k, -1)
+        used = p + 1 if held is None else p
+        return [
+            Evaluation(float(values[i]), slopes[i, :, :used], None if own is None else slopes[i, :, p + 1])
+            for i in range(copies)
+        ]
+
+    return batch
 
 
 def mixed_fit(integrand: Integrand, fixed: FixedFit, spreads: tuple[float, ...] = (0.3, 1.0, 3.0)) -> MixedFit:
@@ -128,14 +172,16 @@ def mixed_fit(integrand: Integrand, fixed: FixedFit, spreads: tuple[float, ...] 
     MethodError
         Where the likelihood has no maximum.
     """
-    objective = _objective(integrand)
-    values = [objective(np.append(fixed.beta, tau), fixed.own).value for tau in spreads]
-    start = spreads[int(np.argmax(values))]
-    found = maximum(objective, np.append(fixed.beta, start), fixed.own)
+    batch = marginal_batch(integrand)
+    surface = Differences(batch)
+    starts = np.array([np.append(fixed.beta, tau) for tau in spreads])
+    owns = None if fixed.own is None else np.tile(fixed.own, (len(spreads), 1))
+    start = int(np.argmax([at.value for at in batch(starts, owns)]))
+    found = maximum(surface, starts[start], fixed.own)
     if abs(float(found.shared[-1])) < 1e-4 or found.value < fixed.log_likelihood + 1e-9:
         # The likelihood can have a second peak far from 0; a search that ends at 0 is repeated from further out.
-        for further in (spread for spread in spreads if spread > start):
-            other = maximum(objective, np.append(fixed.beta, further), fixed.own)
+        for further in starts[start + 1 :]:
+            other = maximum(surface, further, fixed.own)
             found = other if other.value > found.value + 1e-9 else found
     tau = abs(float(found.shared[-1]))
     if tau < 1e-4 or found.value < fixed.log_likelihood + 1e-9:
@@ -174,13 +220,8 @@ def _at_zero(integrand: Integrand, fixed: FixedFit, found: Optimum) -> MixedFit:
 
 def mixed_fit_at(integrand: Integrand, fixed: FixedFit, tau2: float) -> MixedFit:
     """The maximum-likelihood fit with the variance of the random effect held at `tau2`."""
-    tau, whole = float(np.sqrt(tau2)), _objective(integrand)
-
-    def objective(beta: Array, own: Array | None) -> Evaluation:
-        at = whole(np.append(beta, tau), own)
-        return Evaluation(at.value, at.shared[:, :-1], at.own)
-
-    found = maximum(objective, fixed.beta, fixed.own)
+    tau = float(np.sqrt(tau2))
+    found = maximum(Differences(marginal_batch(integrand, tau)), fixed.beta, fixed.own)
     out = marginal_likelihood(integrand, found.shared, tau, found.own)
     return MixedFit(
         found.shared, _inverse(found.information), tau2, found.value, integrand.nodes, found.iterations,
@@ -193,13 +234,8 @@ def two_way_fit(integrand: TwoWayIntegrand, start: Array, spreads: tuple[float, 
 
     `start` holds the fixed effects to start from; `spreads` the standard deviations of levels and effects.
     """
-    modes: list[Array | None] = [None]
-
-    def objective(shared: Array, own: Array | None) -> Evaluation:
-        out, modes[0] = two_way_evaluation(integrand, shared, modes[0])
-        return out
-
-    found = maximum(objective, np.append(start, spreads), tolerance=1e-9 if integrand.nodes == 1 else 1e-7)
+    surface = Differences(two_way_batch(integrand))
+    found = maximum(surface, np.append(start, spreads), tolerance=1e-9 if integrand.nodes == 1 else 1e-7)
     sigma, tau = (abs(float(value)) for value in found.shared[-2:])
     # A standard deviation at 0 has no slope and no information of its own.
     free = np.append(np.ones(start.size, dtype=bool), [sigma >= 1e-4, tau >= 1e-4])
