@@ -145,7 +145,7 @@ def marginal_batch(integrand: Integrand, held: float | None = None) -> Batch:
             stacks[copies], np.repeat(shared[:, :p], k, axis=0), tau, None if own is None else own.ravel(),
             np.tile(last, copies) if copies > 1 else last,
         )  # fmt: skip
-        last = out.mode[:k]
+        last = np.nan_to_num(out.mode[:k])
         values, slopes = out.value.reshape(copies, k).sum(axis=1), out.gradient.reshape(copies, k, -1)
         used = p + 1 if held is None else p
         return [
@@ -176,7 +176,7 @@ def mixed_fit(integrand: Integrand, fixed: FixedFit, spreads: tuple[float, ...] 
     surface = Differences(batch)
     starts = np.array([np.append(fixed.beta, tau) for tau in spreads])
     owns = None if fixed.own is None else np.tile(fixed.own, (len(spreads), 1))
-    start = int(np.argmax([at.value for at in batch(starts, owns)]))
+    start = int(np.argmax(np.nan_to_num([at.value for at in batch(starts, owns)], nan=-np.inf)))
     found = maximum(surface, starts[start], fixed.own)
     if abs(float(found.shared[-1])) < 1e-4 or found.value < fixed.log_likelihood + 1e-9:
         # The likelihood can have a second peak far from 0; a search that ends at 0 is repeated from further out.

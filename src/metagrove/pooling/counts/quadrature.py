@@ -130,9 +130,9 @@ def _dot(a: Array, b: Array) -> Array:
 
 
 def _modes(likelihood: Likelihood, fixed: Array, load: Array, start: Array) -> _Mode:
-    """The mode of each study's integrand in z; the integrands are log-concave."""
+    """The mode of each study's integrand in z, which is log-concave; NaN where a hundred steps do not find it."""
     z, load2 = start, load * load
-    low = high = None
+    low = high = steep = None
     for step in range(100):
         first, second, third = (d[:, :, 0] for d in likelihood.derivatives((fixed + load * z[:, None])[:, :, None]))
         slope = _dot(first, load) - z
@@ -140,19 +140,22 @@ def _modes(likelihood: Likelihood, fixed: Array, load: Array, start: Array) -> _
         size, reach = float(np.abs(move).max()), 1.0 + float(np.abs(z).max())
         # Rounding in the slope of huge counts may keep steps from getting smaller than this.
         if size < (1e-9 if step < 20 else 1e-6) * reach:
-            break
+            return _Mode(z, first, second, third)
         before, z = z, z + move
-        if step == 4:
-            # The mode lies between 0 and the slope at 0: from here on Newton's steps stay inside that bracket.
+        if step < 4:
+            continue
+        if low is None or high is None or steep is None:
+            # The mode lies between 0 and the slope at 0: from here on Newton's steps stay inside that bracket, and
+            # where they do not quarter the slope (far out it falls by e a step) the bracket is halved.
             edge = _dot(likelihood.slope(fixed[:, :, None])[:, :, 0], load)
-            low, high = np.minimum(0.0, edge), np.maximum(0.0, edge)
+            low, high, steep = np.minimum(0.0, edge), np.maximum(0.0, edge), np.full(z.size, np.inf)
             z = np.clip(z, low, high)
-        elif low is not None and high is not None:
+        else:
             low, high = np.where(slope > 0, before, low), np.where(slope < 0, before, high)
             # A step onto an end of the bracket would be taken back by the next one; studies at rest are left alone.
-            astray = ((z <= low) | (z >= high)) & (np.abs(move) > 1e-6 * (1.0 + np.abs(z)))
-            z = np.where(astray, (low + high) / 2, z)
-    return _Mode(z, first, second, third)
+            astray = ((z <= low) | (z >= high) | (np.abs(slope) > steep)) & (np.abs(move) > 1e-6 * (1.0 + np.abs(z)))
+            z, steep = np.where(astray, (low + high) / 2, z), 0.25 * np.abs(slope)
+    return _Mode(np.where(np.abs(move) < 1e-6 * reach, z, np.nan), first, second, third)
 
 
 def marginal_likelihood(

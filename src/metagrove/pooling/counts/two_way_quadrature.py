@@ -55,7 +55,7 @@ def _inverse(m: Array) -> Array:
 
 
 def _eta(fixed: Array, u: Array, loads: Array) -> Array:
-    return fixed + np.matmul(u[:, None, :], loads)[:, 0, :, None]
+    return np.asarray(fixed + np.matmul(u[:, None, :], loads)[:, 0, :, None])
 
 
 def _modes(likelihood: Likelihood, fixed: Array, loads: Array, start: Array) -> tuple[Array, Array]:
