@@ -20,7 +20,7 @@ __all__ = ["Blocks", "Differences", "Evaluation", "Optimum", "Surface", "maximum
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """The summed log-likelihood, its gradient in the shared parameters (k, G) and in each study's own (k,)."""
+    """The summed log-likelihood, its gradient in the shared parameters (G,) and in each study's own (k,)."""
 
     value: float
     shared: Array
@@ -34,7 +34,12 @@ Batch = Callable[[Array, "Array | None"], list[Evaluation]]
 
 
 class Surface(Protocol):
-    """What is climbed."""
+    """What is climbed; `exact` says whether the curvature of `bent` is good enough for standard errors."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether `bent` and `curvature` agree."""
+        ...
 
     def at(self, shared: Array, own: Array | None) -> Evaluation:
         """Value and slopes at a point."""
@@ -51,54 +56,79 @@ class Surface(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Differences:
-    """A surface whose curvature comes from differences of gradients, all asked of `batch` in one call."""
+    """A surface whose curvature comes from differences of gradients, all asked of `batch` in one call.
+
+    `exact`: central differences for every step, which pay where a call costs more than what is in it.
+    """
 
     batch: Batch
+    exact: bool = False
 
     def at(self, shared: Array, own: Array | None) -> Evaluation:
         """Value and slopes at a point."""
         return self.batch(shared[None, :], None if own is None else own[None, :])[0]
 
     def bent(self, shared: Array, own: Array | None) -> tuple[Evaluation, Blocks]:
-        """Value, slopes and forward differences."""
-        steps, own_step = _widths(shared, own, 1e-6)
-        points, owns = _around(shared, own, steps, own_step, (1.0,))
-        here, *ahead = self.batch(np.vstack([shared, points]), None if owns is None else np.vstack([own, owns]))  # type: ignore[list-item]
-        return here, _slopes([here] * len(ahead), ahead, steps, own_step)
+        """Value, slopes and differences."""
+        return self.bent_at(shared[None, :], own)[0]
+
+    def bent_at(self, points: Array, own: Array | None) -> list[tuple[Evaluation, Blocks]]:
+        """The same at several points (n, G) with the same own parameters, in one call."""
+        step, signs = (_WIDE, (-1.0, 1.0)) if self.exact else (_NARROW, (1.0,))
+        asked, owns = [], []
+        for shared in points:
+            near, near_owns = _around(shared, own, step, signs)
+            asked += [shared[None, :], near]
+            if own is not None and near_owns is not None:
+                owns += [own[None, :], near_owns]
+        found = self.batch(np.concatenate(asked), np.concatenate(owns) if owns else None)
+        each = len(found) // len(points)
+        return [
+            (found[i], _slopes(found[i : i + each], shared, own, step, len(signs)))
+            for i, shared in zip(range(0, len(found), each), points, strict=True)
+        ]
 
     def curvature(self, shared: Array, own: Array | None) -> Blocks:
         """Central differences."""
-        steps, own_step = _widths(shared, own, 1e-4)
-        found = self.batch(*_around(shared, own, steps, own_step, (-1.0, 1.0)))
-        half = len(found) // 2
-        return _slopes(found[:half], found[half:], 2 * steps, None if own_step is None else 2 * own_step)
+        near, owns = _around(shared, own, _WIDE, (-1.0, 1.0))
+        found = self.batch(near, owns)
+        return _slopes([found[0], *found], shared, own, _WIDE, 2)
 
 
-def _widths(shared: Array, own: Array | None, step: float) -> tuple[Array, Array | None]:
-    wide = step * np.maximum(1.0, np.abs(shared))
-    return wide, None if own is None else step * np.maximum(1.0, np.abs(own))
+_NARROW, _WIDE = 1e-6, 1e-4  # of forward and of central differences
 
 
-def _around(
-    shared: Array, own: Array | None, steps: Array, own_step: Array | None, signs: tuple[float, ...]
-) -> tuple[Array, Array | None]:
+def _around(shared: Array, own: Array | None, step: float, signs: tuple[float, ...]) -> tuple[Array, Array | None]:
     """The points one step away in each shared parameter, and then in all own ones together, for each sign."""
     g = shared.size
-    moves = np.diag(steps) if own is None else np.vstack([np.diag(steps), np.zeros(g)])
-    points = np.vstack([shared + sign * moves for sign in signs])
-    if own is None or own_step is None:
+    each = g if own is None else g + 1
+    points = np.empty((len(signs) * each, g))
+    points[:] = shared
+    wide = step * np.maximum(1.0, np.abs(shared))
+    for i, sign in enumerate(signs):
+        for p in range(g):
+            points[i * each + p, p] += sign * wide[p]
+    if own is None:
         return points, None
-    return points, np.vstack([np.vstack([np.tile(own, (g, 1)), own + sign * own_step]) for sign in signs])
+    owns = np.empty((points.shape[0], own.size))
+    owns[:] = own
+    for i, sign in enumerate(signs):
+        owns[i * each + g] += sign * step * np.maximum(1.0, np.abs(own))
+    return points, owns
 
 
-def _slopes(behind: list[Evaluation], ahead: list[Evaluation], steps: Array, own_step: Array | None) -> Blocks:
-    g = steps.size
-    big = np.array([(behind[p].shared - ahead[p].shared).sum(axis=0) / steps[p] for p in range(g)])
+def _slopes(found: list[Evaluation], shared: Array, own: Array | None, step: float, sides: int) -> Blocks:
+    """Minus the Hessian from evaluations at a point and around it, one step ahead, or first behind and then ahead."""
+    g = shared.size
+    each = (len(found) - 1) // sides
+    behind, ahead = (found[1 : 1 + each] if sides == 2 else [found[0]] * each), found[-each:]
+    wide = sides * step * np.maximum(1.0, np.abs(shared))
+    big = np.array([behind[p].shared - ahead[p].shared for p in range(g)]) / wide[:, None]
     big = 0.5 * (big + big.T)
-    if own_step is None:
+    if own is None:
         return big, None, None
     falls = [b.own - a.own for b, a in zip(behind, ahead, strict=True)]  # type: ignore[operator]
-    return big, np.stack(falls[:g], axis=1) / steps, falls[g] / own_step
+    return big, np.stack(falls[:g], axis=1) / wide, falls[g] / (sides * step * np.maximum(1.0, np.abs(own)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +137,7 @@ class Optimum:
 
     `information` is minus the Hessian in the shared parameters after each study's own has been profiled out, (G, G);
     `own_information` and `cross` are its other blocks, (k,) and (k, G). `gradient` is the largest slope left.
+    `left` says that the search was broken off on its way down to the least size of the last shared parameter.
     """
 
     shared: Array
@@ -117,6 +148,7 @@ class Optimum:
     cross: Array | None
     gradient: float
     iterations: int
+    left: bool = False
 
 
 def _profiled(big: Array, cross: Array | None, own: Array | None) -> Array:
@@ -127,7 +159,7 @@ def _profiled(big: Array, cross: Array | None, own: Array | None) -> Array:
 
 def _step(here: Evaluation, blocks: Blocks) -> tuple[Array, Array | None]:
     big, cross, own = blocks
-    gradient = here.shared.sum(axis=0)
+    gradient = here.shared
     if cross is not None and own is not None and here.own is not None:
         own = np.maximum(own, 1e-8)
         gradient = gradient - cross.T @ (here.own / own)
@@ -142,32 +174,48 @@ def _step(here: Evaluation, blocks: Blocks) -> tuple[Array, Array | None]:
 
 
 def maximum(
-    surface: Surface, shared: Array, own: Array | None = None, *, tolerance: float = 1e-9, limit: int = 200
+    surface: Surface,
+    shared: Array,
+    own: Array | None = None,
+    *,
+    first: tuple[Evaluation, Blocks] | None = None,
+    least: float = 0.0,
+    limit: int = 200,
 ) -> Optimum:
     """The maximum reached from the given start.
 
-    Ends when a step moves no parameter by more than `tolerance` of the scale, or has nothing to gain: where the best tau
-    is 0 the likelihood can be flat in it to third order.
+    Ends with a step from an accurate Hessian that moves no parameter by more than 1e-6 of the scale, for Newton's steps
+    square the distance; or with one that has nothing to gain: where the best tau is 0 the likelihood can be flat in it
+    to third order.
+
+    Parameters
+    ----------
+    surface : what is climbed.
+    shared, own : where to start.
+    first : evaluation and curvature there, if known.
+    least : the search is broken off where the last shared parameter gets smaller in size.
+    limit : steps.
 
     Raises
     ------
     ConvergenceError
         After `limit` steps, saying where it stood.
     """
-    here, blocks = surface.bent(shared, own)
+    here, blocks = first or surface.bent(shared, own)
     settled = False
     for iteration in range(1, limit + 1):
         shared, own, here, bent, moved, gain = _moved(surface, shared, own, here, blocks, bend=not settled)
         blocks = blocks if bent is None else bent
+        if abs(float(shared[-1])) < least:
+            return _optimum(shared, own, here, blocks, iteration, left=True)
         flat = gain <= 1e-13 * (1.0 + abs(here.value))
-        scale = 1.0 + float(np.abs(shared).max())
-        if not settled:
+        if not settled and not surface.exact:
             if moved <= 2e-4 or flat:
-                # Newton's steps square the distance: the maximum is within 1e-6 from here and has this Hessian.
+                # The maximum is within 1e-6 from here and has this Hessian.
                 blocks, settled = surface.curvature(shared, own), True
-        elif moved <= tolerance * scale or flat:
+        elif moved <= 1e-6 * (1.0 + float(np.abs(shared).max())) or flat:
             return _optimum(shared, own, here, blocks, iteration)
-        elif moved > 2e-4:
+        elif settled and moved > 2e-4:
             settled = False
             here, blocks = surface.bent(shared, own)
     raise ConvergenceError(f"no maximum after {limit} steps; the last one was at {np.round(shared, 4).tolist()}")
@@ -181,7 +229,7 @@ def _moved(
     With `bend` the curvature at the new point comes along.
     """
     move, move_own = _step(here, blocks)
-    gain = float(here.shared.sum(axis=0) @ move)
+    gain = float(here.shared @ move)
     if here.own is not None and move_own is not None:
         gain += float(here.own @ move_own)
     size, slack = 1.0, 1e-12 * (1.0 + abs(here.value))
@@ -201,9 +249,11 @@ def _moved(
     return shared, own, here, None, 0.0, abs(gain)
 
 
-def _optimum(shared: Array, own: Array | None, here: Evaluation, blocks: Blocks, iterations: int) -> Optimum:
+def _optimum(
+    shared: Array, own: Array | None, here: Evaluation, blocks: Blocks, iterations: int, *, left: bool = False
+) -> Optimum:
     big, cross, own_block = blocks
-    slope = float(np.abs(here.shared.sum(axis=0)).max())
+    slope = float(np.abs(here.shared).max())
     if here.own is not None:
         slope = max(slope, float(np.abs(here.own).max()))
-    return Optimum(shared, own, here.value, _profiled(big, cross, own_block), own_block, cross, slope, iterations)
+    return Optimum(shared, own, here.value, _profiled(big, cross, own_block), own_block, cross, slope, iterations, left)

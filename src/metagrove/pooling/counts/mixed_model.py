@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from metagrove.core.errors import MethodError
 from metagrove.core.values import Array
 from metagrove.pooling.counts.likelihoods import Binomial, Hypergeometric, Poisson
-from metagrove.pooling.counts.maximum import Batch, Blocks, Differences, Evaluation, Optimum, maximum
+from metagrove.pooling.counts.maximum import Blocks, Differences, Evaluation, Optimum, maximum
 from metagrove.pooling.counts.quadrature import Integrand, marginal_likelihood
 from metagrove.pooling.counts.two_way_quadrature import TwoWayIntegrand, two_way_batch
 
@@ -18,7 +19,6 @@ __all__ = [
     "MixedFit",
     "Saturated",
     "fixed_fit",
-    "marginal_batch",
     "mixed_fit",
     "mixed_fit_at",
     "two_way_fit",
@@ -27,12 +27,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FixedFit:
-    """A model without a random effect: `beta` (P,), its `covariance` (P, P), the log-likelihood."""
+    """A model without a random effect: `beta` (P,), its `covariance` (P, P), the log-likelihood, the largest slope left."""
 
     beta: Array
     covariance: Array
     log_likelihood: float
     own: Array | None = None
+    gradient: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +89,7 @@ class _Flat:
     """The log-likelihood without a random effect in β alone (and the studies' own parameters), with its curvature."""
 
     integrand: Integrand
+    exact: bool = True
 
     def at(self, shared: Array, own: Array | None) -> Evaluation:
         """Value and slopes."""
@@ -101,8 +103,8 @@ class _Flat:
             eta = eta + (own[:, None] * local)[:, :, None]
         first, second, _ = (d[:, :, 0] for d in likelihood.derivatives(eta))
         value = float(likelihood.value(eta).sum())
-        gradient = np.matmul(first[:, None, :], X)[:, 0, :]
         rows = X.reshape(-1, X.shape[2])
+        gradient = first.ravel() @ rows
         big = -(rows.T @ (second.reshape(-1, 1) * rows))
         if own is None or local is None:
             return Evaluation(value, gradient, None), (big, None, None)
@@ -117,53 +119,89 @@ class _Flat:
 def fixed_fit(integrand: Integrand, start: Array, own: Array | None = None) -> FixedFit:
     """The maximum-likelihood fit without a random effect."""
     found = maximum(_Flat(integrand), start, own)
-    return FixedFit(found.shared, _inverse(found.information), found.value, found.own)
+    return FixedFit(found.shared, _inverse(found.information), found.value, found.own, found.gradient)
 
 
-#: Numbers that one call for several points may take at once.
-_ROOM = 4_000_000
+#: Numbers that one call for several points may take at once, and up to which the call costs more than they do.
+_ROOM, _SMALL = 4_000_000, 4_000
 
 
-def marginal_batch(integrand: Integrand, held: float | None = None) -> Batch:
-    """The marginal log-likelihood in (β, τ), or in β with τ held, at several points at once.
+class MarginalBatch:
+    """The marginal log-likelihood in (β, τ), or in β with τ `held`, at several points at once.
 
-    Modes of the last call's first point are where the next search for them starts.
+    The search for modes starts where those of the last call's first point have drifted to.
     """
-    p, k = integrand.X.shape[2], integrand.X.shape[0]
-    stacks: dict[int, Integrand] = {1: integrand}
-    last = np.zeros(k)
 
-    def batch(shared: Array, own: Array | None) -> list[Evaluation]:
-        nonlocal last
-        copies = shared.shape[0]
-        if copies > 1 and copies * integrand.likelihood.cells * integrand.nodes > _ROOM:
-            return [batch(shared[i : i + 1], None if own is None else own[i : i + 1])[0] for i in range(copies)]
-        if copies not in stacks:
-            stacks[copies] = integrand.repeated(copies)
-        tau = np.repeat(shared[:, p], k) if held is None else held
+    __slots__ = ("_base", "_drift", "_held", "_integrand", "_modes", "_stacks")
+
+    def __init__(self, integrand: Integrand, held: float | None = None) -> None:
+        self._integrand, self._held, self._stacks = integrand, held, {1: integrand}
+        self._modes = np.zeros(integrand.X.shape[0])
+        self._base: tuple[Array, Array | None] | None = None
+        self._drift = np.zeros(0)
+
+    @property
+    def small(self) -> bool:
+        """Whether a call costs more than what is in it."""
+        return self._integrand.likelihood.cells * self._integrand.nodes <= _SMALL
+
+    def _start(self, shared: Array, own: Array | None) -> Array:
+        if self._base is None:
+            return np.tile(self._modes, shared.shape[0])
+        base, base_own = self._base
+        moved = (shared - base) @ self._drift[:, : base.size].T
+        if own is not None and base_own is not None:
+            moved += (own - base_own) * self._drift[:, -1]
+        return np.asarray((self._modes + np.minimum(np.maximum(moved, -2.0), 2.0)).ravel())
+
+    def modes_at(self, shared: Array, own: Array | None) -> Array:
+        """The modes at a point, shape (k,)."""
+        if self._base is None or not np.array_equal(self._base[0], shared):
+            self(shared[None, :], None if own is None else own[None, :])
+        return self._modes
+
+    def __call__(self, shared: Array, own: Array | None) -> list[Evaluation]:
+        """Value and slopes at each of the points (B, G) with own parameters (B, k) or None."""
+        copies, (k, _, p) = shared.shape[0], self._integrand.X.shape
+        if copies > 1 and copies * self._integrand.likelihood.cells * self._integrand.nodes > _ROOM:
+            return [self(shared[i : i + 1], None if own is None else own[i : i + 1])[0] for i in range(copies)]
+        if copies not in self._stacks:
+            self._stacks[copies] = self._integrand.repeated(copies)
+        rows, used = np.repeat(shared, k, axis=0), p + 1 if self._held is None else p
+        tau = rows[:, p] if self._held is None else self._held
         out = marginal_likelihood(
-            stacks[copies], np.repeat(shared[:, :p], k, axis=0), tau, None if own is None else own.ravel(),
-            np.tile(last, copies) if copies > 1 else last,
-        )  # fmt: skip
-        last = np.nan_to_num(out.mode[:k])
-        values, slopes = out.value.reshape(copies, k).sum(axis=1), out.gradient.reshape(copies, k, -1)
-        used = p + 1 if held is None else p
-        return [
-            Evaluation(float(values[i]), slopes[i, :, :used], None if own is None else slopes[i, :, p + 1])
-            for i in range(copies)
-        ]
+            self._stacks[copies], rows[:, :p], tau, None if own is None else own.ravel(), self._start(shared, own)
+        )
+        values, slopes = out.value.reshape(copies, k).sum(axis=1).tolist(), out.gradient.reshape(copies, k, -1)
+        if math.isfinite(values[0]):
+            self._modes, self._drift = out.mode[:k], out.drift[:k]
+            self._base = shared[0], None if own is None else own[0]
+        totals = slopes[:, :, :used].sum(axis=1)
+        if own is None:
+            return [Evaluation(value, total, None) for value, total in zip(values, totals, strict=True)]
+        return [Evaluation(values[i], totals[i], slopes[i, :, p + 1]) for i in range(copies)]
 
-    return batch
+
+def _peaks_at_zero(integrand: Integrand, fixed: FixedFit) -> bool:
+    """Whether τ = 0 is a peak: the second derivative in τ there, where all mixed ones vanish, is below 0."""
+    eta = integrand.X @ fixed.beta
+    if fixed.own is not None and integrand.local is not None:
+        eta = eta + fixed.own[:, None] * integrand.local
+    first, second, _ = (d[:, :, 0] for d in integrand.likelihood.derivatives(eta[:, :, None]))
+    return float(((first @ integrand.c) ** 2).sum() + (second @ integrand.c**2).sum()) < 0
 
 
 def mixed_fit(integrand: Integrand, fixed: FixedFit, spreads: tuple[float, ...] = (0.3, 1.0, 3.0)) -> MixedFit:
     """The maximum-likelihood fit with a random effect, from the best of several starts for τ, and from others if it ends at 0.
 
+    Where τ = 0 is a peak, the searches look for a second one further out, and each is broken off where it comes down
+    to the start of the one before.
+
     Parameters
     ----------
     integrand : the studies and the random effect's place in them.
     fixed : the fit without it, where the search starts.
-    spreads : values of τ to start from.
+    spreads : values of τ to start from, rising.
 
     Raises
     ------
@@ -172,37 +210,43 @@ def mixed_fit(integrand: Integrand, fixed: FixedFit, spreads: tuple[float, ...] 
     MethodError
         Where the likelihood has no maximum.
     """
-    batch = marginal_batch(integrand)
-    surface = Differences(batch)
-    starts = np.array([np.append(fixed.beta, tau) for tau in spreads])
-    owns = None if fixed.own is None else np.tile(fixed.own, (len(spreads), 1))
-    start = int(np.argmax(np.nan_to_num([at.value for at in batch(starts, owns)], nan=-np.inf)))
-    found = maximum(surface, starts[start], fixed.own)
-    if abs(float(found.shared[-1])) < 1e-4 or found.value < fixed.log_likelihood + 1e-9:
+    batch = MarginalBatch(integrand)
+    surface = Differences(batch, batch.small)
+    starts = np.array([[*fixed.beta, tau] for tau in spreads])
+    bent = surface.bent_at(starts, fixed.own)
+    best = max(range(len(spreads)), key=lambda i: bent[i][0].value if math.isfinite(bent[i][0].value) else -math.inf)
+    zero = _peaks_at_zero(integrand, fixed)
+    found: Optimum | None = None
+    steps = 0
+    for i in range(best, len(spreads)):
+        least = 0.0 if not zero else (spreads[i - 1] if i > best else 0.1)
+        other = maximum(surface, starts[i], fixed.own, first=bent[i], least=least)
+        steps += other.iterations
+        if other.left:
+            continue
+        found = other if found is None or other.value > found.value + 1e-9 else found
         # The likelihood can have a second peak far from 0; a search that ends at 0 is repeated from further out.
-        for further in starts[start + 1 :]:
-            other = maximum(surface, further, fixed.own)
-            found = other if other.value > found.value + 1e-9 else found
+        if abs(float(found.shared[-1])) >= 1e-4 and found.value >= fixed.log_likelihood + 1e-9:
+            break
+    if found is None or abs(float(found.shared[-1])) < 1e-4 or found.value < fixed.log_likelihood + 1e-9:
+        return _at_zero(integrand, fixed, steps)
     tau = abs(float(found.shared[-1]))
-    if tau < 1e-4 or found.value < fixed.log_likelihood + 1e-9:
-        return _at_zero(integrand, fixed, found)
     covariance = _inverse(found.information)
-    out = marginal_likelihood(integrand, found.shared[:-1], tau, found.own)
     return MixedFit(
         beta=found.shared[:-1],
         covariance=covariance[:-1, :-1],
         tau2=tau * tau,
         log_likelihood=found.value,
         nodes=integrand.nodes,
-        iterations=found.iterations,
+        iterations=steps,
         gradient=found.gradient,
         se_tau2=float(2 * tau * np.sqrt(covariance[-1, -1])),
         own=found.own,
-        modes=out.mode,
+        modes=batch.modes_at(found.shared, found.own) * np.sign(found.shared[-1]),
     )
 
 
-def _at_zero(integrand: Integrand, fixed: FixedFit, found: Optimum) -> MixedFit:
+def _at_zero(integrand: Integrand, fixed: FixedFit, steps: int) -> MixedFit:
     """The fit on the boundary τ² = 0, where it is the fit without the random effect."""
     k = integrand.X.shape[0]
     return MixedFit(
@@ -211,8 +255,8 @@ def _at_zero(integrand: Integrand, fixed: FixedFit, found: Optimum) -> MixedFit:
         tau2=0.0,
         log_likelihood=fixed.log_likelihood,
         nodes=integrand.nodes,
-        iterations=found.iterations,
-        gradient=found.gradient,
+        iterations=steps,
+        gradient=fixed.gradient,
         own=fixed.own,
         modes=np.zeros(k),
     )
@@ -221,11 +265,11 @@ def _at_zero(integrand: Integrand, fixed: FixedFit, found: Optimum) -> MixedFit:
 def mixed_fit_at(integrand: Integrand, fixed: FixedFit, tau2: float) -> MixedFit:
     """The maximum-likelihood fit with the variance of the random effect held at `tau2`."""
     tau = float(np.sqrt(tau2))
-    found = maximum(Differences(marginal_batch(integrand, tau)), fixed.beta, fixed.own)
-    out = marginal_likelihood(integrand, found.shared, tau, found.own)
+    batch = MarginalBatch(integrand, tau)
+    found = maximum(Differences(batch, batch.small), fixed.beta, fixed.own)
     return MixedFit(
         found.shared, _inverse(found.information), tau2, found.value, integrand.nodes, found.iterations,
-        found.gradient, own=found.own, modes=out.mode,
+        found.gradient, own=found.own, modes=batch.modes_at(found.shared, found.own),
     )  # fmt: skip
 
 
@@ -234,8 +278,8 @@ def two_way_fit(integrand: TwoWayIntegrand, start: Array, spreads: tuple[float, 
 
     `start` holds the fixed effects to start from; `spreads` the standard deviations of levels and effects.
     """
-    surface = Differences(two_way_batch(integrand))
-    found = maximum(surface, np.append(start, spreads), tolerance=1e-9 if integrand.nodes == 1 else 1e-7)
+    surface = Differences(two_way_batch(integrand), integrand.nodes == 1 and integrand.X.size <= 1000)
+    found = maximum(surface, np.append(start, spreads))
     sigma, tau = (abs(float(value)) for value in found.shared[-2:])
     # A standard deviation at 0 has no slope and no information of its own.
     free = np.append(np.ones(start.size, dtype=bool), [sigma >= 1e-4, tau >= 1e-4])

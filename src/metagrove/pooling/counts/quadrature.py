@@ -88,12 +88,13 @@ class Integrand:
 
     def __post_init__(self) -> None:
         k, arms, _ = self.X.shape
-        own = [] if self.local is None else [np.broadcast_to(self.local[:, None], (k, arms, 1))]
-        object.__setattr__(self, "_reach", np.concatenate([self.X, *own], axis=2))
+        rest = [self.c] if self.local is None else [self.c, self.local]
+        columns = [np.broadcast_to(column[:, None], (k, arms, 1)) for column in rest]
+        object.__setattr__(self, "_reach", np.concatenate([self.X, *columns], axis=2))
 
     @property
     def reach(self) -> Array:
-        """How linear predictors move with β and the study's own parameter, shape (k, A, P + local)."""
+        """How linear predictors move with β, τ (times z) and the study's own parameter, shape (k, A, P + 1 + local)."""
         return self._reach
 
     def repeated(self, copies: int) -> Integrand:
@@ -107,11 +108,15 @@ class Integrand:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Marginal:
-    """Marginal log-likelihoods (k,), gradient (k, P + 1 + local) in β, τ and the local parameter, and modes (k,)."""
+    """Marginal log-likelihoods (k,), gradient (k, P + 1 + local) in β, τ and the local parameter, and modes (k,).
+
+    `drift` (k, P + 1 + local) is how modes move with the parameters.
+    """
 
     value: Array
     gradient: Array
     mode: Array
+    drift: Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +144,7 @@ def _modes(likelihood: Likelihood, fixed: Array, load: Array, start: Array) -> _
         move = slope / (1.0 - _dot(second, load2))
         size, reach = float(np.abs(move).max()), 1.0 + float(np.abs(z).max())
         # Rounding in the slope of huge counts may keep steps from getting smaller than this.
-        if size < (1e-9 if step < 20 else 1e-6) * reach:
+        if size < (1e-11 if step < 20 else 1e-6) * reach:
             return _Mode(z, first, second, third)
         before, z = z, z + move
         if step < 4:
@@ -196,31 +201,28 @@ def marginal_likelihood(
     share = terms / total[:, None]
     # d g / d z at the nodes, and how mode and scale move with each parameter.
     pull = share * ((load * slopes[:, 0] if one else np.einsum("ka,kaq->kq", load, slopes)) - z)
-    weights = np.stack([share, share * z], axis=2)
-    gradient = _gradient(integrand, t, mode, s, (pull.sum(axis=1), SQRT2 * (pull @ x)), np.matmul(slopes, weights))
-    return Marginal(value, gradient, mode.z)
+    weights = np.empty((k, x.size, 2))
+    weights[:, :, 0], weights[:, :, 1] = share, share * z
+    return _marginal(integrand, t, mode, s, value, (pull.sum(axis=1), SQRT2 * (pull @ x)), np.matmul(slopes, weights))
 
 
-def _gradient(
-    integrand: Integrand, tau: Array, mode: _Mode, s: Array, pulls: tuple[Array, Array], weighted: Array
-) -> Array:
-    """The gradient (k, P + 1 + local) from weighted slopes (k, A, 2): by themselves, and times z."""
-    reach, c = integrand.reach, integrand.c
+def _marginal(
+    integrand: Integrand, tau: Array, mode: _Mode, s: Array, value: Array, pulls: tuple[Array, Array], weighted: Array
+) -> Marginal:
+    """Value and gradient from weighted slopes (k, A, 2): by themselves, and times z."""
+    c, p, z = integrand.c, integrand.X.shape[2], mode.z
     load = tau[:, None] * c
-    bent, curved = mode.second * load, mode.third * load * load
-    sides = np.matmul(np.stack([weighted[:, :, 0], bent, curved], axis=1), reach)  # (k, 3, P + local)
-    spread = mode.second @ (c * c)
-    along = np.stack(
-        [
-            weighted[:, :, 1] @ c,
-            mode.first @ c + mode.z * tau * spread,
-            2.0 * tau * spread + mode.z * (curved @ c),
-        ],
-        axis=1,
-    )
-    p = integrand.X.shape[2]
-    parts = np.concatenate([sides[:, :, :p], along[:, :, None], sides[:, :, p:]], axis=2)
+    rows = np.empty((z.size, 3, c.size))
+    rows[:, 0] = weighted[:, :, 0]
+    rows[:, 1] = mode.second * load
+    rows[:, 2] = curved = mode.third * load * load
+    parts = np.matmul(rows, integrand.reach)  # (k, 3, P + 1 + local), the middle column for τ still without its z
+    spread = parts[:, 1, p].copy()
+    parts[:, 0, p] = weighted[:, :, 1] @ c
+    parts[:, 1, p] = mode.first @ c + z * spread
+    parts[:, 2, p] = 2.0 * spread + z * parts[:, 2, p]
     s2 = (s * s)[:, None]
-    d_mode = s2 * parts[:, 1]
-    d_log_s = 0.5 * s2 * (parts[:, 2] + _dot(curved, load)[:, None] * d_mode)
-    return np.asarray(parts[:, 0] + pulls[0][:, None] * d_mode + d_log_s * (1.0 + pulls[1] * s)[:, None])
+    drift = s2 * parts[:, 1]
+    d_log_s = (0.5 * s2) * (parts[:, 2] + _dot(curved, load)[:, None] * drift)
+    gradient = parts[:, 0] + pulls[0][:, None] * drift + d_log_s * (1.0 + pulls[1] * s)[:, None]
+    return Marginal(value, np.asarray(gradient), z, drift)

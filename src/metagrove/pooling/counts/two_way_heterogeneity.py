@@ -6,7 +6,7 @@ import numpy as np
 
 from metagrove.core.values import Array
 from metagrove.pooling.counts.maximum import Differences, Evaluation, maximum
-from metagrove.pooling.counts.mixed_model import MixedFit, Saturated, marginal_batch
+from metagrove.pooling.counts.mixed_model import MarginalBatch, MixedFit, Saturated
 from metagrove.pooling.counts.quadrature import Integrand, Likelihood
 
 __all__ = ["random_level_heterogeneity"]
@@ -32,7 +32,7 @@ def random_level_heterogeneity(
     integrand = Integrand(likelihood, level, np.ones(2), np.array([1.0, 0.0]), nodes)
     finite = np.isfinite(first.y)
     frozen = np.where(first.y > 0, 30.0, -30.0)
-    within = marginal_batch(integrand)
+    within = MarginalBatch(integrand)
 
     def batch(shared: Array, own: Array | None) -> list[Evaluation]:
         if own is None:
@@ -48,7 +48,7 @@ def random_level_heterogeneity(
 
     start_effects = np.where(finite, np.where(finite, first.y, 0.0) - common.beta[0], frozen)
     start = np.array([common.beta[0], max(np.sqrt(common.tau2), 0.1)])
-    found = maximum(Differences(batch), start, start_effects)
+    found = maximum(Differences(batch, within.small), start, start_effects)
     own, info, cross = found.own, found.own_information, found.cross
     if own is None or info is None or cross is None:
         raise AssertionError

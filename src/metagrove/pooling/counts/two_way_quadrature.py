@@ -148,7 +148,7 @@ def two_way_evaluation(integrand: TwoWayIntegrand, shared: Array, start: Array |
     if integrand.nodes == 1:
         rows = np.tile(shared, (k, 1))
         value, gradient, modes = _laplace(integrand, rows, np.zeros((k, 2)) if start is None else start)
-        return Evaluation(float(value.sum()), gradient, None), modes
+        return Evaluation(float(value.sum()), gradient.sum(axis=0), None), modes
     p = integrand.X.shape[2]
 
     def values(at: Array, modes: Array | None) -> tuple[Array, Array]:
@@ -161,7 +161,7 @@ def two_way_evaluation(integrand: TwoWayIntegrand, shared: Array, start: Array |
         ahead = np.zeros(shared.size)
         ahead[j] = h
         gradient[:, j] = (values(shared + ahead, modes)[0] - values(shared - ahead, modes)[0]) / (2 * h)
-    return Evaluation(float(here.sum()), gradient, None), modes
+    return Evaluation(float(here.sum()), gradient.sum(axis=0), None), modes
 
 
 #: Studies that one call for several points may take at once.
@@ -187,7 +187,7 @@ def two_way_batch(integrand: TwoWayIntegrand) -> Batch:
             stacks[copies] = integrand.repeated(copies)
         value, gradient, modes = _laplace(stacks[copies], np.repeat(shared, k, axis=0), np.tile(last, (copies, 1)))
         last = modes[:k]
-        values, slopes = value.reshape(copies, k).sum(axis=1), gradient.reshape(copies, k, -1)
-        return [Evaluation(float(values[i]), slopes[i], None) for i in range(copies)]
+        values, slopes = value.reshape(copies, k).sum(axis=1), gradient.reshape(copies, k, -1).sum(axis=1)
+        return [Evaluation(value, slope, None) for value, slope in zip(values.tolist(), slopes, strict=True)]
 
     return batch
