@@ -15,16 +15,17 @@ __all__ = ["Binomial", "Hypergeometric", "Poisson"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Binomial:
-    """`x` events among `n` with logit p = eta + offset; all of shape (k, A)."""
+    """`x` events among `n` with logit p = eta + offset; all of shape (k, A), as the log coefficients in `constant`."""
 
     x: Array
     n: Array
     offset: Array
-    constant: Array = field(init=False)
+    constant: Array = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
-        choose = gammaln(self.n + 1) - gammaln(self.x + 1) - gammaln(self.n - self.x + 1)
-        object.__setattr__(self, "constant", choose)
+        if not self.constant.size:
+            choose = gammaln(self.n + 1) - gammaln(self.x + 1) - gammaln(self.n - self.x + 1)
+            object.__setattr__(self, "constant", choose)
 
     @property
     def cells(self) -> int:
@@ -33,7 +34,7 @@ class Binomial:
 
     def repeated(self, copies: int) -> Binomial:
         """The same studies, so many times one after another."""
-        return Binomial(*(np.tile(column, (copies, 1)) for column in (self.x, self.n, self.offset)))
+        return Binomial(*(np.concatenate([c] * copies) for c in (self.x, self.n, self.offset, self.constant)))
 
     def value(self, eta: Array) -> Array:
         """Log-likelihood with the binomial coefficient."""
@@ -65,14 +66,15 @@ class Binomial:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Poisson:
-    """`x` events with log mean eta + offset (the log of person-time); both of shape (k, A)."""
+    """`x` events with log mean eta + offset (the log of person-time); of shape (k, A), as minus log x! in `constant`."""
 
     x: Array
     offset: Array
-    constant: Array = field(init=False)
+    constant: Array = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "constant", -gammaln(self.x + 1))
+        if not self.constant.size:
+            object.__setattr__(self, "constant", -gammaln(self.x + 1))
 
     @property
     def cells(self) -> int:
@@ -81,7 +83,7 @@ class Poisson:
 
     def repeated(self, copies: int) -> Poisson:
         """The same studies, so many times one after another."""
-        return Poisson(np.tile(self.x, (copies, 1)), np.tile(self.offset, (copies, 1)))
+        return Poisson(*(np.concatenate([column] * copies) for column in (self.x, self.offset, self.constant)))
 
     def _mean(self, eta: Array) -> Array:
         # Above e^300 products of means leave a double; such trial points are turned away by their likelihood.

@@ -6,8 +6,10 @@ are shared parameters, however many studies there are; where it comes from diffe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -15,7 +17,7 @@ import numpy as np
 from metagrove.core.errors import ConvergenceError
 from metagrove.core.values import Array
 
-__all__ = ["Blocks", "Differences", "Evaluation", "Optimum", "Surface", "maximum"]
+__all__ = ["Batch", "Blocks", "Differences", "Evaluation", "Evaluations", "Optimum", "Surface", "maximum", "together"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,8 +31,32 @@ class Evaluation:
 
 #: Minus the Hessian: shared (G, G), cross (k, G) and own (k,), the last two None without own parameters.
 Blocks: TypeAlias = "tuple[Array, Array | None, Array | None]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluations:
+    """The same at several points: values (B,), gradients in the shared (B, G) and in the own parameters (B, k)."""
+
+    values: Array
+    shared: Array
+    own: Array | None
+
+    def __getitem__(self, i: int) -> Evaluation:
+        return Evaluation(float(self.values[i]), self.shared[i], None if self.own is None else self.own[i])
+
+
+def together(parts: Sequence[Evaluations]) -> Evaluations:
+    """Evaluations end to end."""
+    owns = [part.own for part in parts if part.own is not None]
+    return Evaluations(
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.shared for part in parts]),
+        np.concatenate(owns) if owns else None,
+    )
+
+
 #: Evaluations at several points at once: shared parameters (B, G), own parameters (B, k) or None.
-Batch = Callable[[Array, "Array | None"], list[Evaluation]]
+Batch = Callable[[Array, "Array | None"], Evaluations]
 
 
 class Surface(Protocol):
@@ -74,61 +100,62 @@ class Differences:
 
     def bent_at(self, points: Array, own: Array | None) -> list[tuple[Evaluation, Blocks]]:
         """The same at several points (n, G) with the same own parameters, in one call."""
-        step, signs = (_WIDE, (-1.0, 1.0)) if self.exact else (_NARROW, (1.0,))
-        asked, owns = [], []
-        for shared in points:
-            near, near_owns = _around(shared, own, step, signs)
-            asked += [shared[None, :], near]
-            if own is not None and near_owns is not None:
-                owns += [own[None, :], near_owns]
-        found = self.batch(np.concatenate(asked), np.concatenate(owns) if owns else None)
-        each = len(found) // len(points)
+        near, owns, wide = self._around(points, own)
+        found = self.batch(near, owns)
+        each = near.shape[0] // points.shape[0]
+        sides = 2 if self.exact else 1
         return [
-            (found[i], _slopes(found[i : i + each], shared, own, step, len(signs)))
-            for i, shared in zip(range(0, len(found), each), points, strict=True)
+            (found[i * each], _slopes(found, slice(i * each, (i + 1) * each), wide[i], own, sides))
+            for i in range(points.shape[0])
         ]
+
+    def _around(self, points: Array, own: Array | None) -> tuple[Array, Array | None, Array]:
+        """Each point and those one step away in each shared parameter, then in all own ones together; and the steps."""
+        g = points.shape[1]
+        moves, own_moves = _moves(g, own is not None, self.exact)
+        step = _WIDE if self.exact else _NARROW
+        wide = step * np.maximum(1.0, np.abs(points))
+        near = (points[:, None, :] + wide[:, None, :] * moves).reshape(-1, g)
+        if own is None:
+            return near, None, wide
+        owns = own + own_moves * (step * np.maximum(1.0, np.abs(own)))
+        return near, owns if points.shape[0] == 1 else np.concatenate([owns] * points.shape[0]), wide
 
     def curvature(self, shared: Array, own: Array | None) -> Blocks:
         """Central differences."""
-        near, owns = _around(shared, own, _WIDE, (-1.0, 1.0))
-        found = self.batch(near, owns)
-        return _slopes([found[0], *found], shared, own, _WIDE, 2)
+        return (self if self.exact else Differences(self.batch, exact=True)).bent(shared, own)[1]
 
 
 _NARROW, _WIDE = 1e-6, 1e-4  # of forward and of central differences
 
 
-def _around(shared: Array, own: Array | None, step: float, signs: tuple[float, ...]) -> tuple[Array, Array | None]:
-    """The points one step away in each shared parameter, and then in all own ones together, for each sign."""
-    g = shared.size
-    each = g if own is None else g + 1
-    points = np.empty((len(signs) * each, g))
-    points[:] = shared
-    wide = step * np.maximum(1.0, np.abs(shared))
-    for i, sign in enumerate(signs):
-        for p in range(g):
-            points[i * each + p, p] += sign * wide[p]
-    if own is None:
-        return points, None
-    owns = np.empty((points.shape[0], own.size))
-    owns[:] = own
-    for i, sign in enumerate(signs):
-        owns[i * each + g] += sign * step * np.maximum(1.0, np.abs(own))
-    return points, owns
+@cache
+def _moves(g: int, own: bool, both: bool) -> tuple[Array, Array]:
+    """Which way to step from a point, (n, G), and in the own parameters, (n, 1): not at all first, then behind, then ahead."""
+    each = np.zeros((g + 1 if own else g, g))
+    each[:g] = np.eye(g)
+    mine = np.zeros((len(each), 1))
+    mine[g:] = 1.0
+    zero = np.zeros((1, g)), np.zeros((1, 1))
+    if both:
+        return np.concatenate([zero[0], -each, each]), np.concatenate([zero[1], -mine, mine])
+    return np.concatenate([zero[0], each]), np.concatenate([zero[1], mine])
 
 
-def _slopes(found: list[Evaluation], shared: Array, own: Array | None, step: float, sides: int) -> Blocks:
+def _slopes(found: Evaluations, part: slice, wide: Array, own: Array | None, sides: int) -> Blocks:
     """Minus the Hessian from evaluations at a point and around it, one step ahead, or first behind and then ahead."""
-    g = shared.size
-    each = (len(found) - 1) // sides
-    behind, ahead = (found[1 : 1 + each] if sides == 2 else [found[0]] * each), found[-each:]
-    wide = sides * step * np.maximum(1.0, np.abs(shared))
-    big = np.array([behind[p].shared - ahead[p].shared for p in range(g)]) / wide[:, None]
+    g, wide = wide.size, sides * wide
+    slopes = found.shared[part]
+    each = (len(slopes) - 1) // sides
+    behind = slopes[1 : g + 1] if sides == 2 else slopes[0]
+    big = (behind - slopes[-each : len(slopes) - each + g]) / wide[:, None]
     big = 0.5 * (big + big.T)
-    if own is None:
+    if own is None or found.own is None:
         return big, None, None
-    falls = [b.own - a.own for b, a in zip(behind, ahead, strict=True)]  # type: ignore[operator]
-    return big, np.stack(falls[:g], axis=1) / wide, falls[g] / (sides * step * np.maximum(1.0, np.abs(own)))
+    mine = found.own[part]
+    falls = (mine[1 : g + 2] if sides == 2 else mine[0]) - mine[-each:]
+    own_wide = sides * (_WIDE if sides == 2 else _NARROW) * np.maximum(1.0, np.abs(own))
+    return big, falls[:g].T / wide, falls[g] / own_wide
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -238,7 +265,7 @@ def _moved(
         there_own = own + size * move_own if own is not None and move_own is not None else own
         trial, bent = surface.bent(there, there_own) if bend else (surface.at(there, there_own), None)
         # A share of the promised gain, or a step across tau = 0 could land on its own mirror image for ever.
-        if np.isfinite(trial.value) and trial.value >= here.value + 1e-4 * size * max(gain, 0.0) - slack:
+        if math.isfinite(trial.value) and trial.value >= here.value + 1e-4 * size * max(gain, 0.0) - slack:
             furthest = max(np.abs(move).max(), np.abs(move_own).max() if move_own is not None else 0.0)
             return there, there_own, trial, bent, size * float(furthest), abs(gain)
         size /= 2

@@ -10,7 +10,7 @@ import numpy as np
 from metagrove.core.errors import MethodError
 from metagrove.core.values import Array
 from metagrove.pooling.counts.likelihoods import Binomial, Hypergeometric, Poisson
-from metagrove.pooling.counts.maximum import Blocks, Differences, Evaluation, Optimum, maximum
+from metagrove.pooling.counts.maximum import Blocks, Differences, Evaluation, Evaluations, Optimum, maximum, together
 from metagrove.pooling.counts.quadrature import Integrand, marginal_likelihood
 from metagrove.pooling.counts.two_way_quadrature import TwoWayIntegrand, two_way_batch
 
@@ -160,11 +160,11 @@ class MarginalBatch:
             self(shared[None, :], None if own is None else own[None, :])
         return self._modes
 
-    def __call__(self, shared: Array, own: Array | None) -> list[Evaluation]:
-        """Value and slopes at each of the points (B, G) with own parameters (B, k) or None."""
+    def __call__(self, shared: Array, own: Array | None) -> Evaluations:
+        """Values and slopes at each of the points (B, G) with own parameters (B, k) or None."""
         copies, (k, _, p) = shared.shape[0], self._integrand.X.shape
         if copies > 1 and copies * self._integrand.likelihood.cells * self._integrand.nodes > _ROOM:
-            return [self(shared[i : i + 1], None if own is None else own[i : i + 1])[0] for i in range(copies)]
+            return together([self(shared[i : i + 1], None if own is None else own[i : i + 1]) for i in range(copies)])
         if copies not in self._stacks:
             self._stacks[copies] = self._integrand.repeated(copies)
         rows, used = np.repeat(shared, k, axis=0), p + 1 if self._held is None else p
@@ -172,14 +172,11 @@ class MarginalBatch:
         out = marginal_likelihood(
             self._stacks[copies], rows[:, :p], tau, None if own is None else own.ravel(), self._start(shared, own)
         )
-        values, slopes = out.value.reshape(copies, k).sum(axis=1).tolist(), out.gradient.reshape(copies, k, -1)
+        values, slopes = out.value.reshape(copies, k).sum(axis=1), out.gradient.reshape(copies, k, -1)
         if math.isfinite(values[0]):
             self._modes, self._drift = out.mode[:k], out.drift[:k]
             self._base = shared[0], None if own is None else own[0]
-        totals = slopes[:, :, :used].sum(axis=1)
-        if own is None:
-            return [Evaluation(value, total, None) for value, total in zip(values, totals, strict=True)]
-        return [Evaluation(values[i], totals[i], slopes[i, :, p + 1]) for i in range(copies)]
+        return Evaluations(values, slopes[:, :, :used].sum(axis=1), None if own is None else slopes[:, :, p + 1])
 
 
 def _peaks_at_zero(integrand: Integrand, fixed: FixedFit) -> bool:

@@ -84,9 +84,11 @@ class Integrand:
     c: Array
     local: Array | None = None
     nodes: int = 7
-    _reach: Array = field(init=False, repr=False)
+    _reach: Array = field(default_factory=lambda: np.zeros(0), repr=False)
 
     def __post_init__(self) -> None:
+        if self._reach.size:
+            return
         k, arms, _ = self.X.shape
         rest = [self.c] if self.local is None else [self.c, self.local]
         columns = [np.broadcast_to(column[:, None], (k, arms, 1)) for column in rest]
@@ -101,9 +103,8 @@ class Integrand:
         """The same studies, so many times one after another."""
         if copies == 1:
             return self
-        return Integrand(
-            self.likelihood.repeated(copies), np.tile(self.X, (copies, 1, 1)), self.c, self.local, self.nodes
-        )
+        x, reach = (np.concatenate([rows] * copies) for rows in (self.X, self._reach))
+        return Integrand(self.likelihood.repeated(copies), x, self.c, self.local, self.nodes, reach)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from metagrove.core.values import Array
-from metagrove.pooling.counts.maximum import Differences, Evaluation, maximum
+from metagrove.pooling.counts.maximum import Differences, Evaluations, maximum
 from metagrove.pooling.counts.mixed_model import MarginalBatch, MixedFit, Saturated
 from metagrove.pooling.counts.quadrature import Integrand, Likelihood
 
@@ -34,17 +34,17 @@ def random_level_heterogeneity(
     frozen = np.where(first.y > 0, 30.0, -30.0)
     within = MarginalBatch(integrand)
 
-    def batch(shared: Array, own: Array | None) -> list[Evaluation]:
+    def batch(shared: Array, own: Array | None) -> Evaluations:
         if own is None:
             raise AssertionError
         effects = np.where(finite, own, frozen)
         # A quadratic pull keeps the frozen effects where they are without touching the others.
         away = np.where(finite, 0.0, own - frozen)
         found = within(shared, effects)
-        return [
-            Evaluation(at.value - 0.5 * float(pull @ pull), at.shared, np.asarray(np.where(finite, at.own, -pull)))
-            for at, pull in zip(found, away, strict=True)
-        ]
+        if found.own is None:
+            raise AssertionError
+        values = found.values - 0.5 * (away * away).sum(axis=1)
+        return Evaluations(values, found.shared, np.asarray(np.where(finite, found.own, -away)))
 
     start_effects = np.where(finite, np.where(finite, first.y, 0.0) - common.beta[0], frozen)
     start = np.array([common.beta[0], max(np.sqrt(common.tau2), 0.1)])

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metagrove.core.values import Array
-from metagrove.pooling.counts.maximum import Batch, Evaluation
+from metagrove.pooling.counts.maximum import Batch, Evaluation, Evaluations, together
 from metagrove.pooling.counts.quadrature import Likelihood, hermite_nodes
 
 __all__ = ["TwoWayIntegrand", "two_way_batch", "two_way_evaluation", "two_way_marginal"]
@@ -34,7 +34,7 @@ class TwoWayIntegrand:
         """The same studies, so many times one after another."""
         if copies == 1:
             return self
-        return TwoWayIntegrand(self.likelihood.repeated(copies), np.tile(self.X, (copies, 1, 1)), self.c, self.nodes)
+        return TwoWayIntegrand(self.likelihood.repeated(copies), np.concatenate([self.X] * copies), self.c, self.nodes)
 
 
 def _loads(c: Array, sigma: Array | float, tau: Array | float, k: int) -> Array:
@@ -174,20 +174,19 @@ def two_way_batch(integrand: TwoWayIntegrand) -> Batch:
     stacks: dict[int, TwoWayIntegrand] = {1: integrand}
     last = np.zeros((k, 2))
 
-    def batch(shared: Array, own: Array | None) -> list[Evaluation]:
+    def batch(shared: Array, own: Array | None) -> Evaluations:
         nonlocal last
         copies = shared.shape[0]
         if integrand.nodes > 1 or copies * k > _ROOM:
             found = []
             for point in shared:
                 out, last = two_way_evaluation(integrand, point, last)
-                found.append(out)
-            return found
+                found.append(Evaluations(np.array([out.value]), out.shared[None, :], None))
+            return together(found)
         if copies not in stacks:
             stacks[copies] = integrand.repeated(copies)
         value, gradient, modes = _laplace(stacks[copies], np.repeat(shared, k, axis=0), np.tile(last, (copies, 1)))
         last = modes[:k]
-        values, slopes = value.reshape(copies, k).sum(axis=1), gradient.reshape(copies, k, -1).sum(axis=1)
-        return [Evaluation(value, slope, None) for value, slope in zip(values.tolist(), slopes, strict=True)]
+        return Evaluations(value.reshape(copies, k).sum(axis=1), gradient.reshape(copies, k, -1).sum(axis=1), None)
 
     return batch
