@@ -25,6 +25,7 @@ __all__ = [
     "Operations",
     "forward",
     "sampled",
+    "sampled_gains",
 ]
 
 CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
@@ -447,6 +448,9 @@ def _drawn(
                 v, share = whole[v, UP], leave
             e = whole[v, FIRST]
             at[i], total, most = e, 0.0, -1.0
+            if not chain and edges[e, NEXT] < 0:
+                at[i] = edges[e, ORIGIN]
+                continue
             while e >= 0 and not chain:
                 w = load[e]
                 total += w
@@ -469,3 +473,28 @@ def sampled(
     states = np.random.SeedSequence(seed).generate_state(draws, np.uint64)
     _drawn(*beam, *links, starts, rows, states, peak, n, level)
     return n.T, level.T
+
+
+@_compiled
+def _gains(op: Any, n: Any, level: Any, gain: Any) -> None:
+    """Log likelihood of each path's own levels beyond that of the states it passed, into `gain`; shape (draws,)."""
+    own = np.ones(n.shape[1])
+    for o in range(op.shape[0]):
+        if op[o, KIND] == DROP:
+            y, scale = op[o, A], 0.5 / op[o, B] ** 2
+            for i in range(own.size):
+                own[i] *= n[o + 1, i] / max(n[o, i], 1)
+                gain[i] += scale * ((level[o + 1, i] - y) ** 2 - (own[i] - y) ** 2)
+
+
+def sampled_gains(
+    beam: Beam, links: Edges, starts: NDArray[np.int64], ops: Operations, draws: int, seed: int
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Paths as by `sampled`, shape (draws, k + 1), and what each was given too little of log likelihood, shape (draws,).
+
+    A merged state carries a mean level; the survival along a path, the product of 1 - d / n, lies a little off it.
+    """
+    n, level = sampled(beam, links, starts, ops, draws, seed, 0)
+    gain = np.zeros(draws)
+    _gains(np.array(ops, dtype=np.float64).T.copy(), n.T, level.T, gain)
+    return n, gain
