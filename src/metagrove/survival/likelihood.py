@@ -124,7 +124,7 @@ def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | 
 def _attempt(
     reading: Reading, facts: Facts, beam: Beam, wanted: tuple[int, int], rng: np.random.Generator
 ) -> Paths | None:
-    from metagrove.survival.path_kernels import sampled
+    from metagrove.survival.path_kernels import sampled_gains
 
     decimals, draws = wanted
     plan = plan_of(reading, facts, decimals)
@@ -140,13 +140,13 @@ def _attempt(
     share = np.exp(evidence - evidence.max())
     counts = _shared(share / share.sum(), SURPLUS * draws)
     pairs = [
-        sampled(run[0], run[1], run[2], operations, count, int(rng.integers(2**62)), 0)
+        sampled_gains(run[0], run[1], run[2], operations, count, int(rng.integers(2**62)))
         for (run, operations, _), count in zip(runs, counts.tolist(), strict=True)
         if count
     ]
     paths = np.concatenate([pair[0] for pair in pairs])
-    levels = np.concatenate([pair[1] for pair in pairs])
-    drawn = _corrected(plan, reading, facts, (paths, levels), draws, rng)
+    gains = np.concatenate([pair[1] for pair in pairs])
+    drawn = _corrected(plan, reading, facts, (paths, gains), draws, rng)
     best = runs[int(np.argmax(evidence))][2]
     point = _point(plan, best, drawn, reading, facts, beam)
     total = float(np.logaddexp.reduce(evidence) - np.log(evidence.size))
@@ -180,11 +180,9 @@ def _corrected(
     and the fit to a printed median and printed rates, are its weight (sampling-importance resampling, without
     replacement).
     """
-    paths, levels = found
-    drop = plan.kind == DROP
-    own = path_levels(plan, paths)
-    gain = _misfit(plan, reading, levels[:, 1:][:, drop]) - _misfit(plan, reading, own)
-    gain += _printed_fit(reading, facts, own)
+    paths, gain = found
+    if facts.median is not None or facts.rates:
+        gain = gain + _printed_fit(reading, facts, path_levels(plan, paths))
     noise = rng.gumbel(size=gain.size)
     keep = np.argsort(-(np.clip(gain - gain.max(), -60.0, 0.0) + noise), kind="stable")[:draws]
     return np.asarray(paths[rng.permutation(keep)])
