@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -110,7 +109,9 @@ def _cells(out, truth, reading, result):
         return
     names = {a["arm"]: a["matched"] for a in result["arms"]}
     span = max(truth["axes"]["x"]["ticks"])
-    true = {(names.get(r["arm"]), float(t)): n for r in table["rows"] for t, n in zip(table["times"], r["n"])}
+    true = {
+        (names.get(r["arm"]), float(t)): n for r in table["rows"] for t, n in zip(table["times"], r["n"], strict=True)
+    }
     out.cells = sum(len(r["n"]) for r in table["rows"])
     for cell in reading.cells:
         near = [k for k in true if k[0] == cell.arm and abs(k[1] - cell.time) < 0.01 * span]
@@ -122,7 +123,7 @@ def _cells(out, truth, reading, result):
 def _marks(out, truth, reading, result):
     span = max(truth["axes"]["x"]["ticks"])
     by_name = {a.name: a for a in reading.arms}
-    for arm, pair in zip(truth["arms"], result["arms"]):
+    for arm, pair in zip(truth["arms"], result["arms"], strict=True):
         if pair["matched"] is None or pair["matched"] not in by_name:
             continue
         seen = by_name[pair["matched"]].marks
@@ -131,21 +132,3 @@ def _marks(out, truth, reading, result):
         out.marks_read += len(seen)
         if len(shown) and len(seen):
             out.marks_hit += int((np.abs(seen[:, None] - shown[None]).min(axis=1) < 0.004 * span).sum())
-
-
-def main():
-    """Scores of a folder of figures as JSON lines."""
-    import sys
-
-    folder, target, *flags = sys.argv[1:]
-    with open(target, "w") as sink:
-        for path in sorted(Path(folder).iterdir()):
-            if path.suffix == ".json" or not path.with_suffix(".json").exists():
-                continue
-            truth = json.loads(path.with_suffix(".json").read_text())
-            for hinted in (False, True):
-                if hinted and "--auto" in flags or not hinted and "--hinted" in flags:
-                    continue
-                row = asdict(score_of(path.stem, path.read_bytes(), truth, hinted=hinted))
-                sink.write(json.dumps({"hinted": hinted, **row}) + "\n")
-                sink.flush()

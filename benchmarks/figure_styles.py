@@ -302,7 +302,7 @@ def _axes(rng, look, ax, arms, horizon):
     unit = 100.0 if look.percent else 1.0
     step = _step_of(horizon, rng)
     ticks = np.arange(0, horizon + 1e-9, step)
-    end = max(ticks[-1], max(a.last for a in arms))
+    end = max(ticks[-1], *(a.last for a in arms))
     low = look.floor * unit
     pad_y = 0.02 * unit if look.pad or look.frame in ("box", "none") else 0.0
     if look.log == "y":
@@ -440,14 +440,14 @@ def _risk_table(rng, look, page, ax, arms, inks, ticks):
         ax.set_ylim(y0 - share / (1 - share) * (y1 - y0) + 0.02 * unit, y1)
     for k, head in enumerate(heads):
         if look.risk == "below":
-            ax.text(-0.19, top - k * height, head, transform=ax.transAxes, va="center", fontweight="bold")
+            ax.text(-0.245, top - k * height, head, transform=ax.transAxes, va="center", fontweight="bold")
     first = top - len(heads) * height if look.risk == "below" else top - 0.6 * height
     sep = "," if look.thousands or rng.random() < 0.2 else ""
     for k, (row, (ink, _)) in enumerate(zip(rows, inks, strict=True)):
         y = first - k * height
         label = row["arm"]
         colour = ink if look.risk_names == "colour" else look.ink
-        where = -0.19 if look.risk == "below" else -0.01
+        where = -0.245 if look.risk == "below" else -0.01
         ax.text(where, y, label, transform=ax.transAxes, va="center", color=colour, ha="left" if look.risk == "below" else "right",
                 fontsize=look.points * (0.9 if len(label) < 14 else 0.62))  # fmt: skip
         for j, t in enumerate(times):
