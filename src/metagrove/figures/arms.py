@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.checks import Finding
 from metagrove.figures.dashes import dash_patterns
-from metagrove.figures.evidence import ArmLook, arm_width, canvas, coverage
+from metagrove.figures.evidence import ArmLook, Canvas, arm_width, canvas, coverage
 from metagrove.figures.hints import Hints
 from metagrove.figures.image import Pixels
 from metagrove.figures.inks import Ink, inks_of
@@ -87,7 +87,10 @@ def arm_specs(
         count = len(hints.arms) or len(rows)
         seeds = _from_inks(inks, count)
     seeds = _distinct(seeds)
-    return [ArmSpec(s.name, _look(scene, s, seeds)) for s in seeds], counts, findings
+    colours = [s.colour for s in seeds]
+    field = canvas(scene.rgb, colours, scene.blank)
+    whole = canvas(scene.whole, colours) if any(s.style != "solid" for s in seeds) else field
+    return [ArmSpec(s.name, _look(field, whole, s)) for s in seeds], counts, findings
 
 
 def _noise(rgb: Pixels) -> float:
@@ -214,16 +217,13 @@ def _distinct(seeds: Sequence[_Seed]) -> list[_Seed]:
     return out
 
 
-def _look(scene: Scene, seed: _Seed, seeds: Sequence[_Seed]) -> ArmLook:
+def _look(field: Canvas, whole: Canvas, seed: _Seed) -> ArmLook:
     """The look of an arm: its line width as measured, its dash pattern from the whole picture or the legend."""
-    colours = [s.colour for s in seeds]
-    field = canvas(scene.rgb, colours, scene.blank)
     probe = ArmLook(seed.colour, 2.0, Dash(), "solid")
-    width = arm_width(np.where(scene.blank, 0, coverage(field, probe)))
+    width = arm_width(np.where(field.blank, 0, coverage(field, probe)))
     width = float(np.clip(width, 1.0, 9.0)) if width else 2.0
     if seed.style == "solid":
         return ArmLook(seed.colour, width, Dash(), "solid")
-    whole = canvas(scene.whole, colours)
     patterns = dash_patterns(coverage(whole, probe), width)
     dash = patterns.get(seed.style, seed.dash)
     if dash is None:

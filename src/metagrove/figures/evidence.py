@@ -27,13 +27,18 @@ class Canvas:
     """The plot's pixels as float32 RGB, shape (rows, columns, 3), with `paper` the flat colours behind the lines.
 
     `blank` marks rows and columns of axis lines, which speak for no arm; `e_paper` is each pixel's squared distance to
-    the nearest flat colour.
+    the nearest flat colour, `power` its squared length.
     """
 
     rgb: NDArray[np.float32]
     paper: NDArray[np.float32]
     e_paper: NDArray[np.float32]
     blank: NDArray[np.bool_]
+    power: NDArray[np.float32]
+
+    def error(self, ink: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Each pixel's squared distance to a colour; shape (rows, columns)."""
+        return _squared(self.rgb, self.power, ink)
 
     @property
     def main(self) -> NDArray[np.float32]:
@@ -55,11 +60,18 @@ def canvas(rgb: NDArray[np.uint8], arms: Sequence[RGB], blank: NDArray[np.bool_]
     """The plot made ready: flat colours (paper, panels, bands) found as what survives a 5 x 5 erosion."""
     pixels = rgb.astype(np.float32)
     paper = _flat_colours(rgb, arms)
+    power = np.asarray(np.einsum("rcx,rcx->rc", pixels, pixels), dtype=np.float32)
     error = np.full(rgb.shape[:2], np.inf, dtype=np.float32)
     for flat in paper:
-        error = np.minimum(error, ((pixels - flat) ** 2).sum(axis=2))
+        error = np.minimum(error, _squared(pixels, power, flat))
     hidden = np.zeros(rgb.shape[:2], dtype=bool) if blank is None else blank
-    return Canvas(pixels, paper, error, hidden)
+    return Canvas(pixels, paper, error, hidden, power)
+
+
+def _squared(pixels: NDArray[np.float32], power: NDArray[np.float32], ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Squared distance of each pixel to `ink`, by |p|^2 - 2 p.i + |i|^2."""
+    ink = np.asarray(ink, dtype=np.float32)
+    return np.asarray(np.maximum(power - 2 * (pixels @ ink) + np.float32(ink @ ink), 0), dtype=np.float32)
 
 
 def _flat_colours(rgb: NDArray[np.uint8], arms: Sequence[RGB]) -> NDArray[np.float32]:
@@ -88,8 +100,11 @@ def _flat_colours(rgb: NDArray[np.uint8], arms: Sequence[RGB]) -> NDArray[np.flo
 def coverage(plot: Canvas, look: ArmLook) -> NDArray[np.float32]:
     """The share of each pixel that the arm's ink covers, 0 to 1, by projection from the paper onto the ink."""
     ink = np.array(look.colour, dtype=np.float32) - plot.main
-    amount = ((plot.rgb - plot.main) @ ink) / max(float(ink @ ink), 1.0)
-    off = ((plot.rgb - plot.main - np.clip(amount, 0, 1)[..., None] * ink) ** 2).sum(axis=2)
+    length = max(float(ink @ ink), 1.0)
+    along = plot.rgb @ ink - np.float32(plot.main @ ink)
+    amount = along / length
+    share = np.clip(amount, 0, 1)
+    off = np.maximum(plot.error(plot.main) - 2 * share * along + share * share * length, 0)
     doubt = np.clip(1 - off / (0.2 * float(ink @ ink) + 1), 0, 1)
     return np.asarray(np.clip(amount, 0, 1) * doubt, dtype=np.float32)
 
@@ -130,7 +145,7 @@ def gains(
     In a core nothing can be lost (the arm may be hidden); in a ring another arm's soft edge is no ink of ours.
     """
     inks = [effective_ink(look, plot.main) for look in looks]
-    errors = [((plot.rgb - ink) ** 2).sum(axis=2) for ink in inks]
+    errors = [plot.error(ink) for ink in inks]
     own, ink = errors[index], inks[index]
     scale = max(float(((ink - plot.main) ** 2).sum()), 1.0)
     base = plot.e_paper.copy()
@@ -164,8 +179,11 @@ def _compete(a: RGB, b: RGB) -> bool:
 def _to_segment(plot: Canvas, ink: NDArray[np.float32]) -> NDArray[np.float32]:
     """Squared distance of each pixel to the mixtures of paper and `ink`."""
     line = ink - plot.main
-    share = np.clip(((plot.rgb - plot.main) @ line) / max(float(line @ line), 1.0), 0, 1)
-    return np.asarray(((plot.rgb - plot.main - share[..., None] * line) ** 2).sum(axis=2), dtype=np.float32)
+    length = max(float(line @ line), 1.0)
+    along = plot.rgb @ line - np.float32(plot.main @ line)
+    share = np.clip(along / length, 0, 1)
+    off = plot.error(plot.main) - 2 * share * along + share * share * np.float32(length)
+    return np.asarray(np.maximum(off, 0), dtype=np.float32)
 
 
 def line_evidence(gain: NDArray[np.float32], width: float) -> tuple[Array, Array]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.errors import DataError
-from metagrove.core.values import Array
+from metagrove.figures.skew import skew_angle
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -111,13 +111,13 @@ def _on_white(image: Image) -> Image:
 
 
 def deskewed(picture: Picture, *, furthest: float = 2.5) -> Picture:
-    """The picture turned so that its longest straight dark lines run level; unchanged under a twentieth of a degree.
+    """The picture turned so that its straight lines run level; unchanged under a twentieth of a degree.
 
-    The angle is the one whose sheared row counts give the longest line; it must lengthen that line by an eighth.
+    The angle is the one that gathers the edges of straight lines best.
     """
     import cv2
 
-    angle = _skew(_dark(picture.rgb), furthest)
+    angle = skew_angle(picture.rgb, furthest=furthest)
     if abs(angle) < 0.05:
         return picture
     tall, wide = picture.rgb.shape[:2]
@@ -129,32 +129,3 @@ def deskewed(picture: Picture, *, furthest: float = 2.5) -> Picture:
         picture.rgb, turn, (wide, tall), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=border
     )
     return Picture(np.asarray(rgb, dtype=np.uint8), picture.scale, angle, centre)
-
-
-def _dark(rgb: Pixels) -> Array:
-    """How much darker than the paper each pixel is, 0 to 1."""
-    grey = rgb.min(axis=2).astype(np.float32)
-    paper = float(np.percentile(grey, 80))
-    return np.asarray(np.clip((paper - grey) / max(paper, 1.0), 0, 1), dtype=np.float64)
-
-
-def _longest(dark: Array, angle: float) -> float:
-    """The largest darkness along any level line once columns are shifted for `angle` (degrees)."""
-    tall, wide = dark.shape
-    shift = np.round((np.arange(wide) - wide / 2) * math.tan(math.radians(angle))).astype(int)
-    total = np.zeros(tall)
-    for column in range(wide):
-        s = shift[column]
-        if s >= 0:
-            total[: tall - s] += dark[s:, column]
-        else:
-            total[-s:] += dark[: tall + s, column]
-    return float(np.sort(total)[-3:].sum())
-
-
-def _skew(dark: Array, furthest: float) -> float:
-    level = _longest(dark, 0.0)
-    coarse = max(np.arange(-furthest, furthest + 0.01, 0.25), key=lambda a: _longest(dark, float(a)))
-    fine = max(np.arange(coarse - 0.25, coarse + 0.26, 0.05), key=lambda a: _longest(dark, float(a)))
-    fine = max(np.arange(fine - 0.06, fine + 0.061, 0.015), key=lambda a: _longest(dark, float(a)))
-    return -float(fine) if _longest(dark, float(fine)) > 1.12 * level else 0.0

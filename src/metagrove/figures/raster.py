@@ -90,7 +90,8 @@ def _reading(picture: Picture, near: list[Word], scales: Scales, hints: Hints) -
     names = phrases(near)
     ink = darkness(picture.rgb)
     samples = legend_samples(picture.rgb, ink, names)
-    rows = risk_rows(near, scales.x, below=float(scales.y.pixel(0.0)) + 2 if not scales.y.log else max(scales.y.pixels))
+    foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
+    rows = risk_rows(near, scales.x, below=foot + 2)
     plot, scene = _scene(picture, ink, scales, near, samples, hints)
     specs, witnesses, findings = arm_specs(scene, samples, rows, names, hints)
     if not specs:
@@ -350,7 +351,7 @@ def _falls_at_border(plot: _Plot, path: Path, own: NDArray[np.float32], look: Ar
 def _named(arms: list[ArmReading], rows: list[RiskRow], hints: Hints) -> list[ArmReading]:
     if any(not a.name for a in arms) and len(rows) == len(arms):
         order, how = tied(rows, arms)
-        if order is not None and how in ("one arm", "colour", "drops"):
+        if order is not None and how in ("one arm", "colour", "drops", "the rest"):
             labels = {i: r.label for r, i in zip(rows, order, strict=True)}
             arms = [a if a.name else replace(a, name=labels.get(i, "")) for i, a in enumerate(arms)]
     return unique_names(arms, hints)
