@@ -12,7 +12,17 @@ from metagrove.review.folder import Review
 from metagrove.review.spec import SurvivalAnalysis
 from metagrove.review.tables import Row
 
-__all__ = ["arm_inputs", "arm_name", "arm_rows", "arms_of", "rebuilt_arm", "total_of"]
+__all__ = [
+    "arm_inputs",
+    "arm_name",
+    "arm_rows",
+    "arms_of",
+    "doubtful_arms",
+    "doubtful_figures",
+    "printed_median",
+    "rebuilt_arm",
+    "total_of",
+]
 
 
 def _mine(row: Row, endpoint: str, study: str) -> bool:
@@ -27,6 +37,28 @@ def arms_of(review: Review, analysis: SurvivalAnalysis) -> list[str]:
     order = {row.text("study").lower(): i for i, row in enumerate(review.rows("studies"))}
     names = sorted(there, key=lambda name: order.get(name.lower(), len(order)))
     return [name for name in names if name.lower() not in gone]
+
+
+def doubtful_arms(review: Review, analysis: SurvivalAnalysis) -> list[tuple[str, str]]:
+    """The studies whose figure of the endpoint may not be used yet, each with the figure and the first reason."""
+    gone = {exclusion.study.lower() for exclusion in analysis.exclude}
+    return [
+        (state.source.study, f"{state.source.file} needs a person: {state.reasons[0]}")
+        for state in review.figures
+        if not state.usable
+        and state.source.endpoint.lower() == analysis.endpoint.lower()
+        and state.source.study.lower() not in gone
+    ]
+
+
+def doubtful_figures(review: Review) -> tuple[str, ...]:
+    """Each figure that no analysis uses because nobody has confirmed its reading, with its first reason."""
+    lines = (
+        f"{s.source.file} ({s.source.study}, {s.source.endpoint}): {s.reasons[0]}"
+        for s in review.figures
+        if not s.usable
+    )
+    return tuple(dict.fromkeys(lines))
 
 
 def arm_rows(review: Review, table: str, endpoint: str, study: str) -> tuple[Row, ...]:

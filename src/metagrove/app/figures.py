@@ -23,7 +23,19 @@ from metagrove.figures.reading import FigureReading
 from metagrove.review.figure_files import EMBEDDED, FigureProject, figure_document, parse_project, readable_json
 from metagrove.review.storage import digest_of, write_atomically
 
-__all__ = ["Outcome", "digitize", "digitize_files", "figure_bytes", "hints_from_file", "processors", "reader", "replay"]
+__all__ = [
+    "Outcome",
+    "Readable",
+    "digitize",
+    "digitize_files",
+    "figure_bytes",
+    "hints_from_file",
+    "in_parallel",
+    "processors",
+    "read_documents",
+    "reader",
+    "replay",
+]
 
 LARGEST = 400_000_000
 FAILED = "failed"
@@ -184,14 +196,14 @@ def digitize_files(
         if progress is not None:
             progress(len(done), len(work), Path(work[index].path).name)
 
-    left = []
+    left: list[int] = []
     for index, job in enumerate(work):
         kept = _kept(job, folder)
         if kept:
             finish(index, [(outcome, {}) for outcome in kept])
         else:
             left.append(index)
-    _carry_out(work, left, min(jobs or processors(), len(left)), finish)
+    in_parallel(_one, [(i, work[i]) for i in left], jobs or processors(), finish=finish, lost=_cut_off)
     return [outcome for i in range(len(work)) for outcome in done[i]]
 
 
@@ -205,41 +217,77 @@ class _Job:
     others: tuple[str, ...]
 
 
-def _carry_out(work: Sequence[_Job], left: Sequence[int], jobs: int, finish: Callable[[int, _Made], None]) -> None:
+def in_parallel(
+    make: Callable[[Any, int], Any],
+    work: Sequence[tuple[int, Any]],
+    jobs: int,
+    *,
+    finish: Callable[[int, Any], None],
+    lost: Callable[[Any], Any],
+) -> None:
+    """Each piece of work made, in processes where there are several, and given to `finish` under its number.
+
+    `make` takes the piece and the threads it may use; `lost` answers for a piece whose process died.
+    """
+    jobs = min(jobs, len(work))
     if jobs < 2:
-        for index in left:
-            finish(index, _one(work[index], processors()))
+        for index, piece in work:
+            finish(index, make(piece, processors()))
         return
-    lost = _in_processes(work, left, jobs, finish)
-    # a process that died took its neighbours' figures along; alone, only the one that kills its process is lost
-    for index in lost:
-        if _in_processes(work, [index], 1, finish):
-            job = work[index]
-            reason = f"{Path(job.path).name}: the reading was cut off; the machine ran out of memory"
-            finish(index, [(Outcome(job.path, job.stem, FAILED, (reason,)), {})])
+    # a process that died takes its neighbours' work along; alone, only the piece that kills its process is lost
+    for index, piece in _in_processes(make, work, jobs, finish):
+        if _in_processes(make, [(index, piece)], 1, finish):
+            finish(index, lost(piece))
 
 
 def _in_processes(
-    work: Sequence[_Job], indices: Sequence[int], jobs: int, finish: Callable[[int, _Made], None]
-) -> list[int]:
-    """The places whose process died; all others are finished."""
-    lost = []
+    make: Callable[[Any, int], Any], work: Sequence[tuple[int, Any]], jobs: int, finish: Callable[[int, Any], None]
+) -> list[tuple[int, Any]]:
+    """The work whose process died; all else is finished."""
+    died = []
     with ProcessPoolExecutor(max_workers=jobs, initializer=_quiet) as pool:
         try:
-            waiting = {pool.submit(_one, work[i], 1): i for i in indices}
+            waiting = {pool.submit(make, piece, 1): (index, piece) for index, piece in work}
             for future in as_completed(waiting):
                 try:
-                    results = future.result()
+                    made = future.result()
                 except BrokenProcessPool:
-                    lost.append(waiting[future])
+                    died.append(waiting[future])
                 else:
-                    finish(waiting[future], results)
+                    finish(waiting[future][0], made)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.terminate()
             raise
-    return sorted(lost)
+    return sorted(died, key=lambda item: item[0])
+
+
+def _cut_off(job: _Job) -> _Made:
+    reason = f"{Path(job.path).name}: the reading was cut off; the machine ran out of memory"
+    return [(Outcome(job.path, job.stem, FAILED, (reason,)), {})]
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """A figure's file and the hints to read it with."""
+
+    path: str
+    hints: Mapping[str, Any]
+
+
+def read_documents(wanted: Readable, threads: int) -> dict[str, Any]:
+    """`{"read": [one document a figure], "overlays": [PNG, …], "problem": ""}`; `problem` says why there is none."""
+    name = Path(wanted.path).name
+    try:
+        figures = _read(figure_bytes(Path(wanted.path)), name, wanted.hints, threads=threads)
+    except MetagroveError as error:
+        return {"read": [], "overlays": [], "problem": str(error)}
+    return {
+        "read": [figure_document(f.reading) for f in figures],
+        "overlays": [f.overlay() for f in figures],
+        "problem": "",
+    }
 
 
 def _quiet() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from metagrove.app.arms import arm_name, arm_rows, arms_of, printed_median
+from metagrove.app.arms import arm_name, arm_rows, arms_of, doubtful_arms, printed_median
 from metagrove.app.comparing import comparisons
 from metagrove.app.numbers import interval, p_value, percent, percent_interval
 from metagrove.app.products import Product, csv_bytes
@@ -272,8 +272,10 @@ def product(review: Review, analysis: SurvivalAnalysis, patients: Mapping[str, P
     from metagrove.plots.curves import curves_drawing
 
     arms = _carried(analysis, review, patients)
+    doubtful = doubtful_arms(review, analysis)
     if not arms:
-        raise DataError(f"no study is left with a curve of {analysis.endpoint}", file="curves.csv")
+        why = f"; {doubtful[0][1]}" if doubtful else ""
+        raise DataError(f"no study is left with a curve of {analysis.endpoint}{why}", file="curves.csv")
     unit, until = review.spec.time_unit, _horizon(analysis, arms)
     made = _pooled(review, analysis, arms, until)
     pooled = made.curve
@@ -321,8 +323,13 @@ def product(review: Review, analysis: SurvivalAnalysis, patients: Mapping[str, P
         settings=settings,
         tables=(_rates(pooled, analysis.rates_every, unit), _members(review, analysis, arms)),
         figures=(Figure(analysis.name, caption),),
-        cautions=(*cautions, *_outside_members(pooled, unit)),
-        excluded=tuple((review.label(e.study), e.reason) for e in analysis.exclude),
+        cautions=(
+            *cautions,
+            *(f"{review.label(s)} is left out: {why}." for s, why in doubtful),
+            *_outside_members(pooled, unit),
+        ),
+        excluded=tuple((review.label(e.study), e.reason) for e in analysis.exclude)
+        + tuple((review.label(study), why) for study, why in doubtful),
         comparisons=comparisons(review, analysis.name, lambda quantity, _, time: _value_of(pooled, quantity, time)),
         sources=_sources(review, analysis, arms),
         synthetic=synthetic,

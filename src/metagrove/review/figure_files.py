@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
@@ -55,6 +56,7 @@ class FigureProject:
     reading : the same, as a person left it; equal to `read` where nobody touched it.
     confirmed : `{"by": …, "on": …, "note": …, "seal": …}` once a person has looked and signed, else empty.
     edits : changes of the past that are no longer seen by comparing, such as moved axes.
+    problem : why the figure could not be read at all; empty where it was.
     """
 
     name: str
@@ -65,6 +67,7 @@ class FigureProject:
     reading: tuple[Mapping[str, Any], ...]
     confirmed: Mapping[str, Any]
     edits: tuple[Edit, ...] = ()
+    problem: str = ""
 
     @property
     def seal(self) -> str:
@@ -77,12 +80,19 @@ class FigureProject:
         return self.edits + tuple(edits_between(self.read, self.reading))
 
     @property
+    def moved_axes(self) -> tuple[Edit, ...]:
+        """Axes that a person changed in the reading and that it has not been read again with."""
+        return tuple(e for e in edits_between(self.read, self.reading) if "axes." in e.what)
+
+    @property
     def signed(self) -> bool:
         """Whether a person has confirmed the reading as it is now."""
         return bool(self.confirmed.get("by")) and self.confirmed.get("seal") == self.seal
 
     def doubts(self, index: int) -> list[str]:
         """Why figure `index` (from 0) must not be used yet; empty where it is ok, or a person has signed it."""
+        if self.problem:
+            return [self.problem]
         if self.signed:
             return []
         if self.confirmed.get("by"):
@@ -97,6 +107,21 @@ class FigureProject:
             out.append(f"it was edited by hand and is not signed ({edits[0].line()}{', …' if len(edits) > 1 else ''})")
         return out
 
+    def read_again(
+        self, read: Sequence[Mapping[str, Any]], hints: Mapping[str, Any] | None, edits: Sequence[Edit]
+    ) -> FigureProject:
+        """The project after another reading; names and numbers at risk that a person corrected are carried over.
+
+        A signature does not outlive what it was set under.
+        """
+        fresh = json.loads(json.dumps(plain(list(read))))
+        others = [edit for edit in edits_between(self.read, self.reading) if "axes." not in edit.what]
+        dropped = [edit for edit in others if not _carried(edit, fresh)]
+        kept = (*self.edits, *edits, *(e for e in dropped if e not in self.edits))
+        return replace(
+            self, hints=hints or None, read=tuple(read), reading=tuple(fresh), edits=kept, confirmed={}, problem=""
+        )
+
     def content(self) -> bytes:
         """The project file's bytes; the same project gives the same bytes."""
         return readable_json(
@@ -106,6 +131,7 @@ class FigureProject:
                 "digest": self.digest,
                 "confirmed": dict(self.confirmed) or None,
                 "hints": self.hints,
+                "problem": self.problem,
                 "edits": [{"what": e.what, "read": e.read, "now": e.now} for e in self.edits],
                 "reading": list(self.reading),
                 "read": list(self.read),
@@ -182,6 +208,32 @@ def _arm_edits(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]
     return out
 
 
+_PLACE = re.compile(r"^(?:figure (\d+), )?arm (?:(\d+), name|'(.*)', at risk at (.+))$")
+
+
+def _carried(edit: Edit, figures: list[dict[str, Any]]) -> bool:
+    """Whether a corrected name or number at risk could be put into the figures again."""
+    found = _PLACE.match(edit.what)
+    place = int(found[1] or 1) - 1 if found else -1
+    if found is None or not -1 < place < len(figures):
+        return False
+    arms = figures[place]["arms"]
+    if found[2]:
+        if not 0 < int(found[2]) <= len(arms) or not isinstance(edit.now, str):
+            return False
+        arms[int(found[2]) - 1]["name"] = edit.now
+        return True
+    cells = next((arm["at_risk"] for arm in arms if arm["name"] == found[3]), None)
+    if cells is None:
+        return False
+    time = float(found[4])
+    there = [cell for cell in cells if not math.isclose(cell["time"], time, rel_tol=1e-9)]
+    if edit.now is not None:
+        there.append({"time": time, "n": edit.now, "censored": None, "sure": True})
+    cells[:] = sorted(there, key=lambda cell: cell["time"])
+    return True
+
+
 def parse_project(content: bytes, file: str) -> FigureProject:
     """The project in a file's bytes, what a person changed in it checked.
 
@@ -200,7 +252,9 @@ def parse_project(content: bytes, file: str) -> FigureProject:
         read, reading = tuple(raw["read"]), tuple(raw["reading"])
         edits = tuple(Edit(e["what"], e["read"], e["now"]) for e in raw["edits"])
         sealed, confirmed = raw["read_seal"], raw["confirmed"] or {}
-        project = FigureProject(raw["name"], raw["digest"], image, raw["hints"], read, reading, confirmed, edits)
+        project = FigureProject(
+            raw["name"], raw["digest"], image, raw["hints"], read, reading, confirmed, edits, raw["problem"]
+        )
     except json.JSONDecodeError as error:
         raise DataError(f"line {error.lineno} is not JSON ({error.msg})", file=file) from None
     except (KeyError, TypeError, ValueError, binascii.Error) as error:
