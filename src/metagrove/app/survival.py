@@ -12,6 +12,7 @@ from metagrove.app.arms import arm_name, arm_rows, arms_of, doubtful_arms, print
 from metagrove.app.comparing import comparisons
 from metagrove.app.numbers import interval, p_value, percent, percent_interval
 from metagrove.app.products import Product, csv_bytes
+from metagrove.app.survival_budget import budget_lines, budget_table, budget_words, doubtful_times
 from metagrove.core.errors import DataError
 from metagrove.core.results import plain
 from metagrove.report.document import Cell, Column, Figure, Section, SourceLine, Table
@@ -146,8 +147,14 @@ def _members(review: Review, analysis: SurvivalAnalysis, arms: Mapping[str, Mapp
         Column("Median as printed", "right"),
         Column("Largest misfit of curve", "right"),
     )
-    note = "Patients were rebuilt from each digitized curve; the misfit is measured against the curve as digitized."
-    return Table("Rebuilt studies", columns, tuple(rows), (note,))
+    notes = ["Patients were rebuilt from each digitized curve; the misfit is measured against the curve as digitized."]
+    rounded = [f"{review.label(s)} ({arm['lattice'][0]:.3g})" for s, arm in arms.items() if arm["lattice"]]
+    if rounded:
+        notes.append(
+            f"Times that were rounded before they were drawn were put back onto the multiples of their step, in "
+            f"{review.spec.time_unit}: {', '.join(rounded)}."
+        )
+    return Table("Rebuilt studies", columns, tuple(rows), tuple(notes))
 
 
 def _sources(review: Review, analysis: SurvivalAnalysis, arms: Mapping[str, Any]) -> tuple[SourceLine, ...]:
@@ -279,6 +286,7 @@ def product(review: Review, analysis: SurvivalAnalysis, patients: Mapping[str, P
     unit, until = review.spec.time_unit, _horizon(analysis, arms)
     made = _pooled(review, analysis, arms, until)
     pooled = made.curve
+    budget = budget_lines(review, analysis, pooled, arms)
     title = analysis.title or analysis.endpoint
     synthetic = "curves" in review.spec.synthetic
     warning = (
@@ -321,11 +329,16 @@ def product(review: Review, analysis: SurvivalAnalysis, patients: Mapping[str, P
         methods=f"{rebuilt}. {explanation.sentence}",
         references=_method_references(analysis.method) + explanation.references,
         settings=settings,
-        tables=(_rates(pooled, analysis.rates_every, unit), _members(review, analysis, arms)),
+        tables=(
+            _rates(pooled, analysis.rates_every, unit),
+            _members(review, analysis, arms),
+            *((budget_table(budget, unit),) if budget else ()),
+        ),
         figures=(Figure(analysis.name, caption),),
         cautions=(
             *cautions,
-            *(f"{review.label(s)} is left out: {why}." for s, why in doubtful),
+            *(f"{review.label(study)} is left out: {why}." for study, why in doubtful),
+            *doubtful_times(review, analysis, pooled, arms),
             *_outside_members(pooled, unit),
         ),
         excluded=tuple((review.label(e.study), e.reason) for e in analysis.exclude)
@@ -334,7 +347,8 @@ def product(review: Review, analysis: SurvivalAnalysis, patients: Mapping[str, P
         sources=_sources(review, analysis, arms),
         synthetic=synthetic,
     )
-    return Product(section, _files(review, analysis, made, arms, drawing))
+    files = _files(review, analysis, made, arms, drawing, [line.row() for line in budget])
+    return Product(section, files, {"budget": budget_words(budget, unit)})
 
 
 def _method_references(method: str) -> tuple[str, ...]:
@@ -344,7 +358,12 @@ def _method_references(method: str) -> tuple[str, ...]:
 
 
 def _files(
-    review: Review, analysis: SurvivalAnalysis, made: _Pooled, arms: Mapping[str, Any], drawing: Any
+    review: Review,
+    analysis: SurvivalAnalysis,
+    made: _Pooled,
+    arms: Mapping[str, Any],
+    drawing: Any,
+    budget: list[dict[str, Any]],
 ) -> dict[str, bytes]:
     name, pooled = analysis.name, made.curve
     names = ("time", "survival", "lower", "upper", "n_risk", "studies")
@@ -368,6 +387,7 @@ def _files(
         "synthetic": "curves" in review.spec.synthetic,
         "draws": made.draws,
         "share_of_variance_by_reconstruction": {"median": made.share_median, "mean": made.share_mean},
+        "error_budget": budget,
     }
     files = {
         f"figures/{name}.svg": drawing.svg(),

@@ -32,7 +32,8 @@ _STORE = ".metagrove/work"
 class Rebuilt:
     """What a run did: the steps it made again, those that were fresh, the files that changed, and the report.
 
-    `doubtful` names the figures that were left out because nobody has confirmed their reading, with the reason.
+    `doubtful` names the figures that were left out because nobody has confirmed their reading, with the reason;
+    `budgets` holds, for each survival analysis, lines that say where the uncertainty of its numbers comes from.
     """
 
     redone: tuple[str, ...]
@@ -41,6 +42,7 @@ class Rebuilt:
     report: Path
     findings: int
     doubtful: tuple[str, ...] = ()
+    budgets: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def summary(self) -> str:
         """One or two lines for a terminal."""
@@ -239,7 +241,9 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
     run.store.keep_only(frozenset(run.keys))
     found = len(checks.carry["findings"])
     where = (review.path / "out" / "report.html").resolve()
-    return Rebuilt(tuple(run.redone), tuple(run.fresh), tuple(written), where, found, doubtful_figures(review))
+    budgets = tuple((a.name, parts[f"analysis {a.name}"].carry.get("budget", ())) for a in review.spec.analysis)
+    told = tuple((name, tuple(lines)) for name, lines in budgets if lines)
+    return Rebuilt(tuple(run.redone), tuple(run.fresh), tuple(written), where, found, doubtful_figures(review), told)
 
 
 def _commit(review: Review, files: dict[str, bytes], key: str) -> list[str]:

@@ -76,6 +76,7 @@ def run(folder: Folder, as_json: Json = False) -> None:
                 "report": str(made.report),
                 "findings": made.findings,
                 "doubtful": made.doubtful,
+                "error_budget": dict(made.budgets),
             }
         )
         raise SystemExit(FLAGGED if made.doubtful else 0)
@@ -84,6 +85,9 @@ def run(folder: Folder, as_json: Json = False) -> None:
         print(
             f"{made.findings} problems found in the input; the report lists them, and so does 'metagrove check {folder}'."
         )
+    for name, lines in made.budgets if made.redone else ():
+        for line in lines:
+            print(f"{name}: {line}")
     for line in made.doubtful:
         print(f"left out until a person has looked: {line}")
     print(made.report)

@@ -80,7 +80,15 @@ def figures_in(content: bytes, hints: Hints | None = None, *, threads: int = 2) 
     except Exception as error:  # libraries raise what they like at broken files
         raise DataError(f"could not be read ({type(error).__name__}); give axes and arms in hints") from error
     digest = sha256(content).hexdigest()
-    return [replace(f, reading=replace(f.reading, digest=digest)) for f in found]
+    return [replace(f, reading=_unmarked_at_start(replace(f.reading, digest=digest))) for f in found]
+
+
+def _unmarked_at_start(reading: FigureReading) -> FigureReading:
+    """The reading without censor marks that the y axis line or its tick mark at the top passes for."""
+    if reading.source != "raster":
+        return reading
+    arms = [replace(a, marks=a.marks[a.marks > 2 * float(np.median(a.time_error))]) for a in reading.arms]
+    return replace(reading, arms=tuple(arms))
 
 
 def _found(content: bytes, hints: Hints, threads: int) -> list[Figure]:

@@ -37,6 +37,7 @@ class FigureState:
     edits: tuple[str, ...] = ()
     by: str = ""
     how: str = ""
+    axis_end: float = 0.0
     digest: str = ""
 
     @property
@@ -93,6 +94,7 @@ def _state(source: FigureSource, digest: str, project: FigureProject | None, tim
         unit=unit or time_unit,
         assumed=not unit,
         how=figure["source"],
+        axis_end=max(value for _, value in figure["axes"]["x"]),
     )
 
 
