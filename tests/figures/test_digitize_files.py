@@ -73,4 +73,5 @@ def test_command_line(tmp_path):
     assert json.loads(result.stdout)[0]["status"] == "ok"
     missing = CliRunner().invoke(app, ["digitize", str(tmp_path / "none.png"), "--out", str(tmp_path)])
     assert missing.exit_code == 1
-    assert "none.png" in missing.stdout
+    assert "none.png: there is no such file" in missing.stderr
+    assert missing.stdout == ""

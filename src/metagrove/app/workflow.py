@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import metagrove
-from metagrove.app.arms import arm_inputs, arm_name, arms_of
+from metagrove.app.arms import arm_inputs, arm_name, arms_of, doubtful_figures
+from metagrove.app.figure_steps import FiguresRead, read_figures
 from metagrove.app.products import Product, csv_bytes, row_material
 from metagrove.core.errors import MetagroveError
 from metagrove.review.checks import findings_of, row_faults
@@ -29,13 +30,19 @@ _STORE = ".metagrove/work"
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a run did: the steps it made again, those that were fresh, the files that changed, and the report."""
+    """What a run did: the steps it made again, those that were fresh, the files that changed, and the report.
+
+    `doubtful` names the figures that were left out because nobody has confirmed their reading, with the reason;
+    `budgets` holds, for each survival analysis, lines that say where the uncertainty of its numbers comes from.
+    """
 
     redone: tuple[str, ...]
     fresh: tuple[str, ...]
     written: tuple[str, ...]
     report: Path
     findings: int
+    doubtful: tuple[str, ...] = ()
+    budgets: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def summary(self) -> str:
         """One or two lines for a terminal."""
@@ -148,6 +155,7 @@ def _material(review: Review, analysis: Any, patients: Mapping[str, Product]) ->
         mine = [r for r in review.rows("survival") if r.text("endpoint").lower() == analysis.endpoint.lower()]
         arms = [arm_name(analysis, study) for study in arms_of(review, analysis)]
         out += [row_material(mine), {name: patients[name].to_dict() for name in arms}]
+        out.append([[s.source.model_dump(), s.status, s.reasons, s.by, s.edits] for s in review.figures])
     return out
 
 
@@ -196,10 +204,18 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
         `review.toml` asks for something unknown.
     """
     review = open_review(path)
+    drawn = (
+        read_figures(review, WorkStore(review.path / _STORE), progress=progress) if review.figures else FiguresRead()
+    )
+    if drawn.changed:
+        review = open_review(path)
     for fault in row_faults(review):
         raise fault
     patient_steps = list(_patient_steps(review))
     run = _Run(review, progress, len(patient_steps) + len(review.spec.analysis) + 3)
+    run.redone += drawn.redone
+    run.fresh += drawn.fresh
+    run.keys |= drawn.keys
     patients = {step.name: run.product(step) for step in patient_steps}
     checks = run.product(_checks_step(review))
     parts = {"checks": checks}
@@ -211,7 +227,7 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
         except MetagroveError as error:
             raise error.within(f"analysis '{analysis.name}'") from error
     key = digest_of("report", _program(), review.digest, sorted(run.keys))
-    files: dict[str, bytes] = {}
+    files: dict[str, bytes] = dict(drawn.files)
     for product in (*patients.values(), *parts.values()):
         files |= product.files
     # A form that was asked for once is kept true by every later run.
@@ -225,7 +241,9 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
     run.store.keep_only(frozenset(run.keys))
     found = len(checks.carry["findings"])
     where = (review.path / "out" / "report.html").resolve()
-    return Rebuilt(tuple(run.redone), tuple(run.fresh), tuple(written), where, found)
+    budgets = tuple((a.name, parts[f"analysis {a.name}"].carry.get("budget", ())) for a in review.spec.analysis)
+    told = tuple((name, tuple(lines)) for name, lines in budgets if lines)
+    return Rebuilt(tuple(run.redone), tuple(run.fresh), tuple(written), where, found, doubtful_figures(review), told)
 
 
 def _commit(review: Review, files: dict[str, bytes], key: str) -> list[str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CurveLike", "DigitizedCurve", "Kind", "column", "digitized_curve", "two_columns"]
 
-Kind: TypeAlias = Literal["exact", "clicks", "points", "trace"]
+Kind: TypeAlias = Literal["exact", "steps", "clicks", "points", "trace"]
 CurveLike: TypeAlias = "SurvivalCurve | pd.DataFrame | Mapping[str, Any] | NDArray[Any] | Sequence[Any]"
 
 TIMES = ("time", "times", "t", "x", "month", "months", "day", "days", "week", "weeks", "year", "years")
@@ -37,8 +37,9 @@ class DigitizedCurve:
     ----------
     time : shape (m,), >= 0, never falling.
     survival : shape (m,), proportions as read, in the order of `time`; they may rise by the digitizing error.
-    kind : "exact" both corners of every step; "clicks" one row per drop at its new level; "points" rows anywhere on
-        the curve; "trace" one row per pixel column.
+    kind : "exact" both corners of every step; "steps" one row per drop, as `metagrove digitize` writes them; "clicks"
+        the same by hand, so that some row may lie elsewhere; "points" rows anywhere on the curve; "trace" one row per
+        pixel column.
     decimals : digits after the point with which the proportions were written.
     notes : what had to be assumed about the input, in words.
     """
@@ -222,6 +223,8 @@ def _decimals(level: Array) -> int:
 def _kind(time: Array, level: Array) -> Kind:
     if _is_corners(time, level):
         return "exact"
+    if _is_steps(time, level):
+        return "steps"
     if time.size > 60:
         gaps = np.diff(time)
         middle = float(np.median(gaps))
@@ -239,6 +242,13 @@ def _is_corners(time: Array, level: Array) -> bool:
     vertical = int(np.sum((step < 0) & (gap == 0)))
     flat = int(np.sum((step == 0) & (gap > 0)))
     return falls > 0 and vertical >= 0.8 * falls and flat >= 0.6 * vertical
+
+
+def _is_steps(time: Array, level: Array) -> bool:
+    """From (0, 1) on a strict fall in every row, and a last row that only says where the line ends."""
+    if time.size < 4 or time[0] != 0 or level[0] != 1 or level[-1] != level[-2]:
+        return False
+    return bool(np.all(np.diff(level[:-1]) < 0) and np.all(np.diff(time) > 0))
 
 
 def _is_corners_by_hand(time: Array, level: Array) -> bool:

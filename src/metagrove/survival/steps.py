@@ -78,7 +78,7 @@ def steps_of(curve: DigitizedCurve, facts: Facts, *, sigma: float | None = None)
     """
     if curve.kind == "exact":
         return _corners(curve, sigma)
-    if curve.kind == "clicks":
+    if curve.kind in ("clicks", "steps"):
         return _clicks(curve, facts.axis, sigma)
     return _columns(curve, facts.axis, sigma) if curve.kind == "points" else _trace(curve, facts, sigma)
 
@@ -108,7 +108,7 @@ def _clicks(curve: DigitizedCurve, axis: float, sigma: float | None) -> Reading:
     if level.size and level[-1] < noise:
         level = np.append(level[:-1], 0.0)
         if end - time[-1] < 6 * sigma_t:  # the fall to 0 and the end of the curve are two readings of one time
-            end = float(time[-1] + end) / 2
+            end = float(time[-1]) if curve.kind == "steps" else float(time[-1] + end) / 2
             time = np.append(time[:-1], end)
     time = np.maximum(time, 1e-4 * end)
     return _drops(time, level, noise, sigma_t, end)
