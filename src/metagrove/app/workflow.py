@@ -15,9 +15,10 @@ from metagrove.app.arms import arm_inputs, arm_name, arms_of, doubtful_figures
 from metagrove.app.figure_steps import FiguresRead, read_figures
 from metagrove.app.products import Product, csv_bytes, row_material
 from metagrove.core.errors import MetagroveError
-from metagrove.review.checks import findings_of, row_faults
+from metagrove.review.checks import findings_of, row_faults, sorted_findings
 from metagrove.review.comparison_checks import comparison_rows_of
 from metagrove.review.folder import Review, open_review
+from metagrove.review.log import LOG
 from metagrove.review.spec import ComparisonAnalysis, HarmsAnalysis, ProportionAnalysis, SurvivalAnalysis
 from metagrove.review.storage import WorkStore, digest_of, write_folder
 
@@ -182,12 +183,19 @@ def _checks_step(review: Review) -> _Step:
     return _Step("checks", digest_of("checks", _program(), review.digest), make)
 
 
-def _flow_step(review: Review) -> _Step:
-    search = sorted(path for path in (review.path / "search").rglob("*") if path.is_file())
-    log = review.path / "screening.jsonl"
-    screened = [(path.name, digest_of(path.read_bytes())) for path in (log, *search)] if log.is_file() else []
-    key = digest_of("flow", _program(), row_material(review.rows("flow")), screened)
-    return _Step("flow", key, lambda: _module("flow").product(review))
+def _front_steps(run: _Run, review: Review) -> dict[str, Product]:
+    """What comes before the numbers: the selection of the studies and the search."""
+    parts: dict[str, Product] = {}
+    if review.rows("flow") or (review.path / LOG).is_file():
+        key = digest_of("selection", _program(), _module("selection").material(review))
+        parts["selection"] = run.product(_Step("selection", key, lambda: _module("selection").product(review)))
+    search = review.spec.search
+    if search.date or search.databases or search.concepts:
+        included = parts["selection"].carry["included"] if "selection" in parts else []
+        key = digest_of("search", _program(), _module("searching").material(review, included))
+        step = _Step("search", key, lambda: _module("searching").product(review, included))
+        parts = {"search": run.product(step)} | parts
+    return parts
 
 
 def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: Progress | None = None) -> Rebuilt:
@@ -212,15 +220,13 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
     for fault in row_faults(review):
         raise fault
     patient_steps = list(_patient_steps(review))
-    run = _Run(review, progress, len(patient_steps) + len(review.spec.analysis) + 3)
+    run = _Run(review, progress, len(patient_steps) + len(review.spec.analysis) + 4)
     run.redone += drawn.redone
     run.fresh += drawn.fresh
     run.keys |= drawn.keys
     patients = {step.name: run.product(step) for step in patient_steps}
     checks = run.product(_checks_step(review))
-    parts = {"checks": checks}
-    if review.rows("flow") or (review.path / "screening.jsonl").is_file():
-        parts["flow"] = run.product(_flow_step(review))
+    parts = {"checks": checks} | _front_steps(run, review)
     for analysis in review.spec.analysis:
         try:
             parts[f"analysis {analysis.name}"] = run.product(_analysis_step(review, analysis, patients))
@@ -239,7 +245,7 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
         files |= run.product(step).files
     written = _commit(review, files, key)
     run.store.keep_only(frozenset(run.keys))
-    found = len(checks.carry["findings"])
+    found = sum(len(part.carry.get("findings", ())) for part in parts.values())
     where = (review.path / "out" / "report.html").resolve()
     budgets = tuple((a.name, parts[f"analysis {a.name}"].carry.get("budget", ())) for a in review.spec.analysis)
     told = tuple((name, tuple(lines)) for name, lines in budgets if lines)
@@ -274,4 +280,6 @@ def check_review(path: str | Path) -> list[dict[str, str]]:
     DataError, SpecError
         The folder, its protocol or a whole table cannot be read.
     """
-    return [finding.row() for finding in findings_of(open_review(path))]
+    review = open_review(path)
+    found = [*findings_of(review), *_module("selection").selection_findings(review)]
+    return [finding.row() for finding in sorted_findings(found)]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from metagrove.core.errors import SpecError
 from metagrove.core.units import time_unit
+from metagrove.review.search_strategy import strategy_of
 
 __all__ = [
     "Analysis",
@@ -157,7 +158,10 @@ class Published(_Strict):
 
 
 class Search(_Strict):
-    """The search behind the review: when, where and with which terms; `concepts` maps each concept to its terms."""
+    """The search behind the review: when, where and with which terms; `concepts` maps each concept to its terms.
+
+    `files` maps a file of `search/` to the database it came from, where its name does not say it.
+    """
 
     date: str = ""
     databases: tuple[str, ...] = ()
@@ -166,6 +170,13 @@ class Search(_Strict):
     first_year: int | None = None
     last_year: int | None = None
     languages: tuple[str, ...] = ()
+    note: str = ""
+    files: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _strategy(self) -> Search:
+        strategy_of(self.model_dump())
+        return self
 
 
 class FigureSource(_Strict):
