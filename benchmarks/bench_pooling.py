@@ -252,7 +252,9 @@ def floor(y, v, core, door):
     compiled = best(lambda: mg.pool_many(rows, spread), 20)[0] / 1000
     alone = best(lambda: mg.pool_many(rows[:1], spread[:1]), 200)[0]
     share = 100 * (door - compiled) / door
-    print(f"one REML fit of six takes {1000 * door:.0f} µs: {1000 * core:.0f} for tau2 and its standard error,", end=" ")
+    print(
+        f"one REML fit of six takes {1000 * door:.0f} µs: {1000 * core:.0f} for tau2 and its standard error,", end=" "
+    )
     print(f"{1000 * (door - core):.0f} for checking, labels and the other estimates;")
     print(f"  compiled, all of it takes {1000 * compiled:.2f} µs: {share:.1f}% is Python's and NumPy's overhead;")
     print(f"  pool_many for a single row takes {1000 * alone:.0f} µs, its checks included")
