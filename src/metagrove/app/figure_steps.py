@@ -75,7 +75,7 @@ def read_figures(
     waiting: list[_Due] = []
     for one in due:
         kept = store.get(one.key)
-        if kept is not None:
+        if _whole(kept):
             made[one.source.file] = kept
             fresh.append(one.name)
         elif one.project is not None and _settled(one):
@@ -90,6 +90,16 @@ def read_figures(
         frozenset(one.key for one in due),
         _overlays(made),
         any(changed),
+    )
+
+
+def _whole(kept: Any) -> bool:
+    """Whether the store gave back what was put there; a damaged file counts as not made."""
+    return (
+        isinstance(kept, Mapping)
+        and isinstance(kept.get("read"), list)
+        and isinstance(kept.get("overlays"), list)
+        and isinstance(kept.get("problem"), str)
     )
 
 
