@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeGuard
 
 from metagrove.core.errors import DataError, MetagroveError, SpecError
 from metagrove.review.figure_files import EMBEDDED, FigureProject, parse_project
@@ -93,10 +93,10 @@ def read_figures(
     )
 
 
-def _whole(kept: Any) -> bool:
+def _whole(kept: Any) -> TypeGuard[dict[str, Any]]:
     """Whether the store gave back what was put there; a damaged file counts as not made."""
     return (
-        isinstance(kept, Mapping)
+        isinstance(kept, dict)
         and isinstance(kept.get("read"), list)
         and isinstance(kept.get("overlays"), list)
         and isinstance(kept.get("problem"), str)
@@ -138,7 +138,8 @@ def _read(
     store: WorkStore,
     progress: Callable[[str, int, int], None] | None,
 ) -> None:
-    from metagrove.app.figures import Readable, in_parallel, processors, read_documents
+    from metagrove.app.figures import Readable, read_documents
+    from metagrove.app.processes import in_parallel, processors
 
     def finish(index: int, documents: dict[str, Any]) -> None:
         one = waiting[index]
