@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeGuard
 
 from metagrove.core.errors import DataError, MetagroveError, SpecError
 from metagrove.review.figure_files import EMBEDDED, FigureProject, parse_project
@@ -75,7 +75,7 @@ def read_figures(
     waiting: list[_Due] = []
     for one in due:
         kept = store.get(one.key)
-        if kept is not None:
+        if _whole(kept):
             made[one.source.file] = kept
             fresh.append(one.name)
         elif one.project is not None and _settled(one):
@@ -90,6 +90,16 @@ def read_figures(
         frozenset(one.key for one in due),
         _overlays(made),
         any(changed),
+    )
+
+
+def _whole(kept: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether the store gave back what was put there; a damaged file counts as not made."""
+    return (
+        isinstance(kept, dict)
+        and isinstance(kept.get("read"), list)
+        and isinstance(kept.get("overlays"), list)
+        and isinstance(kept.get("problem"), str)
     )
 
 
@@ -128,7 +138,8 @@ def _read(
     store: WorkStore,
     progress: Callable[[str, int, int], None] | None,
 ) -> None:
-    from metagrove.app.figures import Readable, in_parallel, processors, read_documents
+    from metagrove.app.figures import Readable, read_documents
+    from metagrove.app.processes import in_parallel, processors
 
     def finish(index: int, documents: dict[str, Any]) -> None:
         one = waiting[index]

@@ -13,6 +13,14 @@ from metagrove.core.errors import DataError, MetagroveError
 from metagrove.figures.axes import Axis
 from metagrove.figures.hints import Hints
 from metagrove.figures.image import LONGEST, Box, Picture, Pixels, bitmaps, deskewed
+from metagrove.figures.inverted import (
+    flipped_hints,
+    flipped_page,
+    flipped_picture,
+    flipped_reading,
+    flipped_words,
+    runs_down,
+)
 from metagrove.figures.ocr import can_read, picture_words
 from metagrove.figures.page import Inset, Page, Word
 from metagrove.figures.painting import overlay_png, painted
@@ -152,6 +160,8 @@ def _in_picture(
 
     `printed` are words known beforehand, in pixels of the picture.
     """
+    if runs_down(hints):
+        return _in_inverted(picture, hints, threads)
     upright = deskewed(_within(picture, hints))
     words = picture_words(upright.rgb, threads=threads)
     if printed and not upright.rotation:
@@ -161,6 +171,25 @@ def _in_picture(
     if redraw is None:
         return found
     return [_finer(f, picture, redraw, hints, threads) for f in found]
+
+
+def _in_inverted(picture: Picture, hints: Hints, threads: int) -> list[Figure]:
+    """The figures of a picture whose hinted y axis runs downwards."""
+    height = picture.rgb.shape[0] / picture.scale
+    hints = flipped_hints(hints, height)
+    upright = deskewed(_within(flipped_picture(picture), hints))
+    rows = upright.rgb.shape[0]
+    words = flipped_words(picture_words(np.ascontiguousarray(upright.rgb[::-1]), threads=threads), rows)
+    readings = picture_readings(upright, words, hints)
+    return [Figure(flipped_reading(r, height), picture.rgb, picture.scale) for r in readings]
+
+
+def _page_readings(page: Page, hints: Hints) -> list[FigureReading]:
+    """The readings of a drawing, whichever way its hinted y axis runs."""
+    if not runs_down(hints):
+        return page_readings(page, hints)
+    turned = page_readings(flipped_page(page), flipped_hints(hints, page.height))
+    return [flipped_reading(r, page.height) for r in turned]
 
 
 def _finer(figure: Figure, picture: Picture, redraw: Redraw, hints: Hints, threads: int) -> Figure:
@@ -234,11 +263,11 @@ def _turned_back(picture: Picture) -> Pixels:
 
 def _in_svg(content: bytes, hints: Hints, threads: int) -> list[Figure]:
     page = _cut(svg_page(content), hints)
-    readings = page_readings(page, hints)
+    readings = _page_readings(page, hints)
     scale = 1600 / max(page.width, page.height)
     if not readings and can_read() and _unread(page):
         page = replace(page, words=page.words + _outlined_words(painted(page, scale), scale, threads))
-        readings = page_readings(page, hints)
+        readings = _page_readings(page, hints)
     found = [Figure(r, painted(page, scale), scale) for r in readings]
     if page.insets:
         found += _besides(found, _on_insets(page, hints, threads))
@@ -332,11 +361,11 @@ def _in_pdf(content: bytes, hints: Hints, threads: int) -> list[Figure]:
     scanned: list[Page] = []
     for whole in pdf_pages(content, hints.page):
         page = _cut(whole, hints)
-        readings = page_readings(page, hints)
+        readings = _page_readings(page, hints)
         scale = min(1600 / max(page.width, page.height), 3.0)
         if not readings and can_read() and _unread(page):
             words = _outlined_words(pdf_image(content, page.number, 2 * scale), 2 * scale, threads)
-            readings = page_readings(replace(page, words=page.words + words), hints)
+            readings = _page_readings(replace(page, words=page.words + words), hints)
         if readings:
             rgb = pdf_image(content, page.number, scale)
             found += [Figure(r, rgb, scale) for r in readings]

@@ -31,6 +31,7 @@ MAX_PIXELS = 130_000_000
 MAX_FRAMES = 60
 LONGEST = 2400
 _SMALLEST = 80
+_BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8", b"RIFF", b"BM")
 # Pillow would hand some other formats to programs outside
 _FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP")
 
@@ -82,7 +83,7 @@ class Bitmap:
         """
         left, top, right, bottom = region or (0, 0, self.width, self.height)
         scale = min(1.0, LONGEST / max(right - left, bottom - top))
-        with _readable() as pillow, pillow.open(io.BytesIO(self.content), formats=_FORMATS) as image:
+        with _readable(self.content) as pillow, pillow.open(io.BytesIO(self.content), formats=_FORMATS) as image:
             if self.frame:
                 image.seek(self.frame)
             fine = _upright(_drafted(image, scale))
@@ -93,7 +94,7 @@ class Bitmap:
 
 
 @contextmanager
-def _readable() -> Iterator[ModuleType]:
+def _readable(content: bytes) -> Iterator[ModuleType]:
     """Pillow, its warnings silenced and whatever it raises turned into one clear line."""
     from PIL import Image as Pillow
     from PIL import UnidentifiedImageError
@@ -107,6 +108,8 @@ def _readable() -> Iterator[ModuleType]:
     except Pillow.DecompressionBombError:
         raise DataError(f"the picture is too large; at most {MAX_PIXELS // 10**6} million pixels are read") from None
     except UnidentifiedImageError:
+        if content.startswith(_BEGINNINGS):
+            raise DataError("the picture is broken or cut short; get the file again") from None
         raise DataError("not a picture that can be read (PNG, JPEG, TIFF, GIF, BMP, WebP), nor a PDF or SVG") from None
     except MemoryError:
         raise DataError("the picture does not fit into memory; save it with fewer pixels") from None
@@ -122,7 +125,7 @@ def bitmaps(content: bytes) -> list[Bitmap]:
     figure, of more than `MAX_FRAMES` pages, or no picture at all.
     """
     found: list[Bitmap] = []
-    with _readable() as pillow, pillow.open(io.BytesIO(content), formats=_FORMATS) as image:
+    with _readable(content) as pillow, pillow.open(io.BytesIO(content), formats=_FORMATS) as image:
         for frame in itertools.count():
             if frame and not _next_page(image, frame):
                 break
