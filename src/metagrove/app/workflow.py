@@ -198,6 +198,11 @@ def _front_steps(run: _Run, review: Review) -> dict[str, Product]:
     return parts
 
 
+def _refuse_bad_rows(review: Review) -> None:
+    for fault in row_faults(review):
+        raise fault
+
+
 def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: Progress | None = None) -> Rebuilt:
     """Everything in the folder's `out/`, made again where it is stale.
 
@@ -212,13 +217,13 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
         `review.toml` asks for something unknown.
     """
     review = open_review(path)
-    drawn = (
-        read_figures(review, WorkStore(review.path / _STORE), progress=progress) if review.figures else FiguresRead()
-    )
+    _refuse_bad_rows(review)
+    drawn = FiguresRead()
+    if review.figures:
+        drawn = read_figures(review, WorkStore(review.path / _STORE), progress=progress)
     if drawn.changed:
         review = open_review(path)
-    for fault in row_faults(review):
-        raise fault
+        _refuse_bad_rows(review)
     patient_steps = list(_patient_steps(review))
     run = _Run(review, progress, len(patient_steps) + len(review.spec.analysis) + 4)
     run.redone += drawn.redone
