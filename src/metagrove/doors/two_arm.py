@@ -19,6 +19,7 @@ from metagrove.effects.contrasts import (
     person_time_contrasts,
 )
 from metagrove.pooling.counts.glmm import two_arm_model
+from metagrove.pooling.counts.penalised import PenalisedPooling
 from metagrove.pooling.counts.pooled import CountPooling
 from metagrove.pooling.model import InverseVariance, Model
 from metagrove.pooling.results import MetaResult, meta_analysis
@@ -76,8 +77,9 @@ def metabin(
     Parameters
     ----------
     event_e, n_e, event_c, n_c : counts, shape (k,); a study without one of them is listed but not pooled.
-    method : "MH" (default; "Inverse" for ASD), "Inverse", "Peto", "SSW" or "GLMM".
-    sm : "RR" (default), "OR" (default of Peto, SSW and GLMM), "RD", "ASD", "DOR" or "VE".
+    method : "MH" (default; "Inverse" for ASD), "Inverse", "Peto", "SSW", "GLMM" or "LRP" (penalised logistic
+        regression, which takes studies without events too and has no tau2).
+    sm : "RR" (default), "OR" (default of Peto, SSW, GLMM and LRP), "RD", "ASD", "DOR" or "VE".
     incr, method_incr : added to each cell of studies with an empty one ("only0", "if0all", "all", "user"), a number or
         "TACC" (treatment-arm continuity correction).
     allstudies : pool studies in which nobody, or everybody, had the event, too.
@@ -94,9 +96,10 @@ def metabin(
     0.2403
     """
     method = method or ("Inverse" if tau_common or sm == "ASD" else "MH")
-    one_of("method", method, ("MH", "Inverse", "Peto", "SSW", "GLMM"))
-    sm = sm or ("OR" if method in ("Peto", "SSW", "GLMM") else "RR")
-    _fitting(method, sm, {"Peto": ("OR",), "GLMM": ("OR",), "MH": ("RR", "OR", "RD", "DOR", "VE")})
+    one_of("method", method, ("MH", "Inverse", "Peto", "SSW", "GLMM", "LRP"))
+    sm = sm or ("OR" if method in ("Peto", "SSW", "GLMM", "LRP") else "RR")
+    allstudies = allstudies or method == "LRP"
+    _fitting(method, sm, {"Peto": ("OR",), "GLMM": ("OR",), "LRP": ("OR",), "MH": ("RR", "OR", "RD", "DOR", "VE")})
     source = Columns(data, subset)
     first = source.counts(event_e, "event_e")
     k = first.size
@@ -126,6 +129,8 @@ def metabin(
     )  # fmt: skip
     if method == "GLMM":
         model: Model = two_arm_model(settings, model_glmm)
+    elif method == "LRP":
+        model = PenalisedPooling()
     elif method in ("MH", "SSW"):
         model = CountPooling(MH_exact=MH_exact, Q_Cochrane=Q_Cochrane)
     else:
@@ -288,7 +293,8 @@ def metacont(
     ----------
     n_e, mean_e, sd_e, n_c, mean_c, sd_c : sizes, means and SDs, shape (k,).
     median_e ... max_c : quantiles that give a mean and an SD where those are missing, by `method_mean` ("Luo", "Wan")
-        and `method_sd` ("Shi", "Wan", "Hozo", "Bland", "Cochrane").
+        and `method_sd` ("Shi", "Wan", "Hozo", "Bland", "Cochrane"); for skewed data "QE-McGrath", "BC-McGrath" or "Cai"
+        for both.
     sm : "MD", "SMD" or "ROM" (both means above 0).
     method_ci : study limits of mean differences: "z" or "t" (n - 2 degrees of freedom).
     pooledvar : one SD for both arms (MD, ROM).
