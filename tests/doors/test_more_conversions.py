@@ -36,7 +36,7 @@ def test_tables_keep_what_is_known_and_name_contradictions():
     data = pd.DataFrame({"ai": [1.0, NAN], "bi": [9.0, NAN], "ci": [3.0, NAN], "di": [7.0, NAN], "r": [-0.25, 0.54]})
     found = mg.conv_2x2(ri="r", ni=[20, 400], n1i=[10, 200], n2i=[4, 248], data=data)
     assert found["ai"].tolist() == [1.0, 176.0]
-    with pytest.raises(DataError, match="study 1: the statistic asks for 110 people"):
+    with pytest.raises(DataError, match="study 1: the statistic asks for 61 people"):
         mg.conv_2x2(ri=[0.54], ni=[400], n1i=[200], n2i=[50])
     with pytest.raises(DataError, match="study 1: n2i is 0 of ni 400"):
         mg.conv_2x2(ri=[0.54], ni=[400], n1i=[200], n2i=[0])
