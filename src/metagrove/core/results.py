@@ -102,9 +102,9 @@ class Result:
             raise MethodError(f"there is no code in Stata for a {type(self).__name__}")
         return script.stata
 
-    def plot(self) -> Any:
-        """The figure that suits this kind of result."""
-        return socket("plot")(self)
+    def plot(self, style: Any = None) -> Any:
+        """The figure that suits this kind of result, in a style ("plain", "JAMA", "BMJ", "RevMan5", or a Style)."""
+        return socket("plot")(self, style)
 
     def __str__(self) -> str:
         return self.summary()
