@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.results import Explanation, Result
@@ -58,7 +59,7 @@ class NumberNeeded(Result):
     nnt: Array
     lower: Array
     upper: Array
-    through_infinity: Array
+    through_infinity: NDArray[np.bool_]
     sm: str
 
     def rows(self) -> list[dict[str, Any]]:
