@@ -212,3 +212,35 @@ def test_funnels_against_sample_size(lawful):
         m.funnel(yaxis="ni")
     with pytest.raises(MethodError, match="sample sizes"):
         mg.metagen([0.1, 0.2], [0.1, 0.1]).funnel(yaxis="sqrtninv")
+
+
+def test_bayesian_analyses_have_a_forest_of_shrunken_effects(lawful):
+    m = bcg(sm="OR")
+    found = m.bayes()
+    drawing = found.plot()
+    lawful(drawing)
+    lawful(found.plot("JAMA"), 180)
+    rows = drawing.data()
+    assert rows[-2]["estimate"] == pytest.approx(np.exp(found.mu.quantile(0.5)))
+    assert rows[-1]["upper"] == pytest.approx(np.exp(found.predictive.limits(0.95)[1]))
+    assert rows[0]["Shrunken"].startswith(f"{np.exp(found.shrinkage[0].quantile(0.5)):.2f}")
+    one_arm = mg.metaprop([2, 0, 2, 4, 1, 5], [8, 15, 20, 17, 34, 42], sm="PLOGIT", method="Inverse")
+    lawful(one_arm.bayes().plot())
+
+
+def test_copas_panels_follow_the_path(lawful):
+    found = bcg(sm="OR").copas(ngrid=8, nlevels=6)
+    drawing = found.plot()
+    lawful(drawing)
+    assert [row["TE"] for row in drawing.data()] == pytest.approx(list(found.TE_slope))
+
+
+def test_arms_and_sides_are_called_by_their_names(lawful):
+    m = bcg(sm="OR", label_e="BCG", label_c="No vaccine", label_left="Favours BCG", label_right="Favours none")
+    drawing = m.forest()
+    lawful(drawing)
+    texts = " ".join(getattr(mark, "text", "") for mark in drawing.page().marks)
+    assert "No vaccine" in texts and "Favours BCG" in texts
+    assert 'label.c = "No vaccine"' in m.to_r()
+    other = m.forest(directions=("less", "more"))
+    assert "Favours BCG" not in " ".join(getattr(mark, "text", "") for mark in other.page().marks)

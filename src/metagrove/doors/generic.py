@@ -12,7 +12,7 @@ from metagrove.core.errors import DataError, MethodError
 from metagrove.core.scales import scale
 from metagrove.core.values import Array
 from metagrove.doors.approximations import Approximations
-from metagrove.doors.columns import Columns, one_of
+from metagrove.doors.columns import Columns, named_arms, one_of
 from metagrove.doors.quantiles import moments
 from metagrove.pooling.model import Model
 from metagrove.pooling.multilevel.three_level import ThreeLevel
@@ -76,6 +76,10 @@ def metagen(
     approx_seTE: Any = "",
     transf: bool = True,
     backtransf: bool = True,
+    label_e: str = "",
+    label_c: str = "",
+    label_left: str = "",
+    label_right: str = "",
     subgroup: Any = None,
     subgroup_name: str | None = None,
 ) -> MetaResult:
@@ -104,6 +108,7 @@ def metagen(
     df : degrees of freedom of t-based limits and p-values.
     transf : False if effects and limits are printed ratios (or correlations), to be transformed first.
     method_ci : "z" or "t" (with `df`) for study limits.
+    label_e, label_c, label_left, label_right : names of the arms and of the sides of no effect, for views.
     method_tau ... adhoc_hakn_pi : see `metagrove.pooling.settings.Settings`.
 
     Raises
@@ -163,7 +168,7 @@ def metagen(
         level=level, level_ma=level_ma, level_predict=level_predict, level_hetstat=level_hetstat, common=common,
         random=random, prediction=prediction, tau_common=tau_common, tau_preset=tau_preset, null_effect=null_effect,
         subgroup_name=source.name_of(subgroup) if subgroup_name is None else subgroup_name, backtransf=backtransf,
-        door="metagen", options=(("TE_tau", TE_tau),),
+        door="metagen", options=(("TE_tau", TE_tau), *named_arms(label_e, label_c, label_left, label_right)),
     )  # fmt: skip
     studies = studies_of(
         effect, se, lower=effect - quantile * se, upper=effect + quantile * se,

@@ -9,7 +9,7 @@ from scipy import special
 
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array
-from metagrove.doors.columns import Columns, one_of
+from metagrove.doors.columns import Columns, named_arms, one_of
 from metagrove.doors.quantiles import moments
 from metagrove.effects.arms import PersonTimes, Tables, TwoMeans
 from metagrove.effects.contrasts import (
@@ -69,6 +69,10 @@ def metabin(
     null_effect: float = 0.0,
     backtransf: bool = True,
     pscale: float = 1,
+    label_e: str = "",
+    label_c: str = "",
+    label_left: str = "",
+    label_right: str = "",
     subgroup: Any = None,
     subgroup_name: str | None = None,
 ) -> MetaResult:
@@ -87,6 +91,7 @@ def metabin(
     RR_Cochrane : twice the increment to the sizes of the arms (RevMan).
     Q_Cochrane : Q from the Mantel-Haenszel estimate, where method_tau is "DL" (RevMan).
     model_glmm : "UM.FS", "UM.RS", "CM.EL" or "CM.AL".
+    label_e, label_c : what the arms are called in views; label_left, label_right : what either side of no effect favours.
     Others : as in `metagen`.
 
     Pinned by the reference cases `bin_*`.
@@ -123,7 +128,8 @@ def metabin(
         prediction=prediction, tau_common=tau_common, tau_preset=tau_preset, null_effect=null_effect,
         subgroup_name=source.name_of(subgroup) if subgroup_name is None else subgroup_name, backtransf=backtransf,
         door="metabin",
-        options=(("incr", _plain(incr)), ("method_incr", method_incr), ("allstudies", allstudies),
+        options=(*named_arms(label_e, label_c, label_left, label_right), ("incr", _plain(incr)),
+                 ("method_incr", method_incr), ("allstudies", allstudies),
                  ("MH_exact", MH_exact), ("RR_Cochrane", RR_Cochrane), ("Q_Cochrane", Q_Cochrane), ("pscale", pscale),
                  *((("model_glmm", model_glmm),) if method == "GLMM" else ())),
     )  # fmt: skip
@@ -175,6 +181,10 @@ def metainc(
     backtransf: bool = True,
     irscale: float = 1,
     irunit: str = "person-years",
+    label_e: str = "",
+    label_c: str = "",
+    label_left: str = "",
+    label_right: str = "",
     subgroup: Any = None,
     subgroup_name: str | None = None,
 ) -> MetaResult:
@@ -223,7 +233,8 @@ def metainc(
         prediction=prediction, tau_common=tau_common, tau_preset=tau_preset, null_effect=null_effect,
         subgroup_name=source.name_of(subgroup) if subgroup_name is None else subgroup_name, backtransf=backtransf,
         door="metainc",
-        options=(("incr", _plain(incr)), ("method_incr", method_incr), ("irscale", irscale), ("irunit", irunit),
+        options=(*named_arms(label_e, label_c, label_left, label_right), ("incr", _plain(incr)),
+                 ("method_incr", method_incr), ("irscale", irscale), ("irunit", irunit),
                  *((("model_glmm", model_glmm),) if method == "GLMM" else ())),
     )  # fmt: skip
     for name, value in (("n_e", n_e), ("n_c", n_c)):
@@ -284,6 +295,10 @@ def metacont(
     adhoc_hakn_pi: str = "",
     null_effect: float = 0.0,
     backtransf: bool = True,
+    label_e: str = "",
+    label_c: str = "",
+    label_left: str = "",
+    label_right: str = "",
     subgroup: Any = None,
     subgroup_name: str | None = None,
 ) -> MetaResult:
@@ -333,7 +348,7 @@ def metacont(
         random=random, prediction=prediction, tau_common=tau_common, tau_preset=tau_preset, null_effect=null_effect,
         subgroup_name=source.name_of(subgroup) if subgroup_name is None else subgroup_name, backtransf=backtransf,
         door="metacont",
-        options=(("method_ci", method_ci), ("pooledvar", pooledvar), ("method_smd", method_smd),
+        options=(*named_arms(label_e, label_c, label_left, label_right), ("method_ci", method_ci), ("pooledvar", pooledvar), ("method_smd", method_smd),
                  ("sd_glass", sd_glass), ("exact_smd", exact_smd)),
     )  # fmt: skip
     df = means.n1 + means.n2 - 2 if method_ci == "t" and sm == "MD" else None

@@ -58,6 +58,8 @@ _DRAWN_BY: Mapping[str, str] = MappingProxyType(
         "GlmmResult": "metagrove.plots.forest_source:forest",
         "Refits": "metagrove.plots.influence:refits_drawing",
         "Influence": "metagrove.plots.case_panels:influence_plot",
+        "BayesResult": "metagrove.plots.posterior_forest:posterior_forest",
+        "CopasModel": "metagrove.plots.copas_panels:copas_plot",
         "PCurve": "metagrove.plots.p_values:p_curve_plot",
         "SelectionModel": "metagrove.plots.p_values:selection_plot",
         "LimitMeta": "metagrove.plots.limit_funnel:limit_funnel",
