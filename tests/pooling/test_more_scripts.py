@@ -17,7 +17,7 @@ from metagrove.core.results import Result
 WITHOUT_R = {
     "Baujat", "CoefficientResult", "ColumnResult", "Contrasts", "CurveInfluence", "CurveRegression",
     "CurveStrata", "FrailDistribution", "Imputed", "ImputedCurve", "Inflation", "Influence", "Intervals",
-    "LikelihoodRatio", "Many", "Multiverse", "MultivariateSurvival", "NumberNeeded", "OneStageHazardRatio", "PCurve", "Permutation",
+    "LikelihoodRatio", "Many", "MatrixRegression", "Multiverse", "MultivariateSurvival", "NumberNeeded", "OneStageHazardRatio", "PCurve", "Permutation",
     "PooledCurve", "Predictions", "ProfileLikelihood", "RefitTable", "Residuals", "WaldTest", "_Table",
 }  # fmt: skip
 
