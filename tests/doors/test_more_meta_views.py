@@ -5,7 +5,7 @@ import pytest
 
 import metagrove as mg
 from known import reference_json
-from metagrove.core.errors import DataError, MethodError
+from metagrove.core.errors import DataError, MethodError, UnknownName
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +84,45 @@ def test_simulated_effects_have_the_model_s_mean_and_covariance(case):
     assert np.array_equal(mg.simulate(fit, 2, rng=9), mg.simulate(fit, 2, rng=9))
     with pytest.raises(MethodError, match="nsim"):
         mg.simulate(fit, 0, rng=1)
+
+
+def test_update_is_the_door_called_again(case):
+    m = analysis(case)
+    new = m.update(method_tau="DL", method_random_ci="HK", prediction=True, level_ma=0.9)
+    same = analysis(case, method_tau="DL", method_random_ci="HK", prediction=True, level_ma=0.9)
+    for name in ("TE_random", "lower_random", "tau2", "lower_tau2", "lower_predict", "method_tau_ci"):
+        assert getattr(new, name) == getattr(same, name)
+    grouped = mg.update(m, subgroup=case["data"]["alloc"])
+    assert grouped.TE_random_w == pytest.approx(analysis(case, subgroup=case["data"]["alloc"]).TE_random_w)
+    assert mg.update(grouped, subgroup="").studies.subgroup is None
+    fewer = m.update(exclude=[0, 5])
+    assert fewer.k == 11 and fewer.TE_random == pytest.approx(analysis(case, exclude=[0, 5]).TE_random)
+    with pytest.raises(MethodError, match="call metagen again"):
+        m.update(sm="OR")
+    with pytest.raises(UnknownName, match="method_tau"):
+        m.update(methodtau="DL")
+
+
+def test_numbers_needed_to_treat():
+    m = mg.metabin([4, 6, 3], [123, 306, 231], [11, 29, 11], [139, 303, 220], sm="RR", common=False)
+    found = m.nnt([0.05, 0.2])
+    rr = m.back.TE_random
+    assert list(found.nnt) == pytest.approx([1 / (0.05 * (1 - rr)), 1 / (0.2 * (1 - rr))])
+    assert list(found.lower) == pytest.approx([1 / (p * (1 - m.back.lower_random)) for p in (0.05, 0.2)])
+    assert (found.lower < found.nnt).all() and (found.nnt < found.upper).all()
+    assert [row["baseline"] for row in m.nnt().rows()] == pytest.approx([0.05, 11 / 139, 29 / 303])
+    odds = mg.nnt(np.log(0.5), 0.2, sm="OR", lower=np.log(0.25), upper=np.log(1.5))
+    control = 0.2 / 0.8 * 0.5
+    assert odds.nnt[0] == pytest.approx(1 / (0.2 - control / (1 + control)))
+    assert odds.through_infinity[0] and odds.lower[0] > 0 > odds.upper[0]
+    harm = mg.nnt(0.1, 0.3, sm="RD")
+    assert harm.nnt[0] == pytest.approx(-10)
+    hazard = mg.nnt(np.log(0.7), 0.4, sm="HR")
+    assert hazard.difference[0] == pytest.approx(0.6 - 0.6**0.7)
+    assert mg.nnt(0.05, 0.3, sm="ASD").nnt[0] < 0
+    with pytest.raises(DataError, match=r"baseline risk of 1\.2"):
+        m.nnt(1.2)
+    with pytest.raises(DataError, match="p_c"):
+        mg.metagen([0.1, 0.2], [0.1, 0.1], sm="RR").nnt()
+    with pytest.raises(MethodError, match="SMD"):
+        mg.nnt(0.1, 0.3, sm="SMD")

@@ -138,3 +138,109 @@ def test_profiles_of_a_multilevel_model(lawful):
     lawful(found.plot())
     with pytest.raises(MethodError, match="REML"):
         mg.profile(mg.rma([0.1, 0.4, 0.6], [0.1, 0.1, 0.2], method="DL"))
+
+
+def test_influence_panels_show_every_measure_and_mark_what_is_influential(lawful, model):
+    m = bcg(sm="OR")
+    for found in (m.influence(), model.influence()):
+        drawing = found.plot()
+        lawful(drawing)
+        assert len(drawing.data()) == 13
+    d = columns("selmodel_hackshaw1998")
+    y = [*d["yi"][:12], 6.0]
+    odd = mg.rma(y, [*d["vi"][:12], 0.02], slab=[*"abcdefghijklm"]).influence()
+    assert odd.is_infl[-1]
+    from metagrove.plots.marks import Disc
+
+    red = [mark for mark in odd.plot().page().marks if isinstance(mark, Disc) and mark.fill == "#b5524a"]
+    assert len(red) == 1 + 8 * int(odd.is_infl.sum())  # the key, and each flagged study in each panel
+
+
+def test_the_p_curve_plot_counts_and_expects(lawful):
+    from metagrove.pooling.bias.p_curve import expected_shares
+
+    found = bcg(sm="OR").pcurve()
+    drawing = found.plot()
+    lawful(drawing)
+    assert sum(row["observed"] for row in drawing.data()) == pytest.approx(100)
+    edges = np.array([0, 0.01, 0.02, 0.03, 0.04, 0.05])
+    assert expected_shares(0.05, edges) == pytest.approx(np.full(5, 0.2))
+    third = expected_shares(1 / 3, edges)
+    assert third.sum() == pytest.approx(1) and (np.diff(third) < 0).all()
+    # simulated: normal scores with a power of one third
+    z = np.abs(np.random.default_rng(2).standard_normal(400_000) + 1.5274)
+    from scipy.special import ndtr
+
+    p = 2 * ndtr(-z)
+    assert (p < 0.05).mean() == pytest.approx(1 / 3, abs=0.004)
+    assert np.histogram(p[p < 0.05], edges)[0] / (p < 0.05).sum() == pytest.approx(third, abs=0.006)
+
+
+def test_selection_plots_show_the_function_that_was_found(lawful):
+    d = columns("selmodel_hackshaw1998")
+    fit = mg.rma(d["yi"], d["vi"])
+    steps = fit.selmodel("stepfun", steps=[0.025, 0.5])
+    drawing = steps.plot()
+    lawful(drawing)
+    rows = drawing.data()
+    assert rows[0]["weight"] == 1.0
+    assert {round(row["weight"], 9) for row in rows} == {round(float(v), 9) for v in steps.delta}
+    falling = fit.selmodel("negexp")
+    lawful(falling.plot("BMJ"))
+    row = falling.plot().data()[10]
+    first = falling.plot().data()[0]
+    assert row["weight"] / first["weight"] == pytest.approx(np.exp(-falling.delta[0] * (row["p"] - first["p"])))
+
+
+def test_the_limit_funnel_draws_its_line_through_the_adjusted_mean(lawful):
+    for m in (bcg(sm="OR"), bcg(sm="RR", method="Inverse")):
+        found = m.limitmeta()
+        drawing = found.plot()
+        lawful(drawing)
+        assert [row["TE_limit"] for row in drawing.data()] == pytest.approx(list(found.TE_limit))
+        assert found.beta_r + found.alpha_r * found.tau == pytest.approx(found.TE_adjust)
+
+
+def test_funnels_against_sample_size(lawful):
+    m = mg.metaprop([2, 0, 2, 4, 1, 5], [8, 15, 20, 17, 34, 42], sm="PLOGIT", studlab=list("ABCDEF"))
+    drawing = m.funnel(yaxis="sqrtninv")
+    lawful(drawing)
+    assert drawing.data()[0]["seTE"] == pytest.approx(8**-0.5)
+    texts = {getattr(mark, "text", "") for mark in drawing.page().marks}
+    assert "Egger's line" not in texts and not any("Hunter" in text for text in texts)
+    with pytest.raises(UnknownName, match="sqrtninv"):
+        m.funnel(yaxis="ni")
+    with pytest.raises(MethodError, match="sample sizes"):
+        mg.metagen([0.1, 0.2], [0.1, 0.1]).funnel(yaxis="sqrtninv")
+
+
+def test_bayesian_analyses_have_a_forest_of_shrunken_effects(lawful):
+    m = bcg(sm="OR")
+    found = m.bayes()
+    drawing = found.plot()
+    lawful(drawing)
+    lawful(found.plot("JAMA"), 180)
+    rows = drawing.data()
+    assert rows[-2]["estimate"] == pytest.approx(np.exp(found.mu.quantile(0.5)))
+    assert rows[-1]["upper"] == pytest.approx(np.exp(found.predictive.limits(0.95)[1]))
+    assert rows[0]["Shrunken"].startswith(f"{np.exp(found.shrinkage[0].quantile(0.5)):.2f}")
+    one_arm = mg.metaprop([2, 0, 2, 4, 1, 5], [8, 15, 20, 17, 34, 42], sm="PLOGIT", method="Inverse")
+    lawful(one_arm.bayes().plot())
+
+
+def test_copas_panels_follow_the_path(lawful):
+    found = bcg(sm="OR").copas(ngrid=8, nlevels=6)
+    drawing = found.plot()
+    lawful(drawing)
+    assert [row["TE"] for row in drawing.data()] == pytest.approx(list(found.TE_slope))
+
+
+def test_arms_and_sides_are_called_by_their_names(lawful):
+    m = bcg(sm="OR", label_e="BCG", label_c="No vaccine", label_left="Favours BCG", label_right="Favours none")
+    drawing = m.forest()
+    lawful(drawing)
+    texts = " ".join(getattr(mark, "text", "") for mark in drawing.page().marks)
+    assert "No vaccine" in texts and "Favours BCG" in texts
+    assert 'label.c = "No vaccine"' in m.to_r()
+    other = m.forest(directions=("less", "more"))
+    assert "Favours BCG" not in " ".join(getattr(mark, "text", "") for mark in other.page().marks)

@@ -1,24 +1,25 @@
-"""R meta's functions on its results: `metareg`, `metacum`, `metainf`, `metabind`."""
+"""R meta's functions on its results: `metareg`, `metacum`, `metainf`, `metabind`, `update`, `nnt`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
-from metagrove.core.errors import DataError, MethodError
+from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.doors.columns import Columns
 from metagrove.pooling.bound_analyses import BoundAnalyses, bound_analyses
+from metagrove.pooling.number_needed import NumberNeeded, number_needed
 from metagrove.pooling.regression.design import formula_design
 from metagrove.pooling.regression.formula import terms
 from metagrove.pooling.regression.linear_model import Settings
 from metagrove.pooling.regression.model import Regression, regression
-from metagrove.pooling.results import MetaResult
+from metagrove.pooling.results import MetaResult, meta_analysis
 from metagrove.pooling.sensitivity import Refits
 
-__all__ = ["metabind", "metacum", "metainf", "metareg"]
+__all__ = ["metabind", "metacum", "metainf", "metareg", "nnt", "update"]
 
 _TESTS = {("classic", ""): "z", ("HK", ""): "knha", ("HK", "se"): "adhoc"}
 
@@ -156,3 +157,84 @@ def metabind(*args: MetaResult, name: Sequence[str] | None = None, pooled: str =
     [3, 2]
     """
     return bound_analyses(args, name, pooled=pooled)
+
+
+_FIXED = ("sm", "method", "door", "options")
+
+
+def update(x: MetaResult, *, subgroup: Any = None, exclude: Any = None, **settings: Any) -> MetaResult:
+    """The same studies analysed with other settings, as R meta's `update`.
+
+    Parameters
+    ----------
+    subgroup : a group for each study of the table; "" takes the subgroups away.
+    exclude : studies to show but not to pool, as in `metagen`, in addition to those already left out.
+    settings : any of `Settings`, such as `method_tau`, `method_random_ci`, `level_ma`, `common`, `prediction`.
+
+    Raises
+    ------
+    MethodError : a setting that asks for other effects (`sm`, `method`); call the door again for those.
+    UnknownName : a setting that does not exist.
+
+    >>> import metagrove as mg
+    >>> m = mg.metagen([0.2, 0.5, 0.9], [0.2, 0.17, 0.22])
+    >>> update(m, method_tau="DL", prediction=True).method_tau
+    'DL'
+    """
+    found, k = _analysis(x, "update"), x.studies.pooled.size
+    known = [f.name for f in fields(found.settings)]
+    for name in settings:
+        if name in _FIXED:
+            raise MethodError(f"'{name}' makes other effects; call {found.settings.door} again")
+        if name not in known:
+            raise UnknownName("setting", name, [item for item in known if item not in _FIXED])
+    if "method_tau" in settings and "method_tau_ci" not in settings:
+        settings["method_tau_ci"] = None
+    studies, source = found.studies, Columns(dict(found.studies.columns))
+    if subgroup is not None:
+        empty = isinstance(subgroup, str) and not subgroup
+        studies = replace(studies, subgroup=None if empty else source.texts(subgroup, "subgroup", k))
+    if exclude is not None:
+        reasons = zip(studies.reasons, source.excluded(exclude, k), strict=True)
+        studies = replace(studies, reasons=tuple(old or new for old, new in reasons))
+    return meta_analysis(studies, replace(found.settings, **settings), found.model)
+
+
+def nnt(x: Any, p_c: Any = None, *, sm: str | None = None, lower: Any = None, upper: Any = None) -> NumberNeeded:
+    """Numbers needed to treat from a pooled effect, as R meta's `nnt`.
+
+    Parameters
+    ----------
+    x : a result with sm "RD", "RR", "OR", "HR" or "ASD", or an effect on the analysis scale with `sm`, `lower`, `upper`.
+    p_c : risks without the treatment; by default the smallest, middle and largest risk of the control arms.
+
+    >>> import metagrove as mg
+    >>> m = mg.metabin([4, 6, 3], [123, 306, 231], [11, 29, 11], [139, 303, 220], sm="RR")
+    >>> round(float(nnt(m, 0.1).nnt[0]), 1)
+    14.3
+    """
+    if not isinstance(x, MetaResult):
+        if sm is None:
+            raise DataError("an effect by itself needs sm, and p_c")
+        effect = float(np.asarray(x, dtype=float))
+        ends = [effect if end is None else float(end) for end in (lower, upper)]
+        return number_needed(sm, [("effect", effect, ends[0], ends[1])], _risks(p_c, None))
+    s = x.settings
+    models = [which for which in ("common", "random") if getattr(s, which)]
+    estimates = [(f"{which} effect", *_interval(getattr(x.fit, which))) for which in models]
+    return number_needed(s.sm, estimates, _risks(p_c, x))
+
+
+def _interval(estimate: Any) -> tuple[float, float, float]:
+    return float(estimate.TE), float(estimate.lower), float(estimate.upper)
+
+
+def _risks(p_c: Any, x: MetaResult | None) -> Any:
+    if p_c is not None:
+        return p_c
+    columns = {} if x is None else x.pooled.columns
+    if "event_c" not in columns or "n_c" not in columns:
+        raise DataError("give p_c: the risks without the treatment")
+    risks = np.asarray(columns["event_c"] / columns["n_c"], dtype=float)
+    found = np.array([risks.min(), np.median(risks), risks.max()])
+    return np.unique(found[(found > 0) & (found < 1)])

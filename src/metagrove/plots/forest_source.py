@@ -80,7 +80,7 @@ def forest(
     common, random, prediction : what is shown, where it should differ from the analysis.
     percent : proportions as percentages.
     limits : the ends of the axis on the reporting scale; intervals beyond them end in arrows.
-    directions : what the left and the right of no effect favour.
+    directions : what the left and the right of no effect favour, where not said by the analysis.
     columns : further columns by heading, one entry for each study in table order.
     bias : judgements by study label, one for each of `bias_domains`, shown as coloured dots.
     sort_by : "" for table order, "estimate", "weight" or "label".
@@ -103,6 +103,9 @@ def forest(
         s = replace(s, common=s.common if common is None else common, random=s.random if random is None else random)
         s = replace(s, prediction=s.prediction if prediction is None else prediction)
         table = forest_table(replace(source, settings=s), note, pool_single=pool_single, extra=extra)
+        named = dict(s.options)
+        favoured = str(named.get("label_left") or ""), str(named.get("label_right") or "")
+        directions = directions if any(directions) else favoured
     else:
         if type(source).__name__ == "Robust" and source.source_model is None:
             raise MethodError("these robust tests do not know their model; make them with robust(model, cluster)")

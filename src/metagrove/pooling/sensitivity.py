@@ -92,6 +92,18 @@ class Refits(_Table):
     def _columns(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__ if name not in ("sets", "pooled", "source")}
 
+    def to_r(self) -> str:
+        """Code in R: the analysis, then package meta's `metainf` or `metacum`."""
+        if self.source is None:
+            raise MethodError("these refits do not know their analysis; make them with leave_one_out() or cumulative()")
+        code = self.source.to_r().removesuffix("print(m)\n")
+        if not self.studlab[0].startswith("Adding"):
+            return f'{code}print(metainf(m, pooled = "{self.pooled}"))\n'
+        ranks = np.full(self.source.studies.pooled.size, np.nan)
+        ranks[np.flatnonzero(self.source.studies.pooled)[self.sets[-1]]] = np.arange(1, self.sets[-1].size + 1)
+        told = ", ".join("NA" if rank != rank else f"{rank:g}" for rank in ranks)
+        return f'{code}print(metacum(m, pooled = "{self.pooled}", sortvar = c({told})))\n'
+
     def explain(self) -> Explanation:
         """What was done, with its reference."""
         if self.studlab and self.studlab[0].startswith("Omitting"):
