@@ -13,7 +13,7 @@ from metagrove.core.scales import scale
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns, one_of
 from metagrove.doors.quantiles import moments
-from metagrove.pooling.multilevel.three_level import ThreeLevel
+from metagrove.pooling.estimate import normal_quantile
 from metagrove.pooling.results import MetaResult, meta_analysis
 from metagrove.pooling.settings import Settings
 from metagrove.pooling.studies import studies_of
@@ -122,7 +122,7 @@ def metagen(
         mean, sd = moments(source, np.asarray(people), None, None, quantiles, rules=(method_mean, method_sd))
         effect = np.where(np.isnan(effect), mean, effect)
         se = np.where(np.isnan(se), sd / np.sqrt(people), se)
-    quantile = _quantile(level, freedom if method_ci != "z" else None, k)
+    half = _quantile(level, freedom if method_ci != "z" else None) * se
     columns: dict[str, NDArray[Any]] = {
         name: source.numbers(value, name, k) for name, value in (("n_e", n_e), ("n_c", n_c)) if value is not None
     }
@@ -139,20 +139,23 @@ def metagen(
         door="metagen",
     )  # fmt: skip
     studies = studies_of(
-        effect, se, lower=effect - quantile * se, upper=effect + quantile * se,
+        effect, se, lower=effect - half, upper=effect + half,
         studlab=source.texts(studlab, "studlab", k), subgroup=groups, reasons=source.excluded(exclude, k),
         columns=columns,
     )  # fmt: skip
-    return meta_analysis(studies, settings, None if clusters is None else ThreeLevel())
+    if clusters is None:
+        return meta_analysis(studies, settings)
+    from metagrove.pooling.multilevel.three_level import ThreeLevel
+
+    return meta_analysis(studies, settings, ThreeLevel())
 
 
-def _quantile(level: float, df: Array | None, k: int) -> Array:
-    tail = (1 + level) / 2
-    normal = np.full(k, float(special.ndtri(tail)))
+def _quantile(level: float, df: Array | None) -> Array | float:
+    normal = normal_quantile(level)
     if df is None:
         return normal
     known = np.isfinite(df)
-    return np.where(known, special.stdtrit(np.where(known, df, 1.0), tail), normal)
+    return np.where(known, special.stdtrit(np.where(known, df, 1.0), (1 + level) / 2), normal)
 
 
 def _forward(values: Array, sm: str) -> Array:
@@ -181,7 +184,7 @@ def _completed(
         with np.errstate(invalid="ignore"):
             width, middle = np.abs(high - low), 0.5 * (low + high)
             te = np.where(np.isnan(te), middle, te)
-            se = np.where(np.isnan(se), width / (2 * _quantile(level_ci, df, k)), se)
+            se = np.where(np.isnan(se), width / (2 * _quantile(level_ci, df)), se)
     if p is not None:
         usable = (p > 0) & (p < 1)
         safe = np.where(usable, p, 0.5)

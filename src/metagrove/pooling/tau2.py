@@ -392,16 +392,16 @@ def _refined_peak(design: Design, rows: _Rows, restricted: bool, start: float, l
     raise ConvergenceError(f"the likelihood of tau2 has no peak after {_STEPS} steps; stood at {t:g}")
 
 
-def _scores(design: Design, rows: _Rows, grid: Array, restricted: bool) -> list[float]:
+def _scores(design: Design, grid: Array, restricted: bool) -> list[float]:
     """Twice the score at each point of a grid."""
     if design.X is not None:
         return [_slope(design, t, restricted).gradient for t in grid.tolist()]
-    table = np.empty((design.k, 3))
-    y, v = np.array(rows)
+    y = design.y - design.base
+    table = np.empty((y.size, 3))
     table[:, 0], table[:, 1], table[:, 2] = 1.0, y, y * y
-    w = 1.0 / (v + grid[:, None])
+    w = 1.0 / (design.v + grid[:, None])
     scores = []
-    for (s1, a1), (s2, b1, b2) in zip((w @ table[:, :2]).tolist(), (w * w @ table).tolist(), strict=True):
+    for (s1, a1, _), (s2, b1, b2) in zip((w @ table).tolist(), (w * w @ table).tolist(), strict=True):
         m = a1 / s1
         scores.append(b2 - m * (2.0 * b1 - m * s2) - s1 + (s2 / s1 if restricted else 0.0))
     return scores
@@ -429,7 +429,7 @@ def _likelihood_peak(design: Design, *, restricted: bool) -> float:
     if count == 0:
         return 0.0
     points = [0.0] + [first * ratio**i for i in range(count)]
-    scores = _scores(design, rows, np.array(points), restricted)
+    scores = _scores(design, np.array(points), restricted)
     centre = sum(v) / len(v)
     # from 0 the first step is exact: a falling score there ends the search at once, a rising one climbs
     found = [] if scores[0] > 0 else [_refined_peak(design, rows, restricted, 0.0, 0.0, points[1])]
