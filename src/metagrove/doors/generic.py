@@ -122,7 +122,9 @@ def metagen(
         mean, sd = moments(source, np.asarray(people), None, None, quantiles, rules=(method_mean, method_sd))
         effect = np.where(np.isnan(effect), mean, effect)
         se = np.where(np.isnan(se), sd / np.sqrt(people), se)
-    half = _quantile(level, freedom if method_ci != "z" else None) * se
+    with np.errstate(invalid="ignore"):
+        half = _quantile(level, freedom if method_ci != "z" else None) * se
+        ends = effect - half, effect + half
     columns: dict[str, NDArray[Any]] = {
         name: source.numbers(value, name, k) for name, value in (("n_e", n_e), ("n_c", n_c)) if value is not None
     }
@@ -139,7 +141,7 @@ def metagen(
         door="metagen",
     )  # fmt: skip
     studies = studies_of(
-        effect, se, lower=effect - half, upper=effect + half,
+        effect, se, lower=ends[0], upper=ends[1],
         studlab=source.texts(studlab, "studlab", k), subgroup=groups, reasons=source.excluded(exclude, k),
         columns=columns,
     )  # fmt: skip

@@ -126,14 +126,19 @@ def proportion_effects(
 def _proportion(e: Array, n: Array, sm: str, add: Array) -> Pair:
     if sm == "PRAW":
         return e / n, np.sqrt((e + add) * (n - e + add) / (n + 2 * add) ** 3)
+    if sm == "PAS":
+        return np.asarray(np.arcsin(np.sqrt(e / n)), dtype=float), np.sqrt(1 / (4 * n))
+    if sm == "PFT":
+        return double_arcsine(e, n), np.sqrt(1 / (4 * n + 2))
+    with np.errstate(divide="ignore"):  # without increments a study of none or all has an infinite error
+        return _log_proportion(e, n, sm, add)
+
+
+def _log_proportion(e: Array, n: Array, sm: str, add: Array) -> Pair:
     if sm == "PLN":
         # with all n events the increment would cancel in 1/e - 1/n, so it stays out of the first term
         return _log((e + add) / (n + add)), np.sqrt(1 / (e + np.where(e == n, 0.0, add)) - 1 / (n + add))
-    if sm == "PLOGIT":
-        return _log((e + add) / (n - e + add)), np.sqrt(1 / (e + add) + 1 / (n - e + add))
-    if sm == "PAS":
-        return np.asarray(np.arcsin(np.sqrt(e / n)), dtype=float), np.sqrt(1 / (4 * n))
-    return double_arcsine(e, n), np.sqrt(1 / (4 * n + 2))
+    return _log((e + add) / (n - e + add)), np.sqrt(1 / (e + add) + 1 / (n - e + add))
 
 
 def rate_effects(

@@ -132,4 +132,6 @@ def _sound(te: Array, se: Array) -> bool:
 def _flaw(te: float, se: float) -> str:
     if not np.isfinite(te):
         return "the effect does not exist on this scale"
-    return "the standard error is missing" if not np.isfinite(se) else f"the standard error is {se:g}, not above 0"
+    if np.isnan(se):
+        return "the standard error is missing"
+    return "the standard error is infinite" if np.isinf(se) else f"the standard error is {se:g}, not above 0"
