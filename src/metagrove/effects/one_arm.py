@@ -71,8 +71,9 @@ def increments(sparse: Array, incr: Array | float, method_incr: str) -> Array:
 
 
 def _wald_pair(te: Array, se: Array, level: float) -> Pair:
-    half = float(special.ndtri((1 + level) / 2)) * se
-    return te - half, te + half
+    with np.errstate(invalid="ignore"):  # an effect and an error that are both infinite have no limits
+        half = float(special.ndtri((1 + level) / 2)) * se
+        return te - half, te + half
 
 
 def _log(x: Array) -> Array:

@@ -90,10 +90,15 @@ def _kenward_roger(y: Array, v: Array, tau2: float, adhoc: str) -> Spread:
 
     The degrees of freedom use the adjusted variance, as Partlett and Riley do.
     """
-    w = 1 / (v + tau2)
-    s1, s2, s3 = float(w.sum()), float(w @ w), float(w @ (w * w))
-    information = 0.5 * (s2 - 2 * s3 / s1 + (s2 / s1) ** 2)
-    variance = 1 / s1 + 2 / (information * s1**2) * (s3 - s2**2 / s1)
+    # The most precise study is kept apart: where it dwarfs the others the differences would lose all digits.
+    best = int(v.argmin())
+    first, others = 1 / float(v[best] + tau2), 1 / (np.delete(v, best) + tau2)
+    o1, o2, o3 = float(others.sum()), float(others @ others), float(others @ (others * others))
+    s1, s2 = first + o1, first**2 + o2
+    h = first / s1
+    information = 0.5 * (o2 - 2 * o3 / s1 + (o2 / s1) ** 2 + 2 * o2 * h**2 + (h * o1) ** 2)
+    spread = first * ((first * o1 - o2) / s1) ** 2 + float(others @ (others - s2 / s1) ** 2)
+    variance = 1 / s1 + 2 / (information * s1**2) * spread
     return Spread(float(np.sqrt(variance)), 2 * information / (variance * s2) ** 2)
 
 
