@@ -14,8 +14,8 @@ from metagrove.core.values import Array
 from metagrove.doors.approximations import Approximations
 from metagrove.doors.columns import Columns, named_arms, one_of
 from metagrove.doors.quantiles import moments
+from metagrove.pooling.estimate import normal_quantile
 from metagrove.pooling.model import Model
-from metagrove.pooling.multilevel.three_level import ThreeLevel
 from metagrove.pooling.results import MetaResult, meta_analysis
 from metagrove.pooling.settings import Settings
 from metagrove.pooling.studies import studies_of
@@ -142,14 +142,17 @@ def metagen(
         mean, sd = moments(source, people, None, None, quantiles, rules=(method_mean, method_sd))
         effect = np.where(np.isnan(effect), mean, effect)
         se = np.where(np.isnan(se), sd / np.sqrt(people), se)
-    ways = Approximations(
-        source, low, high, p, quantiles, people if people.ndim else None, (method_mean, method_sd),
-        lambda lower, upper: _of_limits(lower, upper, freedom, level_ci, k),
-        lambda te, pvalues: _of_p(te, pvalues, freedom),
-    )  # fmt: skip
-    effect = ways.effects(effect, approx_TE)
-    se = ways.errors(effect, se, approx_seTE)
-    quantile = _quantile(level, freedom if method_ci != "z" else None, k)
+    if approx_TE is not None or approx_seTE is not None:
+        ways = Approximations(
+            source, low, high, p, quantiles, people if people.ndim else None, (method_mean, method_sd),
+            lambda lower, upper: _of_limits(lower, upper, freedom, level_ci),
+            lambda te, pvalues: _of_p(te, pvalues, freedom),
+        )  # fmt: skip
+        effect = ways.effects(effect, approx_TE)
+        se = ways.errors(effect, se, approx_seTE)
+    with np.errstate(invalid="ignore"):
+        half = _quantile(level, freedom if method_ci != "z" else None) * se
+        ends = effect - half, effect + half
     columns: dict[str, NDArray[Any]] = {
         name: source.numbers(value, name, k) for name, value in (("n_e", n_e), ("n_c", n_c)) if value is not None
     }
@@ -170,11 +173,10 @@ def metagen(
         subgroup_name=source.name_of(subgroup) if subgroup_name is None else subgroup_name, backtransf=backtransf,
         door="metagen", options=(("TE_tau", TE_tau), *named_arms(label_e, label_c, label_left, label_right)),
     )  # fmt: skip
-    shown = _printed(
-        (effect - quantile * se, effect + quantile * se), (low, high) if level == level_ci else (None, None)
-    )
+    if level == level_ci:
+        ends = _printed(ends, (low, high))
     studies = studies_of(
-        effect, se, lower=shown[0], upper=shown[1],
+        effect, se, lower=ends[0], upper=ends[1],
         studlab=source.texts(studlab, "studlab", k), subgroup=groups, reasons=source.excluded(exclude, k),
         columns=columns,
     )  # fmt: skip
@@ -185,14 +187,16 @@ def _model(nested: bool, weighted: bool, centre: float | None) -> Model | None:
     if nested:
         if weighted or centre is not None:
             raise MethodError("a three-level model takes neither user weights nor TE_tau; use rma_mv with W")
+        from metagrove.pooling.multilevel.three_level import ThreeLevel
+
         return ThreeLevel()
     return OwnTerms(centre) if weighted or centre is not None else None
 
 
-def _of_limits(low: Array, high: Array, df: Array | None, level: float, k: int) -> Array:
+def _of_limits(low: Array, high: Array, df: Array | None, level: float) -> Array:
     """Standard errors from the width of intervals."""
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.abs(high - low) / (2 * _quantile(level, df, k)))
+        return np.asarray(np.abs(high - low) / (2 * _quantile(level, df)))
 
 
 def _of_p(te: Array, p: Array, df: Array | None) -> Array:
@@ -214,13 +218,12 @@ def _printed(computed: tuple[Array, Array], printed: tuple[Array | None, Array |
     return np.where(whole, np.minimum(low, high), computed[0]), np.where(whole, np.maximum(low, high), computed[1])
 
 
-def _quantile(level: float, df: Array | None, k: int) -> Array:
-    tail = (1 + level) / 2
-    normal = np.full(k, float(special.ndtri(tail)))
+def _quantile(level: float, df: Array | None) -> Array | float:
+    normal = normal_quantile(level)
     if df is None:
         return normal
     known = np.isfinite(df)
-    return np.where(known, special.stdtrit(np.where(known, df, 1.0), tail), normal)
+    return np.where(known, special.stdtrit(np.where(known, df, 1.0), (1 + level) / 2), normal)
 
 
 def _forward(values: Array, sm: str) -> Array:
@@ -248,7 +251,7 @@ def _completed(
     if low is not None and high is not None:
         with np.errstate(invalid="ignore"):
             te = np.where(np.isnan(te), 0.5 * (low + high), te)
-        se = np.where(np.isnan(se), _of_limits(low, high, df, level_ci, k), se)
+        se = np.where(np.isnan(se), _of_limits(low, high, df, level_ci), se)
     if p is not None:
         se = np.where(np.isnan(se), _of_p(te, p, df), se)
     return te, se

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, gammaln
+from scipy.special import expit, gammaln, log_expit
 
 from metagrove.core.values import Array
 
@@ -48,14 +48,10 @@ class Binomial:
         return np.asarray(self.x[:, :, None] - self.n[:, :, None] * expit(eta + self.offset[:, :, None]))
 
     def value_and_slope(self, eta: Array) -> tuple[Array, Array]:
-        """Log-likelihood and first derivative from one exponential."""
+        """Log-likelihood and first derivative."""
         e = eta + self.offset[:, :, None]
         x, n = self.x[:, :, None], self.n[:, :, None]
-        # log(1 + exp(e)) and expit(e) from exp(-|e|), which never overflows.
-        decay = np.exp(-np.abs(e))
-        soft = np.maximum(e, 0.0) + np.log1p(decay)
-        p = np.where(e >= 0, 1.0, decay) / (1.0 + decay)
-        return x * e - n * soft + self.constant[:, :, None], x - n * p
+        return n * log_expit(e) - (n - x) * e + self.constant[:, :, None], x - n * expit(e)
 
     def derivatives(self, eta: Array) -> tuple[Array, Array, Array]:
         """The derivatives x - np, -np(1 - p) and -np(1 - p)(1 - 2p)."""

@@ -220,7 +220,7 @@ def maximum(
     surface : what is climbed.
     shared, own : where to start.
     first : evaluation and curvature there, if known.
-    least : the search is broken off where the last shared parameter gets smaller in size.
+    least : the search is broken off where a full step takes the last shared parameter below it.
     limit : steps.
 
     Raises
@@ -231,10 +231,10 @@ def maximum(
     here, blocks = first or surface.bent(shared, own)
     settled = False
     for iteration in range(1, limit + 1):
+        if least > 0 and float((shared + _step(here, blocks)[0])[-1]) < least:
+            return _optimum(shared, own, here, blocks, iteration, left=True)
         shared, own, here, bent, moved, gain = _moved(surface, shared, own, here, blocks, bend=not settled)
         blocks = blocks if bent is None else bent
-        if abs(float(shared[-1])) < least:
-            return _optimum(shared, own, here, blocks, iteration, left=True)
         flat = gain <= 1e-13 * (1.0 + abs(here.value))
         if not settled and not surface.exact:
             if moved <= 2e-4 or flat:

@@ -11,7 +11,7 @@ from metagrove.core.errors import MethodError
 from metagrove.core.values import Array
 from metagrove.pooling.counts.likelihoods import Binomial, Hypergeometric, Poisson
 from metagrove.pooling.counts.maximum import Blocks, Differences, Evaluation, Evaluations, Optimum, maximum, together
-from metagrove.pooling.counts.quadrature import Integrand, marginal_likelihood
+from metagrove.pooling.counts.quadrature import Integrand, Marginal, marginal_likelihood
 from metagrove.pooling.counts.two_way_quadrature import TwoWayIntegrand, two_way_batch
 
 __all__ = [
@@ -132,13 +132,14 @@ class MarginalBatch:
     The search for modes starts where those of the last call's first point have drifted to.
     """
 
-    __slots__ = ("_base", "_drift", "_held", "_integrand", "_modes", "_stacks")
+    __slots__ = ("_base", "_drift", "_held", "_integrand", "_last", "_modes", "_stacks")
 
     def __init__(self, integrand: Integrand, held: float | None = None) -> None:
         self._integrand, self._held, self._stacks = integrand, held, {1: integrand}
         self._modes = np.zeros(integrand.X.shape[0])
         self._base: tuple[Array, Array | None] | None = None
         self._drift = np.zeros(0)
+        self._last: Marginal | None = None
 
     @property
     def small(self) -> bool:
@@ -154,6 +155,18 @@ class MarginalBatch:
             moved += (own - base_own) * self._drift[:, -1]
         return np.asarray((self._modes + np.minimum(np.maximum(moved, -2.0), 2.0)).ravel())
 
+    def begin(self, i: int, shared: Array, own: Array | None, seen: Marginal | None) -> None:
+        """Search for modes from those of the i-th point of a call, whose outcome `last` gave."""
+        if seen is not None:
+            rows = slice(i * self._modes.size, (i + 1) * self._modes.size)
+            if np.isfinite(seen.mode[rows]).all():
+                self._modes, self._drift, self._base = seen.mode[rows], seen.drift[rows], (shared, own)
+
+    @property
+    def last(self) -> Marginal | None:
+        """What the last call found, all points end to end; None where it took them one by one."""
+        return self._last
+
     def modes_at(self, shared: Array, own: Array | None) -> Array:
         """The modes at a point, shape (k,)."""
         if self._base is None or not np.array_equal(self._base[0], shared):
@@ -164,7 +177,9 @@ class MarginalBatch:
         """Values and slopes at each of the points (B, G) with own parameters (B, k) or None."""
         copies, (k, _, p) = shared.shape[0], self._integrand.X.shape
         if copies > 1 and copies * self._integrand.likelihood.cells * self._integrand.nodes > _ROOM:
-            return together([self(shared[i : i + 1], None if own is None else own[i : i + 1]) for i in range(copies)])
+            parts = [self(shared[i : i + 1], None if own is None else own[i : i + 1]) for i in range(copies)]
+            self._last = None
+            return together(parts)
         if copies not in self._stacks:
             self._stacks[copies] = self._integrand.repeated(copies)
         rows, used = np.repeat(shared, k, axis=0), p + 1 if self._held is None else p
@@ -172,6 +187,7 @@ class MarginalBatch:
         out = marginal_likelihood(
             self._stacks[copies], rows[:, :p], tau, None if own is None else own.ravel(), self._start(shared, own)
         )
+        self._last = out
         values, slopes = out.value.reshape(copies, k).sum(axis=1), out.gradient.reshape(copies, k, -1)
         if math.isfinite(values[0]):
             self._modes, self._drift = out.mode[:k], out.drift[:k]
@@ -211,12 +227,14 @@ def mixed_fit(integrand: Integrand, fixed: FixedFit, spreads: tuple[float, ...] 
     surface = Differences(batch, batch.small)
     starts = np.array([[*fixed.beta, tau] for tau in spreads])
     bent = surface.bent_at(starts, fixed.own)
+    seen, each = batch.last, 1 + (2 if batch.small else 1) * (starts.shape[1] + (fixed.own is not None))
     best = max(range(len(spreads)), key=lambda i: bent[i][0].value if math.isfinite(bent[i][0].value) else -math.inf)
     zero = _peaks_at_zero(integrand, fixed)
     found: Optimum | None = None
     steps = 0
     for i in range(best, len(spreads)):
         least = 0.0 if not zero else (spreads[i - 1] if i > best else 0.1)
+        batch.begin(i * each, starts[i], fixed.own, seen)
         other = maximum(surface, starts[i], fixed.own, first=bent[i], least=least)
         steps += other.iterations
         if other.left:

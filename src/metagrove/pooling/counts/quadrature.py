@@ -13,6 +13,7 @@ Pinheiro JC, Chao EC. J Comput Graph Stat 2006;15:58-81. doi:10.1198/106186006X9
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
@@ -54,6 +55,12 @@ class Likelihood(Protocol):
     def value_and_slope(self, eta: Array) -> tuple[Array, Array]:
         """Log-likelihood and first derivative together."""
         ...
+
+
+@lru_cache(maxsize=32)
+def _ones_and_nodes(n: int) -> Array:
+    """A column of ones and the nodes, (n, 2)."""
+    return np.column_stack([np.ones(n), hermite_nodes(n)[0]])
 
 
 @lru_cache(maxsize=32)
@@ -143,7 +150,7 @@ def _modes(likelihood: Likelihood, fixed: Array, load: Array, start: Array) -> _
         first, second, third = (d[:, :, 0] for d in likelihood.derivatives((fixed + load * z[:, None])[:, :, None]))
         slope = _dot(first, load) - z
         move = slope / (1.0 - _dot(second, load2))
-        size, reach = float(np.abs(move).max()), 1.0 + float(np.abs(z).max())
+        size, reach = math.sqrt(move @ move), 1.0 + math.sqrt(z @ z / z.size)
         # Rounding in the slope of huge counts may keep steps from getting smaller than this.
         if size < (1e-11 if step < 20 else 1e-6) * reach:
             return _Mode(z, first, second, third)
@@ -195,22 +202,27 @@ def marginal_likelihood(
     heights, slopes = likelihood.value_and_slope(fixed[:, :, None] + load[:, :, None] * z[:, None, :])
     one = c.size == 1
     logs = (heights[:, 0] if one else heights.sum(axis=1)) - 0.5 * z * z + log_weights
-    top = logs.max(axis=1)
+    # The middle node is near the mode, so nothing can be far above it.
+    top = logs[:, x.size // 2]
     terms = np.exp(logs - top[:, None])
-    total = terms.sum(axis=1)
+    both = _ones_and_nodes(x.size)
+    total = terms @ both[:, 0]
     value = top + np.log(total * s) - _HALF_LOG_PI
     share = terms / total[:, None]
     # d g / d z at the nodes, and how mode and scale move with each parameter.
     pull = share * ((load * slopes[:, 0] if one else np.einsum("ka,kaq->kq", load, slopes)) - z)
     weights = np.empty((k, x.size, 2))
     weights[:, :, 0], weights[:, :, 1] = share, share * z
-    return _marginal(integrand, t, mode, s, value, (pull.sum(axis=1), SQRT2 * (pull @ x)), np.matmul(slopes, weights))
+    return _marginal(integrand, t, mode, s, value, pull @ both, np.matmul(slopes, weights))
 
 
 def _marginal(
-    integrand: Integrand, tau: Array, mode: _Mode, s: Array, value: Array, pulls: tuple[Array, Array], weighted: Array
+    integrand: Integrand, tau: Array, mode: _Mode, s: Array, value: Array, pulls: Array, weighted: Array
 ) -> Marginal:
-    """Value and gradient from weighted slopes (k, A, 2): by themselves, and times z."""
+    """Value and gradient.
+
+    `pulls` (k, 2): how the value moves with mode and scale / √2; `weighted` (k, A, 2): slopes by themselves and times z.
+    """
     c, p, z = integrand.c, integrand.X.shape[2], mode.z
     load = tau[:, None] * c
     rows = np.empty((z.size, 3, c.size))
@@ -225,5 +237,5 @@ def _marginal(
     s2 = (s * s)[:, None]
     drift = s2 * parts[:, 1]
     d_log_s = (0.5 * s2) * (parts[:, 2] + _dot(curved, load)[:, None] * drift)
-    gradient = parts[:, 0] + pulls[0][:, None] * drift + d_log_s * (1.0 + pulls[1] * s)[:, None]
+    gradient = parts[:, 0] + pulls[:, :1] * drift + d_log_s * (1.0 + SQRT2 * pulls[:, 1] * s)[:, None]
     return Marginal(value, np.asarray(gradient), z, drift)
