@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CurveLike", "DigitizedCurve", "Kind", "column", "digitized_curve", "two_columns"]
 
-Kind: TypeAlias = Literal["exact", "clicks", "points", "trace"]
+Kind: TypeAlias = Literal["exact", "clicks", "steps", "points", "trace"]
 CurveLike: TypeAlias = "SurvivalCurve | pd.DataFrame | Mapping[str, Any] | NDArray[Any] | Sequence[Any]"
 
 TIMES = ("time", "times", "t", "x", "month", "months", "day", "days", "week", "weeks", "year", "years")
@@ -37,7 +37,8 @@ class DigitizedCurve:
     ----------
     time : shape (m,), >= 0, never falling.
     survival : shape (m,), proportions as read, in the order of `time`; they may rise by the digitizing error.
-    kind : "exact" both corners of every step; "clicks" one row per drop at its new level; "points" rows anywhere on
+    kind : "exact" both corners of every step; "clicks" one row per drop at its new level; "steps" the same with rows that are
+        no drop among them; "points" rows anywhere on
         the curve; "trace" one row per pixel column.
     decimals : digits after the point with which the proportions were written.
     notes : what had to be assumed about the input, in words.
@@ -245,8 +246,12 @@ def _is_corners_by_hand(time: Array, level: Array) -> bool:
     """Whether both corners of the steps were clicked: long moves in time alternate with falls in survival."""
     gap, step = np.diff(np.sort(time)), -np.diff(np.sort(level)[::-1])
     along, down = gap > 0.004 * time[-1], step > 0.007
-    both, only_along, only_down = (int(np.sum(x)) for x in (along & down, along & ~down, ~along & down))
-    return gap.size >= 6 and both < 0.35 * (both + only_along) and only_down >= 0.25 * gap.size
+    both, only_along, only_down = along & down, along & ~down, ~along & down
+    # Where drops crowd, single clicks also lie below one another; but then moves along do not take turns with them.
+    turns = (only_along[:-1] & only_down[1:]) | (only_down[:-1] & only_along[1:])
+    if gap.size < 6 or np.mean(turns) < 0.4:
+        return False
+    return bool(both.sum() < 0.35 * (both.sum() + only_along.sum()) and only_down.sum() >= 0.25 * gap.size)
 
 
 def _has_flats(time: Array, level: Array) -> bool:
