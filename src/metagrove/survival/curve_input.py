@@ -25,6 +25,8 @@ LEVELS = ("survival", "surv", "surv_percent", "s", "y", "probability", "percent"
 
 #: How far above 1, or above an earlier part of the curve, a reading may lie and still be digitizing error.
 TOLERANCE = 0.03
+#: Largest error of a careful click as a share of its axis; a start farther off than this is an offset of the whole curve.
+CAREFUL = 0.006
 #: How far apart in time (share of the follow-up) two clicks may be that noise has swapped.
 SWAP = 0.05
 
@@ -131,6 +133,7 @@ def digitized_curve(curve: CurveLike | DigitizedCurve) -> DigitizedCurve:
     time = _times(time, notes)
     order = _stable_order(time, level, notes)
     time, level = time[order], _proportions(level[order], time[order], notes)
+    level = _raised(time, level, notes)
     decimals = _decimals(level)
     kind = _kind(time, level)
     _check_rises(time, level)
@@ -158,6 +161,9 @@ def _times(time: Array, notes: list[str]) -> Array:
     lowest = float(time.min())
     if lowest < -TOLERANCE * longest:
         raise DataError(f"time is {lowest:g} in the curve; times start at 0")
+    if lowest < -CAREFUL * longest:
+        notes.append(f"the curve starts at {lowest:g}: all times were moved by {-lowest:g}")
+        return time - lowest
     if lowest < 0:
         notes.append(f"times from {lowest:g} were read as 0")
     return np.maximum(time, 0.0)
@@ -190,6 +196,26 @@ def _proportions(level: Array, time: Array, notes: list[str]) -> Array:
         notes.append("the curve rises from 0: read as cumulative incidence, survival is 1 minus it")
         level = 1 - level
     return np.asarray(level, dtype=np.float64)
+
+
+def _raised(time: Array, level: Array, notes: list[str]) -> Array:
+    """Levels without the offset of a curve that starts at time 0 off 1; a death at time 0 would leave a row at 1."""
+    start = float(np.median(level[: min(_flat_start(level), 10)]))
+    offset = float(1 - start)
+    if (
+        time[0] > 0.002 * time[-1]
+        or not CAREFUL < abs(offset) <= TOLERANCE
+        or abs(float(level.max()) - start) > CAREFUL
+    ):
+        return level
+    notes.append(f"survival starts at {start:.4g}: all values were moved by {offset:+.4g}")
+    return np.asarray(np.round(level + offset, 9), dtype=np.float64)
+
+
+def _flat_start(level: Array) -> int:
+    """Number of rows from the first on that lie within half a click's error of it."""
+    off = np.abs(level - level[0]) > 0.4 * CAREFUL
+    return int(np.argmax(off)) if off.any() else level.size
 
 
 def _is_incidence(level: Array) -> bool:

@@ -8,12 +8,13 @@ of 1 - d / n along the path, and the curve was read with a normal error.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.survival.censoring import Shape
 from metagrove.survival.curve_input import DigitizedCurve, Kind
 from metagrove.survival.path_model import Plan, Weights, plan_of
 from metagrove.survival.path_search import (
@@ -33,7 +34,7 @@ from metagrove.survival.printed_evidence import printed_fit
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import CLICK_S, Reading, steps_of
 
-__all__ = ["Paths", "solve"]
+__all__ = ["Paths", "solve", "time_decimals"]
 
 #: Paths drawn to find the mean path, whatever number is asked for.
 DRAWS = 100
@@ -59,7 +60,7 @@ class Paths:
     plan, reading, facts : what was solved; `facts` may lack one that contradicts the others.
     point : shape (1, k + 1), numbers at risk before each operation and at the end.
     drawn : shape (draws, k + 1), the same for draws, in random order.
-    evidence : log likelihood. fallback : what had to be given up to find a path, in words; "" for nothing.
+    beliefs : shapes of censoring that were weighed, likeliest first. evidence : log likelihood. fallback : what had to be given up to find a path, in words; "" for nothing.
     """
 
     plan: Plan
@@ -68,6 +69,7 @@ class Paths:
     point: NDArray[np.int32]
     drawn: NDArray[np.int32]
     evidence: float
+    beliefs: list[Shape] = field(default_factory=list)
     fallback: str = ""
 
 
@@ -77,7 +79,7 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     The standard error of clicks is estimated along the way. Where nothing fits all facts, the search widens first; then
     the error is doubled; then single facts are left out, and the one that had to go is named in `fallback`.
     """
-    decimals = _time_decimals(curve)
+    decimals = time_decimals(curve)
     wanted = max(draws, DRAWS)
     for label, sigma, tried, beam in _ladder(curve, facts):
         found = _attempt(steps_of(curve, facts, sigma=sigma), tried, beam, (decimals, wanted), rng)
@@ -111,7 +113,8 @@ def _loosened(curve: DigitizedCurve, found: Paths, wanted: tuple[int, int], rng:
     return other if gain > 0 else found
 
 
-def _time_decimals(curve: DigitizedCurve) -> int:
+def time_decimals(curve: DigitizedCurve) -> int:
+    """Digits after the point with which the times of a curve are written, at most 6."""
     for digits in range(6):
         if np.all(np.abs(curve.time - np.round(curve.time, digits)) < 1e-9):
             return digits
@@ -147,7 +150,13 @@ def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | 
 
 
 def _attempt(
-    reading: Reading, facts: Facts, beam: Beam, wanted: tuple[int, int], rng: np.random.Generator
+    reading: Reading,
+    facts: Facts,
+    beam: Beam,
+    wanted: tuple[int, int],
+    rng: np.random.Generator,
+    *,
+    beliefs: list[Shape] | None = None,
 ) -> Paths | None:
     decimals, draws = wanted
     plan = plan_of(reading, facts, decimals)
@@ -156,7 +165,7 @@ def _attempt(
         only = np.full((1, 1), facts.n, dtype=np.int32)
         fits = not facts.events
         return Paths(plan, reading, facts, only, np.repeat(only, draws, axis=0), 0.0) if fits else None
-    runs = runs_of(plan, reading, facts, beam)
+    runs = runs_of(plan, reading, facts, beam, beliefs or likely_shapes(plan, reading, facts))
     if not runs:
         return None
     evidence = np.array([run.evidence for run in runs])
@@ -164,7 +173,8 @@ def _attempt(
     best = runs[int(np.argmax(evidence))].weights
     point = _point(plan, best, drawn, reading, facts, beam)
     total = float(np.logaddexp.reduce(evidence) - np.log(evidence.size))
-    return Paths(plan, reading, facts, point, drawn, total)
+    order = np.argsort(-evidence, kind="stable").tolist()
+    return Paths(plan, reading, facts, point, drawn, total, [runs[i].shape for i in order])
 
 
 def _drawn(
@@ -193,11 +203,11 @@ def _drawn(
 
 
 def _draws(
-    plan: Plan, reading: Reading, facts: Facts, beam: Beam, draws: int, rng: np.random.Generator
+    found: Paths, reading: Reading, beam: Beam, draws: int, rng: np.random.Generator
 ) -> NDArray[np.int32] | None:
     """Paths drawn under another reading error, None where no path is left."""
-    runs = runs_of(plan, reading, facts, beam)
-    return _drawn(plan, reading, facts, runs, draws, rng) if runs else None
+    runs = runs_of(found.plan, reading, found.facts, beam, found.beliefs)
+    return _drawn(found.plan, reading, found.facts, runs, draws, rng) if runs else None
 
 
 def _corrected(
@@ -263,14 +273,13 @@ def _scaled(reading: Reading, factor: float) -> Reading:
     return replace(reading, error=reading.error * factor, sigma_s=reading.sigma_s * factor)
 
 
-def _noise(plan: Plan, reading: Reading, facts: Facts) -> _Noise:
+def _noise(found: Paths) -> _Noise:
     """Reading error of clicks: the mode of its likelihood, summed over all paths, and a prior from careful clicks.
 
     The prior is that of `PRIOR_READINGS` readings with the usual error.
     """
     known: dict[int, float] = {}
-    base = reading.sigma_s
-    beliefs = likely_shapes(plan, reading, facts)
+    reading, base = found.reading, found.reading.sigma_s
 
     def score(i: int) -> float:
         if i not in known:
@@ -278,8 +287,8 @@ def _noise(plan: Plan, reading: Reading, facts: Facts) -> _Noise:
             prior = -PRIOR_READINGS * (np.log(sigma) + 0.5 * (CLICK_S / sigma) ** 2)
             known[i] = -np.inf
             if ERRORS[0] <= sigma <= ERRORS[1]:
-                found = evidence_of(plan, _scaled(reading, RATIO**i), facts, beliefs)
-                known[i] = found - reading.level.size * np.log(sigma) + prior
+                seen = evidence_of(found.plan, _scaled(reading, RATIO**i), found.facts, found.beliefs[:2])
+                known[i] = seen - reading.level.size * np.log(sigma) + prior
         return known[i]
 
     best = 0
@@ -303,10 +312,11 @@ def _noise_settled(
     """
     if curve.kind in ("exact", "trace") or not found.reading.level.size:
         return found
-    noise = _noise(found.plan, found.reading, found.facts)
+    noise = _noise(found)
     if abs(np.log(noise.sigma / found.reading.sigma_s)) > 0.1:
         for sigma in (noise.sigma, np.sqrt(noise.sigma * found.reading.sigma_s)):
-            again = _attempt(steps_of(curve, found.facts, sigma=float(sigma)), found.facts, beam, wanted, rng)
+            read = steps_of(curve, found.facts, sigma=float(sigma))
+            again = _attempt(read, found.facts, beam, wanted, rng, beliefs=found.beliefs)
             if again is not None:
                 found = replace(again, fallback=found.fallback)
                 break
@@ -316,7 +326,7 @@ def _noise_settled(
     drawn = found.drawn.copy()
     for i, way in enumerate((-1.0, 1.0)):
         reading = _scaled(found.reading, float(np.exp(way * np.sqrt(3) * min(noise.spread, 0.4))))
-        other = _draws(found.plan, reading, found.facts, beam, side, rng)
+        other = _draws(found, reading, beam, side, rng)
         if other is not None:
             drawn[i * side : (i + 1) * side] = other
     return replace(found, drawn=drawn[rng.permutation(len(drawn))])

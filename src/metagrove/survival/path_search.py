@@ -62,7 +62,7 @@ def misfit(plan: Plan, reading: Reading, levels: Array) -> Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """A forward pass: what `forward` of path_kernels returned, its operations and weights, and the log evidence.
+    """A forward pass under `shape`: what `forward` of path_kernels returned, its operations and weights, and the log evidence.
 
     The evidence includes the belief's own prior; it is minus infinity where no path came through.
     """
@@ -71,6 +71,7 @@ class Run:
     operations: Any
     weights: Weights
     evidence: float
+    shape: Shape
 
 
 def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Shape]:
@@ -85,9 +86,9 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Shape]:
     return [beliefs[int(i)] for i in np.argsort(-evidence)[:4] if evidence[i] > evidence.max() - 4]
 
 
-def runs_of(plan: Plan, reading: Reading, facts: Facts, beam: Beam) -> list[Run]:
-    """Forward passes for every likely belief about censoring."""
-    runs = [run_of(plan, reading, facts, shape, beam) for shape in likely_shapes(plan, reading, facts)]
+def runs_of(plan: Plan, reading: Reading, facts: Facts, beam: Beam, beliefs: list[Shape]) -> list[Run]:
+    """Forward passes for every belief about censoring, without those that found no path."""
+    runs = [run_of(plan, reading, facts, shape, beam) for shape in beliefs]
     return [run for run in runs if np.isfinite(run.evidence)]
 
 
@@ -106,7 +107,7 @@ def run_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape, beam: Beam)
     operations = operations_of(plan, weights, none, none)
     passed = forward(operations, limits_of(reading, facts, beam, plan.kind.size, peak=False))
     evidence = float(passed[3]) + shape.prior if passed[4] == plan.kind.size else -np.inf
-    return Run(passed, operations, weights, evidence)
+    return Run(passed, operations, weights, evidence, shape)
 
 
 def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array) -> Any:
