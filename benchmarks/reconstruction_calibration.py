@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 
 LEVELS = ("risk+events", "risk", "n+events", "n", "n+marks", "risk+events+marks")
+ALSO = ("risk+events+printed", "risk+printed", "n+events+printed", "n+printed", "n+marks+printed")
 INPUTS = ("exact", "clicks", "trace")
 LATTICES = {"continuous": 0.0, "days": 1 / 30.4375, "weeks": 7 / 30.4375, "months": 1.0}
 
@@ -164,6 +165,31 @@ def known(pair, arm, level, source):
         given["events"] = int(event.sum())
     if "marks" in level:
         given["marks"] = pair.marks[arm][source]
+    if "printed" in level:
+        given |= printed(seen, event, pair.axis)
+    return given
+
+
+def printed(seen, event, axis):
+    """Median and two rates with their log-log limits, rounded as papers round them."""
+    when, level = steps(seen, event)
+    risk = seen.size - np.searchsorted(seen, when)
+    deaths = np.unique(seen[event], return_counts=True)[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.sqrt(np.cumsum(deaths / (risk * (risk - deaths)))) / -np.log(level)
+        low, high = level ** np.exp(1.96 * error), level ** np.exp(-1.96 * error)
+
+    def half(values):
+        below = np.flatnonzero(values <= 0.5)
+        return round(float(when[below[0]]), 1) if below.size else None
+
+    given = {"rates": {}}
+    for t in (axis / 3, 2 * axis / 3):
+        i = np.searchsorted(when, t, side="right") - 1
+        if t < seen.max() and i >= 0 and 0 < level[i] < 1:
+            given["rates"][round(t, 4)] = tuple(round(float(x[i]), 3) for x in (level, low, high))
+    if half(level) is not None:
+        given["median"] = (half(level), half(low), half(high))
     return given
 
 
@@ -343,7 +369,7 @@ def lines(table):
         values = [r[name] for r in rows if name in r]
         return f"{100 * np.median(values):.2f}"
 
-    for level in LEVELS:
+    for level in LEVELS + ALSO:
         for source in INPUTS:
             arms, pairs = table.get((level, source)), table.get((level, source, "pair"))
             if not arms:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.survival.lattice import Lattice
 from metagrove.survival.path_model import CENSOR, CONSUME, DROP, LOOK, Plan
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
@@ -30,6 +31,8 @@ def patients_of(
     facts: Facts,
     paths: NDArray[np.int32],
     rng: np.random.Generator | None = None,
+    *,
+    lattice: Lattice | None = None,
 ) -> tuple[Array, NDArray[np.bool_]]:
     """Patients of each path, sorted by time: times and event flags, shape (paths, n).
 
@@ -38,12 +41,21 @@ def patients_of(
     facts : the numbers at risk that the paths meet.
     paths : shape (paths, k + 1), numbers at risk before each operation and after the last.
     rng : with it, times are drawn within what the reading leaves open; without, they take their likeliest place.
+    lattice : the grid on which times were recorded, None for continuous times.
     """
     n = paths.astype(np.int64)
     change = n[:, :-1] - n[:, 1:]
     ends = _ends(reading, n.shape[0], rng)
-    when = _death_times(reading, ends, rng)
-    deaths = np.where(plan.kind == DROP, change, 0)
+    if lattice is not None and reading.sigma_t > 0:
+        ends = lattice.nearest(ends)
+    when = _death_times(reading, ends, lattice, rng)
+    if lattice is not None and not reading.columns and reading.sigma_t > 0:
+        when = np.minimum(lattice.nearest(when), ends[:, None])
+    drops = plan.kind == DROP
+    if facts.median is not None or facts.rates:
+        level = np.cumprod(n[:, 1:][:, drops] / np.maximum(n[:, :-1][:, drops], 1), axis=1, dtype=np.float64)
+        when = _as_printed(np.array(when), level, reading, facts)
+    deaths = np.where(drops, change, 0)
     censored = np.where(plan.kind == CENSOR, change, 0)
     waited = np.flatnonzero(plan.kind == CONSUME)
     censored[:, waited - 1] += change[:, waited]
@@ -53,19 +65,59 @@ def patients_of(
     time = [when[draw, plan.row[o]]]
     owners = _owners_placed(censored)
     who.append(owners[0])
-    time.append(_censor_times(plan, gaps, owners, reading.end, rng))
+    time.append(
+        _on_grid(_censor_times(plan, gaps, owners, reading.end, rng), gaps.start[owners[0], owners[1]], lattice)
+    )
     total_deaths = int(deaths.sum())
     fixed = np.flatnonzero((plan.kind == DROP) | (plan.kind == LOOK))
     last = gaps.stop[:, fixed[-1]] if fixed.size else np.zeros(n.shape[0])
     tail_who, tail = _tails(plan, reading, n[:, -1], (last, ends), rng)
     who.append(tail_who)
-    time.append(tail)
+    time.append(np.where(tail < ends[tail_who], _on_grid(tail, last[tail_who], lattice), tail))
     owner, times = np.concatenate(who), np.concatenate(time)
     event = np.arange(times.size) < total_deaths
     order = np.lexsort((~event, times, owner))
     shape = (n.shape[0], int(n[0, 0]))
     times = _beside_ticks(times[order].reshape(shape), facts, reading.end)
     return times, event[order].reshape(shape)
+
+
+def _as_printed(when: Array, level: Array, reading: Reading, facts: Facts) -> Array:
+    """Times of deaths, moved within their reading error to the side of a printed rate or to the printed median.
+
+    Parameters
+    ----------
+    when, level : shape (draws, m), times of the drops, never falling, and survival after each.
+    """
+    rows = np.arange(when.shape[0])
+    reach = np.maximum(4 * reading.sigma_t, reading.time - reading.since)
+    place = np.arange(when.shape[1])
+    steps = np.concatenate((np.ones((when.shape[0], 1)), level), axis=1)
+    for t, rate in facts.rates.items():
+        near = np.flatnonzero(np.abs(reading.time - t) <= reach)
+        if rate.estimate is None or not near.size:
+            continue
+        options = np.arange(near[0], near[-1] + 2)
+        count = options[np.argmin(np.abs(steps[:, options] - rate.estimate), axis=1)]
+        early = place < count[:, None]
+        when = np.where(early, np.minimum(when, t), np.maximum(when, t + 1e-7 * reading.end))
+    median = facts.median
+    if median is None or median.estimate is None or not level.size:
+        return when
+    first = np.argmax(level <= 0.5 + 1e-9, axis=1)
+    crosses = level[rows, first] <= 0.5 + 1e-9
+    now = when[rows, first]
+    pinned = np.clip(now, median.estimate - median.half_unit, median.estimate + median.half_unit)
+    fine = crosses & (np.abs(pinned - now) <= reach[first]) & (pinned > 0)
+    pinned = np.where(fine, pinned, now)[:, None]
+    when = np.where(place < first[:, None], np.minimum(when, pinned), np.maximum(when, pinned))
+    when[rows, first] = pinned[:, 0]
+    return when
+
+
+def _on_grid(t: Array, start: Array, lattice: Lattice | None) -> Array:
+    """Censoring times as recorded: at the last grid time before, within their stretch."""
+    return t if lattice is None else np.maximum(lattice.before(t), start)
 
 
 def _beside_ticks(times: Array, facts: Facts, end: float) -> Array:
@@ -101,10 +153,12 @@ def _ends(reading: Reading, draws: int, rng: np.random.Generator | None) -> Arra
     return np.maximum(reading.end + error * rng.standard_normal(draws), max(last, 0.9 * reading.end))
 
 
-def _death_times(reading: Reading, ends: Array, rng: np.random.Generator | None) -> Array:
+def _death_times(reading: Reading, ends: Array, lattice: Lattice | None, rng: np.random.Generator | None) -> Array:
     """Times of the deaths of every step, shape (draws, m)."""
     time = reading.time
     shape = (ends.size, time.size)
+    if reading.columns and lattice is not None:
+        return np.broadcast_to(lattice.before(time), shape)
     if reading.columns:
         share = 0.5 if rng is None else rng.random(shape)
         when = np.broadcast_to(reading.since + (time - reading.since) * share, shape).copy()
