@@ -57,7 +57,7 @@ class ArmLook:
 
 
 def canvas(rgb: NDArray[np.uint8], arms: Sequence[RGB], blank: NDArray[np.bool_] | None = None) -> Canvas:
-    """The plot made ready: flat colours (paper, panels, bands) found as what survives a 5 x 5 erosion."""
+    """The plot made ready: flat colours (paper, panels, bands) found as what survives an erosion wider than lines."""
     pixels = rgb.astype(np.float32)
     paper = _flat_colours(rgb, arms)
     power = np.asarray(np.einsum("rcx,rcx->rc", pixels, pixels), dtype=np.float32)
@@ -77,7 +77,9 @@ def _squared(pixels: NDArray[np.float32], power: NDArray[np.float32], ink: NDArr
 def _flat_colours(rgb: NDArray[np.uint8], arms: Sequence[RGB]) -> NDArray[np.float32]:
     import cv2
 
-    kernel = np.ones((5, 5), np.uint8)
+    # wide enough that thick lines of a large picture are no flat colour
+    size = max(5, round(0.014 * min(rgb.shape[:2])) | 1)
+    kernel = np.ones((size, size), np.uint8)
     spread = (cv2.dilate(rgb, kernel).astype(np.int16) - cv2.erode(rgb, kernel)).max(axis=2)
     flat = rgb[spread <= 14].astype(np.int32)
     if len(flat) < 50:

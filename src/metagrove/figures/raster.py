@@ -89,9 +89,9 @@ def _refit(axis: Axis, pixels: Sequence[float]) -> Axis:
 def _reading(picture: Picture, near: list[Word], scales: Scales, hints: Hints) -> FigureReading | None:
     names = phrases(near)
     ink = darkness(picture.rgb)
-    samples = legend_samples(picture.rgb, ink, names)
     foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
     rows = risk_rows(near, scales.x, below=foot + 2)
+    samples = legend_samples(picture.rgb, ink, names, [r.label for r in rows])
     plot, scene = _scene(picture, ink, scales, near, samples, hints)
     specs, witnesses, findings = arm_specs(scene, samples, rows, names, hints)
     if not specs:

@@ -35,7 +35,9 @@ class Sample:
     width: float
 
 
-def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word]) -> list[Sample]:
+def legend_samples(
+    rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str] = ()
+) -> list[Sample]:
     """The entries of the legend, top to bottom, left to right; empty where no two names stand beside sample lines.
 
     Parameters
@@ -43,11 +45,12 @@ def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word])
     rgb : the picture.
     ink : how far each pixel is from the paper, 0 to 1.
     names : phrases of the picture.
+    labels : names of the arms as other places print them; where two of them stand beside lines, no other name counts.
     """
     found = []
     ink = _without_words(ink, names)
     paper = np.median(rgb[ink < 0.03], axis=0) if (ink < 0.03).any() else np.full(3, 255.0)
-    for word in names:
+    for word in sorted(names, key=lambda w: -w.score):
         letters = sum(c.isalpha() for c in word.text)
         if (
             word.angle
@@ -61,7 +64,13 @@ def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word])
         sample = _sample(rgb, ink, word, paper)
         if sample is not None:
             found.append(sample)
-    return _aligned(_dots(found))
+    known = {_plain(label) for label in labels}
+    listed = [s for s in found if _plain(s.name) in known]
+    return _aligned(_dots(listed if len({_plain(s.name) for s in listed}) > 1 else found))
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in text.lower() if c.isalnum())
 
 
 def _dots(found: list[Sample]) -> list[Sample]:
@@ -89,6 +98,9 @@ def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word, paper: Array) -> 
     if right - left < _SHORTEST or middle - half < 0 or middle + half + 1 > ink.shape[0]:
         return None
     block = ink[middle - half : middle + half + 1, left:right]
+    near = block[:, -round(3 * size) :]
+    # a pale line is judged by its own darkness
+    block = block * max(1.0, 0.75 / max(float(near.max(initial=0.0)), 0.2))
     runs = _row_runs(block, nearest=2.6 * size + 4)
     if runs is None:
         return None
