@@ -71,7 +71,10 @@ def arm_specs(
     inks = inks_of(scene.rgb, field.paper, scene.blank, least=max(40.0, 0.35 * shape[1]), noise=_noise(scene.rgb))
     labelled = _coloured_names(scene, names, inks, rows, np.asarray(field.paper[0], dtype=float))
     samples = samples if len(samples) > 1 or len(rows) < 2 else []
-    listed = [s for s in samples if _plain(s.name) in {_plain(r.label) for r in rows}]
+    labels = {_plain(r.label) for r in rows if r.label}
+    if len(rows) == len(labels) == 1:
+        samples = [s for s in samples if _plain(s.name) in labels]
+    listed = [s for s in samples if _plain(s.name) in labels]
     samples = listed if len(listed) == len(rows) > 0 else samples
     counts = [c for c in (len(samples), len(rows)) if c]
     findings: list[Finding] = []

@@ -70,20 +70,24 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
     level = dark_lines(dark, level=True, least=0.18 * wide, threshold=_PALE)
     upright = dark_lines(dark, level=False, least=0.18 * tall, threshold=_PALE)
     if x_hint is not None:
-        rows = [_banded(_refined(x_hint, dark, level, across=True), row_axes(words, tolerance=tolerance), y_hint)]
+        own = _banded(_refined(x_hint, dark, level, across=True), row_axes(words, tolerance=tolerance), y_hint)
+        rows = [(own, own)]
     else:
         grid = _grid(picture, across=True)
-        rows = [_on_ticks(a, dark, level, grid, across=True) for a in row_axes(words, tolerance=tolerance)]
+        rows = [(a, _on_ticks(a, dark, level, grid, across=True)) for a in row_axes(words, tolerance=tolerance)]
     if y_hint is not None:
-        columns = [_refined(y_hint, dark, upright, across=False)]
+        own = _refined(y_hint, dark, upright, across=False)
+        columns = [(own, own)]
     else:
         grid = _grid(picture, across=False)
-        columns = [_on_ticks(a, dark, upright, grid, across=False) for a in column_axes(words, tolerance=tolerance)]
+        columns = [
+            (a, _on_ticks(a, dark, upright, grid, across=False)) for a in column_axes(words, tolerance=tolerance)
+        ]
     found: list[tuple[tuple[float, ...], Scales]] = []
-    for x in rows:
-        for y in columns:
+    for x_read, x in rows:
+        for y_read, y in columns:
             scale = _scale(y, hinted=y_hint is not None)
-            if scale is None or not (x_hint is not None or y_hint is not None or _corner(x, y)):
+            if scale is None or not (x_hint is not None or y_hint is not None or _corner(x_read, y_read)):
                 continue
             right = _right_end(x, y, level)
             support = (x.on_ticks + y.on_ticks, len(x.values) + len(y.values), -x.band[0])

@@ -58,6 +58,7 @@ def legend_samples(
             or number(word.text) is not None
             or word.score < 0.35
             or not set(word.text) - _MARKS
+            or len({c for c in word.text if c.isalpha()}) < 2
             or _STATISTIC.search(word.text)
         ):
             continue
@@ -129,7 +130,7 @@ def _row_runs(block: NDArray[np.float32], *, nearest: float) -> tuple[int, list[
         runs = list(zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True))
         kept: list[tuple[int, int]] = []
         for a, b in reversed(runs):
-            if kept and not _continues(kept[0], (a, b)):
+            if kept and not _continues(kept[0], (a, b), cut=len(kept) == 1):
                 break
             kept.insert(0, (a, b))
         total = sum(b - a for a, b in kept)
@@ -140,10 +141,13 @@ def _row_runs(block: NDArray[np.float32], *, nearest: float) -> tuple[int, list[
     return None if best is None else (best[1], best[2])
 
 
-def _continues(right: tuple[int, int], left: tuple[int, int]) -> bool:
-    """Whether a run can be the dash before another: near it and about as long."""
+def _continues(right: tuple[int, int], left: tuple[int, int], *, cut: bool) -> bool:
+    """Whether a run can be the dash before another: near it and about as long; the last may be `cut` short."""
     own, other = right[1] - right[0], left[1] - left[0]
-    return right[0] - left[1] <= max(8, 1.4 * own) and 0.4 * own - 1 <= other <= 2.5 * own + 1
+    gap = right[0] - left[1]
+    if cut and own < other:
+        return gap <= 0.8 * other and other <= _LONGEST // 2
+    return gap <= max(8, 1.4 * own) and 0.4 * own - 1 <= other <= 2.5 * own + 1
 
 
 def _thickness(block: NDArray[np.float32], row: int, pieces: list[tuple[int, int]]) -> float:
@@ -191,7 +195,7 @@ def _regular(pieces: list[tuple[int, int]]) -> bool:
     gaps = np.array([c - b for (_, b), (c, _) in pairwise(pieces)], dtype=float)
     if len(lengths) == 2:
         # the box of a legend cuts its dashes
-        return bool(lengths.min() >= 0.3 * lengths.max() and gaps[0] <= 1.2 * lengths.max())
+        return bool(lengths[0] >= 0.3 * lengths.max() and gaps[0] <= 1.2 * lengths.max())
     middle = lengths[1:-1]
     even = middle.max() <= 1.5 * middle.min() + 2 and gaps.max() <= 1.6 * gaps.min() + 2
     return bool(even and lengths.max() <= 1.4 * middle.max() + 2)
