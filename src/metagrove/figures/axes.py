@@ -143,7 +143,7 @@ def _labels(words: Sequence[Word]) -> list[tuple[Word, float]]:
         for w in words
         if (v := number(w.text.rstrip("-–—_"))) is not None
         and abs(v) < 1e7
-        and w.score > (0.8 if w.text == "1" else 0.5)
+        and w.score > (0.8 if set(w.text) <= set("1.,-") else 0.3)
     ]
     return found + [(w, 1000 * v) for w, v in found if re.fullmatch(r"\d{1,3}[.·]\d{3}", w.text) and v >= 1]
 

@@ -14,6 +14,7 @@ from metagrove.figures.frame import Line, dark_lines, darkness, ridges, tick_pla
 from metagrove.figures.hints import Hints
 from metagrove.figures.image import Picture
 from metagrove.figures.page import Word
+from metagrove.figures.readout import grid_phase
 
 __all__ = ["Scales", "hinted_here", "plot_scales"]
 
@@ -188,6 +189,8 @@ def _refined(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], *, ac
         if min(line.end, high + 8) - max(line.begin, low - 8) < 0.75 * (high - low):
             continue
         ticks = tick_places(dark, line, outward=1 if across else -1)
+        # ticks fitted to the pixel grid stand half a pixel late on average; the hint does not
+        ticks = ticks - (grid_phase(ticks.tolist()) or 0.0)
         gaps = _gaps(np.asarray(axis.pixels), ticks)
         if len(gaps) >= 2 and len(gaps) >= 0.7 * len(axis.pixels):
             shifts.append((len(gaps), float(np.mean(gaps))))

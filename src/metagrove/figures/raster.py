@@ -104,7 +104,8 @@ def _reading(picture: Picture, near: list[Word], scales: Scales, hints: Hints) -
     arms = [_arm(plot, field, spec, trace, i) for i, spec in enumerate(specs)]
     arms = _named(arms, rows, hints)
     cells, more = _cells(rows, arms)
-    findings = [*findings, *more, *_ink_doubts(field, scene, trace, looks, arms, plot)]
+    prose = _inside([(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if _written(p, least=0.45)], plot)
+    findings = [*findings, *more, *_ink_doubts(field, prose, trace, looks, arms, plot)]
     left, right = scales.x.pixel(0.0) if not scales.x.log else min(scales.x.pixels), plot.columns[1]
     ends = scales.y.pixel([0.0, scales.scale])
     reading = FigureReading(
@@ -238,10 +239,20 @@ def _letters(words: list[Word]) -> list[tuple[float, float, float, float]]:
     return [(p.x0, p.y0, p.x1, p.y1) for p in phrases(words, gap=1.1) if _written(p)]
 
 
-def _written(phrase: Word) -> bool:
+def _inside(boxes: Sequence[tuple[float, float, float, float]], plot: _Plot) -> NDArray[np.bool_]:
+    """The pixels of the plot that lie in boxes of the picture."""
+    out = np.zeros((plot.rows[1], plot.columns[1]), dtype=bool)
+    for box in boxes:
+        left, top, right, bottom = (round(v) for v in box)
+        out[max(top - 2, 0) : bottom + 2, max(left - 2, 0) : right + 2] = True
+    own = out[plot.rows[0] :, plot.columns[0] :]
+    return np.asarray(own[::-1] if plot.rising else own)
+
+
+def _written(phrase: Word, *, least: float = 0.7) -> bool:
     """Whether a phrase is writing and not a piece of a curve with its marks, which reads as `XXXK` or `111`."""
     solid = [c for c in phrase.text if c.isalnum()]
-    if len(solid) < 3 or phrase.score < 0.7 or len(solid) < 0.5 * len(phrase.text.replace(" ", "")):
+    if len(solid) < 3 or phrase.score < least or len(solid) < 0.5 * len(phrase.text.replace(" ", "")):
         return False
     sure = phrase.score > 0.95 and len(solid) > 3
     vowels = any(c in "aeiou" or (sure and c in "AEIOU") for c in solid)
@@ -285,8 +296,8 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
     look = spec.look
     own = np.where(_foreign(trace, index), 0, coverage(field, look))
     snap = snapped_by(trace.paths[index], own)
-    # lines with soft edges stand where they should, while tick marks may have been fitted to the grid
-    snap = (0.0 if snap is None else snap) if _lossless(field) else None
+    # other lines stand where they should, while tick marks may have been fitted to the grid
+    snap = 0.0 if snap is None and _lossless(field) else snap
     right = snap - _tick_snap(plot.scales.x) if snap is not None else 0.0
     down = snap - _tick_snap(plot.scales.y) if snap is not None else 0.0
     down = -down if plot.rising else down
@@ -294,7 +305,8 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
     height = _on_foot(steps, plot, look) - down
     first = float(height[0]) - plot.start
     # the first level is 1 by definition: half of its offset is the drawing's own, half the scale's
-    shift = np.clip(first, -1.0, 1.0) / 2 if abs(first) < 2.5 and snap is None else 0.0
+    whole = _whole_at_start(own, steps, look)
+    shift = np.clip(first, -1.0, 1.0) / 2 if abs(first) < 2.5 and snap is None and whole else 0.0
     level = np.clip(plot.survival(height - shift), 0.0, 1.0)
     level[0] = 1.0 if abs(first) < 2.5 + look.width else level[0]
     time[0] = 0.0
@@ -326,6 +338,13 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
         s_error,
         np.maximum(plot.time(marks - right), 0.0) if len(marks) else np.zeros(0),
     )
+
+
+def _whole_at_start(own: NDArray[np.float32], steps: Steps, look: ArmLook) -> bool:
+    """Whether the first level shows its full width; many programs cut lines at the upper edge of the plot."""
+    row, stop = round(float(steps.height[0]) - 0.5), int(steps.begin[1] if len(steps.begin) > 1 else steps.end)
+    block = own[max(row - 6, 0) : row + 7, min(2, stop) : stop]
+    return bool(block.size) and float(np.median(block.sum(axis=0))) > 0.85 * (look.width - 0.2)
 
 
 def _tick_snap(axis: Axis) -> float:
@@ -407,13 +426,18 @@ def _cells(rows: list[RiskRow], arms: list[ArmReading]) -> tuple[list[RiskCell],
 
 
 def _ink_doubts(
-    field: Canvas, scene: Scene, trace: Trace, looks: Sequence[ArmLook], arms: Sequence[ArmReading], plot: _Plot
+    field: Canvas,
+    prose: NDArray[np.bool_],
+    trace: Trace,
+    looks: Sequence[ArmLook],
+    arms: Sequence[ArmReading],
+    plot: _Plot,
 ) -> list[Finding]:
-    """Doubts from what the traces leave unexplained and from how well each shows its own ink."""
+    """Doubts from what the traces and the `prose` leave unexplained and from how well each arm shows its own ink."""
     import cv2
 
     out = []
-    inked = (field.e_paper > 70.0**2) & ~field.blank
+    inked = (field.e_paper > 70.0**2) & ~field.blank & ~prose
     distance = np.full(inked.shape, 1e9, dtype=np.float32)
     for cover in trace.covers:
         distance = np.minimum(distance, cv2.distanceTransform((cover != 2).astype(np.uint8), cv2.DIST_L2, 3))

@@ -145,8 +145,8 @@ def _continues(right: tuple[int, int], left: tuple[int, int], *, cut: bool) -> b
     """Whether a run can be the dash before another: near it and about as long; the last may be `cut` short."""
     own, other = right[1] - right[0], left[1] - left[0]
     gap = right[0] - left[1]
-    if cut and own < other:
-        return gap <= 0.8 * other and other <= _LONGEST // 2
+    if cut and own < other <= _LONGEST // 2 and gap <= 0.8 * other:
+        return True
     return gap <= max(8, 1.4 * own) and 0.4 * own - 1 <= other <= 2.5 * own + 1
 
 
