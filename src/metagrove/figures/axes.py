@@ -138,7 +138,13 @@ def _even(values: Array) -> bool:
 def _labels(words: Sequence[Word]) -> list[tuple[Word, float]]:
     """Words that print a number, with that number; `1.000` may also be a thousand and offers both."""
     # a tick mark that touches its label is read as a dash behind it
-    found = [(w, v) for w in words if (v := number(w.text.rstrip("-–—_"))) is not None and abs(v) < 1e7]
+    found = [
+        (w, v)
+        for w in words
+        if (v := number(w.text.rstrip("-–—_"))) is not None
+        and abs(v) < 1e7
+        and w.score > (0.8 if set(w.text) <= set("1.,-") else 0.3)
+    ]
     return found + [(w, 1000 * v) for w, v in found if re.fullmatch(r"\d{1,3}[.·]\d{3}", w.text) and v >= 1]
 
 

@@ -14,6 +14,7 @@ from metagrove.figures.frame import Line, dark_lines, darkness, ridges, tick_pla
 from metagrove.figures.hints import Hints
 from metagrove.figures.image import Picture
 from metagrove.figures.page import Word
+from metagrove.figures.readout import grid_phase
 
 __all__ = ["Scales", "hinted_here", "plot_scales"]
 
@@ -70,20 +71,24 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
     level = dark_lines(dark, level=True, least=0.18 * wide, threshold=_PALE)
     upright = dark_lines(dark, level=False, least=0.18 * tall, threshold=_PALE)
     if x_hint is not None:
-        rows = [_banded(_refined(x_hint, dark, level, across=True), row_axes(words, tolerance=tolerance), y_hint)]
+        own = _banded(_refined(x_hint, dark, level, across=True), row_axes(words, tolerance=tolerance), y_hint)
+        rows = [(own, own)]
     else:
         grid = _grid(picture, across=True)
-        rows = [_on_ticks(a, dark, level, grid, across=True) for a in row_axes(words, tolerance=tolerance)]
+        rows = [(a, _on_ticks(a, dark, level, grid, across=True)) for a in row_axes(words, tolerance=tolerance)]
     if y_hint is not None:
-        columns = [_refined(y_hint, dark, upright, across=False)]
+        own = _refined(y_hint, dark, upright, across=False)
+        columns = [(own, own)]
     else:
         grid = _grid(picture, across=False)
-        columns = [_on_ticks(a, dark, upright, grid, across=False) for a in column_axes(words, tolerance=tolerance)]
+        columns = [
+            (a, _on_ticks(a, dark, upright, grid, across=False)) for a in column_axes(words, tolerance=tolerance)
+        ]
     found: list[tuple[tuple[float, ...], Scales]] = []
-    for x in rows:
-        for y in columns:
+    for x_read, x in rows:
+        for y_read, y in columns:
             scale = _scale(y, hinted=y_hint is not None)
-            if scale is None or not (x_hint is not None or y_hint is not None or _corner(x, y)):
+            if scale is None or not (x_hint is not None or y_hint is not None or _corner(x_read, y_read)):
                 continue
             right = _right_end(x, y, level)
             support = (x.on_ticks + y.on_ticks, len(x.values) + len(y.values), -x.band[0])
@@ -184,6 +189,8 @@ def _refined(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], *, ac
         if min(line.end, high + 8) - max(line.begin, low - 8) < 0.75 * (high - low):
             continue
         ticks = tick_places(dark, line, outward=1 if across else -1)
+        # ticks fitted to the pixel grid stand half a pixel late on average; the hint does not
+        ticks = ticks - (grid_phase(ticks.tolist()) or 0.0)
         gaps = _gaps(np.asarray(axis.pixels), ticks)
         if len(gaps) >= 2 and len(gaps) >= 0.7 * len(axis.pixels):
             shifts.append((len(gaps), float(np.mean(gaps))))

@@ -20,6 +20,7 @@ __all__ = ["ArmLook", "Canvas", "arm_width", "canvas", "coverage", "gains", "lin
 
 _OTHER_ARM = -0.1
 _ALIKE_GREYS = 40.0
+_FEW = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +58,7 @@ class ArmLook:
 
 
 def canvas(rgb: NDArray[np.uint8], arms: Sequence[RGB], blank: NDArray[np.bool_] | None = None) -> Canvas:
-    """The plot made ready: flat colours (paper, panels, bands) found as what survives a 5 x 5 erosion."""
+    """The plot made ready: flat colours (paper, panels, bands) found as what survives an erosion wider than lines."""
     pixels = rgb.astype(np.float32)
     paper = _flat_colours(rgb, arms)
     power = np.asarray(np.einsum("rcx,rcx->rc", pixels, pixels), dtype=np.float32)
@@ -77,7 +78,9 @@ def _squared(pixels: NDArray[np.float32], power: NDArray[np.float32], ink: NDArr
 def _flat_colours(rgb: NDArray[np.uint8], arms: Sequence[RGB]) -> NDArray[np.float32]:
     import cv2
 
-    kernel = np.ones((5, 5), np.uint8)
+    # wide enough that thick lines of a large picture are no flat colour
+    size = max(5, round(0.014 * min(rgb.shape[:2])) | 1)
+    kernel = np.ones((size, size), np.uint8)
     spread = (cv2.dilate(rgb, kernel).astype(np.int16) - cv2.erode(rgb, kernel)).max(axis=2)
     flat = rgb[spread <= 14].astype(np.int32)
     if len(flat) < 50:
@@ -110,22 +113,33 @@ def coverage(plot: Canvas, look: ArmLook) -> NDArray[np.float32]:
 
 
 def arm_width(cover: NDArray[np.float32], *, longest: int = 9) -> float:
-    """The line width in pixels: the median summed coverage of short upright runs; 0 where there are none."""
+    """The line width in pixels: the median summed coverage of short runs of ink; 0 where there are none.
+
+    Runs are taken down the columns and along the rows, and the thinner counts: censor marks lengthen one of the two.
+    """
+    down, count = _runs(cover, longest)
+    across, more = _runs(np.ascontiguousarray(cover.T), longest)
+    if not count:
+        return 0.0
+    return (min(down, across) if more >= _FEW else down) + 0.2
+
+
+def _runs(cover: NDArray[np.float32], longest: int) -> tuple[float, int]:
+    """The median summed coverage of runs down the columns at most `longest` long, and how many there are."""
     inked = cover > 0.4
     edge = np.zeros((1, cover.shape[1]), bool)
     change = np.diff(np.vstack([edge, inked, edge]).astype(np.int8), axis=0)
     top_c, top_r = np.nonzero((change == 1).T)
     _, end_r = np.nonzero((change == -1).T)
     if not len(top_c):
-        return 0.0
-    flat = cover.T.ravel()
+        return 0.0, 0
+    flat = np.append(cover.T.ravel(), np.float32(0))
     tall = cover.shape[0]
     edges = np.column_stack([top_c * tall + top_r, top_c * tall + end_r]).ravel()
-    flat = np.append(flat, np.float32(0))
     sums = np.add.reduceat(flat, edges)[::2]
     peaks = np.maximum.reduceat(flat, edges)[::2]
     short = (end_r - top_r <= longest) & (peaks > min(0.75, 0.8 * float(np.quantile(peaks, 0.95))))
-    return float(np.median(sums[short])) + 0.2 if short.any() else 0.0
+    return (float(np.median(sums[short])), int(short.sum())) if short.any() else (0.0, 0)
 
 
 def effective_ink(look: ArmLook, main: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -45,7 +45,11 @@ def ridges(rgb: NDArray[np.uint8], *, level: bool) -> NDArray[np.float32]:
 
     Grid lines stand out whether they are lighter or darker than the panel and whatever the paper is; edges do not.
     """
-    field = rgb.astype(np.int16) if level else rgb.transpose(1, 0, 2).astype(np.int16)
+    import cv2
+
+    # averaged along the line, so that the noise of a scan does not break it
+    soft = cv2.blur(rgb, (15, 1) if level else (1, 15), borderType=cv2.BORDER_REPLICATE)
+    field = np.asarray(soft if level else soft.transpose(1, 0, 2), dtype=np.int16)
     out = np.zeros(field.shape[:2], dtype=np.float32)
     before, after = field[4:-4] - field[:-8], field[4:-4] - field[8:]
     same = np.where(before * after > 0, np.minimum(np.abs(before), np.abs(after)), 0).max(axis=2)
