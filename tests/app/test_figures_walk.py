@@ -1,6 +1,7 @@
 """A review that names figures: read, corrected by a person, signed, pooled, and read again only where that is due."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -251,9 +252,11 @@ def test_a_curve_stands_in_one_place_only_and_typed_numbers_are_compared(folder)
 def example(tmp_path_factory):
     pytest.importorskip("rapidocr_onnxruntime")
     folder = tmp_path_factory.mktemp("example") / "atc-tki"
-    shutil.copytree(
-        EXAMPLE, folder, ignore=shutil.ignore_patterns("out", ".metagrove", "savvides.json", "wirth-os.json")
-    )
+    left_out = shutil.ignore_patterns("out", ".metagrove", "savvides.json", "wirth-os.json", "published.csv")
+    shutil.copytree(EXAMPLE, folder, ignore=left_out)
+    protocol = folder / "review.toml"
+    head, *analyses = re.split(r"(?=^\[\[analysis\]\])", protocol.read_text(), flags=re.MULTILINE)
+    protocol.write_text(head + "".join(a for a in analyses if re.search(r'name = "(os|pfs)"', a)))
     return folder, rebuild(folder)
 
 
@@ -265,7 +268,7 @@ def test_the_example_reads_its_figures(example):
     time, _ = truth("OS", "Wirth")
     rows = [r for r in open_review(folder).rows("curves") if r.text("study") == "Wirth" and r.file.endswith(".json")]
     assert max(r["time"] for r in rows) == pytest.approx(time.max(), abs=0.1)
-    assert {name for name, _ in made.budgets} == {"os", "pfs", "os-as-published", "pfs-as-published"}
+    assert [name for name, _ in made.budgets] == ["os", "pfs"]
 
 
 @pytest.mark.parametrize("endpoint", ["OS", "PFS"])
