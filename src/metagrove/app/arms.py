@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from metagrove.app.products import Product, row_material
-from metagrove.core.errors import MetagroveError
+from metagrove.core.errors import DataError, MetagroveError
 from metagrove.core.units import convert_time
 from metagrove.review.curve_rows import survival_scale
 from metagrove.review.figure_rows import FigureState
@@ -126,11 +126,18 @@ def rebuilt_arm(review: Review, analysis: SurvivalAnalysis, study: str) -> Produ
     at_risk = pd.DataFrame({"time": [r["time"] for r in known], "n": [r["n"] for r in known]}) if known else None
     marks = [r["time"] for r in arm_rows(review, "censor_marks", endpoint, study)] or None
     figure = _figure_of(review, endpoint, study)
+    patients = total_of(review, endpoint, study, "n")
+    if patients is None and at_risk is None:
+        raise DataError(
+            f"{study}, {endpoint}: how many patients there were is not known; "
+            "add a row with statistic n, or numbers at risk to at_risk.csv",
+            file="survival.csv",
+        )
     try:
         rebuilt = reconstruct(
             curve,
             at_risk=at_risk,
-            n=total_of(review, endpoint, study, "n"),
+            n=patients,
             events=total_of(review, endpoint, study, "events"),
             marks=marks,
             axis=_axis_end(figure, review.spec.time_unit),

@@ -11,7 +11,7 @@ import numpy as np
 
 from metagrove.core.errors import DataError, MetagroveError
 from metagrove.figures.axes import Axis
-from metagrove.figures.hints import Hints
+from metagrove.figures.hints import Hints, labelled
 from metagrove.figures.image import LONGEST, Box, Picture, Pixels, bitmaps, deskewed
 from metagrove.figures.inverted import (
     flipped_hints,
@@ -166,6 +166,9 @@ def _in_picture(
     words = picture_words(upright.rgb, threads=threads)
     if printed and not upright.rotation:
         words = [*words, *printed]
+    if not upright.rotation:
+        k = upright.scale
+        hints = labelled(hints, [replace(w, x0=w.x0 / k, x1=w.x1 / k, y0=w.y0 / k, y1=w.y1 / k) for w in words])
     original = upright.rgb if not upright.rotation else _turned_back(upright)
     found = [Figure(r, original, upright.scale) for r in picture_readings(upright, words, hints)]
     if redraw is None:
@@ -187,7 +190,7 @@ def _in_inverted(picture: Picture, hints: Hints, threads: int) -> list[Figure]:
 def _page_readings(page: Page, hints: Hints) -> list[FigureReading]:
     """The readings of a drawing, whichever way its hinted y axis runs."""
     if not runs_down(hints):
-        return page_readings(page, hints)
+        return page_readings(page, labelled(hints, page.words))
     turned = page_readings(flipped_page(page), flipped_hints(hints, page.height))
     return [flipped_reading(r, page.height) for r in turned]
 
