@@ -56,7 +56,7 @@ def _studies(review: Review) -> Table | None:
         body.append(tuple(Cell(texts[name]) for name, _, _ in shown))
     columns = tuple(Column(label, align) for _, label, align in shown)  # type: ignore[arg-type]
     notes = ("Enrolled, evaluable and safety populations are different sets and are never put in each other's place.",)
-    return Table("Included studies", columns, tuple(body), notes)
+    return Table("Characteristics", columns, tuple(body), notes)
 
 
 def _published(review: Review) -> tuple[tuple[str, str], ...]:

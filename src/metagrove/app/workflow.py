@@ -139,10 +139,12 @@ def _material(review: Review, analysis: Any, patients: Mapping[str, Product]) ->
     if isinstance(analysis, ProportionAnalysis):
         wanted = analysis.outcome.lower()
         out.append(row_material([r for r in review.rows("responses") if r.text("outcome").lower() == wanted]))
+        out.append(_module("bias").forest_material(review, analysis.outcome))
     elif isinstance(analysis, ComparisonAnalysis):
         # The headings say on which scale an effect was printed.
         out.append(dict(review.table("comparisons").mapping))
         out.append(row_material(comparison_rows_of(review, analysis.outcome)))
+        out.append(_module("bias").forest_material(review, analysis.outcome))
     elif isinstance(analysis, HarmsAnalysis):
         out.append(row_material(review.rows("adverse_events")))
     else:
@@ -187,6 +189,9 @@ def _front_steps(run: _Run, review: Review) -> dict[str, Product]:
         key = digest_of("search", _program(), _module("searching").material(review, included))
         step = _Step("search", key, lambda: _module("searching").product(review, included))
         parts = {"search": run.product(step)} | parts
+    if review.rows("risk_of_bias"):
+        key = digest_of("bias", _program(), _module("bias").material(review))
+        parts["bias"] = run.product(_Step("risk of bias", key, lambda: _module("bias").product(review)))
     return parts
 
 
@@ -207,7 +212,7 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
     for fault in row_faults(review):
         raise fault
     patient_steps = list(_patient_steps(review))
-    run = _Run(review, progress, len(patient_steps) + len(review.spec.analysis) + 4)
+    run = _Run(review, progress, len(patient_steps) + len(review.spec.analysis) + 6)
     patients = {step.name: run.product(step) for step in patient_steps}
     checks = run.product(_checks_step(review))
     parts = {"checks": checks} | _front_steps(run, review)
@@ -216,6 +221,10 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
             parts[f"analysis {analysis.name}"] = run.product(_analysis_step(review, analysis, patients))
         except MetagroveError as error:
             raise error.within(f"analysis '{analysis.name}'") from error
+    if review.spec.certainty or review.rows("certainty"):
+        key = digest_of("certainty", _program(), _module("certainty").material(review, parts))
+        step = _Step("certainty", key, lambda: _module("certainty").product(review, parts, patients))
+        parts["certainty"] = run.product(step)
     key = digest_of("report", _program(), review.digest, sorted(run.keys))
     files: dict[str, bytes] = {}
     for product in (*patients.values(), *parts.values()):

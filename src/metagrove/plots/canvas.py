@@ -249,6 +249,8 @@ _WIDE_FONTS = (
     "Yu Gothic",
     "Malgun Gothic",
     "Arial Unicode MS",
+    "Droid Sans Fallback",
+    "Unifont",
 )
 
 

@@ -94,6 +94,10 @@ def _same_study(spec: ReviewSpec, tables: Mapping[str, Table]) -> None:
     """Refuse an analysis that names a study, outcome or column that the tables do not hold."""
     whole = "studies" in tables and not tables["studies"].faults
     studies = [row.text("study") for row in tables["studies"].rows] if whole else []
+    named = [analysis.name for analysis in spec.analysis]
+    for judged in spec.certainty:
+        if judged not in named:
+            raise SpecError(f"review.toml, certainty: {UnknownName('analysis', judged, named)}")
     for analysis in spec.analysis:
         for gone in analysis.exclude:
             if studies and gone.study.lower() not in {s.lower() for s in studies}:
