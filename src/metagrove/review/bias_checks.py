@@ -18,9 +18,10 @@ def _groups(review: Review) -> list[BiasGroup]:
 
 @check("bias-not-judged")
 def _not_judged(review: Review) -> Iterator[Finding]:
-    """Studies without a judgement although others have one."""
+    """Studies without a judgement although most have one; where most have none, the table is plainly unfinished."""
     judged = {one.study.lower() for group in _groups(review) for one in group.assessments}
-    for row in review.rows("studies") if judged else ():
+    rows = review.rows("studies")
+    for row in rows if 2 * len(judged) > len(rows) else ():
         study = row.text("study")
         if study.lower() not in judged:
             message = f"{study}: risk of bias was not judged, although that of other studies was."
@@ -49,7 +50,7 @@ def _unsupported(review: Review) -> Iterator[Finding]:
             (one.study, judgement.domain)
             for one in group.assessments
             for judgement in one.judgements
-            if not judgement.support.strip() and not judgement.locator.strip()
+            if judgement.level and not judgement.support.strip() and not judgement.locator.strip()
         ]
         if bare:
             total = sum(len(one.judgements) for one in group.assessments)

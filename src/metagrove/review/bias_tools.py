@@ -40,7 +40,8 @@ class Tool:
     """One tool: its domains in order, the levels of each, and how they make the overall judgement.
 
     `overall` takes the levels in the order of the domains; None where the tool leaves the overall to the reviewer.
-    `for_designs` are the designs it was made for; `link` is the official document.
+    `for_designs` are the designs it was made for; `link` is the official document; `whole` says whether every domain must be
+    judged.
     """
 
     domains: tuple[str, ...]
@@ -49,6 +50,7 @@ class Tool:
     for_designs: tuple[str, ...]
     link: str
     comparator: bool = False
+    whole: bool = True
 
 
 def _rob2(levels: Sequence[str]) -> str:
@@ -223,7 +225,7 @@ def suggested_tools(design: str) -> tuple[str, ...]:
 
 def free_tool(domains: Sequence[str]) -> Tool:
     """A tool whose domains a reviewer named; its overall judgement is the reviewer's own."""
-    return Tool(tuple(domains), ANY_LEVELS, None, (), "")
+    return Tool(tuple(domains), ANY_LEVELS, None, (), "", whole=False)
 
 
 def starred(tool: Tool) -> bool:

@@ -105,7 +105,9 @@ def assess(
         named = Judgement(domain, judgement.level, judgement.support, judgement.locator)
         by_domain[domain] = Judgement(domain, _level(tool, named, study), judgement.support, judgement.locator)
     missing = [domain for domain in tool.domains if domain not in by_domain]
-    if missing:
+    if not tool.whole:
+        by_domain |= {domain: Judgement(domain, "") for domain in missing}
+    elif missing:
         raise DataError(
             f"{study}: {tool_name} lacks a judgement of '{missing[0]}'"
             + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
@@ -141,7 +143,7 @@ def _remarks(study: str, name: str, tool: Tool, judged: Sequence[Judgement], sin
     if single_arm and tool.comparator:
         better = " or ".join(suggested_tools("single-arm trial"))
         remarks.append(f"{study}: {name} presumes a comparator, which a single-arm study lacks; {better} fits")
-    bare = [judgement.domain for judgement in judged if not judgement.support.strip()]
+    bare = [judgement.domain for judgement in judged if judgement.level and not judgement.support.strip()]
     if bare:
         remarks.append(f"{study}: {len(bare)} judgements without a quotation, the first '{bare[0]}'")
     return tuple(remarks)
