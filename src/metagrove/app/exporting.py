@@ -244,7 +244,12 @@ FORMS = (*_MAKERS, "zip", *EXPORTS)
 
 
 def export_review(
-    path: Path, forms: Sequence[str], *, out: Path | None = None, which: str = "all", progress: Progress | None = None
+    path: str | Path,
+    forms: Sequence[str],
+    *,
+    out: str | Path | None = None,
+    which: str = "all",
+    progress: Progress | None = None,
 ) -> list[Path]:
     """The files written, after what is stale in the review was made again; all or, where something is refused, none.
 
@@ -262,6 +267,7 @@ def export_review(
     DataError
         Something in the review cannot be read, or there is nothing to export in a form.
     """
+    path = Path(path)
     wanted = list(dict.fromkeys(form.strip().lower() for form in forms if form.strip()))
     if not wanted:
         raise SpecError(f"no form to export to; one of {', '.join(FORMS)}")
@@ -283,6 +289,6 @@ def export_review(
     if set(wanted) & set(EXPORTS):
         records = _records(path, which)
         files |= {_FILES[form]: written_records(records, form) for form in wanted if form in EXPORTS}
-    place = path / "out" / "export" if out is None else out
+    place = path / "out" / "export" if out is None else Path(out)
     write_folder(place, files)
     return [place / name for name in files]
