@@ -176,6 +176,10 @@ def _headline(review: Review, groups: Sequence[BiasGroup]) -> tuple[str, ...]:
     said = []
     for group in groups:
         counts: dict[str, list[str]] = {}
+
+        def order(item: tuple[str, list[str]], levels: tuple[str, ...] = group.tool.levels) -> int:
+            return levels.index(item[0]) if item[0] in levels else len(levels)
+
         for one in group.assessments:
             counts.setdefault(one.overall, []).append(review.label(one.study))
         if scored(group.tool):
@@ -183,7 +187,11 @@ def _headline(review: Review, groups: Sequence[BiasGroup]) -> tuple[str, ...]:
                 f"{_called(group)}: {', '.join(f'{review.label(o.study)} {o.overall}' for o in group.assessments)}."
             )
         elif any(counts):
-            parts = [f"{level[0].lower()}{level[1:]} in {len(studies)}" for level, studies in counts.items() if level]
+            parts = [
+                f"{level[0].lower()}{level[1:]} in {len(studies)}"
+                for level, studies in sorted(counts.items(), key=order)
+                if level
+            ]
             of = f" for {group.outcome}" if group.outcome else ""
             said.append(f"Overall{of}: {', '.join(parts)} of {len(group.assessments)} studies.")
     return tuple(said)
