@@ -13,6 +13,7 @@ title = "Small"
 name = "cure"
 kind = "proportion"
 outcome = "Cure"
+leave_one_out = false
 subgroup = "drug"
 denominators = ["enrolled"]
 exclude = [{ study = "E", reason = "another disease" }]
@@ -20,6 +21,7 @@ exclude = [{ study = "E", reason = "another disease" }]
 name = "relief"
 kind = "comparison"
 outcome = "Relief"
+leave_one_out = false
 sm = "RR"
 [[analysis]]
 name = "harm"
@@ -81,7 +83,7 @@ def test_a_change_redoes_what_it_touches_and_leaves_what_a_new_build_would_make(
     (folder / file).write_text(text.replace(old, new, 1))
     again = rebuild(folder)
     assert {name for name in again.redone if name.startswith("analysis")} == redone
-    if len(redone) != 1:
+    if file != "curves.csv" and "2014" not in new:
         return
     before = contents(folder / "out")
     shutil.rmtree(folder / ".metagrove")
