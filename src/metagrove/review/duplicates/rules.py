@@ -274,7 +274,12 @@ def _same(a: Features, b: Features, agree: _Agreement) -> str:
         return "title and first page agree"
     if _same_by_list(a, b, agree):
         return "the whole author list and the place in print agree"
-    if agree.title >= 0.95 and _nothing_against(agree) and names and (long_title or agree.journal):
+    if (
+        agree.title >= 0.95
+        and _nothing_against(agree)
+        and names
+        and (long_title or (agree.journal and (agree.first or agree.issue)))
+    ):
         if agree.authors is not None and (agree.journal or agree.volume or agree.years == 0):
             return "title, first author and year agree, nothing disagrees"
         if agree.authors is None and agree.journal and agree.years == 0:
