@@ -138,6 +138,18 @@ _HOME = {
     "survival_plot": "metagrove.plots.curve_source",
     "traffic_light": "metagrove.plots.bias",
     "digitize": "metagrove.app.figures",
+    "assess": "metagrove.review.risk_of_bias",
+    "certainty": "metagrove.review.certainty",
+    "check_review": "metagrove.app.reviews",
+    "cohen_kappa": "metagrove.review.agreement",
+    "deduplicate": "metagrove.app.reviews",
+    "export_review": "metagrove.app.exporting",
+    "read_records": "metagrove.app.reviews",
+    "review_flow": "metagrove.app.reviews",
+    "run_review": "metagrove.app.reviews",
+    "screening_state": "metagrove.app.reviews",
+    "search_strategies": "metagrove.app.reviews",
+    "write_records": "metagrove.app.reviews",
 }
 
 # Views that results ask for by name; see metagrove.core.sockets.

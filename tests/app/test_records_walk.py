@@ -177,3 +177,41 @@ def test_the_report_draws_the_computed_flow_and_says_where_it_is_open(review):
     log = (review / "screening.jsonl").read_bytes().splitlines(keepends=True)
     (review / "screening.jsonl").write_bytes(b"".join(log[:600]))
     assert "lack a decision at title and abstract" in product(open_review(review)).carry["problem"]
+
+
+def test_a_whole_review_from_exports_to_report_stays_as_it_is_and_notices_a_changed_export(review):
+    (review / "review.toml").write_text(
+        'version = 1\ntitle = "Whole"\n[search]\ndate = "2023-09-03"\ndatabases = ["PubMed", "Embase"]\n'
+        '[search.concepts]\ndisease = ["thyroid"]\ndrug = ["lenvatinib", "sorafenib", "imatinib"]\n'
+    )
+    (review / "studies.csv").write_text(
+        "study,year,drug\nHa,2010,imatinib\nBible,2012,pazopanib\nSavvides,2013,sorafenib\nTahara,2017,lenvatinib\n"
+        "Wirth,2021,lenvatinib\nHigashiyama,2022,lenvatinib\n"
+    )
+    run("screen", review, "--import", review.parent / "decisions.csv")
+    done = run("run", review)
+    assert done.exit_code == 0, done.output
+    page = (review / "out" / "report.html").read_text(encoding="utf-8")
+    assert (
+        "1171 records identified, 391 removed before screening, 780 screened, 191 reports assessed, 6 studies included"
+        in page
+    )
+    assert "Reports excluded at full text" in page
+    assert "No term of the search finds Bible 2012 (pazopanib)" in page
+    excluded = table(review / "out" / "tables" / "excluded_reports.csv")
+    assert len(excluded) == 185
+    assert all(row["reason"] for row in excluded)
+    rules = [finding["rule"] for finding in json.loads(run("check", review, "--json").stdout)]
+    assert rules == ["search-gap"]
+    before = {path: path.read_bytes() for path in sorted((review / "out").rglob("*")) if path.is_file()}
+    assert run("run", review).stdout.startswith("Nothing to redo")
+    assert before == {path: path.read_bytes() for path in sorted((review / "out").rglob("*")) if path.is_file()}
+    export = review / "search" / "embase.ris"
+    export.write_bytes(
+        export.read_bytes() + b"\r\nTY  - JOUR\r\nTI  - A late record of something else\r\nPY  - 2023\r\nER  - \r\n"
+    )
+    again = run("run", review)
+    assert "selection" in again.stdout
+    page = (review / "out" / "report.html").read_text(encoding="utf-8")
+    assert "1 records lack a decision at title and abstract" in page
+    assert run("flow", review).exit_code == 1

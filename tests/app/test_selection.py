@@ -156,6 +156,34 @@ def test_a_search_known_by_numbers_alone_needs_no_export(tmp_path):
     assert json.loads(run("flow", tmp_path, "--json").stdout)["included"] == {"studies": 1, "reports": 1}
 
 
+def test_a_file_that_is_not_in_the_search_is_a_finding(folder):
+    edit(folder / "review.toml", '"included.ris" =', '"includes.ris" =')
+    assert "search-file" in {finding.rule for finding in selection_findings(open_review(folder))}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'{"at": "t", "stage": "identification", "decision": "duplicate", "n": "many"}', "row 1: 'n' is 'many'"),
+        (b'{"at": "t", "stage": "title_abstract", "reviewers": -1}', "row 1: 'reviewers' is -1"),
+        (
+            b'{"at": "t", "record": 3, "stage": "full_text", "reviewer": "A", "decision": "include"}',
+            "row 1: 'record' is 3",
+        ),
+        (b'{"at": "t\xff"}', "row 1: this line is not UTF-8"),
+        (b'{"at": ', "row 1: this line is not JSON"),
+        (b'{"at": "t", "what": 1}', "row 1: this line is no decision, pair"),
+    ],
+)
+def test_a_damaged_log_is_one_line(tmp_path, line, said):
+    (tmp_path / "screening.jsonl").write_bytes(line + b"\n")
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search" / "a.ris").write_text("TY  - JOUR\nTI  - A title\nER  - \n")
+    done = run("flow", tmp_path)
+    assert done.exit_code == 1
+    assert f"screening.jsonl, {said}" in done.stderr
+
+
 def test_included_works_find_their_studies(folder):
     rows = open_review(folder).rows("studies")
     ha = Record("a:1", "a", 1, 1, title="x", authors=("Ha, H.T.",), year=2010)

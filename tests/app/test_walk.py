@@ -60,7 +60,7 @@ def test_one_changed_cell_redoes_only_what_depends_on_it(folder):
     before = contents(folder / "out")
     edit(folder / "responses.csv", "ORR,Tahara,4,17", "ORR,Tahara,5,17")
     again = rebuild(folder)
-    assert set(again.redone) == {"checks", "analysis orr", "report"}
+    assert set(again.redone) == {"checks", "analysis orr", "certainty", "report"}
     after = contents(folder / "out")
     assert after["figures/orr.svg"] != before["figures/orr.svg"]
     for untouched in ("figures/dcr.svg", "figures/os.svg", "results/os.json", "tables/harms.csv"):
@@ -77,7 +77,7 @@ def test_a_changed_curve_redoes_its_arm_and_its_analyses(folder):
     assert (
         {"checks", "report"}
         <= set(again.redone) - arms
-        <= {"checks", "report", "analysis os", "analysis os-as-published"}
+        <= {"checks", "report", "certainty", "analysis os", "analysis os-as-published"}
     )
 
 

@@ -201,3 +201,118 @@ def test_identical_records_always_merge_even_when_poor(copies):
     poor = Record("x", "f", 1, 1, title="Eculizumab in atypical hemolytic uremic syndrome", year=2012)
     found = find_duplicates([replace(poor, record_id=str(i)) for i in range(copies)])
     assert len(found.works) == 1
+
+
+def _vancouver(author):
+    family, _, given = author.partition(",")
+    return f"{family} {''.join(word[0] for word in given.split())}" if given.strip() else author
+
+
+#: What exports do to one and the same record, and the least share of such copies that must be found without asking.
+SPELLINGS = {
+    "capitals": (lambda r: replace(r, title=r.title.upper()), 0.99),
+    "family name last": (
+        lambda r: replace(r, authors=tuple(" ".join(reversed(a.split(", "))) for a in r.authors)),
+        0.99,
+    ),
+    "Vancouver names": (lambda r: replace(r, authors=tuple(map(_vancouver, r.authors))), 0.99),
+    "first author alone": (lambda r: replace(r, authors=r.authors[:1]), 0.99),
+    "first page alone": (lambda r: replace(r, last_page="", issue=""), 0.99),
+    "article number": (lambda r: replace(r, first_page=f"e{4321 + len(r.title)}", last_page="", issue=""), 0.95),
+    "no pagination": (lambda r: replace(r, first_page="N.PAG", last_page="N.PAG"), 0.98),
+    "ahead of print": (lambda r: replace(r, first_page="", last_page="", volume="", issue=""), 0.98),
+    "translated": (lambda r: replace(r, title=f"[{r.title.rstrip('.')}]"), 0.99),
+    "question marks": (
+        lambda r: replace(r, title="".join(c if c.isascii() and c not in "-'" else "?" for c in r.title)),
+        0.99,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_copy_in_another_spelling_is_found(name):
+    change, least = SPELLINGS[name]
+    path = reference("records/dedupe/stroke.csv")
+    with path.open(encoding="utf-8", newline="") as stream:
+        label = {row["record_id"]: row["cluster_id"] for row in csv.DictReader(stream)}
+    one_each = {}
+    for record in read_export(path.read_bytes(), path.name).records:
+        one_each.setdefault(label[record.record_id], record)
+    base = list(one_each.values())[:160]
+    twins = [replace(change(r), record_id=f"x{r.record_id}", file="x", doi="", pmid="", accession="") for r in base]
+    truth = [label[record.record_id] for record in base] * 2
+    got, lost = scores(find_duplicates([*base, *twins]).cluster_of, truth)
+    assert got >= least
+    assert lost <= 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Stroke", "Topics in Stroke Rehabilitation"),
+        ("Ann Surg", "Annals of Surgical Oncology"),
+        ("Cancer", "Cancer Research"),
+        ("Blood", "Blood Cancer Journal"),
+    ],
+)
+def test_a_journal_within_another_s_name_is_not_the_same_journal(one, other):
+    from metagrove.review.duplicates.features import features_of
+    from metagrove.review.duplicates.rules import _journals
+
+    names = [features_of(Record("a", "f", 1, 1, journal=name)).journal for name in (one, other)]
+    assert _journals(*names) is not True
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("J Clin Oncol", "Journal of Clinical Oncology"),
+        ("N Engl J Med", "The New England Journal of Medicine"),
+        ("Thyroid", "Thyroid : official journal of the American Thyroid Association"),
+        ("Eur J Cancer", "European Journal of Cancer (Oxford, England : 1990)"),
+        ("JAMA", "JAMA"),
+    ],
+)
+def test_short_and_long_names_of_one_journal_agree(one, other):
+    from metagrove.review.duplicates.features import features_of
+    from metagrove.review.duplicates.rules import _journals
+
+    names = [features_of(Record("a", "f", 1, 1, journal=name)).journal for name in (one, other)]
+    assert _journals(*names) is True
+
+
+def pair(one, other):
+    found = find_duplicates([replace(one, record_id="a"), replace(other, record_id="b")])
+    merged = len(set(found.cluster_of)) == 1
+    return "same" if merged else "ask" if found.questions else "linked" if found.related else "different"
+
+
+PAPER = Record(
+    "p", "f", 1, 1, title="Lenvatinib in anaplastic thyroid carcinoma: a phase two trial", authors=("Tahara, M", "Kiyota, N", "Ito, K"),
+    year=2017, journal="Front Oncol", volume="7", issue="1", first_page="25", last_page="33", doi="10.5555/a",
+)  # fmt: skip
+
+
+def test_a_preprint_and_its_paper_are_linked_and_not_merged():
+    preprint = replace(PAPER, journal="medRxiv", volume="", issue="", first_page="", last_page="", doi="", year=2016)
+    assert pair(PAPER, preprint) == "linked"
+    assert pair(PAPER, replace(preprint, journal="Front Oncol", kind="preprint", doi="10.5555/b")) == "linked"
+
+
+def test_a_registration_and_its_paper_are_linked_and_not_merged():
+    entry = replace(PAPER, title=f"{PAPER.title} (TKI study)", journal="https://clinicaltrials.gov/show/NCT01234567", volume="", issue="", first_page="", last_page="", doi="")  # fmt: skip
+    assert pair(PAPER, entry) in ("linked", "different")
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "甲状腺未分化癌的靶向治疗进展与挑战",
+        "Лечение анапластического рака щитовидной железы",
+        "갑상선 역형성 암종의 표적 치료 현황",
+    ],
+)
+def test_titles_in_other_scripts_are_compared(title):
+    one = replace(PAPER, title=title, doi="")
+    assert pair(one, replace(one, first_page="", last_page="", issue="")) == "same"
+    assert pair(one, replace(one, title=title[::-1], authors=("Li, N",), first_page="90", volume="3")) == "different"

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from metagrove.app.absolute import summary_line
+from metagrove.app.bias import beside_forest
 from metagrove.app.comparing import comparisons
 from metagrove.app.contrasts import Compared, Silent, compared_studies, forms_of, pooled_contrast
 from metagrove.app.numbers import effect, effect_interval, p_value, percent
@@ -279,12 +281,12 @@ def _sources(analysis: ComparisonAnalysis, studies: Sequence[Compared]) -> tuple
     return tuple(lines)
 
 
-def _drawings(pooled: Any, analysis: ComparisonAnalysis) -> dict[str, Any]:
+def _drawings(pooled: Any, analysis: ComparisonAnalysis, beside: Mapping[str, Any]) -> dict[str, Any]:
     """The forest plot under the arms' own names, and the funnel of three studies or more."""
     labels = analysis.labels
     named = (("label_e", _heading(labels.experimental)), ("label_c", _heading(labels.control)))
     drawn = replace(pooled, settings=replace(pooled.settings, options=(*pooled.settings.options, *named)), _kept={})
-    drawings = {analysis.name: drawn.forest(directions=(labels.left, labels.right))}
+    drawings = {analysis.name: drawn.forest(directions=(labels.left, labels.right), **beside)}
     if pooled.k > 2:
         drawings[f"{analysis.name}-funnel"] = pooled.funnel()
     return drawings
@@ -353,11 +355,12 @@ def product(review: Review, analysis: ComparisonAnalysis, patients: Mapping[str,
         sources=_sources(analysis, studies),
         code=(("R", pooled.to_r()), ("Stata", pooled.to_stata())),
     )
-    files = drawn_files(_drawings(pooled, analysis)) | {
+    beside = beside_forest(review, analysis.outcome, [study.label for study in studies])
+    files = drawn_files(_drawings(pooled, analysis, beside)) | {
         f"tables/{analysis.name}.csv": _table_file(analysis, studies, pooled),
         f"results/{analysis.name}.json": result_file(_numbers(analysis, studies, pooled, shown)),
     }
-    return Product(section, files)
+    return Product(section, files, {"finding": summary_line(pooled, analysis, _kept(pooled, studies))})
 
 
 def _table_file(analysis: ComparisonAnalysis, studies: Sequence[Compared], pooled: Any) -> bytes:

@@ -17,7 +17,7 @@ from metagrove.review.folder import Review
 from metagrove.review.spec import HarmsAnalysis
 from metagrove.review.tables import Row
 
-__all__ = ["product"]
+__all__ = ["product", "reported_events"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +171,12 @@ def product(review: Review, analysis: HarmsAnalysis, patients: Mapping[str, Prod
         sources=lines,
     )
     return Product(section, _files(analysis, terms, drawing))
+
+
+def reported_events(review: Review, analysis: HarmsAnalysis) -> list[tuple[str, Row]]:
+    """The rows of the analysis, each under its harmonised term."""
+    terms = _terms(analysis, _rows(review, analysis))
+    return [(term.name, row) for term in terms for row in term.rows]
 
 
 def _matrix(review: Review, analysis: HarmsAnalysis, terms: list[_Term], studies: list[str]) -> Any:

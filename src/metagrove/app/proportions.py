@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from metagrove.app.bias import beside_forest
 from metagrove.app.comparing import comparisons
 from metagrove.app.numbers import percent, percent_interval
 from metagrove.app.pooled_sections import (
@@ -28,7 +29,7 @@ from metagrove.review.folder import Review
 from metagrove.review.spec import ProportionAnalysis
 from metagrove.review.tables import Row
 
-__all__ = ["Arm", "arms_of_analysis", "product"]
+__all__ = ["Arm", "arms_of_analysis", "pooled_arms", "product"]
 
 _SUMS = ("events", "n")
 _TESTS = ("Egger", "Begg", "Thompson")
@@ -142,7 +143,8 @@ def arms_of_analysis(review: Review, analysis: ProportionAnalysis) -> list[Arm]:
     return arms
 
 
-def _pooled(analysis: ProportionAnalysis, arms: list[Arm], *, subgroups: bool = True) -> Any:
+def pooled_arms(analysis: ProportionAnalysis, arms: list[Arm], *, subgroups: bool = True) -> Any:
+    """The meta-analysis of the arms as the analysis asks for it."""
     from metagrove.doors.one_arm import metaprop
 
     split = subgroups and analysis.subgroup and any(arm.subgroup for arm in arms)
@@ -166,7 +168,7 @@ def _pooled(analysis: ProportionAnalysis, arms: list[Arm], *, subgroups: bool = 
 
 
 def _with_hartung_knapp(analysis: ProportionAnalysis, arms: list[Arm]) -> Any:
-    return _pooled(analysis.model_copy(update={"method_random_ci": "HK"}), arms, subgroups=False)
+    return pooled_arms(analysis.model_copy(update={"method_random_ci": "HK"}), arms, subgroups=False)
 
 
 def _key(analysis: ProportionAnalysis, arm: Arm) -> str:
@@ -206,13 +208,13 @@ def _sensitivity(review: Review, analysis: ProportionAnalysis, arms: list[Arm], 
         except DataError as error:
             rows.append(failed_line(f"{population.capitalize()} patients", error.message))
             continue
-        other = _pooled(analysis, others, subgroups=False)
+        other = pooled_arms(analysis, others, subgroups=False)
         name = f"{population.capitalize()} patients (n = {sum(arm.n for arm in others)})"
         rows.append(sensitivity_line(name, other, len(others), _shown(analysis)))
     if analysis.leave_one_out and len(arms) > 2:
         for i, arm in enumerate(arms):
             kept = arms[:i] + arms[i + 1 :]
-            without = _pooled(analysis, kept, subgroups=False)
+            without = pooled_arms(analysis, kept, subgroups=False)
             rows.append(sensitivity_line(f"Without {arm.label}", without, len(kept), _shown(analysis)))
     return sensitivity_table(rows, analysis.level)
 
@@ -277,7 +279,7 @@ def product(review: Review, analysis: ProportionAnalysis, patients: Mapping[str,
         No study is left, or a denominator is missing.
     """
     arms = arms_of_analysis(review, analysis)
-    pooled = _pooled(analysis, arms)
+    pooled = pooled_arms(analysis, arms)
     split = bool(analysis.subgroup) and any(arm.subgroup for arm in arms)
     title = analysis.title or analysis.outcome
     bias, bias_cautions = bias_table(pooled, _TESTS, _TEST_NOTE)
@@ -286,7 +288,8 @@ def product(review: Review, analysis: ProportionAnalysis, patients: Mapping[str,
     caption = f"Forest plot of {title[0].lower() + title[1:]}{by}: events among {analysis.population} patients of {len(arms)} studies."
     from metagrove.plots.canvas import draw
 
-    drawings = {analysis.name: draw(pooled)}
+    beside = beside_forest(review, analysis.outcome, [arm.label for arm in arms])
+    drawings = {analysis.name: pooled.forest(**beside) if beside else draw(pooled)}
     figures = [Figure(analysis.name, caption)]
     if len(arms) > 2:
         drawings[f"{analysis.name}-funnel"] = pooled.funnel()
@@ -325,7 +328,18 @@ def product(review: Review, analysis: ProportionAnalysis, patients: Mapping[str,
         sources=_sources(analysis, arms),
         code=(("R", pooled.to_r()), ("Stata", pooled.to_stata())),
     )
-    return Product(section, _files(analysis, arms, pooled, drawings))
+    return Product(section, _files(analysis, arms, pooled, drawings), {"finding": _finding(analysis, arms, pooled)})
+
+
+def _finding(analysis: ProportionAnalysis, arms: list[Arm], pooled: Any) -> dict[str, str]:
+    """The line of a summary of findings: one arm has its absolute value and no relative one."""
+    shown = _shown(analysis)
+    value, low, high = (1000 * float(shown.of(pooled.back, name)) for name in ("TE", "lower", "upper"))
+    n, k = sum(arm.n for arm in arms), len(arms)
+    return {
+        "participants": f"{n} ({k} {'study' if k == 1 else 'studies'})",
+        "with": f"{value:.0f} per 1000 ({low:.0f} to {high:.0f})",
+    }
 
 
 def _files(analysis: ProportionAnalysis, arms: list[Arm], pooled: Any, drawings: Mapping[str, Any]) -> dict[str, bytes]:

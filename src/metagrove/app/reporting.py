@@ -55,8 +55,10 @@ def _studies(review: Review) -> Table | None:
             texts["halted"] = f"{row.text('halted')}: {why}" if row.text("halted") and why else texts["halted"]
         body.append(tuple(Cell(texts[name]) for name, _, _ in shown))
     columns = tuple(Column(label, align) for _, label, align in shown)  # type: ignore[arg-type]
-    notes = ("Enrolled, evaluable and safety populations are different sets and are never put in each other's place.",)
-    return Table("Included studies", columns, tuple(body), notes)
+    sets = [name for name, _, _ in shown if name.startswith("n_")]
+    told = "Enrolled, evaluable and safety populations are different sets and are never put in each other's place."
+    notes = (told,) if len(sets) > 1 else ()
+    return Table("Characteristics", columns, tuple(body), notes)
 
 
 def _published(review: Review) -> tuple[tuple[str, str], ...]:

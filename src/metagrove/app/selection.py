@@ -63,7 +63,7 @@ def selection_findings(review: Review) -> list[Finding]:
     screening, flow, problem = _screened(review)
     if screening is None:
         return [Finding("flow-open", "warning", "", LOG, problem, "a search and a log that can be read", problem)]
-    return _findings(screening, _inclusion(review, screening), flow, problem)
+    return _findings(screening, _inclusion(review, screening), flow, problem, unknown=_misnamed(review))
 
 
 def _screened(review: Review) -> tuple[Screening | None, Flow, str]:
@@ -96,7 +96,9 @@ def _section(review: Review, screening: Screening | None, flow: Flow, problem: s
     if screening is not None:
         inclusion = _inclusion(review, screening)
         carry["included"] = _included(inclusion)
-        carry["findings"] = [finding.row() for finding in _findings(screening, inclusion, flow, problem)]
+        carry["findings"] = [
+            finding.row() for finding in _findings(screening, inclusion, flow, problem, unknown=_misnamed(review))
+        ]
         tables = [
             table for table in (_stages(screening), _reports(screening), _counted(screening)) if table is not None
         ]
@@ -278,10 +280,23 @@ def _included(inclusion: Inclusion) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _findings(screening: Screening, inclusion: Inclusion, flow: Flow, problem: str) -> list[Finding]:
+def _misnamed(review: Review) -> list[str]:
+    """Files of [search.files] that are not in the search."""
+    root = review.path / "search"
+    there = {path.relative_to(root).as_posix() for path in search_exports(review.path) if root in path.parents}
+    names = {name.rpartition("/")[2] for name in there} | there
+    return [file for file in review.spec.search.files if file not in names]
+
+
+def _findings(
+    screening: Screening, inclusion: Inclusion, flow: Flow, problem: str, *, unknown: Sequence[str] = ()
+) -> list[Finding]:
     found = []
     if problem:
         found.append(Finding("flow-open", "warning", "", LOG, problem, "a decision on every record", problem))
+    for file in unknown:
+        message = f"review.toml names the database of '{file}', which is no file of search/."
+        found.append(Finding("search-file", "warning", "", "review.toml", file, "a file of search/", message))
     if screening.works("full_text", "include"):
         for record in inclusion.strangers:
             message = (

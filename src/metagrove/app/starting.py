@@ -41,11 +41,27 @@ class _Found:
     subgroup: str = ""
 
 
+_MORE = """
+# Further parts, where they are needed:
+# [search]
+# date = "2026-01-31"
+# databases = ["PubMed", "Embase", "Cochrane CENTRAL"]
+#
+# [search.concepts]              # metagrove search writes them in the syntax of each database
+# disease = ["anaplastic thyroid cancer", "anaplastic thyroid carcinoma"]
+# drug = ["lenvatinib", "sorafenib"]
+#
+# [certainty.objective-response] # the summary of findings after GRADE
+# studies = "other observational"
+# imprecision = { steps = -1, why = "few patients" }
+"""
+
+
 def _template(folder: Path) -> dict[str, bytes]:
     root = files("metagrove.app").joinpath("template")
     tables = {name: root.joinpath(name).read_bytes() for name in ("studies.csv", "responses.csv")}
     block = proportion_block("objective-response", "Objective response", subgroup="drug")
-    return {"review.toml": protocol_text(folder, [block]), **tables}
+    return {"review.toml": protocol_text(folder, [block]) + _MORE.encode(), **tables}
 
 
 def _sheets(source: Path) -> list[tuple[str, list[str], list[list[str]]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import metagrove
-from metagrove.app.arms import arm_inputs, arm_name, arms_of, doubtful_figures
+from metagrove.app.arms import arm_inputs, arm_name, arm_rows, arms_of, doubtful_figures, total_of
 from metagrove.app.figure_steps import FiguresRead, read_figures
 from metagrove.app.products import Product, csv_bytes, row_material
 from metagrove.core.errors import MetagroveError
@@ -21,6 +21,7 @@ from metagrove.review.folder import Review, open_review
 from metagrove.review.log import LOG
 from metagrove.review.spec import ComparisonAnalysis, HarmsAnalysis, ProportionAnalysis, SurvivalAnalysis
 from metagrove.review.storage import WorkStore, digest_of, write_folder
+from metagrove.review.tables import Row
 
 __all__ = ["Progress", "Rebuilt", "check_review", "rebuild"]
 
@@ -120,7 +121,8 @@ def _patient_steps(review: Review) -> Iterator[_Step]:
             continue
         for study in arms_of(review, analysis):
             material = arm_inputs(review, analysis, study)
-            key = digest_of("patients", _program(), material)
+            # An arm without a printed number has the enrolled one of studies.csv.
+            key = digest_of("patients", _program(), material, total_of(review, analysis.endpoint, study, "n"))
             if key not in seen:
                 seen.add(key)
                 name = arm_name(analysis, study)
@@ -138,26 +140,55 @@ def _analysis_step(review: Review, analysis: Any, patients: Mapping[str, Product
     return _Step(f"analysis {analysis.name}", digest_of(kind, _program(), material), make)
 
 
+def _about_studies(review: Review, analysis: Any, rows: Iterable[Row]) -> list[Any]:
+    """What an analysis takes from studies.csv: order and names of its studies, its populations, its subgroups.
+
+    Another column, or another study's row, makes nothing stale.
+    """
+    used = {row.text("study").lower() for row in rows} | {gone.study.lower() for gone in analysis.exclude}
+    columns: list[str] = []
+    if isinstance(analysis, ProportionAnalysis):
+        columns = ["n_evaluable", "n_enrolled", "n_safety"]
+    elif isinstance(analysis, SurvivalAnalysis):
+        columns = ["n_enrolled"]
+    columns += [analysis.subgroup] if getattr(analysis, "subgroup", "") else []
+    return [
+        [row.text("study"), review.label(row.text("study")), [row.text(name) for name in columns]]
+        for row in review.rows("studies")
+        if row.text("study").lower() in used
+    ]
+
+
+def _places(review: Review, endpoint: str, study: str) -> list[Any]:
+    """Where the curve of an arm and what is printed with it were read, as the report tells it."""
+    groups = [arm_rows(review, name, endpoint, study) for name in ("curves", "at_risk", "censor_marks")]
+    return [[len(rows), rows[0].number, str(rows[0].source)] for rows in groups if rows]
+
+
 def _material(review: Review, analysis: Any, patients: Mapping[str, Product]) -> list[Any]:
     """All that one analysis depends on."""
     out: list[Any] = [analysis.model_dump(mode="json"), review.spec.time_unit, list(review.spec.synthetic)]
     out.append(row_material([r for r in review.rows("published") if r.text("analysis") == analysis.name]))
-    out.append(row_material(review.rows("studies")))
+    rows: Sequence[Row]
     if isinstance(analysis, ProportionAnalysis):
         wanted = analysis.outcome.lower()
-        out.append(row_material([r for r in review.rows("responses") if r.text("outcome").lower() == wanted]))
+        rows = [r for r in review.rows("responses") if r.text("outcome").lower() == wanted]
+        out.append(_module("bias").forest_material(review, analysis.outcome))
     elif isinstance(analysis, ComparisonAnalysis):
         # The headings say on which scale an effect was printed.
         out.append(dict(review.table("comparisons").mapping))
-        out.append(row_material(comparison_rows_of(review, analysis.outcome)))
+        rows = comparison_rows_of(review, analysis.outcome)
+        out.append(_module("bias").forest_material(review, analysis.outcome))
     elif isinstance(analysis, HarmsAnalysis):
-        out.append(row_material(review.rows("adverse_events")))
+        rows = review.rows("adverse_events")
     else:
-        mine = [r for r in review.rows("survival") if r.text("endpoint").lower() == analysis.endpoint.lower()]
-        arms = [arm_name(analysis, study) for study in arms_of(review, analysis)]
-        out += [row_material(mine), {name: patients[name].to_dict() for name in arms}]
-        out.append([[s.source.model_dump(), s.status, s.reasons, s.by, s.edits] for s in review.figures])
-    return out
+        rows = [r for r in review.rows("survival") if r.text("endpoint").lower() == analysis.endpoint.lower()]
+        studies = arms_of(review, analysis)
+        out.append({name: patients[name].to_dict() for name in (arm_name(analysis, study) for study in studies)})
+        out.append([[study, review.label(study), _places(review, analysis.endpoint, study)] for study in studies])
+        figures = [s for s in review.figures if s.source.endpoint.lower() == analysis.endpoint.lower()]
+        out.append([[s.source.model_dump(), s.status, s.reasons, s.by, s.edits] for s in figures])
+    return [*out, row_material(rows), _about_studies(review, analysis, rows)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +226,9 @@ def _front_steps(run: _Run, review: Review) -> dict[str, Product]:
         key = digest_of("search", _program(), _module("searching").material(review, included))
         step = _Step("search", key, lambda: _module("searching").product(review, included))
         parts = {"search": run.product(step)} | parts
+    if review.rows("risk_of_bias"):
+        key = digest_of("bias", _program(), _module("bias").material(review))
+        parts["bias"] = run.product(_Step("risk of bias", key, lambda: _module("bias").product(review)))
     return parts
 
 
@@ -225,7 +259,7 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
         review = open_review(path)
         _refuse_bad_rows(review)
     patient_steps = list(_patient_steps(review))
-    run = _Run(review, progress, len(patient_steps) + len(review.spec.analysis) + 4)
+    run = _Run(review, progress, len(patient_steps) + len(review.spec.analysis) + 6)
     run.redone += drawn.redone
     run.fresh += drawn.fresh
     run.keys |= drawn.keys
@@ -237,6 +271,10 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
             parts[f"analysis {analysis.name}"] = run.product(_analysis_step(review, analysis, patients))
         except MetagroveError as error:
             raise error.within(f"analysis '{analysis.name}'") from error
+    if review.spec.certainty or review.rows("certainty"):
+        key = digest_of("certainty", _program(), _module("certainty").material(review, parts))
+        step = _Step("certainty", key, lambda: _module("certainty").product(review, parts, patients))
+        parts["certainty"] = run.product(step)
     key = digest_of("report", _program(), review.digest, sorted(run.keys))
     files: dict[str, bytes] = dict(drawn.files)
     for product in (*patients.values(), *parts.values()):

@@ -1,4 +1,4 @@
-"""Verbs on a review folder: new, check, run, report."""
+"""Verbs on a review folder: new, check, run, report, export."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from metagrove.cli.console import FLAGGED, errors_as_one_line, print_json, progress_bar
 
-__all__ = ["check", "new", "report", "run"]
+__all__ = ["check", "export", "new", "report", "run"]
 
 Folder = Annotated[Path, typer.Argument(help="The review folder.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout and nothing else.")]
@@ -114,4 +114,42 @@ def report(
         print_json({"reports": [str(path) for path in paths]})
         return
     for path in paths:
+        print(path)
+
+
+def export(
+    folder: Folder,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            help="r, stata, revman, zip, or for records ris, csv, bibtex, zotero, covidence, endnote, rayyan; several with commas.",
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The folder to write; DIR/out/export if empty.", show_default=False)
+    ] = None,
+    records: Annotated[
+        str,
+        typer.Option("--records", help="Which works a records export holds: all, open, full-text, included, excluded."),
+    ] = "all",
+    as_json: Json = False,
+) -> None:
+    """Export a review for other programs, redoing what is stale first; prints the path of each file.
+
+    Example: metagrove export examples/atc-tki --to r,stata,revman,zip
+    """
+    with errors_as_one_line(as_json=as_json), progress_bar("reading", quiet=as_json) as progress:
+        from metagrove.app.exporting import FORMS, WHICH, export_review
+
+        unknown = [name for name in to.split(",") if name.strip().lower() not in FORMS]
+        if unknown:
+            raise typer.BadParameter(f"'{unknown[0]}' is none of {', '.join(FORMS)}", param_hint="--to")
+        if records not in WHICH:
+            raise typer.BadParameter(f"'{records}' is none of {', '.join(WHICH)}", param_hint="--records")
+        made = export_review(folder, to.split(","), out=out, which=records, progress=progress)
+    if as_json:
+        print_json({"files": [str(path.resolve()) for path in made]})
+        return
+    for path in made:
         print(path)

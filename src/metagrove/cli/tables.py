@@ -114,14 +114,20 @@ def summary_curve(
 
 
 def multiverse(
-    source: Annotated[Path, typer.Argument(help="A review folder, or a CSV with study, event, n.", show_default=False)],
+    source: Annotated[
+        Path, typer.Argument(help="A review folder, or a CSV with study, event, n, or of two arms.", show_default=False)
+    ],
     out: Out,
     analysis: Annotated[
-        str, typer.Option(help="Which analysis of the folder; its first of proportions if empty.")
+        str, typer.Option(help="Which analysis of the folder; its first of proportions or of two arms if empty.")
     ] = "",
     reference: Annotated[
-        float | None, typer.Option(help="The proportion that decides the conclusion.", show_default=False)
+        float | None,
+        typer.Option(
+            help="The value that decides the conclusion: a response of no interest, a ratio.", show_default=False
+        ),
     ] = None,
+    sm: Annotated[str, typer.Option("--sm", help="The measure of a table: PLOGIT, RR or MD if empty.")] = "",
     as_json: Json = False,
 ) -> None:
     """Run every defensible analysis at once: analyses.csv, curve.svg and one sentence.
@@ -131,7 +137,7 @@ def multiverse(
     with errors_as_one_line(as_json=as_json):
         from metagrove.app.multiverse import run_multiverse
 
-        made = run_multiverse(source, out, analysis=analysis, reference=reference)
+        made = run_multiverse(source, out, analysis=analysis, reference=reference, sm=sm)
     if as_json:
         print_json(made)
         return

@@ -263,6 +263,8 @@ _WIDE_FONTS = (
     "Yu Gothic",
     "Malgun Gothic",
     "Arial Unicode MS",
+    "Droid Sans Fallback",
+    "Unifont",
 )
 
 

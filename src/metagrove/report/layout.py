@@ -59,12 +59,13 @@ def methods_paragraphs(sections: Sequence[Section]) -> list[tuple[str, str, tupl
 
 
 def column_shares(table: Table) -> list[float]:
-    """Each column's share of the width: room for its longest word, and more for long texts up to 20 characters."""
+    """Each column's share of the width: room for its longest word, and more for long texts up to 34 characters."""
     weights = []
     for i, column in enumerate(table.columns):
-        texts = [column.label, *(row[i].text for row in table.rows if i < len(row))]
+        whole = (row for j, row in enumerate(table.rows) if j not in table.heads and i < len(row))
+        texts = [column.label, *(row[i].text for row in whole)]
         word = max(len(part) for text in texts for part in [*text.split(), ""])
-        weights.append(max(min(word, 24) + 5, min(max(len(text) for text in texts), 20)))
+        weights.append(max(min(word, 24) + 5, min(max(len(text) for text in texts), 34)))
     return [weight / sum(weights) for weight in weights]
 
 

@@ -22,12 +22,17 @@ __all__ = ["pdf_report", "typst_source"]
 
 _PREAMBLE = """\
 #set page(paper: "a4", margin: (x: 2cm, y: 2.2cm), numbering: "1 / 1")
-#set text(font: ("Libertinus Serif", "DejaVu Sans"), size: 10pt)
+#set text(font: ("Libertinus Serif", "DejaVu Sans"), size: 10pt, fallback: true)
 #set par(justify: true, leading: 0.6em)
 #set heading(numbering: none)
-#show heading.where(level: 1): it => { v(0.8em); text(size: 15pt, fill: rgb("#0b5c6e"), it.body); v(0.2em) }
-#show heading.where(level: 2): it => { v(0.5em); text(size: 12pt, it.body); v(0.1em) }
+#show heading: set par(justify: false)
+#show heading.where(level: 1): it => block(sticky: true, above: 1.8em, below: 0.9em, text(size: 15pt, fill: rgb("#0b5c6e"), it.body))
+#show heading.where(level: 2): it => block(sticky: true, above: 1.4em, below: 0.7em, text(size: 12pt, it.body))
 #show figure: set block(breakable: true)
+#let fitted(path) = layout(size => {
+  let picture = image(path)
+  if measure(picture).width > size.width { image(path, width: 100%) } else { picture }
+})
 #set table(stroke: (x, y) => (bottom: if y == 0 { 0.8pt } else { 0.3pt + luma(200) }), inset: (x: 4pt, y: 3pt))
 #show table.cell.where(y: 0): strong
 #let warning(body) = block(stroke: 0.8pt + rgb("#a3262a"), inset: 6pt, width: 100%, text(fill: rgb("#a3262a"), body))
@@ -53,20 +58,30 @@ def _escaped(text: str) -> str:
 def _widths(table: Table) -> str:
     """Column widths: their own where the table is narrow, else shares of the page by the longest text."""
     longest = [
-        max([len(column.label), *(len(row[i].text) for row in table.rows if i < len(row))])
+        max(
+            [
+                len(column.label),
+                *(len(row[i].text) for j, row in enumerate(table.rows) if j not in table.heads and i < len(row)),
+            ]
+        )
         for i, column in enumerate(table.columns)
     ]
     if sum(longest) <= 90:
         return ", ".join("auto" for _ in longest)
-    return ", ".join(f"{min(length, 24) + 5}fr" for length in longest)
+    return ", ".join(f"{min(length, 45) + 6}fr" for length in longest)
 
 
 def _table(table: Table) -> str:
     size = "7pt" if len(table.columns) > 7 else "8pt"
     align = ", ".join(column.align for column in table.columns)
     head = ", ".join(f"[{_text(column.label)}]" for column in table.columns)
-    whole = [row for row in table.rows if len(row) == len(table.columns)]
-    body = ",\n".join(", ".join(f"[{_text(cell.text)}]" for cell in row) for row in whole)
+    body = ",\n".join(
+        f"table.cell(colspan: {len(table.columns)}, fill: luma(244))[*{_text(row[0].text)}*]"
+        if i in table.heads
+        else ", ".join(f"[{_text(cell.text)}]" for cell in row)
+        for i, row in enumerate(table.rows)
+        if i in table.heads or len(row) == len(table.columns)
+    )
     notes = "".join(f"\n#text(size: 8pt)[{_text(note)}]\n" for note in table.notes)
     return (
         f"\n#block(sticky: true)[*{_text(table.caption)}*]\n#[#set text(size: {size})\n#set par(justify: false)\n"
@@ -75,9 +90,7 @@ def _table(table: Table) -> str:
 
 
 def _figure(name: str, caption: str) -> str:
-    return (
-        f'\n#figure(image("{name}.svg", width: 100%), caption: [{_text(caption)}], numbering: none, supplement: none)\n'
-    )
+    return f'\n#figure(fitted("{name}.svg"), caption: [{_text(caption)}], numbering: none, supplement: none)\n'
 
 
 def _section(section: Section, *, headed: bool) -> str:
@@ -98,7 +111,10 @@ def _section(section: Section, *, headed: bool) -> str:
 def typst_source(report: Report) -> str:
     """The report in the typesetter's own language; figures are named `<name>.svg` beside it."""
     references = numbered_references(report.sections)
-    parts = [_PREAMBLE, f'#text(size: 20pt, weight: "bold")[{_text(report.title)}]\n\n{_text(report.question)}\n']
+    parts = [
+        _PREAMBLE,
+        f'#block[#set par(justify: false)\n#text(size: 20pt, weight: "bold", hyphenate: false)[{_text(report.title)}]]\n\n{_text(report.question)}\n',
+    ]
     if report.synthetic:
         parts.append(f"\n#warning[*SYNTHETIC* {_text(' '.join(report.synthetic))}]\n")
     parts.append("\n= Methods\n")

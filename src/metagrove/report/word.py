@@ -13,6 +13,8 @@ from metagrove.report.layout import alone, column_shares, grouped, methods_parag
 __all__ = ["word_report"]
 
 _WIDTH_CM = 16.5
+#: There on Windows and macOS; elsewhere a font of the same widths stands in for it, so that tables keep their columns.
+_FONT = "Arial"
 
 
 def word_report(report: Report, pngs: Mapping[str, bytes]) -> bytes:
@@ -38,7 +40,8 @@ def word_report(report: Report, pngs: Mapping[str, bytes]) -> bytes:
         sheet.left_margin = sheet.right_margin = Cm(2.2)
         sheet.top_margin = sheet.bottom_margin = Cm(2.0)
     style = document.styles["Normal"]
-    style.font.name, style.font.size = "Calibri", Pt(10.5)
+    style.font.name, style.font.size = _FONT, Pt(10)
+    _one_font(document)
     document.core_properties.title = report.title
     document.core_properties.author = ", ".join(report.authors) or "metagrove"
     references = numbered_references(report.sections)
@@ -56,6 +59,21 @@ def word_report(report: Report, pngs: Mapping[str, bytes]) -> bytes:
     stream = io.BytesIO()
     document.save(stream)
     return stream.getvalue()
+
+
+def _one_font(document: Any) -> None:
+    """Headings and captions in the font of the text, and none of them left alone at the foot of a page."""
+    from docx.oxml.ns import qn
+    from docx.shared import Pt
+
+    for name in ("Title", "Heading 1", "Heading 2", "Caption"):
+        style = document.styles[name]
+        style.font.name = _FONT
+        fonts = style.element.rPr.rFonts
+        for part in ("asciiTheme", "hAnsiTheme", "eastAsiaTheme", "cstheme"):
+            fonts.attrib.pop(qn(f"w:{part}"), None)
+        style.paragraph_format.keep_with_next = name != "Title"
+    document.styles["Caption"].paragraph_format.space_before = Pt(10)
 
 
 def _bold(document: Any, text: str) -> None:
@@ -80,7 +98,8 @@ def _figure(document: Any, png: bytes, caption: str) -> None:
         dpi = float(picture.info.get("dpi", (300.0, 300.0))[0]) or 300.0
         natural = 2.54 * picture.width / dpi
     document.add_picture(io.BytesIO(png), width=Cm(min(natural, _WIDTH_CM)))
-    document.add_paragraph(caption, style="Caption")
+    document.paragraphs[-1].paragraph_format.keep_with_next = True
+    document.add_paragraph(caption, style="Caption").paragraph_format.keep_with_next = False
 
 
 def _table(document: Any, table: Table) -> None:
@@ -100,11 +119,19 @@ def _table(document: Any, table: Table) -> None:
         look.set(qn("w:val"), "0620")
     for cell, column in zip(grid.rows[0].cells, table.columns, strict=True):
         cell.text = column.label
-    for row in table.rows:
+        cell.paragraphs[0].alignment = sides[column.align]
+    for i, row in enumerate(table.rows):
         cells = grid.add_row().cells
+        if i in table.heads:
+            whole = cells[0].merge(cells[-1])
+            whole.paragraphs[0].add_run(row[0].text).bold = True
+            continue
         for cell, shown, column in zip(cells, row, table.columns, strict=False):
             cell.text = shown.text
             cell.paragraphs[0].alignment = sides[column.align]
+    _repeated_head(grid)
+    if len(table.columns) > 7:
+        _narrow_margins(grid)
     shares = column_shares(table)
     for column, share in zip(grid.columns, shares, strict=True):
         column.width = Cm(_WIDTH_CM * share)
@@ -113,9 +140,37 @@ def _table(document: Any, table: Table) -> None:
             cell.width = Cm(_WIDTH_CM * share)
             for paragraph in cell.paragraphs:
                 for run in paragraph.runs:
-                    run.font.size = Pt(7.5 if len(shares) > 7 else 8.5)
+                    run.font.size = Pt(7 if len(shares) > 7 else 8.5)
     for note in table.notes:
         document.add_paragraph(note, style="List Bullet")
+
+
+def _narrow_margins(grid: Any) -> None:
+    """Cells with 0.08 cm at their sides, so that words of a table with many columns stay whole."""
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+
+    margins = OxmlElement("w:tblCellMar")
+    for side in ("left", "right"):
+        edge = OxmlElement(f"w:{side}")
+        edge.set(qn("w:w"), "45")
+        edge.set(qn("w:type"), "dxa")
+        margins.append(edge)
+    look = grid._tbl.tblPr.first_child_found_in("w:tblLook")
+    if look is None:
+        grid._tbl.tblPr.append(margins)
+    else:
+        look.addprevious(margins)
+
+
+def _repeated_head(grid: Any) -> None:
+    """The heading row on every page that the table runs over."""
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+
+    repeated = OxmlElement("w:tblHeader")
+    repeated.set(qn("w:val"), "true")
+    grid.rows[0]._tr.get_or_add_trPr().append(repeated)
 
 
 def _section(document: Any, section: Section, pngs: Mapping[str, bytes], *, headed: bool) -> None:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from metagrove.core.errors import DataError, MethodError, UnknownName
 
-__all__ = ["DOWN", "LEVELS", "STARTS", "UP", "Certainty", "Step", "certainty", "findings_table"]
+__all__ = ["DOWN", "LEVELS", "STARTS", "UP", "Certainty", "Step", "certainty", "findings_table", "footnote_letter"]
 
 LEVELS = ("Very low", "Low", "Moderate", "High")
 SYMBOLS: Mapping[str, str] = MappingProxyType({"High": "⨁⨁⨁⨁", "Moderate": "⨁⨁⨁◯", "Low": "⨁⨁◯◯", "Very low": "⨁◯◯◯"})
@@ -93,6 +93,15 @@ def certainty(studies: str, steps: Sequence[Step]) -> Certainty:
     return Certainty(level, SYMBOLS[level], STARTS[studies], tuple(steps))
 
 
+def footnote_letter(place: int) -> str:
+    """The mark of a footnote by its place from 0.
+
+    >>> footnote_letter(0), footnote_letter(25), footnote_letter(26)
+    ('a', 'z', 'aa')
+    """
+    return chr(97 + place) if place < 26 else f"{chr(96 + place // 26)}{chr(97 + place % 26)}"
+
+
 def findings_table(rows: Sequence[Mapping[str, str]], certainties: Sequence[Certainty]) -> list[dict[str, str]]:
     """A summary of findings, at most seven outcomes, one row each, footnotes lettered through the whole table.
 
@@ -110,7 +119,7 @@ def findings_table(rows: Sequence[Mapping[str, str]], certainties: Sequence[Cert
     for row, held in zip(rows, certainties, strict=True):
         notes = []
         for note in held.footnotes():
-            notes.append(f"{chr(97 + letter)}. {note}")
+            notes.append(f"{footnote_letter(letter)}. {note}")
             letter += 1
         table.append(
             {

@@ -9,7 +9,9 @@ from itertools import combinations, groupby
 
 from metagrove.core.errors import DataError, MetagroveError
 from metagrove.core.units import convert_time, time_unit
-from metagrove.review import comparison_checks, published_checks, survival_checks
+from metagrove.review import bias_checks, comparison_checks, published_checks, survival_checks
+from metagrove.review.assessments import bias_groups
+from metagrove.review.certainties import certainty_faults
 from metagrove.review.comparison_rows import comparison_faults
 from metagrove.review.findings import CHECKS, Finding, check, finding_of_fault
 from metagrove.review.flow import flow_faults, flow_row_faults
@@ -19,7 +21,12 @@ from metagrove.review.tables import Row
 
 __all__ = ["findings_of", "row_faults", "sorted_findings"]
 
-_CHECK_ROOMS = (comparison_checks, published_checks, survival_checks)  # their checks enter the register when imported
+_CHECK_ROOMS = (
+    bias_checks,
+    comparison_checks,
+    published_checks,
+    survival_checks,
+)  # their checks enter the register when imported
 
 _POPULATIONS = (("n_enrolled", "enrolled"), ("n_evaluable", "evaluable"), ("n_safety", "safety"))
 _CONTROL = re.compile(r"\b(dcr|cbr|disease[ -]control|clinical[ -]benefit)", re.IGNORECASE)
@@ -37,7 +44,9 @@ def row_faults(review: Review) -> list[DataError]:
         rows = sorted(review.rows(name), key=_arm)
         for _, group in groupby(rows, key=_arm):
             faults += law(tuple(group))
-    return faults + flow_row_faults(review.rows("flow"))
+    faults += flow_row_faults(review.rows("flow"))
+    faults += bias_groups(review.rows("risk_of_bias"), tool=review.spec.risk_of_bias.tool)[1]
+    return faults + certainty_faults(review)
 
 
 def _arm(row: Row) -> tuple[str, str]:

@@ -237,13 +237,44 @@ _COMPARISONS = TableLayout(
     ("outcome", "study", "subgroup"),
 )  # fmt: skip
 
+_BIAS = TableLayout(
+    "risk_of_bias",
+    (
+        _STUDY,
+        Column("tool", "text", False, ("instrument", "checklist")),
+        Column("outcome", "text", False, ("result", "endpoint")),
+        Column("domain", "text", False, ("criterion", "domain_or_item")),
+        Column("judgement", "text", False, ("judgment", "rating", "answer", "level", "score")),
+        Column("support", "text", False, ("quote", "quotation", "support_for_judgement", "justification", "rationale")),
+        Column(
+            "overall", "text", False, ("overall_judgement", "overall_judgment", "overall_risk_of_bias", "overall_bias")
+        ),
+        Column("reason", "text", False, ("reason_for_overall", "why")),
+        *_SOURCE,
+    ),
+    ("study", "tool", "outcome", "domain"),
+)
+_CERTAINTY = TableLayout(
+    "certainty",
+    (
+        Column("analysis", "text", True, ("outcome",)),
+        Column("domain", "text", True, ("reason", "factor")),
+        Column("steps", "number", True, ("levels", "change", "moved_by")),
+        Column("why", "text", False, ("footnote", "explanation", "because")),
+        Column("studies", "text", False, ("start", "evidence", "kind_of_evidence")),
+        Column("comment", "text", False, ("comments",)),
+        Column("note", "text", False, ("notes", "remark")),
+    ),
+    ("analysis", "domain"),
+)
+
 #: Every table a review folder may hold, by name.
 TABLES: Mapping[str, TableLayout] = MappingProxyType(
     {
         layout.name: layout
         for layout in (
             _STUDIES, _RESPONSES, _SURVIVAL, _HARMS, _AT_RISK, _CURVES, _MARKS, _FLOW, _PUBLISHED, _DISCONTINUATIONS,
-            _COMPARISONS,
+            _COMPARISONS, _BIAS, _CERTAINTY,
         )
     }
 )  # fmt: skip

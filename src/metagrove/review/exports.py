@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from metagrove.core.errors import UnknownName
-from metagrove.review.records.reading import Record
+from metagrove.review.records.reading import RECORD_COLUMNS, Record, record_row
 
-__all__ = ["EXPORTS", "rayyan_csv", "ris_text", "written_records"]
+__all__ = ["EXPORTS", "bibtex_text", "rayyan_csv", "records_csv", "ris_text", "written_records"]
 
 _TYPES = {
     "article": "JOUR",
@@ -75,10 +75,64 @@ def rayyan_csv(records: Sequence[Record]) -> str:
     return stream.getvalue()
 
 
+_BIBTEX_TYPES = {"article": "article", "review": "article", "book": "book", "conference": "inproceedings"}
+
+
+def _braced(text: str) -> str:
+    """The text inside braces: braces that do not close are dropped, signs that TeX would act on are escaped."""
+    plain = _line(text).replace("\\", "").replace("{", "").replace("}", "")
+    for sign in "&%$#_":
+        plain = plain.replace(sign, f"\\{sign}")
+    return plain
+
+
+def _key(record: Record, taken: set[str]) -> str:
+    family = "".join(letter for letter in record.first_author if letter.isascii() and letter.isalnum()) or "Anon"
+    key, number = f"{family}{record.year or ''}", 1
+    while key in taken:
+        number += 1
+        key = f"{family}{record.year or ''}-{number}"
+    taken.add(key)
+    return key
+
+
+def bibtex_text(records: Sequence[Record]) -> str:
+    """The records as BibTeX in UTF-8, each under a key of its own made of first author and year."""
+    taken: set[str] = set()
+    entries = []
+    for record in records:
+        pages = "--".join(page for page in (record.first_page, record.last_page) if page)
+        kind = _BIBTEX_TYPES.get(record.kind, "misc")
+        place = "booktitle" if kind == "inproceedings" else "journal"
+        pairs = (
+            ("author", " and ".join(record.authors)), ("title", record.title), (place, record.journal),
+            ("year", str(record.year or "")), ("volume", record.volume), ("number", record.issue), ("pages", pages),
+            ("doi", record.doi), ("pmid", record.pmid), ("url", record.url), ("language", record.language),
+            ("keywords", ", ".join(record.keywords)), ("abstract", record.abstract), ("note", record.record_id),
+        )  # fmt: skip
+        lines = [f"  {name} = {{{text if name in ('doi', 'url') else _braced(text)}}}" for name, text in pairs if text]
+        entries.append(f"@{kind}{{{_key(record, taken)},\n" + ",\n".join(lines) + "\n}\n")
+    return "\n".join(entries)
+
+
+def records_csv(records: Sequence[Record]) -> str:
+    """The records under our own column names; one row each, cells safe in a spreadsheet."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(("record_id", *RECORD_COLUMNS))
+    for record in records:
+        cells = (record.record_id, *record_row(record))
+        writer.writerow([_safe(cell) if isinstance(cell, str) else "" if cell is None else cell for cell in cells])
+    return stream.getvalue()
+
+
 #: Programs that take our records, and how they are written for each.
 EXPORTS: Mapping[str, Callable[[Sequence[Record]], str]] = MappingProxyType(
-    {"zotero": ris_text, "covidence": ris_text, "endnote": ris_text, "rayyan": rayyan_csv}
-)
+    {
+        "ris": ris_text, "csv": records_csv, "bibtex": bibtex_text, "zotero": ris_text, "covidence": ris_text,
+        "endnote": ris_text, "rayyan": rayyan_csv,
+    }
+)  # fmt: skip
 
 
 def written_records(records: Sequence[Record], program: str) -> bytes:

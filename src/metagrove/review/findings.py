@@ -68,6 +68,8 @@ _EXPECTED = {
     "negative-sd": "0 or more",
     "missing-number": "all numbers of the comparison",
     "effect-scale": "a ratio above 0",
+    "bias-unreadable": "a domain and a level of the tool",
+    "certainty-unreadable": "a GRADE domain and its steps",
 }
 
 

@@ -102,6 +102,10 @@ def _same_study(spec: ReviewSpec, tables: Mapping[str, Table]) -> None:
     for figure in spec.figure:
         if studies and figure.study.lower() not in {s.lower() for s in studies}:
             raise SpecError(f"review.toml, figure '{figure.file}': {UnknownName('study', figure.study, studies)}")
+    named = [analysis.name for analysis in spec.analysis]
+    for judged in spec.certainty:
+        if judged not in named:
+            raise SpecError(f"review.toml, certainty: {UnknownName('analysis', judged, named)}")
     for analysis in spec.analysis:
         for gone in analysis.exclude:
             if studies and gone.study.lower() not in {s.lower() for s in studies}:

@@ -100,8 +100,18 @@ def _entry(raw: Any, line: int) -> Entry:
         names = {field.name for field in fields(kind)}
         needed = {field.name for field in fields(kind) if field.name not in _MAY_LACK}
         if isinstance(raw, Mapping) and needed <= raw.keys() <= names:
-            return kind(**{name: raw.get(name, "") for name in names})
+            return kind(**{name: _checked(name, raw.get(name, ""), line) for name in names})
     raise DataError("this line is no decision, pair, setting, export or tally", file=LOG, row=line)
+
+
+def _checked(name: str, value: Any, line: int) -> Any:
+    """The value of one part of an entry: a count for numbers, else text."""
+    if name in ("n", "reviewers"):
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise DataError(f"'{name}' is {value!r}; a count is a whole number, 0 or more", file=LOG, row=line)
+    elif not isinstance(value, str):
+        raise DataError(f"'{name}' is {value!r}; it is a text", file=LOG, row=line)
+    return value
 
 
 def read_log(folder: Path) -> list[Entry]:
@@ -116,7 +126,13 @@ def read_log(folder: Path) -> list[Entry]:
     if not path.is_file():
         return []
     entries = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        raise DataError("this line is not UTF-8; was the log edited by hand?", file=LOG, row=row) from None
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:

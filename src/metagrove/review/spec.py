@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from metagrove.core.errors import SpecError
 from metagrove.core.units import time_unit
+from metagrove.review.bias_tools import tool_named
 from metagrove.review.search_strategy import strategy_of
 
 __all__ = [
@@ -215,6 +216,40 @@ class FigureSource(_Strict):
         return str(PurePosixPath(self.file).with_suffix(".json"))
 
 
+class Bias(_Strict):
+    """How risk of bias is read and shown: the tool where risk_of_bias.csv names none, and whether forest plots show it."""
+
+    tool: str = ""
+    forest: bool = True
+
+    @field_validator("tool")
+    @classmethod
+    def _known_tool(cls, value: str) -> str:
+        return tool_named(value) if value else ""
+
+
+class Moved(_Strict):
+    """One reason to lower or raise the certainty: by how many steps, and why."""
+
+    steps: Annotated[int, Field(ge=-3, le=2)]
+    why: str = ""
+
+
+class Certain(_Strict):
+    """The certainty of one analysis after GRADE: what the studies are, the reasons that move it, and a comment."""
+
+    studies: Literal["randomised trials", "non-randomised, assessed with ROBINS-I", "other observational"]
+    risk_of_bias: Moved | None = None
+    inconsistency: Moved | None = None
+    indirectness: Moved | None = None
+    imprecision: Moved | None = None
+    publication_bias: Moved | None = None
+    large_effect: Moved | None = None
+    dose_response: Moved | None = None
+    confounding: Moved | None = None
+    comment: str = ""
+
+
 class ReviewSpec(_Strict):
     """All that `review.toml` says."""
 
@@ -228,6 +263,8 @@ class ReviewSpec(_Strict):
     columns: dict[str, dict[str, str]] = Field(default_factory=dict)
     search: Search = Field(default_factory=Search)
     figure: tuple[FigureSource, ...] = ()
+    risk_of_bias: Bias = Field(default_factory=Bias)
+    certainty: dict[str, Certain] = Field(default_factory=dict)
     analysis: tuple[Analysis, ...] = ()
 
     @field_validator("time_unit")
@@ -305,6 +342,10 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
         return sorted(FigureSource.model_fields)
     if location[0] == "search" and len(location) > 1:
         return sorted(Search.model_fields)
+    if location[0] == "risk_of_bias" and len(location) > 1:
+        return sorted(Bias.model_fields)
+    if location[0] == "certainty" and len(location) > 2:
+        return sorted(Moved.model_fields if len(location) > 3 else Certain.model_fields)
     return sorted(
         Published.model_fields if location[0] == "published" and len(location) > 1 else ReviewSpec.model_fields
     )

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from metagrove.review.duplicates.features import Features
 
@@ -11,30 +16,47 @@ __all__ = ["candidate_pairs"]
 #: Larger blocks are cut by a second key, so that a thousand titles "Editorial" do not make half a million pairs.
 _LARGEST = 40
 
+Key: TypeAlias = tuple[str, ...] | str
 
-def _keys(features: Features) -> Iterator[tuple[str, ...]]:
-    """The keys under which a record may meet its duplicates."""
-    key, year = features.key, str(features.year or "")
-    author = features.families[0][:6] if features.families else ""
-    if features.doi:
-        yield "doi", features.doi
-    if features.pmid:
-        yield "pmid", features.pmid
-    if key:
-        yield "title", key[:22]
-        if len(key) > 30:
-            yield "end", key[-22:]
-    if features.first and features.volume:
-        yield "place", features.volume, features.first, year[:3]
-    if author and features.first:
-        yield "author page", author, features.first
-    if author and year and key:
-        words = [word for word in features.title.split() if len(word) > 3][:2]
-        yield "author year", author, year, *words[:1]
-    if len(features.families) >= 3 and year:
-        yield "list", *features.families[:3], year
-    if len(features.title.split()) >= 5:
-        yield "words", *sorted(set(features.title.split()), key=lambda word: (-len(word), word))[:3]
+
+def _place(one: Features) -> Key:
+    return (one.volume, one.first, str(one.year or "")[:3]) if one.first and one.volume else ""
+
+
+def _author_page(one: Features) -> Key:
+    return (one.families[0][:6], one.first) if one.families and one.families[0] and one.first else ""
+
+
+def _author_year(one: Features) -> Key:
+    if not (one.families and one.families[0] and one.year and one.key):
+        return ""
+    word = next((word for word in one.title.split() if len(word) > 3), "")
+    return one.families[0][:6], str(one.year), word
+
+
+def _list(one: Features) -> Key:
+    return (*one.families[:3], str(one.year)) if len(one.families) >= 3 and one.year else ""
+
+
+def _words(one: Features) -> Key:
+    words = one.title.split()
+    return tuple(sorted(set(words), key=lambda word: (-len(word), word))[:3]) if len(words) >= 5 else ""
+
+
+#: The keys under which a record may meet its duplicates; empty where it has no such key.
+_KEYS: Mapping[str, Callable[[Features], Key]] = MappingProxyType(
+    {
+        "doi": lambda one: one.doi,
+        "pmid": lambda one: one.pmid,
+        "title": lambda one: one.key[:22],
+        "end": lambda one: one.key[-22:] if len(one.key) > 30 else "",
+        "place": _place,
+        "author page": _author_page,
+        "author year": _author_year,
+        "list": _list,
+        "words": _words,
+    }
+)
 
 
 def _finer(features: Features) -> tuple[str, ...]:
@@ -54,14 +76,29 @@ def _within(block: list[int], features: Sequence[Features]) -> Iterator[tuple[in
             yield (one, other) if one < other else (other, one)
 
 
-def candidate_pairs(features: Sequence[Features]) -> list[tuple[int, int]]:
-    """Pairs of positions that share a key, each once, in order."""
-    blocks: dict[tuple[str, ...], list[int]] = {}
+def _pairs_by(key_of: Callable[[Features], Key], features: Sequence[Features]) -> NDArray[np.int64]:
+    """The pairs that one key makes, as one number each: lower position times the number of records, plus the higher."""
+    first: dict[Key, int] = {}
+    blocks: dict[int, list[int]] = {}
     for index, one in enumerate(features):
-        for key in _keys(one):
-            blocks.setdefault(key, []).append(index)
+        key = key_of(one)
+        if not key:
+            continue
+        met = first.setdefault(key, index)
+        if met != index:
+            blocks.setdefault(met, [met]).append(index)
+    del first
     size = len(features)
-    found = {
-        one * size + other for block in blocks.values() if len(block) > 1 for one, other in _within(block, features)
-    }
-    return [divmod(code, size) for code in sorted(found)]
+    codes = (one * size + other for block in blocks.values() for one, other in _within(block, features))
+    return np.unique(np.fromiter(codes, dtype=np.int64))
+
+
+def candidate_pairs(features: Sequence[Features]) -> Iterator[tuple[int, int]]:
+    """Pairs of positions that share a key, each once, in order. One key is worked off after the other, to spare memory."""
+    found = np.empty(0, dtype=np.int64)
+    for key_of in _KEYS.values():
+        found = np.union1d(found, _pairs_by(key_of, features))
+    size = len(features)
+    for start in range(0, len(found), 65536):
+        for code in found[start : start + 65536].tolist():
+            yield divmod(code, size)

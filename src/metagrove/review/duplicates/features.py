@@ -20,7 +20,15 @@ _LANGUAGE_NOTE = re.compile(
     r"turkish|czech|hungarian|swedish|norwegian|danish|hebrew|persian|ukrainian|romanian|croatian|serbian|greek|bulgarian|"
     r"slovak|finnish|english|arabic|multiple languages|[a-z]+[,;] ?(?:english|[a-z]+))[\])]\.?\s*\Z"
 )
-_WORD = re.compile(r"[a-z0-9]+")
+_WORD = re.compile(r"[^\W_]+")
+#: Letters of which one says as much as two or three of an alphabet: Chinese, Japanese, Korean.
+_DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_REGISTRY = re.compile(
+    r"clinicaltrials|trialsearch|\bwho ictrp\b|who\.int|\bisrctn|\beuctr|\bchictr|\bctri\b|trial regist|\bnct0\d"
+)
+_PREPRINT = re.compile(
+    r"\b(?:medrxiv|biorxiv|arxiv|chemrxiv|psyarxiv|ssrn|research square|preprints?)\b|preprints with"
+)
 #: Notes in brackets that a database adds to the title of the paper itself.
 _NOTE = re.compile(
     r"\[(?:erratum|see comment|retract|republish|comment|corrected|summary for|published erratum|original)[^\]]*\]?"
@@ -53,24 +61,21 @@ _ROMAN_END = re.compile(r"(?:[:.,]| -) ?([ivx]{1,4})\b(?:[.:]|\Z)|\b(i{1,3}|iv|v
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "one": "1",
           "two": "2", "three": "3", "four": "4", "a": "1", "b": "2", "c": "3"}  # fmt: skip
 _JOURNAL_STOPS = frozenset("the of and in for on a an de la le les der die das und et y e j jnl".split())
-_VERSION = re.compile(
-    r"\b(?:updated?|update|extended|long[- ]term|follow[- ]?up|interim|preliminary|final|[0-9]+[- ]year)\b"
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
     """A record in the form that is compared: plain letters, full first page, bare identifiers.
 
-    `title` are the plain words joined by blanks, `key` the same without blanks; `families` the plain family names; `leading` the words of the first author's whole name;
-    `part` is the number of a part ("part II" gives 2); `erratum`, `reply`, `meeting` say what it shows itself to be.
+    `title` are the plain words joined by blanks, `key` the same without blanks; `families` the plain family names; `lead` the first author's whole name;
+    `size` is the length of `key`, letters of dense scripts counted for more; `part` is the number of a part ("part II" gives 2); `erratum`, `reply`, `meeting`, `registry`, `preprint` say what it shows itself to be.
     """
 
     title: str
     key: str
     numbers: tuple[str, ...]
     families: tuple[str, ...]
-    leading: frozenset[str]
+    lead: str
     year: int | None
     journal: tuple[str, ...]
     volume: str
@@ -86,8 +91,9 @@ class Features:
     reply: bool
     meeting: bool
     registry: bool
-    version: frozenset[str]
+    preprint: bool
     translated: bool
+    size: int
 
 
 @lru_cache(maxsize=65536)
@@ -113,7 +119,9 @@ def _first_number(text: str) -> str:
 
 @lru_cache(maxsize=65536)
 def _page(text: str) -> str:
-    return re.sub(r"(?<![0-9])0+(?=\d)", "", re.sub(r"[^a-z0-9]", "", text.lower()))
+    bare = re.sub(r"(?<![0-9])0+(?=\d)", "", re.sub(r"[^a-z0-9]", "", text.lower()))
+    # "N.PAG" and its like are no page; Roman numerals are.
+    return bare if re.search(r"\d", bare) or re.fullmatch(r"[ivxlc]+", bare) else ""
 
 
 def _part(plain: str) -> str:
@@ -156,13 +164,14 @@ def features_of(record: Record) -> Features:
     noted = _LANGUAGE_NOTE.sub("", plain)
     translated = noted != plain or plain.startswith("[")
     words = _WORD.findall(noted)
+    key = "".join(words)
     people = [author for author in record.authors if author.strip()]
     return Features(
         title=" ".join(words),
-        key="".join(words),
+        key=key,
         numbers=tuple(sorted(re.findall(r"\d+", noted))),
         families=tuple("".join(re.findall(r"[^\W\d_]+", _plain(author.partition(",")[0]))) for author in people),
-        leading=frozenset(word for word in re.findall(r"[^\W\d_]{3,}", _plain(people[0]))) if people else frozenset(),
+        lead=_plain(people[0]) if people else "",
         year=record.year,
         journal=_journal_words(record.journal or record.journal_abbreviation),
         volume=_first_number(record.volume),
@@ -177,7 +186,8 @@ def features_of(record: Record) -> Features:
         erratum=record.kind == "erratum" or named or marked,
         reply=bool(_REPLY.search(plain)),
         meeting=_shows_meeting(record, number_shown),
-        registry=record.kind == "trial",
-        version=frozenset(_VERSION.findall(plain)),
+        registry=record.kind == "trial" or bool(_REGISTRY.search(_plain(record.journal))),
+        preprint=record.kind == "preprint" or bool(_PREPRINT.search(_plain(record.journal))),
         translated=translated,
+        size=len(key) if key.isascii() else len(key) + int(1.5 * len(_DENSE.findall(key))),
     )

@@ -7,6 +7,7 @@ The rules compare title, authors, year, journal, volume, pages and identifiers, 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -56,6 +57,9 @@ def _said(a: str, b: str) -> bool | None:
     return a == b if a and b else None
 
 
+_GENERIC = frozenset("journal international official annual suppl supplement conference abstracts proceedings".split())
+
+
 @lru_cache(maxsize=65536)
 def _journals(a: tuple[str, ...], b: tuple[str, ...]) -> bool | None:
     """Whether two journal names are one: equal, one an abbreviation of the other, or one within the other."""
@@ -64,12 +68,15 @@ def _journals(a: tuple[str, ...], b: tuple[str, ...]) -> bool | None:
     if a == b or "".join(a) == "".join(b):
         return True
     short, long = sorted((a, b), key=lambda words: (len(words), len("".join(words))))
-    place = 0
+    place, over = 0, []
     for word in long:
         if place < len(short) and (_abbreviates(short[place], word) or _abbreviates(word, short[place])):
             place += 1
+        else:
+            over.append(word)
     if place == len(short):
-        return True
+        # "Stroke" in "Topics in Stroke Rehabilitation", "Ann Surg" in "Annals of Surgical Oncology": nothing is known.
+        return True if _GENERIC.issuperset(over) else None
     if len(short) == 1 and len(long) > 1 and len(short[0]) <= 8:
         initials = "".join(word[0] for word in long)
         if short[0] == initials:
@@ -97,6 +104,8 @@ def _pages(a: Features, b: Features) -> bool | None:
     if digits_a and digits_a == digits_b and (a.first == digits_a or b.first == digits_b):
         return True
     # An online article number and a printed page are two names of one place: they say nothing.
+    if (a.first[:1] == "e") != (b.first[:1] == "e") and digits_a and digits_b:
+        return None
     if max(len(digits_a), len(digits_b)) >= 5 and abs(len(digits_a) - len(digits_b)) >= 2:
         return None
     return False
@@ -111,6 +120,11 @@ def _name_alike(a: str, b: str) -> float:
     return float(fuzz.ratio(a, b)) / 100
 
 
+@lru_cache(maxsize=65536)
+def _name_words(name: str) -> frozenset[str]:
+    return frozenset(re.findall(r"[^\W\d_]{3,}", name))
+
+
 def _authors(a: Features, b: Features) -> float | None:
     """Agreement of authors: of the first names, or of most of the shorter list whatever its order."""
     if not a.families or not b.families:
@@ -119,7 +133,7 @@ def _authors(a: Features, b: Features) -> float | None:
     if first >= 0.85:
         return first
     # Family and given names changed places, or a double name was cut at another word.
-    if a.leading & b.leading:
+    if _name_words(a.lead) & _name_words(b.lead):
         return 0.85
     short, long = sorted((set(a.families), set(b.families)), key=len)
     shared = len(short & long) / len(short)
@@ -196,6 +210,8 @@ def _veto(a: Features, b: Features, agree: _Agreement) -> Judgement | None:
         return Judgement("different", f"registered as {a.trial} and {b.trial}")
     if a.registry != b.registry and agree.title < 1:
         return Judgement("different", "one is a registry entry", "registration of" if alike else "")
+    if a.preprint != b.preprint and not (agree.doi or agree.pmid):
+        return Judgement("different", "a preprint and a paper", "preprint of" if alike else "")
     if _numbers_differ(a, b) and not agree.doi and not (agree.cited and agree.title >= 0.9):
         return Judgement("different", "the numbers in the titles differ")
     return _apart(a, b, agree, alike)
@@ -228,7 +244,7 @@ def _apart(a: Features, b: Features, agree: _Agreement, alike: bool) -> Judgemen
 def _same(a: Features, b: Features, agree: _Agreement) -> str:
     """Why they are one work; empty where no rule says so."""
     names = agree.authors is None or agree.authors >= 0.8
-    long_title = len(a.key) >= 30 and len(b.key) >= 30
+    long_title = a.size >= 30 and b.size >= 30
     if agree.doi and (agree.title >= 0.8 or not a.key or not b.key or (agree.cited and names)):
         return "equal DOI, titles agree"
     if agree.pmid and (agree.title >= 0.7 or not a.key or not b.key or agree.cited):
@@ -258,7 +274,12 @@ def _same(a: Features, b: Features, agree: _Agreement) -> str:
         return "title and first page agree"
     if _same_by_list(a, b, agree):
         return "the whole author list and the place in print agree"
-    if agree.title >= 0.95 and _nothing_against(agree) and names and (long_title or agree.journal):
+    if (
+        agree.title >= 0.95
+        and _nothing_against(agree)
+        and names
+        and (long_title or (agree.journal and (agree.first or agree.issue)))
+    ):
         if agree.authors is not None and (agree.journal or agree.volume or agree.years == 0):
             return "title, first author and year agree, nothing disagrees"
         if agree.authors is None and agree.journal and agree.years == 0:
@@ -317,7 +338,7 @@ def _same_when_poor(a: Features, b: Features, agree: _Agreement) -> str:
     ):
         return ""
     said = sum((bool(a.families), a.year is not None, bool(a.journal), bool(a.volume), bool(a.first)))
-    return "every field is equal" if a.key and (len(a.key) >= 20 or said >= 3) else ""
+    return "every field is equal" if a.key and (a.size >= 20 or said >= 3) else ""
 
 
 def judge(a: Features, b: Features) -> Judgement:
@@ -340,7 +361,7 @@ def _twice(a: Features, b: Features, agree: _Agreement) -> bool:
         agree.title < 0.97
         or agree.years != 0
         or (a.meeting != b.meeting and not (agree.journal and _both_short(a, b)))
-        or len(a.key) < 25
+        or a.size < 25
         or not a.families
     ):
         return False
@@ -369,10 +390,10 @@ def _doubt(a: Features, b: Features, agree: _Agreement) -> Judgement:
                 "titles and authors agree" + (f", but not the {against[0]}" if against else ", little else is given"),
             )
         return Judgement("different", f"{' and '.join(against)} differ", "same title")
-    if agree.title >= 0.97 and len(a.key) >= 30 and _nothing_against(agree):
+    if agree.title >= 0.97 and a.size >= 30 and _nothing_against(agree):
         return Judgement("ask", "titles agree, little else is given")
     bare = not (a.journal or a.volume or a.first) and not (b.journal or b.volume or b.first)
-    if agree.title >= 0.85 and len(a.key) >= 30 and bare and names and agree.years == 0:
+    if agree.title >= 0.85 and a.size >= 30 and bare and names and agree.years == 0:
         return Judgement("ask", "titles alike, little else is given")
     # Databases cut long author lists, so the first three stand for the list.
     one_list = len(a.families) >= 3 and a.families[:3] == b.families[:3]

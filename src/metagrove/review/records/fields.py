@@ -83,7 +83,7 @@ def page_range(text: str) -> tuple[str, str]:
     (('1827', '1832'), ('e101', 'e109'), ('920857', ''))
     """
     text = re.sub(r"(?i)\b(?:pp?|pages?|article|art\.? ?no\.?|id)\b[.:]?", " ", text)
-    if re.search(r"(?i)no pagination|unpaged|not available|n/a|\bvar\b", text):
+    if re.search(r"(?i)no pagination|unpaged|not available|n/a|n\.? ?pag\b|not specified|\bvar\b", text):
         return "", ""
     found = _RANGE.search(text) or _ROMAN.search(text)
     if not found:
