@@ -202,7 +202,8 @@ class Regression(CoefficientResult):
     def R2(self) -> float:
         """Share of the heterogeneity that the moderators account for, percent; NaN without moderators.
 
-        For equal effects the adjusted R² of the weighted regression.
+        0 where the model without moderators has no heterogeneity to account for, as in metafor. For equal effects the
+        adjusted R² of the weighted regression.
         """
         return float(self._once("R2", self._r2))
 
@@ -217,7 +218,7 @@ class Regression(CoefficientResult):
             left, total = float(a @ self.fit.residuals**2), float(a @ (self.yi - mean) ** 2)
             return 100 * max(0.0, 1 - left / total * (self.k - 1) / (self.k - self.p)) if total > 0 else float("nan")
         null = linear_fit(self.yi, self.vi, ones, replace(self.fit.settings, test="z")).tau2
-        return 100 * max(0.0, (null - self.tau2) / null) if null > 0 else float("nan")
+        return 100 * max(0.0, (null - self.tau2) / null) if null > 0 else 0.0
 
     # omnibus test
     def _qm(self) -> tuple[float, Array, float]:
