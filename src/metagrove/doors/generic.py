@@ -142,13 +142,14 @@ def metagen(
         mean, sd = moments(source, people, None, None, quantiles, rules=(method_mean, method_sd))
         effect = np.where(np.isnan(effect), mean, effect)
         se = np.where(np.isnan(se), sd / np.sqrt(people), se)
-    ways = Approximations(
-        source, low, high, p, quantiles, people if people.ndim else None, (method_mean, method_sd),
-        lambda lower, upper: _of_limits(lower, upper, freedom, level_ci, k),
-        lambda te, pvalues: _of_p(te, pvalues, freedom),
-    )  # fmt: skip
-    effect = ways.effects(effect, approx_TE)
-    se = ways.errors(effect, se, approx_seTE)
+    if not (isinstance(approx_TE, str) and isinstance(approx_seTE, str) and approx_TE == approx_seTE == ""):
+        ways = Approximations(
+            source, low, high, p, quantiles, people if people.ndim else None, (method_mean, method_sd),
+            lambda lower, upper: _of_limits(lower, upper, freedom, level_ci, k),
+            lambda te, pvalues: _of_p(te, pvalues, freedom),
+        )  # fmt: skip
+        effect = ways.effects(effect, approx_TE)
+        se = ways.errors(effect, se, approx_seTE)
     quantile = _quantile(level, freedom if method_ci != "z" else None, k)
     columns: dict[str, NDArray[Any]] = {
         name: source.numbers(value, name, k) for name, value in (("n_e", n_e), ("n_c", n_c)) if value is not None
