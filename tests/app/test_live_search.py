@@ -132,3 +132,31 @@ def test_no_server_is_one_clear_line():
     nowhere = Connection("http://127.0.0.1:9", attempts=2, pause=0.0, interval=0.0, timeout=2)
     with pytest.raises(DataError, match="cannot be reached"):
         live_search("pubmed", "x", connection=nowhere)
+
+
+def test_the_verb_keeps_what_a_service_finds_and_writes_down_the_search(server, tmp_path):
+    from typer.testing import CliRunner
+
+    from metagrove.cli.main import app
+
+    (tmp_path / "review.toml").write_text('version = 1\ntitle = "T"\n[search.concepts]\ndrug = ["lenvatinib"]\n')
+    address = server["connection"].base
+
+    def search(*more):
+        return CliRunner().invoke(app, ["search", str(tmp_path), "--address", address, *more])
+
+    done = search("--live", "pubmed", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["total"] == TOTAL
+    export = tmp_path / "search" / "pubmed.nbib"
+    assert len(read_export(export.read_bytes(), "pubmed.nbib").records) == TOTAL
+    assert search("--live", "PubMed").exit_code == 0
+    (first, second) = map(json.loads, (tmp_path / "search" / "searches.jsonl").read_text().splitlines())
+    assert first["query"] == second["query"] == "(lenvatinib[tiab])"
+    export.write_text("PMID- 1\nTI  - Mine\n")
+    refused = search("--live", "pubmed")
+    assert refused.exit_code == 1
+    assert "--replace" in refused.stderr
+    assert search("--live", "pubmed", "--replace").exit_code == 0
+    assert "TITLE_ABS:lenvatinib" in json.loads(search("--live", "europepmc", "--json").stdout)["query"]
+    assert search("--live", "scopus").exit_code == 1

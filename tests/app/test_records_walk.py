@@ -162,7 +162,7 @@ def test_a_folder_with_typed_counts_alone_shows_them(tmp_path):
 
 
 def test_the_report_draws_the_computed_flow_and_says_where_it_is_open(review):
-    from metagrove.app.flow import product
+    from metagrove.app.selection import product
     from metagrove.review.folder import open_review
 
     made = review.parent / "made"

@@ -55,7 +55,7 @@ def edit(path, old, new):
         ("responses.csv", "ORR,Ha,2,8", "ORR,Ha,2.5,8", "responses.csv, row 2, column 'events': '2.5' is a fraction"),
         ("adverse_events.csv", "5,11,", "12,11,", "adverse_events.csv, row 2, column 'events': 12 events among 11"),
         ("studies.csv", "Bible,2012", "Ha,2012", "studies.csv, row 3, column 'study': 'ha' stands in row 2"),
-        ("review.toml", 'sm = "PFT"', 'smm = "PFT"', "review.toml, line 26: unknown key 'smm'; nearest known key: 'sm'"),
+        ("review.toml", 'sm = "PFT"', 'smm = "PFT"', "unknown key 'smm'; nearest known key: 'sm'"),
         ("review.toml", 'outcome = "ORR"', 'outcome = "OR"', "No outcome in responses.csv 'OR'; nearest: ORR"),
         ("curves.csv", "OS,Ha,0.0578,1,", "OS,Ha,0.0578,1.2,", "curves.csv, row 3, column 'survival': survival is 1.2"),
         ("curves.csv", "OS,Ha,0.8089,0.91,", "OS,Ha,0.8089,0.51,", "curves.csv, row 30, column 'survival': Ha: survival rises from 0.51"),

@@ -35,6 +35,8 @@ STRATEGY = SearchStrategy((DISEASE, DRUG), first_year=2000, last_year=2023, lang
             ],
         ),
         ("Scopus", ["TITLE-ABS-KEY(", "PUBYEAR > 1999 AND PUBYEAR < 2024", "LANGUAGE(english)"]),
+        ("Europe PMC", ["TITLE_ABS:sorafenib", "PUB_YEAR:[2000 TO 2023]", "LANG:eng"]),
+        ("ClinicalTrials.gov", ['"anaplastic thyroid cancer" OR', "AND (sorafenib OR lenvatinib"]),
     ],
 )
 def test_each_database_has_its_syntax(database, parts):
@@ -46,7 +48,8 @@ def test_each_database_has_its_syntax(database, parts):
 
 
 def test_every_database_is_named():
-    assert set(DATABASES) == {"PubMed", "Embase", "Web of Science", "CENTRAL", "Scopus"}
+    wanted = ["PubMed", "Embase", "Web of Science", "CENTRAL", "Scopus", "Europe PMC", "ClinicalTrials.gov"]
+    assert list(DATABASES) == wanted
     with pytest.raises(UnknownName):
         rendered(STRATEGY, "Pubmet")
 

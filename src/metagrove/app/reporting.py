@@ -9,7 +9,7 @@ from typing import Any
 import metagrove
 from metagrove.app.products import Product
 from metagrove.core.errors import SpecError, UnknownName
-from metagrove.report.document import Cell, Column, Figure, Report, Section, Table
+from metagrove.report.document import Cell, Column, Report, Section, Table
 from metagrove.review.folder import Review
 
 __all__ = ["FORMATS", "product", "write_reports"]
@@ -59,16 +59,6 @@ def _studies(review: Review) -> Table | None:
     return Table("Included studies", columns, tuple(body), notes)
 
 
-def _search(review: Review) -> tuple[tuple[str, str], ...]:
-    labels = {"date": "Searched on", "databases": "Databases", "terms": "Terms"}
-    pairs = []
-    for key, label in labels.items():
-        value = getattr(review.spec.search, key)
-        if value:
-            pairs.append((label, ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)))
-    return tuple(pairs)
-
-
 def _published(review: Review) -> tuple[tuple[str, str], ...]:
     source = review.spec.published
     if source is None:
@@ -79,9 +69,11 @@ def _published(review: Review) -> tuple[tuple[str, str], ...]:
 
 def _assembled(review: Review, parts: Mapping[str, Product]) -> Report:
     sections = tuple(p.section for p in parts.values() if isinstance(p.section, Section))
-    flow = parts.get("flow")
-    drawn = flow is not None and "figures/flow.svg" in flow.files
-    caption = "PRISMA 2020 flow diagram of the records, from identification to inclusion."
+    studies = _studies(review)
+    if studies is not None:
+        sections += (Section("review-studies", "Included studies", "characteristics", tables=(studies,)),)
+    order = {"error": 0, "warning": 1, "note": 2}
+    found = [finding for part in parts.values() for finding in part.carry.get("findings", ())]
     synthetic: tuple[str, ...] = ()
     if any(section.synthetic for section in sections):
         synthetic = (
@@ -94,15 +86,11 @@ def _assembled(review: Review, parts: Mapping[str, Product]) -> Report:
         authors=review.spec.authors,
         published=_published(review),
         sections=sections,
-        findings=tuple(parts["checks"].carry["findings"]),
+        findings=tuple(sorted(found, key=lambda finding: order[finding["severity"]])),
         files=tuple((table.file, table.digest) for table in review.tables.values()),
         version=metagrove.__version__,
         digest=review.digest,
         synthetic=synthetic,
-        search=_search(review),
-        flow=Figure("flow", caption) if drawn else None,
-        flow_problem=str(flow.carry.get("problem", "")) if flow else "",
-        studies=_studies(review),
     )
 
 

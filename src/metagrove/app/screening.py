@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from metagrove.app.records import import_files
 from metagrove.core.errors import DataError
-from metagrove.review.flow import flow_boxes, flow_faults
-from metagrove.review.log import LOG, Decision, Entry, Export, Pairing, Setting, append_log, read_log
-from metagrove.review.records.reading import Import
-from metagrove.review.screened_flow import screened_flow
+from metagrove.review.cells import count
+from metagrove.review.log import Decision, Entry, Export, Pairing, Setting, Tally, append_log, read_log
+from metagrove.review.records.reading import Import, Record
 from metagrove.review.screening import STAGES, Screening, fold_screening, record_seal
-from metagrove.review.storage import write_atomically
+from metagrove.review.screening_order import ordered_records
 from metagrove.review.tables import read_rows
 
 __all__ = [
-    "Flow",
-    "drawn_flow",
-    "flow_of_folder",
-    "flow_table",
+    "changed_exports",
     "import_decisions",
+    "import_tallies",
     "pair_records",
     "read_search",
     "screening_of",
     "screening_report",
+    "search_exports",
     "set_reviewers",
-    "write_flow",
-]  # fmt: skip
+]
 
 _STAGE_NAMES = {
     "title_abstract": "title_abstract", "titleabstract": "title_abstract", "title": "title_abstract", "tiab": "title_abstract",
@@ -48,10 +42,18 @@ _DECISION_NAMES = {
     "maybe": "maybe", "unsure": "maybe", "unclear": "maybe", "not_retrieved": "not_retrieved",
     "notretrieved": "not_retrieved", "unavailable": "not_retrieved", "retrieved": "retrieved",
 }  # fmt: skip
+_COUNTED = {
+    "identification": ("duplicate", "ineligible", "removed"), "title_abstract": ("exclude",),
+    "retrieval": ("not_retrieved",), "full_text": ("exclude", "include"),
+}  # fmt: skip
+_COUNTED_NAMES = {
+    "duplicate": "duplicate", "duplicates": "duplicate", "duplicate_record": "duplicate", "duplicate_records": "duplicate",
+    "ineligible": "ineligible", "automation": "ineligible", "removed": "removed", "other": "removed", **_DECISION_NAMES,
+}  # fmt: skip
 _NO_EXPORT = (".md", ".toml", ".jsonl", ".log", ".sha256")
 
 
-def _exports(folder: Path) -> list[Path]:
+def search_exports(folder: Path) -> list[Path]:
     """The files of the folder's search, in the order of their names."""
     if not folder.is_dir():
         raise DataError("there is no such folder", file=str(folder))
@@ -65,11 +67,12 @@ def _exports(folder: Path) -> list[Path]:
 
 def _digests(folder: Path) -> dict[str, str]:
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in _exports(folder)
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in search_exports(folder)
     }
 
 
-def _changed(folder: Path, entries: Sequence[Entry]) -> dict[str, str]:
+def changed_exports(folder: Path, entries: Sequence[Entry]) -> dict[str, str]:
     """The exports that are not as the log last saw them, with what they are now (empty where one is gone)."""
     seen = {entry.file: entry.digest for entry in entries if isinstance(entry, Export)}
     now = _digests(folder)
@@ -84,15 +87,18 @@ def read_search(folder: Path) -> Import:
     DataError
         There is neither, or nothing can be read.
     """
-    files = _exports(folder)
+    files = search_exports(folder)
     if not files:
         raise DataError("no exports in search/; put the files of your databases there", file=str(folder))
     return import_files(files)
 
 
 def screening_of(folder: Path) -> Screening:
-    """The state of screening of a folder."""
-    return fold_screening(read_search(folder).records, read_log(folder))
+    """The state of screening of a folder; without exports where its log knows records by their number alone."""
+    entries = read_log(folder)
+    if any(isinstance(entry, Tally) for entry in entries) and not search_exports(folder):
+        return fold_screening((), entries)
+    return fold_screening(read_search(folder).records, entries)
 
 
 def _name(text: str) -> str:
@@ -173,10 +179,64 @@ def import_decisions(folder: Path, table: Path, *, at: str) -> int:
     seals = {record.record_id: record_seal(record) for record in read_search(folder).records}
     made = _decisions(content, table.name, seals, at)
     entries = read_log(folder)
-    seen = [Export(at, file, digest) for file, digest in _changed(folder, entries).items()]
+    seen = [Export(at, file, digest) for file, digest in changed_exports(folder, entries).items()]
     new = _new(made, entries)
     append_log(folder, [*seen, *new])
     return len(new)
+
+
+def _tally(cells: Mapping[str, str], at: str, *, file: str, row: int) -> Tally:
+    stage = cells.get("stage", "")
+    known = _STAGE_NAMES | {
+        "identification": "identification",
+        "identified": "identification",
+        "deduplication": "identification",
+    }
+    stage = _known("stage", stage, known, file=file, row=row)
+    decision = _known("decision", cells.get("decision", ""), _COUNTED_NAMES, file=file, row=row)
+    if decision not in _COUNTED[stage]:
+        known_here = ", ".join(_COUNTED[stage])
+        raise DataError(f"'{decision}' at {stage}; known there: {known_here}", file=file, row=row, column="decision")
+    reason = cells.get("reason", "")
+    if stage == "full_text" and decision == "exclude" and not reason:
+        raise DataError("an exclusion at full text needs its reason", file=file, row=row, column="reason")
+    try:
+        n = count(cells.get("n", ""))
+    except DataError as error:
+        raise DataError(error.message, file=file, row=row, column="n") from None
+    told = {name: cells.get(name, "") for name in ("source", "document", "locator")}
+    return Tally(at, stage, decision, n, reason, **told)
+
+
+def import_tallies(folder: Path, table: Path, *, at: str) -> int:
+    """How many tallies of `table` were new and went into the log; all or, where a row is refused, none.
+
+    The CSV has stage, decision and n, and where they are known reason, source, document and locator: numbers that a source
+    prints of records which nobody has.
+    """
+    if not folder.is_dir():
+        raise DataError("there is no such folder", file=str(folder))
+    try:
+        header, rows = read_rows(table.read_bytes(), table.name)
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", file=str(table)) from None
+    columns = [_name(name) for name in header]
+    for needed in ("stage", "decision", "n"):
+        if needed not in columns:
+            message = "no such column; tallies need stage, decision, n and may have reason, source, document, locator"
+            raise DataError(message, file=table.name, row=1, column=needed)
+    made = [
+        _tally(
+            {name: " ".join(cell.split()) for name, cell in zip(columns, cells, strict=False)},
+            at,
+            file=table.name,
+            row=number,
+        )
+        for number, cells in rows
+    ]
+    held = {entry.what: entry.n for entry in read_log(folder) if isinstance(entry, Tally)}
+    new = [tally for tally in made if held.get(tally.what) != tally.n]
+    return append_log(folder, new)
 
 
 def pair_records(folder: Path, one: str, other: str, link: str, *, reviewer: str, at: str) -> int:
@@ -200,10 +260,27 @@ def set_reviewers(folder: Path, reviewers: int, *, at: str) -> int:
     return append_log(folder, [Setting(at, stage, reviewers) for stage in stages])
 
 
-def screening_report(screening: Screening, *, reviewer: str | None = None) -> dict[str, Any]:
+def _ordered(screening: Screening, queue: Sequence[str]) -> list[str]:
+    """The queue, likeliest include first, as learned from what is settled at title and abstract; nothing is left out."""
+    shown: dict[str, Record] = {}
+    for record, work in zip(screening.duplicates.records, screening.duplicates.cluster_of, strict=True):
+        if work not in shown or (record.abstract and not shown[work].abstract):
+            shown[work] = record
+    decided = {
+        shown[work].record_id: outcome.verdict == "include"
+        for work, outcome in screening.outcomes["title_abstract"].items()
+        if outcome.verdict in ("include", "exclude")
+    }
+    wanted = {shown[work].record_id: work for work in queue}
+    taught = [record for record in shown.values() if record.record_id in decided or record.record_id in wanted]
+    return [wanted[name] for name in ordered_records(taught, decided)]
+
+
+def screening_report(screening: Screening, *, reviewer: str | None = None, order: bool = False) -> dict[str, Any]:
     """The state of screening in JSON's own types; for one reviewer also what is left to decide.
 
-    Decisions are listed for conflicts alone, where everyone who must decide has.
+    Decisions are listed for conflicts alone, where everyone who must decide has. With `order` the queue begins with the
+    likeliest includes (scikit-learn); nothing is left out of it.
     """
     stages: dict[str, Any] = {}
     for stage in STAGES:
@@ -230,7 +307,10 @@ def screening_report(screening: Screening, *, reviewer: str | None = None) -> di
             ],
         }  # fmt: skip
         if reviewer is not None:
-            stages[stage]["queue"] = screening.queue(stage, reviewer)
+            queue = screening.queue(stage, reviewer)
+            stages[stage]["queue"] = queue
+            if order and stage == "title_abstract":
+                stages[stage]["queue"] = _ordered(screening, queue)
     return {
         "records": len(screening.duplicates.records),
         "works": len(set(screening.duplicates.cluster_of)),
@@ -238,95 +318,16 @@ def screening_report(screening: Screening, *, reviewer: str | None = None) -> di
             {"record_a": q.record_a, "record_b": q.record_b, "why": q.why} for q in screening.duplicates.questions
         ],
         "adrift": [getattr(entry, "record", "") for entry in screening.adrift],
+        "counted_only": [
+            {
+                "stage": t.stage,
+                "decision": t.decision,
+                "reason": t.reason,
+                "n": t.n,
+                "document": t.document,
+                "locator": t.locator,
+            }
+            for t in screening.tallies
+        ],
         "stages": stages,
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """The boxes of the flow, whether they were computed or typed, and remarks a person should see."""
-
-    boxes: Mapping[str, Any]
-    computed: bool
-    remarks: tuple[str, ...] = ()
-
-
-def _typed(folder: Path) -> dict[str, Any] | None:
-    """The boxes of flow.csv; None where there is no such file."""
-    from metagrove.review.columns import TABLES
-    from metagrove.review.tables import parse_table
-
-    path = folder / "flow.csv"
-    if not path.is_file():
-        return None
-    table = parse_table(TABLES["flow"], path.read_bytes())
-    if table.faults:
-        raise table.faults[0]
-    faults = flow_faults(table.rows)
-    if faults:
-        raise DataError(faults[0].message, file=faults[0].where)
-    return {
-        box: reasons[""] if set(reasons) == {""} else dict(reasons) for box, reasons in flow_boxes(table.rows).items()
-    }
-
-
-def _sum(value: Any) -> int:
-    return sum(value.values()) if isinstance(value, Mapping) else value
-
-
-def flow_of_folder(folder: Path) -> Flow:
-    """The flow of a folder: computed where there is a screening log, else as typed in flow.csv.
-
-    Raises
-    ------
-    DataError
-        The numbers do not close; names the records, or the rows of flow.csv.
-    """
-    if not folder.is_dir():
-        raise DataError("there is no such folder", file=str(folder))
-    typed = _typed(folder)
-    if not (folder / LOG).is_file():
-        if typed is None:
-            raise DataError(
-                f"neither {LOG} nor flow.csv; 'metagrove screen DIR --import CSV' starts the log", file=str(folder)
-            )
-        return Flow(typed, computed=False)
-    screening = screening_of(folder)
-    boxes = screened_flow(screening)
-    remarks = [
-        f"{file} has {'changed' if digest else 'gone'} since decisions were last taken in"
-        for file, digest in _changed(folder, read_log(folder)).items()
-    ]
-    if screening.duplicates.questions:
-        remarks.append(f"{len(screening.duplicates.questions)} pairs may be duplicates and wait for an answer")
-    for box, value in (typed or {}).items():
-        if box in boxes and box != "included" and _sum(boxes[box]) != _sum(value):
-            remarks.append(f"flow.csv says {box} {_sum(value)}; the decisions give {_sum(boxes[box])}")
-    return Flow(boxes, computed=True, remarks=tuple(remarks))
-
-
-def drawn_flow(flow: Flow, ending: str) -> bytes:
-    """The PRISMA 2020 diagram as svg, pdf or png."""
-    from metagrove.plots.flow import flow as prisma_flow
-
-    drawing = prisma_flow(dict(flow.boxes))
-    makers = {"svg": drawing.svg, "pdf": drawing.pdf, "png": drawing.png}
-    if ending not in makers:
-        raise DataError(f"the diagram can be drawn as svg, pdf or png, not '{ending}'")
-    return makers[ending]()
-
-
-def write_flow(flow: Flow, path: Path) -> None:
-    """The diagram written to `path`; its ending says the form."""
-    write_atomically(path, drawn_flow(flow, path.suffix.lower().lstrip(".")))
-
-
-def flow_table(flow: Flow) -> str:
-    """The boxes as CSV text: box, label, n."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["box", "label", "n"])
-    for box, value in flow.boxes.items():
-        for label, n in value.items() if isinstance(value, Mapping) else [("", value)]:
-            writer.writerow([box, label, n])
-    return stream.getvalue()

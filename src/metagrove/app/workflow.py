@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import metagrove
-from metagrove.app.arms import arm_inputs, arm_name, arms_of
+from metagrove.app.arms import arm_inputs, arm_name, arms_of, doubtful_figures
+from metagrove.app.figure_steps import FiguresRead, read_figures
 from metagrove.app.products import Product, csv_bytes, row_material
 from metagrove.core.errors import MetagroveError
-from metagrove.review.checks import findings_of, row_faults
+from metagrove.review.checks import findings_of, row_faults, sorted_findings
 from metagrove.review.comparison_checks import comparison_rows_of
 from metagrove.review.folder import Review, open_review
+from metagrove.review.log import LOG
 from metagrove.review.spec import ComparisonAnalysis, HarmsAnalysis, ProportionAnalysis, SurvivalAnalysis
 from metagrove.review.storage import WorkStore, digest_of, write_folder
 
@@ -29,13 +31,19 @@ _STORE = ".metagrove/work"
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a run did: the steps it made again, those that were fresh, the files that changed, and the report."""
+    """What a run did: the steps it made again, those that were fresh, the files that changed, and the report.
+
+    `doubtful` names the figures that were left out because nobody has confirmed their reading, with the reason;
+    `budgets` holds, for each survival analysis, lines that say where the uncertainty of its numbers comes from.
+    """
 
     redone: tuple[str, ...]
     fresh: tuple[str, ...]
     written: tuple[str, ...]
     report: Path
     findings: int
+    doubtful: tuple[str, ...] = ()
+    budgets: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def summary(self) -> str:
         """One or two lines for a terminal."""
@@ -148,6 +156,7 @@ def _material(review: Review, analysis: Any, patients: Mapping[str, Product]) ->
         mine = [r for r in review.rows("survival") if r.text("endpoint").lower() == analysis.endpoint.lower()]
         arms = [arm_name(analysis, study) for study in arms_of(review, analysis)]
         out += [row_material(mine), {name: patients[name].to_dict() for name in arms}]
+        out.append([[s.source.model_dump(), s.status, s.reasons, s.by, s.edits] for s in review.figures])
     return out
 
 
@@ -174,12 +183,24 @@ def _checks_step(review: Review) -> _Step:
     return _Step("checks", digest_of("checks", _program(), review.digest), make)
 
 
-def _flow_step(review: Review) -> _Step:
-    search = sorted(path for path in (review.path / "search").rglob("*") if path.is_file())
-    log = review.path / "screening.jsonl"
-    screened = [(path.name, digest_of(path.read_bytes())) for path in (log, *search)] if log.is_file() else []
-    key = digest_of("flow", _program(), row_material(review.rows("flow")), screened)
-    return _Step("flow", key, lambda: _module("flow").product(review))
+def _front_steps(run: _Run, review: Review) -> dict[str, Product]:
+    """What comes before the numbers: the selection of the studies and the search."""
+    parts: dict[str, Product] = {}
+    if review.rows("flow") or (review.path / LOG).is_file():
+        key = digest_of("selection", _program(), _module("selection").material(review))
+        parts["selection"] = run.product(_Step("selection", key, lambda: _module("selection").product(review)))
+    search = review.spec.search
+    if search.date or search.databases or search.concepts:
+        included = parts["selection"].carry["included"] if "selection" in parts else []
+        key = digest_of("search", _program(), _module("searching").material(review, included))
+        step = _Step("search", key, lambda: _module("searching").product(review, included))
+        parts = {"search": run.product(step)} | parts
+    return parts
+
+
+def _refuse_bad_rows(review: Review) -> None:
+    for fault in row_faults(review):
+        raise fault
 
 
 def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: Progress | None = None) -> Rebuilt:
@@ -196,22 +217,28 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
         `review.toml` asks for something unknown.
     """
     review = open_review(path)
-    for fault in row_faults(review):
-        raise fault
+    _refuse_bad_rows(review)
+    drawn = FiguresRead()
+    if review.figures:
+        drawn = read_figures(review, WorkStore(review.path / _STORE), progress=progress)
+    if drawn.changed:
+        review = open_review(path)
+        _refuse_bad_rows(review)
     patient_steps = list(_patient_steps(review))
-    run = _Run(review, progress, len(patient_steps) + len(review.spec.analysis) + 3)
+    run = _Run(review, progress, len(patient_steps) + len(review.spec.analysis) + 4)
+    run.redone += drawn.redone
+    run.fresh += drawn.fresh
+    run.keys |= drawn.keys
     patients = {step.name: run.product(step) for step in patient_steps}
     checks = run.product(_checks_step(review))
-    parts = {"checks": checks}
-    if review.rows("flow") or (review.path / "screening.jsonl").is_file():
-        parts["flow"] = run.product(_flow_step(review))
+    parts = {"checks": checks} | _front_steps(run, review)
     for analysis in review.spec.analysis:
         try:
             parts[f"analysis {analysis.name}"] = run.product(_analysis_step(review, analysis, patients))
         except MetagroveError as error:
             raise error.within(f"analysis '{analysis.name}'") from error
     key = digest_of("report", _program(), review.digest, sorted(run.keys))
-    files: dict[str, bytes] = {}
+    files: dict[str, bytes] = dict(drawn.files)
     for product in (*patients.values(), *parts.values()):
         files |= product.files
     # A form that was asked for once is kept true by every later run.
@@ -223,9 +250,11 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
         files |= run.product(step).files
     written = _commit(review, files, key)
     run.store.keep_only(frozenset(run.keys))
-    found = len(checks.carry["findings"])
+    found = sum(len(part.carry.get("findings", ())) for part in parts.values())
     where = (review.path / "out" / "report.html").resolve()
-    return Rebuilt(tuple(run.redone), tuple(run.fresh), tuple(written), where, found)
+    budgets = tuple((a.name, parts[f"analysis {a.name}"].carry.get("budget", ())) for a in review.spec.analysis)
+    told = tuple((name, tuple(lines)) for name, lines in budgets if lines)
+    return Rebuilt(tuple(run.redone), tuple(run.fresh), tuple(written), where, found, doubtful_figures(review), told)
 
 
 def _commit(review: Review, files: dict[str, bytes], key: str) -> list[str]:
@@ -256,4 +285,6 @@ def check_review(path: str | Path) -> list[dict[str, str]]:
     DataError, SpecError
         The folder, its protocol or a whole table cannot be read.
     """
-    return [finding.row() for finding in findings_of(open_review(path))]
+    review = open_review(path)
+    found = [*findings_of(review), *_module("selection").selection_findings(review)]
+    return [finding.row() for finding in sorted_findings(found)]

@@ -1,4 +1,4 @@
-"""Verbs on search records: dedupe, screen, flow."""
+"""Verbs on search records: search, dedupe, screen, flow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from metagrove.cli.console import FLAGGED, errors_as_one_line, print_json
 
-__all__ = ["dedupe", "flow", "screen"]
+__all__ = ["dedupe", "flow", "screen", "search"]
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout and nothing else.")]
 
@@ -57,6 +57,14 @@ def screen(
         Path | None,
         typer.Option("--import", help="CSV with record_id, stage, reviewer, decision, reason.", show_default=False),
     ] = None,
+    counts: Annotated[
+        Path | None,
+        typer.Option(
+            "--counts",
+            help="CSV with stage, decision, n (reason, source, document, locator): records known by their number alone.",
+            show_default=False,
+        ),
+    ] = None,
     reviewer: Annotated[
         str | None, typer.Option("--reviewer", help="Whose queue to show, or who says so.", show_default=False)
     ] = None,
@@ -73,12 +81,18 @@ def screen(
     study: Annotated[
         tuple[str, str] | None, typer.Option("--study", help="Two works report one study.", show_default=False)
     ] = None,
+    order: Annotated[
+        bool,
+        typer.Option("--order", help="The queue of --reviewer with the likeliest includes first; none is left out."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Take decisions into the screening log, or show the state of screening; exit 3 where conflicts or questions are open.
 
     Example: metagrove screen my-review --import decisions.csv
     """
+    if order and reviewer is None:
+        raise typer.BadParameter("needs --reviewer: it orders that person's queue", param_hint="--order")
     with errors_as_one_line(as_json=as_json):
         from metagrove.app import screening
 
@@ -91,7 +105,9 @@ def screen(
                 added += screening.pair_records(folder, *pair, link, reviewer=reviewer or "", at=at)
         if decisions is not None:
             added += screening.import_decisions(folder, decisions, at=at)
-        state = screening.screening_report(screening.screening_of(folder), reviewer=reviewer)
+        if counts is not None:
+            added += screening.import_tallies(folder, counts, at=at)
+        state = screening.screening_report(screening.screening_of(folder), reviewer=reviewer, order=order)
     state = {"added": added, **state}
     if as_json:
         print_json(state)
@@ -132,6 +148,15 @@ def _print_state(state: dict[str, Any]) -> None:
                 for d in conflict["decisions"]
             )
             print(f"  conflict {conflict['record_id']}: {said}")
+        queue = counts.get("queue", [])
+        if queue:
+            more = f" and {len(queue) - 10} more" if len(queue) > 10 else ""
+            print(f"  next: {', '.join(queue[:10])}{more}")
+    for tally in state["counted_only"]:
+        why = f", {tally['reason']}" if tally["reason"] else ""
+        print(
+            f"counted only: {tally['n']} at {tally['stage'].replace('_', ' ')}: {tally['decision'].replace('_', ' ')}{why}"
+        )
     for question in state["questions"][:20]:
         print(f"duplicate? {question['record_a']} and {question['record_b']}: {question['why']}")
     for record in state["adrift"][:20]:
@@ -152,18 +177,59 @@ def flow(
     Example: metagrove flow my-review --out flow.svg
     """
     with errors_as_one_line(as_json=as_json):
-        from metagrove.app import screening
+        from metagrove.app import flow as flows
 
-        made = screening.flow_of_folder(folder)
-        screening.drawn_flow(made, "svg")
+        made = flows.flow_of_folder(folder)
+        flows.drawn_flow(made, "svg")
         if out is not None:
-            screening.write_flow(made, out)
+            flows.write_flow(made, out)
     for remark in made.remarks:
         print(f"note: {remark}", file=sys.stderr)
     if as_json:
         print_json(made.boxes)
     else:
-        print(screening.flow_table(made), end="")
+        print(flows.flow_table(made), end="")
         if out is not None:
             print(f"wrote {out}")
     raise SystemExit(FLAGGED if made.remarks else 0)
+
+
+def search(
+    folder: Annotated[Path, typer.Argument(help="The review folder.", show_default=False)],
+    database: Annotated[
+        str, typer.Option("--database", help="One database; those of review.toml if empty.", show_default=False)
+    ] = "",
+    live: Annotated[
+        str, typer.Option("--live", help="Search pubmed, europepmc or clinicaltrials now and keep what it finds.")
+    ] = "",
+    address: Annotated[
+        str, typer.Option("--address", help="Another address of that service, such as a mirror.", show_default=False)
+    ] = "",
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite an earlier export of the service.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the search of review.toml in the syntax of each database, or put it to one over the network (--live).
+
+    A key for PubMed is read from NCBI_API_KEY, an address for its operators from NCBI_EMAIL.
+
+    Example: metagrove search my-review --database Embase
+    """
+    with errors_as_one_line(as_json=as_json):
+        from metagrove.app import searching
+
+        if live:
+            found = searching.searched_live(folder, live, at=_now(), address=address, replace=replace)
+            texts = {}
+        else:
+            texts = searching.strategies(folder, database)
+    if live:
+        if as_json:
+            print_json(found)
+        else:
+            print(f"{found['total']} records from {found['service']} in {found['file']}")
+        return
+    if as_json:
+        print_json(texts)
+        return
+    for name, text in texts.items():
+        print(f"{name}\n{text}\n")

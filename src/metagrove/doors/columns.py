@@ -86,6 +86,8 @@ class Columns:
     def counts(self, value: Any, name: str, k: int | None = None) -> Array:
         """Whole numbers of 0 or above; NaN is allowed and leaves the study out."""
         found = self.numbers(value, name, k)
+        if all(item >= 0 and item.is_integer() for item in found.tolist()):
+            return found
         with np.errstate(invalid="ignore"):
             bad = np.flatnonzero((found < 0) | (found != np.floor(found)) & np.isfinite(found) | np.isinf(found))
         if bad.size:

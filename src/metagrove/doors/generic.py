@@ -14,8 +14,8 @@ from metagrove.core.values import Array
 from metagrove.doors.approximations import Approximations
 from metagrove.doors.columns import Columns, named_arms, one_of
 from metagrove.doors.quantiles import moments
+from metagrove.pooling.estimate import normal_quantile
 from metagrove.pooling.model import Model
-from metagrove.pooling.multilevel.three_level import ThreeLevel
 from metagrove.pooling.results import MetaResult, meta_analysis
 from metagrove.pooling.settings import Settings
 from metagrove.pooling.studies import studies_of
@@ -95,7 +95,7 @@ def metagen(
         within.
     sm : effect measure ("OR", "HR", "MD", ...), which decides the reporting scale.
     lower, upper : printed limits at `level_ci`; give the standard error where `seTE` is missing, and the effect (their
-        middle) where `TE` is.
+        middle) where `TE` is. They stay the study's limits where `level` is `level_ci`.
     pval : printed two-sided p-values; give the standard error where nothing better is there.
     median, q1, q3, min, max : quantiles of the effect among n_e (+ n_c) people, which give effect and standard error
         where nothing else does, by `method_mean` and `method_sd` as in `metamean`.
@@ -145,12 +145,14 @@ def metagen(
     if not (isinstance(approx_TE, str) and isinstance(approx_seTE, str) and approx_TE == approx_seTE == ""):
         ways = Approximations(
             source, low, high, p, quantiles, people if people.ndim else None, (method_mean, method_sd),
-            lambda lower, upper: _of_limits(lower, upper, freedom, level_ci, k),
+            lambda lower, upper: _of_limits(lower, upper, freedom, level_ci),
             lambda te, pvalues: _of_p(te, pvalues, freedom),
         )  # fmt: skip
         effect = ways.effects(effect, approx_TE)
         se = ways.errors(effect, se, approx_seTE)
-    quantile = _quantile(level, freedom if method_ci != "z" else None, k)
+    with np.errstate(invalid="ignore"):
+        half = _quantile(level, freedom if method_ci != "z" else None) * se
+        ends = effect - half, effect + half
     columns: dict[str, NDArray[Any]] = {
         name: source.numbers(value, name, k) for name, value in (("n_e", n_e), ("n_c", n_c)) if value is not None
     }
@@ -171,8 +173,10 @@ def metagen(
         subgroup_name=source.name_of(subgroup) if subgroup_name is None else subgroup_name, backtransf=backtransf,
         door="metagen", options=(("TE_tau", TE_tau), *named_arms(label_e, label_c, label_left, label_right)),
     )  # fmt: skip
+    if level == level_ci:
+        ends = _printed(ends, (low, high))
     studies = studies_of(
-        effect, se, lower=effect - quantile * se, upper=effect + quantile * se,
+        effect, se, lower=ends[0], upper=ends[1],
         studlab=source.texts(studlab, "studlab", k), subgroup=groups, reasons=source.excluded(exclude, k),
         columns=columns,
     )  # fmt: skip
@@ -183,14 +187,16 @@ def _model(nested: bool, weighted: bool, centre: float | None) -> Model | None:
     if nested:
         if weighted or centre is not None:
             raise MethodError("a three-level model takes neither user weights nor TE_tau; use rma_mv with W")
+        from metagrove.pooling.multilevel.three_level import ThreeLevel
+
         return ThreeLevel()
     return OwnTerms(centre) if weighted or centre is not None else None
 
 
-def _of_limits(low: Array, high: Array, df: Array | None, level: float, k: int) -> Array:
+def _of_limits(low: Array, high: Array, df: Array | None, level: float) -> Array:
     """Standard errors from the width of intervals."""
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.abs(high - low) / (2 * _quantile(level, df, k)))
+        return np.asarray(np.abs(high - low) / (2 * _quantile(level, df)))
 
 
 def _of_p(te: Array, p: Array, df: Array | None) -> Array:
@@ -203,13 +209,21 @@ def _of_p(te: Array, p: Array, df: Array | None) -> Array:
     return np.asarray(np.where(usable, np.abs(te) / z, _NAN), dtype=float)
 
 
-def _quantile(level: float, df: Array | None, k: int) -> Array:
-    tail = (1 + level) / 2
-    normal = np.full(k, float(special.ndtri(tail)))
+def _printed(computed: tuple[Array, Array], printed: tuple[Array | None, Array | None]) -> tuple[Array, Array]:
+    """Study limits: the printed pair where both are there, else the computed one."""
+    low, high = printed
+    if low is None or high is None:
+        return computed
+    whole = np.isfinite(low) & np.isfinite(high)
+    return np.where(whole, np.minimum(low, high), computed[0]), np.where(whole, np.maximum(low, high), computed[1])
+
+
+def _quantile(level: float, df: Array | None) -> Array | float:
+    normal = normal_quantile(level)
     if df is None:
         return normal
     known = np.isfinite(df)
-    return np.where(known, special.stdtrit(np.where(known, df, 1.0), tail), normal)
+    return np.where(known, special.stdtrit(np.where(known, df, 1.0), (1 + level) / 2), normal)
 
 
 def _forward(values: Array, sm: str) -> Array:
@@ -237,7 +251,7 @@ def _completed(
     if low is not None and high is not None:
         with np.errstate(invalid="ignore"):
             te = np.where(np.isnan(te), 0.5 * (low + high), te)
-        se = np.where(np.isnan(se), _of_limits(low, high, df, level_ci, k), se)
+        se = np.where(np.isnan(se), _of_limits(low, high, df, level_ci), se)
     if p is not None:
         se = np.where(np.isnan(se), _of_p(te, p, df), se)
     return te, se

@@ -83,9 +83,10 @@ class MetaResult(Result):
         return sorted({*object.__dir__(self), *r_names.NAMES, *self.studies.columns, *Settings.__slots__})
 
     def _keep(self, name: str, make: Callable[[], Any]) -> Any:
-        if name not in self._kept:
-            self._kept[name] = make()
-        return self._kept[name]
+        found = self._kept.get(name)
+        if found is None:
+            found = self._kept[name] = make()
+        return found
 
     @property
     def pooled(self) -> Studies:
@@ -325,14 +326,12 @@ def meta_analysis(studies: Studies, settings: Settings, model: Model | None = No
     Raises DataError, naming each study and why, if none can be pooled.
     """
     model = model or InverseVariance()
-    mask = studies.pooled
-    if not mask.any():
+    out = sum(map(bool, studies.reasons))
+    if out == len(studies.reasons):
         listed = "; ".join(f"{lab}: {why}" for lab, why in studies.excluded)
         raise DataError(f"no study can be pooled ({listed or 'the table is empty'})")
-    pooled = studies if mask.all() else studies.take(mask)
-    result = MetaResult(studies, settings, model, model.fit(pooled, settings))
-    result._kept["pooled"] = pooled
-    return result
+    pooled = studies.take(studies.pooled) if out else studies
+    return MetaResult(studies, settings, model, model.fit(pooled, settings), {"pooled": pooled})
 
 
 def spread_out(values: Array, mask: NDArray[np.bool_]) -> Array:

@@ -126,7 +126,7 @@ def _table(raw: Mapping[str, Any]) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole report: the question, the sections, the flow, the problems found, and what made it."""
+    """The whole report: the question, the sections (search, selection and studies too), the problems, and what made it."""
 
     title: str
     question: str
@@ -138,8 +138,4 @@ class Report:
     version: str
     digest: str
     synthetic: tuple[str, ...] = ()
-    search: tuple[tuple[str, str], ...] = ()
-    flow: Figure | None = None
-    flow_problem: str = ""
-    studies: Table | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)

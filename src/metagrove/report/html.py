@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from metagrove.report.document import Report
-from metagrove.report.layout import grouped, methods_paragraphs, numbered_references
+from metagrove.report.layout import alone, grouped, methods_paragraphs, numbered_references
 
 __all__ = ["html_report"]
 
@@ -51,6 +51,7 @@ def html_report(report: Report, svgs: Mapping[str, str]) -> str:
     return environment.from_string(template).render(
         report=report,
         groups=grouped(report.sections),
+        alone=alone,
         methods=methods_paragraphs([s for _, group in grouped(report.sections) for s in group]),
         references=numbered_references(report.sections),
         figure=lambda name: Markup(_inline(svgs[name], name)),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from metagrove.report.document import Cell, Column, Report, Section, Table
 
 __all__ = [
+    "alone",
     "column_shares",
     "comparison_tables",
     "finding_table",
@@ -16,16 +17,27 @@ __all__ = [
     "source_table",
 ]
 
-_TITLES = {"comparison": "Comparisons", "proportion": "Responses", "survival": "Survival", "harms": "Harms"}
+#: The chapters of a report in their order, by kind of section; kinds that are not here come before the last one.
+_TITLES = {
+    "search": "Search", "selection": "Study selection", "characteristics": "Included studies", "bias": "Risk of bias",
+    "comparison": "Comparisons", "proportion": "Responses", "survival": "Survival", "harms": "Harms",
+    "certainty": "Certainty of the evidence",
+}  # fmt: skip
 
 
 def grouped(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:
-    """Sections under their headings: comparisons, responses, survival, harms, then any other kind."""
+    """Sections under their headings: search, selection, studies, bias, comparisons, responses, survival, harms, the rest, certainty."""
     groups: dict[str, list[Section]] = {}
     for section in sections:
         groups.setdefault(_TITLES.get(section.kind, section.kind.capitalize()), []).append(section)
-    order = [title for title in _TITLES.values() if title in groups]
-    return [(title, groups[title]) for title in [*order, *(title for title in groups if title not in order)]]
+    *known, last = _TITLES.values()
+    others = [title for title in groups if title not in (*known, last)]
+    return [(title, groups[title]) for title in (*known, *others, last) if title in groups]
+
+
+def alone(title: str, sections: Sequence[Section]) -> bool:
+    """Whether a chapter is one section of the same name, which then needs no heading of its own."""
+    return len(sections) == 1 and sections[0].title == title
 
 
 def numbered_references(sections: Sequence[Section]) -> dict[str, int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from metagrove.core.errors import MethodError
 from metagrove.report.document import Report, Section, Table
 from metagrove.report.layout import (
+    alone,
     comparison_tables,
     finding_table,
     grouped,
@@ -36,8 +37,17 @@ _PREAMBLE = """\
 
 def _text(text: str) -> str:
     """The text as a Typst string, so that nothing in it is read as markup."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    escaped = _escaped(text).replace("\n", " ")
     return f'#text("{escaped}")'
+
+
+def _lines(text: str) -> str:
+    """Lines kept as they are, in a letter of even width."""
+    return " \\\n".join(f'#raw("{_escaped(line)}")' for line in text.splitlines())
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _widths(table: Table) -> str:
@@ -70,9 +80,9 @@ def _figure(name: str, caption: str) -> str:
     )
 
 
-def _section(section: Section) -> str:
+def _section(section: Section, *, headed: bool) -> str:
     mark = " (SYNTHETIC)" if section.synthetic else ""
-    parts = [f"\n== {_text(section.title + mark)}\n"]
+    parts = [f"\n== {_text(section.title + mark)}\n"] if headed else []
     if section.synthetic:
         parts.append(f"#warning[{_text('SYNTHETIC: simulated curves; not the trials data and no clinical result.')}]\n")
     parts += [f"{_text(text)}\n\n" for text in section.headline]
@@ -80,6 +90,8 @@ def _section(section: Section) -> str:
     parts += [_figure(figure.name, figure.caption) for figure in section.figures]
     parts += [_table(table) for table in section.tables]
     parts += [f"- Left out: {_text(f'{study}: {reason}')}\n" for study, reason in section.excluded]
+    if section.kind == "search":
+        parts += [f"\n*{_text(name)}*\n\n#text(size: 8pt)[{_lines(text)}]\n" for name, text in section.code]
     return "".join(parts)
 
 
@@ -90,20 +102,13 @@ def typst_source(report: Report) -> str:
     if report.synthetic:
         parts.append(f"\n#warning[*SYNTHETIC* {_text(' '.join(report.synthetic))}]\n")
     parts.append("\n= Methods\n")
-    parts += [f"{_text(f'{label}: {text}.')} " for label, text in report.search]
     for titles, methods, sources in methods_paragraphs(report.sections):
         cited = ", ".join(str(references[text]) for text in sources)
         parts.append(f"\n*{_text(titles + '.')}* {_text(methods)} {_text(f'[{cited}]' if cited else '')}\n")
     parts.append(f"\n{_text(f'Calculated with metagrove {report.version}.')}\n")
-    if report.flow:
-        parts.append("\n= Flow of records\n" + _figure(report.flow.name, report.flow.caption))
-    elif report.flow_problem:
-        parts.append(f"\n= Flow of records\n#caution[{_text(report.flow_problem)}]\n")
-    if report.studies:
-        parts.append("\n= Included studies\n" + _table(report.studies))
     for title, sections in grouped(report.sections):
         parts.append(f"\n= {_text(title)}\n")
-        parts += [_section(section) for section in sections]
+        parts += [_section(section, headed=not alone(title, sections)) for section in sections]
     parts.append(_endings(report, references))
     return "".join(parts)
 

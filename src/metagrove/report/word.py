@@ -8,7 +8,7 @@ from typing import Any
 
 from metagrove.core.errors import MethodError
 from metagrove.report.document import Report, Section, Table
-from metagrove.report.layout import column_shares, grouped, methods_paragraphs, numbered_references
+from metagrove.report.layout import alone, column_shares, grouped, methods_paragraphs, numbered_references
 
 __all__ = ["word_report"]
 
@@ -48,19 +48,10 @@ def word_report(report: Report, pngs: Mapping[str, bytes]) -> bytes:
     if report.synthetic:
         _bold(document, "SYNTHETIC. " + " ".join(report.synthetic))
     _methods(document, report, references)
-    if report.flow:
-        document.add_heading("Flow of records", 1)
-        _figure(document, pngs[report.flow.name], report.flow.caption)
-    elif report.flow_problem:
-        document.add_heading("Flow of records", 1)
-        document.add_paragraph(report.flow_problem)
-    if report.studies:
-        document.add_heading("Included studies", 1)
-        _table(document, report.studies)
     for title, sections in grouped(report.sections):
         document.add_heading(title, 1)
         for section in sections:
-            _section(document, section, pngs)
+            _section(document, section, pngs, headed=not alone(title, sections))
     _endings(document, report, references)
     stream = io.BytesIO()
     document.save(stream)
@@ -73,8 +64,6 @@ def _bold(document: Any, text: str) -> None:
 
 def _methods(document: Any, report: Report, references: Mapping[str, int]) -> None:
     document.add_heading("Methods", 1)
-    if report.search:
-        document.add_paragraph(" ".join(f"{label}: {text}." for label, text in report.search))
     for titles, methods, cited in methods_paragraphs(report.sections):
         paragraph = document.add_paragraph()
         paragraph.add_run(f"{titles}. ").bold = True
@@ -129,8 +118,9 @@ def _table(document: Any, table: Table) -> None:
         document.add_paragraph(note, style="List Bullet")
 
 
-def _section(document: Any, section: Section, pngs: Mapping[str, bytes]) -> None:
-    document.add_heading(f"{section.title} (SYNTHETIC)" if section.synthetic else section.title, 2)
+def _section(document: Any, section: Section, pngs: Mapping[str, bytes], *, headed: bool) -> None:
+    if headed:
+        document.add_heading(f"{section.title} (SYNTHETIC)" if section.synthetic else section.title, 2)
     if section.synthetic:
         _bold(document, "SYNTHETIC: simulated curves; not the trials' data and no clinical result.")
     for text in (*section.headline, *section.cautions):
@@ -141,6 +131,18 @@ def _section(document: Any, section: Section, pngs: Mapping[str, bytes]) -> None
         _table(document, table)
     for study, reason in section.excluded:
         document.add_paragraph(f"Left out: {study}: {reason}", style="List Bullet")
+    if section.kind == "search":
+        for name, text in section.code:
+            _bold(document, name)
+            _printed(document, text)
+
+
+def _printed(document: Any, text: str) -> None:
+    """Lines kept as they are, in a letter of even width."""
+    from docx.shared import Pt
+
+    run = document.add_paragraph().add_run(text)
+    run.font.name, run.font.size = "Courier New", Pt(8)
 
 
 def _endings(document: Any, report: Report, references: Mapping[str, int]) -> None:

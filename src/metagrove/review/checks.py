@@ -14,9 +14,10 @@ from metagrove.review.comparison_rows import comparison_faults
 from metagrove.review.findings import CHECKS, Finding, check, finding_of_fault
 from metagrove.review.flow import flow_faults, flow_row_faults
 from metagrove.review.folder import Review
+from metagrove.review.search_strategy import strategy_of
 from metagrove.review.tables import Row
 
-__all__ = ["findings_of", "row_faults"]
+__all__ = ["findings_of", "row_faults", "sorted_findings"]
 
 _CHECK_ROOMS = (comparison_checks, published_checks, survival_checks)  # their checks enter the register when imported
 
@@ -48,6 +49,11 @@ def findings_of(review: Review) -> list[Finding]:
     found = [finding_of_fault(fault) for fault in row_faults(review)]
     for rule in CHECKS.values():
         found += rule(review)
+    return sorted_findings(found)
+
+
+def sorted_findings(found: Iterable[Finding]) -> list[Finding]:
+    """Errors first, then warnings, then notes; otherwise in their order."""
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda finding: order[finding.severity])
 
@@ -325,7 +331,10 @@ def _zero(row: Row, column: str, message: str) -> Finding:
 @check("search-gap")
 def _search_gap(review: Review) -> Iterator[Finding]:
     """Drugs of included studies that the search's terms could not have found."""
-    terms = [str(term).lower() for term in review.spec.search.terms]
+    search = review.spec.search
+    strategy = strategy_of(search.model_dump())
+    concepts = [term.replace("*", "") for concept in strategy.concepts for term in concept.terms] if strategy else []
+    terms = [str(term).lower() for term in (*search.terms, *concepts)]
     if not terms:
         return
     for row in review.rows("studies"):

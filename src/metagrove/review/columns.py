@@ -64,6 +64,7 @@ _STUDIES = TableLayout(
         _STUDY,
         Column("trial_id", "text", False, ("id", "registry_id", "nct")),
         Column("label", "text", False, ("display_name", "short_name")),
+        Column("record", "text", False, ("record_id", "record_ids", "records")),
         Column("year", "count", False, ("publication_year", "pub_year")),
         Column("drug", "text", False, ("drugs", "treatment", "intervention", "agent")),
         Column("class", "text", False, ("drug_class",)),

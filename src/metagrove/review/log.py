@@ -11,7 +11,7 @@ from typing import Any
 
 from metagrove.core.errors import DataError
 
-__all__ = ["LOG", "Decision", "Entry", "Export", "Pairing", "Setting", "append_log", "read_log"]
+__all__ = ["LOG", "Decision", "Entry", "Export", "Pairing", "Setting", "Tally", "append_log", "read_log"]
 
 #: The log's name inside the review folder.
 LOG = "screening.jsonl"
@@ -65,17 +65,43 @@ class Export:
     digest: str
 
 
-Entry = Decision | Pairing | Setting | Export
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Records known by their number alone: a source printed how many, and nobody has the records themselves.
+
+    `stage` is identification (duplicate, ineligible, removed), title_abstract (exclude), retrieval (not_retrieved) or
+    full_text (exclude, include); `source` is the database they came from, `document` and `locator` say where the number is
+    printed. Of two tallies of one stage, decision, reason and source the later one holds.
+    """
+
+    at: str
+    stage: str
+    decision: str
+    n: int
+    reason: str = ""
+    source: str = ""
+    document: str = ""
+    locator: str = ""
+
+    @property
+    def what(self) -> tuple[str, str, str, str]:
+        """What is counted, apart from how many."""
+        return self.stage, self.decision, self.reason.lower(), self.source.lower()
+
+
+Entry = Decision | Pairing | Setting | Export | Tally
+
+_MAY_LACK = ("reason", "seal", "other_seal", "digest", "source", "document", "locator")
 
 
 def _entry(raw: Any, line: int) -> Entry:
     kind: type[Entry]
-    for kind in (Decision, Pairing, Setting, Export):
+    for kind in (Decision, Pairing, Setting, Export, Tally):
         names = {field.name for field in fields(kind)}
-        needed = {field.name for field in fields(kind) if field.name not in ("reason", "seal", "other_seal", "digest")}
+        needed = {field.name for field in fields(kind) if field.name not in _MAY_LACK}
         if isinstance(raw, Mapping) and needed <= raw.keys() <= names:
             return kind(**{name: raw.get(name, "") for name in names})
-    raise DataError("this line is no decision, pair, setting or export", file=LOG, row=line)
+    raise DataError("this line is no decision, pair, setting, export or tally", file=LOG, row=line)
 
 
 def read_log(folder: Path) -> list[Entry]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from metagrove.core.errors import DataError
@@ -19,13 +20,16 @@ _SOURCES = {
 }  # fmt: skip
 
 
-def source_name(file: str) -> str:
-    """The database that a file of the search came from, by the file's name; else the name itself.
+def source_name(file: str, named: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The database that a file of the search came from: as `named` says, else by the file's name, else that name itself.
 
     >>> source_name("pubmed.nbib"), source_name("wos_2.ciw"), source_name("my search.ris")
     ('PubMed', 'Web of Science', 'my search')
     """
-    stem = file.rpartition("/")[2].rsplit(".", 1)[0]
+    bare_file = file.rpartition("/")[2]
+    if file in named or bare_file in named:
+        return named.get(file) or named[bare_file]
+    stem = bare_file.rsplit(".", 1)[0]
     bare = "".join(letter for letter in stem.lower() if letter.isalpha())
     return next((shown for key, shown in _SOURCES.items() if bare.startswith(key)), stem)
 
@@ -69,14 +73,47 @@ def _reasons(screening: Screening) -> dict[str, int]:
     for work in screening.works("full_text", "exclude"):
         reason = screening.outcomes["full_text"][work].reason
         counts[spelt.setdefault(reason.lower(), reason)] += 1
+    for tally in screening.tallies:
+        if tally.stage == "full_text" and tally.decision == "exclude":
+            counts[spelt.setdefault(tally.reason.lower(), tally.reason)] += tally.n
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0].lower())))
 
 
-def screened_flow(screening: Screening) -> dict[str, Any]:
+def _tallied(screening: Screening, stages: Sequence[str], *decisions: str) -> int:
+    return sum(t.n for t in screening.tallies if t.stage in stages and (not decisions or t.decision in decisions))
+
+
+def _identified(screening: Screening, named: Mapping[str, str]) -> dict[str, int]:
+    """How many records each source gave."""
+    sources = Counter(source_name(record.file, named) for record in screening.duplicates.records)
+    for tally in screening.tallies:
+        sources[tally.source or "source not stated"] += tally.n
+    return dict(sources)
+
+
+def _removed(screening: Screening, works: int) -> dict[str, int]:
+    removed = {"Duplicate records": len(screening.duplicates.records) - works}
+    removed["Duplicate records"] += _tallied(screening, ["identification"], "duplicate")
+    others = {
+        "ineligible": "Records marked as ineligible by automation tools",
+        "removed": "Records removed for other reasons",
+    }
+    for decision, label in others.items():
+        n = _tallied(screening, ["identification"], decision)
+        removed |= {label: n} if n else {}
+    return removed
+
+
+def screened_flow(screening: Screening, named: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     """The boxes of the flow: a number, or numbers by source, kind or reason. Names as in the PRISMA 2020 template.
 
     Page MJ et al., BMJ 2021;372:n71 (doi:10.1136/bmj.n71). Units: records until screening, reports from retrieval,
-    studies at inclusion.
+    studies at inclusion. A tally counts in every box up to the one where its records leave.
+
+    Parameters
+    ----------
+    screening : the state of screening.
+    named : the database of a file of the search, where its name does not say it.
 
     Raises
     ------
@@ -84,20 +121,22 @@ def screened_flow(screening: Screening) -> dict[str, Any]:
         Records without a decision, conflicts, exclusions without a reason, or decisions on records that are gone.
     """
     _refuse_open(screening)
-    records = screening.duplicates.records
     works = len(set(screening.duplicates.cluster_of))
-    sought = screening.outcomes["retrieval"]
-    full = screening.outcomes["full_text"]
-    included = screening.works("full_text", "include")
+    included = len(screening.works("full_text", "include"))
+    late = ("retrieval", "full_text")
     boxes: dict[str, Any] = {
-        "identified": dict(Counter(source_name(record.file) for record in records)),
-        "removed_before": {"Duplicate records": len(records) - works},
-        "screened": works,
-        "excluded": len(screening.works("title_abstract", "exclude")),
-        "sought": len(sought),
-        "not_retrieved": len(screening.works("retrieval", "not_retrieved", "exclude")),
-        "assessed": len(full),
+        "identified": _identified(screening, named),
+        "removed_before": _removed(screening, works),
+        "screened": works + _tallied(screening, ("title_abstract", *late)),
+        "excluded": len(screening.works("title_abstract", "exclude")) + _tallied(screening, ["title_abstract"]),
+        "sought": len(screening.outcomes["retrieval"]) + _tallied(screening, late),
+        "not_retrieved": len(screening.works("retrieval", "not_retrieved", "exclude"))
+        + _tallied(screening, ["retrieval"]),
+        "assessed": len(screening.outcomes["full_text"]) + _tallied(screening, ["full_text"]),
         "reports_excluded": _reasons(screening),
-        "included": {"studies": len(screening.studies), "reports": len(included)},
+        "included": {
+            "studies": len(screening.studies) + _tallied(screening, ["full_text"], "include"),
+            "reports": included + _tallied(screening, ["full_text"], "include"),
+        },
     }
     return boxes

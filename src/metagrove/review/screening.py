@@ -13,7 +13,7 @@ from itertools import combinations
 
 from metagrove.review.agreement import Agreement, cohen_kappa
 from metagrove.review.duplicates.clusters import Duplicates, find_duplicates
-from metagrove.review.log import Decision, Entry, Pairing, Setting
+from metagrove.review.log import Decision, Entry, Pairing, Setting, Tally
 from metagrove.review.records.reading import Record
 
 __all__ = ["STAGES", "Outcome", "Screening", "fold_screening", "record_seal"]
@@ -42,7 +42,8 @@ class Screening:
     """The state of screening: works, their outcome at each stage, open questions and what no longer fits.
 
     `outcomes[stage][work]` holds the works that reached the stage; `studies` groups included works into studies;
-    `adrift` are entries of the log whose record is not there any more or says something else now.
+    `adrift` are entries of the log whose record is not there any more or says something else now; `tallies` are records
+    known by their number alone, which take part in the flow and in nothing else.
     """
 
     duplicates: Duplicates
@@ -51,6 +52,7 @@ class Screening:
     studies: tuple[tuple[str, ...], ...]
     adrift: tuple[Entry, ...]
     decisions: tuple[Decision, ...]
+    tallies: tuple[Tally, ...] = ()
 
     def works(self, stage: str, *verdicts: str) -> list[str]:
         """The works that stand so at a stage, in the order of the search."""
@@ -248,4 +250,18 @@ def fold_screening(records: Sequence[Record], entries: Sequence[Entry]) -> Scree
     outcomes = _stages(dict.fromkeys(duplicates.cluster_of), by_stage, required)
     included = [work for work, outcome in outcomes["full_text"].items() if outcome.verdict == "include"]
     told = [(work_of[pair.record], work_of[pair.other]) for pair in pairs if pair.link == "study"]
-    return Screening(duplicates, outcomes, required, _grouped_studies(included, told), tuple(adrift), tuple(decisions))
+    return Screening(
+        duplicates,
+        outcomes,
+        required,
+        _grouped_studies(included, told),
+        tuple(adrift),
+        tuple(decisions),
+        _tallies(entries),
+    )
+
+
+def _tallies(entries: Sequence[Entry]) -> tuple[Tally, ...]:
+    """The tallies that hold: the last of each kind, in the order in which the kinds came; those of 0 are gone."""
+    last = {entry.what: entry for entry in entries if isinstance(entry, Tally)}
+    return tuple(tally for tally in last.values() if tally.n)

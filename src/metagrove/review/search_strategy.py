@@ -10,7 +10,17 @@ from typing import Any
 
 from metagrove.core.errors import DataError, UnknownName
 
-__all__ = ["DATABASES", "Concept", "SearchStrategy", "Uncovered", "coverage", "rendered", "strategy_of"]
+__all__ = [
+    "DATABASES",
+    "Concept",
+    "SearchStrategy",
+    "Uncovered",
+    "coverage",
+    "database_named",
+    "met_terms",
+    "rendered",
+    "strategy_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +169,35 @@ def _scopus(strategy: SearchStrategy) -> str:
     return " AND ".join(blocks)
 
 
+def _europe_pmc(strategy: SearchStrategy) -> str:
+    blocks = []
+    for concept in strategy.concepts:
+        parts = [f'KW:"{heading}"' for heading in concept.headings.get("mesh", ())]
+        parts += [f"TITLE_ABS:{_quoted(term)}" for term in concept.terms]
+        parts = parts or [f"TITLE_ABS:{_quoted(term)}" for term in _free(concept)]
+        blocks.append(f"({' OR '.join(parts)})")
+    years = _years(strategy, 1800, 3000)
+    if years:
+        blocks.append(f"PUB_YEAR:[{years[0]} TO {years[1]}]")
+    if strategy.languages:
+        blocks.append(f"({' OR '.join(f'LANG:{code}' for code in strategy.languages)})")
+    return " AND ".join(blocks)
+
+
+def _clinical_trials(strategy: SearchStrategy) -> str:
+    # Truncation is unknown there: the stem finds its inflections.
+    return " AND ".join(
+        f"({' OR '.join(_quoted(term.replace('*', '')) for term in _free(concept))})" for concept in strategy.concepts
+    )
+
+
 #: The databases a strategy can be written for.
 DATABASES: Mapping[str, Callable[[SearchStrategy], str]] = MappingProxyType(
-    {"PubMed": _pubmed, "Embase": _embase, "Web of Science": _web_of_science, "CENTRAL": _central, "Scopus": _scopus}
-)
+    {
+        "PubMed": _pubmed, "Embase": _embase, "Web of Science": _web_of_science, "CENTRAL": _central, "Scopus": _scopus,
+        "Europe PMC": _europe_pmc, "ClinicalTrials.gov": _clinical_trials,
+    }
+)  # fmt: skip
 
 
 def rendered(strategy: SearchStrategy, database: str) -> str:
@@ -181,6 +216,28 @@ def _met(term: str, text: str) -> bool:
     words = [re.escape(word).replace(r"\*", r"\w*") for word in re.split(r"[\s-]+", term.lower()) if word]
     gap = r"[\s-]+"
     return re.search(rf"(?<!\w){gap.join(words)}(?!\w)", text) is not None
+
+
+def database_named(name: str) -> str | None:
+    """The database of `DATABASES` that is meant by `name`; None where a strategy cannot be written for it.
+
+    >>> database_named("Cochrane CENTRAL"), database_named("wos"), database_named("LILACS")
+    ('CENTRAL', 'Web of Science', None)
+    """
+    bare = "".join(letter for letter in name.lower() if letter.isalpha())
+    known = {"medline": "PubMed", "wos": "Web of Science", "cochrane": "CENTRAL", "ctgov": "ClinicalTrials.gov"}
+    known |= {"".join(letter for letter in key.lower() if letter.isalpha()): key for key in DATABASES}
+    return next((shown for key, shown in known.items() if bare.startswith(key) or bare.endswith(key)), None)
+
+
+def met_terms(concept: Concept, text: str) -> tuple[str, ...]:
+    """The free-text terms of a concept that stand in a text.
+
+    >>> met_terms(Concept("drug", ("lenvatinib", "tyrosine kinase inhibitor*")), "Tyrosine-kinase inhibitors in thyroid cancer")
+    ('tyrosine kinase inhibitor*',)
+    """
+    plain = " ".join(text.lower().split())
+    return tuple(term for term in concept.terms if _met(term, plain))
 
 
 def coverage(strategy: SearchStrategy, works: Iterable[tuple[str, str]]) -> list[Uncovered]:
@@ -208,6 +265,15 @@ def coverage(strategy: SearchStrategy, works: Iterable[tuple[str, str]]) -> list
     return missed
 
 
+def _listed(concept: str, terms: Any) -> tuple[str, ...]:
+    """The terms of a concept; a single text is one term."""
+    if isinstance(terms, str):
+        return (terms,)
+    if not isinstance(terms, (list, tuple)) or not all(isinstance(term, str) for term in terms):
+        raise DataError(f"search concept '{concept}': {terms!r} is no list of terms")
+    return tuple(terms)
+
+
 def strategy_of(search: Mapping[str, Any]) -> SearchStrategy | None:
     """The strategy in the `[search]` part of `review.toml`; None where it names no concepts.
 
@@ -221,15 +287,15 @@ def strategy_of(search: Mapping[str, Any]) -> SearchStrategy | None:
     if not concepts:
         return None
     if not isinstance(concepts, Mapping):
-        raise DataError("search.concepts is a table from each concept's name to its terms", file="review.toml")
+        raise DataError("search.concepts is a table from each concept's name to its terms")
     made = []
     for name, told in concepts.items():
         parts = told if isinstance(told, Mapping) else {"terms": told}
         unknown = parts.keys() - {"terms", "mesh", "emtree"}
         if unknown:
             raise UnknownName(f"part of search concept '{name}'", sorted(unknown)[0], ("terms", "mesh", "emtree"))
-        headings = {kind: tuple(parts[kind]) for kind in ("mesh", "emtree") if parts.get(kind)}
-        made.append(Concept(str(name), tuple(parts.get("terms", ())), MappingProxyType(headings)))
+        headings = {kind: _listed(name, parts[kind]) for kind in ("mesh", "emtree") if parts.get(kind)}
+        made.append(Concept(str(name), _listed(name, parts.get("terms", ())), MappingProxyType(headings)))
     return SearchStrategy(
         tuple(made), search.get("first_year"), search.get("last_year"), tuple(search.get("languages", ()))
     )

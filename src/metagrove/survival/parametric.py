@@ -205,7 +205,10 @@ def best_parameters(loglik: Callable[[Array], float], start: Array, name: str) -
         b, hessian = b + step, _curvature(loglik, b + step)
         if np.abs(step).max() < 1e-9:
             break
-    if not np.isfinite(hessian).all() or np.linalg.eigvalsh(-hessian)[0] <= 0:
+    peaked = np.isfinite(hessian).all() and np.linalg.eigvalsh(-hessian)[0] > 0
+    rise = slope(b)
+    # Where the likelihood still rises by a noticeable share of a log unit, the search ended on the way to infinity.
+    if not peaked or rise @ np.linalg.solve(-hessian, rise) > 1e-5:
         raise ConvergenceError(f"{name}: the likelihood has no peak; these patients do not determine its parameters")
     return b, np.linalg.inv(-hessian).astype(np.float64), loglik(b)
 

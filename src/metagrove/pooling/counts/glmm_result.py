@@ -77,6 +77,10 @@ class GlmmResult(Result):
     excluded: tuple[tuple[str, str], ...] = ()
     source: Counted | None = None
 
+    def __post_init__(self) -> None:
+        if self.test == "t" and self.k <= self.p:
+            raise MethodError(f"test 't' needs more studies than coefficients; here are {self.k} and {self.p}")
+
     def to_r(self) -> str:
         """R code that repeats this analysis."""
         if self.source is None:

@@ -115,8 +115,10 @@ class CountResult(Result):
 
     @property
     def zval(self) -> float:
-        """Wald statistic of no effect."""
-        return self.b / self.se if self.se > 0 else _NAN
+        """Wald statistic of no effect; without a standard error 0 for no effect and infinite for any other."""
+        if self.se > 0:
+            return self.b / self.se
+        return 0.0 if self.b == 0 else float(np.copysign(np.inf, self.b))
 
     @property
     def pval(self) -> float:

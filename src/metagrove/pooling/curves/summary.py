@@ -40,7 +40,7 @@ from metagrove.pooling.curves.intervals import (
 __all__ = ["CurveSettings", "PooledCurve", "chi_square_tail", "curve_of_fit", "pooled_curve", "summary_curve"]
 
 #: Seed of the simulated limits when no generator is given; fixed so that a report repeats.
-SEED = 11
+SEED = 1
 
 COMBESCURE = (
     "Combescure C, Foucher Y, Jackson D. Meta-analysis of single-arm survival studies: a distribution-free approach "
