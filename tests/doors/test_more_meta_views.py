@@ -126,3 +126,25 @@ def test_numbers_needed_to_treat():
         mg.metagen([0.1, 0.2], [0.1, 0.1], sm="RR").nnt()
     with pytest.raises(MethodError, match="SMD"):
         mg.nnt(0.1, 0.3, sm="SMD")
+
+
+def test_metareg_of_mixed_models_of_counts_keeps_the_counts(case):
+    d = reference_json("meta/bin_bcg.json")["data"]
+    m = mg.metaprop(d["event.c"], d["n.c"], sm="PLOGIT", method="GLMM")
+    fit = m.metareg("~ ablat", data=case["data"])
+    # metafor 3.8 with lme4: rma.glmm(measure = "PLO", xi = cpos, mi = cneg, mods = ~ ablat, data = dat.bcg)
+    assert list(fit.b) == pytest.approx([-6.4182681384, 0.0690807132], rel=1e-5)
+    assert list(fit.se) == pytest.approx([0.9071536479, 0.0250338463], rel=1e-4)
+    assert fit.tau2 == pytest.approx(1.5390507540, rel=1e-4)
+    told = fit.predict([20, 40])
+    assert list(told.pred) == pytest.approx([-5.036653875, -3.655039612], rel=1e-5)
+    assert list(told.ci_lb) == pytest.approx([-5.987874874, -4.412887520], rel=1e-4)
+    assert list(told.pi_lb) == pytest.approx([-7.647596518, -6.201907010], rel=1e-4)
+    assert fit.predict().pred.size == 13
+    two = mg.metabin(d["event.e"], d["n.e"], d["event.c"], d["n.c"], sm="OR", method="GLMM")
+    same = mg.rma_glmm(
+        d["event.e"], n1i=d["n.e"], ci=d["event.c"], n2i=d["n.c"], measure="OR", mods="~ ablat", data=case["data"]
+    )
+    assert list(two.metareg("~ ablat", data=case["data"]).b) == pytest.approx(list(same.b))
+    plain = mg.rma_glmm(xi=d["event.c"], ni=d["n.c"], measure="PLO")
+    assert np.log(plain.predict(transf=np.exp).pred[0]) == pytest.approx(plain.predict()["pred"])

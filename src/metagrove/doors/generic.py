@@ -142,7 +142,7 @@ def metagen(
         mean, sd = moments(source, people, None, None, quantiles, rules=(method_mean, method_sd))
         effect = np.where(np.isnan(effect), mean, effect)
         se = np.where(np.isnan(se), sd / np.sqrt(people), se)
-    if approx_TE is not None or approx_seTE is not None:
+    if not (isinstance(approx_TE, str) and isinstance(approx_seTE, str) and approx_TE == approx_seTE == ""):
         ways = Approximations(
             source, low, high, p, quantiles, people if people.ndim else None, (method_mean, method_sd),
             lambda lower, upper: _of_limits(lower, upper, freedom, level_ci),

@@ -10,7 +10,9 @@ import numpy as np
 
 from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.doors.columns import Columns
+from metagrove.doors.metafor_counts import rma_glmm
 from metagrove.pooling.bound_analyses import BoundAnalyses, bound_analyses
+from metagrove.pooling.counts.glmm_result import GlmmResult
 from metagrove.pooling.number_needed import NumberNeeded, number_needed
 from metagrove.pooling.regression.design import formula_design
 from metagrove.pooling.regression.formula import terms
@@ -41,8 +43,8 @@ def metareg(
     hakn: bool | None = None,
     level_ma: float | None = None,
     intercept: bool = True,
-) -> Regression:
-    """The meta-regression of an analysis on covariates.
+) -> Regression | GlmmResult:
+    """The meta-regression of an analysis on covariates; of a mixed model of counts, the mixed model with covariates.
 
     Parameters
     ----------
@@ -50,7 +52,7 @@ def metareg(
     formula : "~ x + factor(g)", or names of columns; "" takes the subgroups.
     data : a table with the covariates, one row for each study of the analysis (excluded ones too). Without it, the
         analysis's own columns and "subgroup" are known.
-    method_tau, level_ma : by default those of the analysis (REML where the analysis has a mixed model of counts).
+    method_tau, level_ma : by default those of the analysis.
     hakn : Hartung-Knapp tests; None takes them where the analysis does.
     intercept : False leaves the intercept out.
 
@@ -84,16 +86,37 @@ def metareg(
         if values.shape != (k,):
             raise DataError(f"{values.size} values for {k} studies", column=name)
         picked[name] = _typed(values[pooled], name, [lab for lab, keep in zip(x.studlab, pooled, strict=True) if keep])
-    design = formula_design(text, picked, int(pooled.sum()), intercept=intercept)
     asked = s.method_random_ci == "HK" if hakn is None else hakn
     test = _TESTS.get(("HK", s.adhoc_hakn_ci), "knha") if asked else "z"
-    method = method_tau or ("REML" if s.method == "GLMM" else s.method_tau)
     level = s.level_ma if level_ma is None else level_ma
+    if s.method == "GLMM":
+        return _mixed(x, text, picked, intercept=intercept, test="t" if asked else "z", level=level)
+    design = formula_design(text, picked, int(pooled.sum()), intercept=intercept)
+    method = method_tau or s.method_tau
     fixed = None if s.tau_preset is None else s.tau_preset**2
     studies = x.pooled
     settings = Settings(method, test, level, fixed)
     fit = regression(studies.TE, studies.seTE**2, design=design, settings=settings, slab=studies.studlab)
     return replace(fit, measure=s.sm, origin=(held, np.flatnonzero(pooled), k))
+
+
+_COUNTED = {
+    "metaprop": ("PLO", {"xi": "event", "ni": "n"}),
+    "metarate": ("IRLN", {"xi": "event", "ti": "time"}),
+    "metabin": ("OR", {"ai": "event_e", "n1i": "n_e", "ci": "event_c", "n2i": "n_c"}),
+    "metainc": ("IRR", {"x1i": "event_e", "t1i": "time_e", "x2i": "event_c", "t2i": "time_c"}),
+}
+
+
+def _mixed(x: MetaResult, formula: str, covariates: dict[str, Any], **options: Any) -> GlmmResult:
+    """The mixed model of counts behind `x` with covariates."""
+    s, columns = x.settings, x.pooled.columns
+    measure, names = _COUNTED[s.door]
+    cells: dict[str, Any] = {argument: np.asarray(columns[name], dtype=float) for argument, name in names.items()}
+    model = str(dict(s.options).get("model_glmm") or "UM.FS")
+    return rma_glmm(
+        **cells, mods=formula, data=covariates, measure=measure, slab=x.pooled.studlab, model=model, **options
+    )
 
 
 def _typed(values: Any, name: str, labels: Sequence[str]) -> Any:

@@ -317,7 +317,7 @@ def rma_mv(
     random : a formula or a list of them: "~ 1 | district/school", "~ outcome | trial", "~ lon + lat | const".
     struct : the structure of each term with an inner factor: a code of STRUCTURES or, for places, of SPATIAL.
     dist : how places are apart: "euclidean", "manhattan", "maximum", "gcd" (longitude, latitude), a function of
-        coordinates, or a matrix (a frame) of distances between named places.
+        coordinates, or a matrix (a frame) of distances between named places; a list where several terms have places.
     method : "REML", "ML" or "EE" (no random effects).
     test, dfs : "z", or "t" with dfs "residual" (k - p), "contain" or numbers.
     R : known correlation matrices of a grouping's levels, by its name.

@@ -22,7 +22,7 @@ class Settings:
     Parameters
     ----------
     sm : effect measure, a code of SCALES or any label of the user's own.
-    method : "Inverse", "MH", "Peto", "Cochran", "SSW" or "GLMM".
+    method : "Inverse", "MH", "Peto", "Cochran", "SSW", "GLMM" or "LRP".
     method_tau, method_tau_ci : codes of TAU2 and TAU2_INTERVALS; None: "REML", and "J" with DL, else "QP".
     method_random_ci, adhoc_hakn_ci : codes of INTERVALS and ADHOC.
     method_predict, adhoc_hakn_pi : a code of PREDICTION; "" or "se".

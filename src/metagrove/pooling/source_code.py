@@ -79,7 +79,7 @@ def _r_settings(s: Settings) -> list[tuple[str, object]]:
         "method_tau", "method_tau_ci", "method_random_ci", "adhoc_hakn_ci", "method_predict", "adhoc_hakn_pi",
         "method_I2", "level", "level_ma", "level_predict", "common", "random", "prediction", "tau_common",
     ]  # fmt: skip
-    if s.method == "GLMM":
+    if s.method in ("GLMM", "LRP"):
         names = [name for name in names if name not in ("method_tau", "method_tau_ci")]
     found += [(name, getattr(s, name)) for name in names]
     if s.tau_preset is not None:
@@ -95,8 +95,10 @@ def stata_code(studies: Studies, settings: Settings) -> str:
     Raises MethodError for what Stata has not (penalised logistic regression, user weights). Stata has no Paule-Mandel estimator; its empirical Bayes estimator solves the same equation. Settings without a
     counterpart are named in comments.
     """
-    if settings.method == "LRP" or {"weights_common", "weights_random"} & set(studies.columns):
-        what = "penalised logistic regression" if settings.method == "LRP" else "weights of the user's own"
+    own = {"weights_common", "weights_random"} & set(studies.columns)
+    centred = dict(settings.options).get("TE_tau") is not None
+    if settings.method == "LRP" or own or centred:
+        what = "penalised logistic regression" if settings.method == "LRP" else "user weights" if own else "TE_tau"
         raise MethodError(f"Stata's meta commands have no {what}; use to_r()")
     keep = np.flatnonzero(studies.pooled)
     lines = ["clear", f"input str80 study es se{' str80 group' if studies.subgroup is not None else ''}"]

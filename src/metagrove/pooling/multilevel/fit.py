@@ -153,7 +153,7 @@ def _starts(like: Marginal) -> list[Array]:
     if n > 1:
         shares += [np.where(np.arange(n) == c, 0.9, 0.1 / (n - 1)) for c in range(min(n, 4))]
     correlated = any(c.J > 1 for c in like.components)
-    starts = []
+    starts: list[Array] = []
     for share, rho in product(shares, (0.5, 0.0, -0.4) if correlated else (0.5,)):
         parts = [c.structure.start(total * s, c.J, rho) for c, s in zip(like.components, share, strict=True)]
         starts.append(np.concatenate(parts))
@@ -164,7 +164,29 @@ def _starts(like: Marginal) -> list[Array]:
             lopsided = starts[0].copy()
             lopsided[cut.start + i] *= 0.2
             starts.append(lopsided)
-    return starts
+    return _over_ranges(like, starts)
+
+
+def _over_ranges(like: Marginal, starts: list[Array]) -> list[Array]:
+    """The starts and, where correlations fall with distance, others at ranges of every scale that the distances have.
+
+    A start whose range is far from the one that the data tell can lead to a lower peak; of many ranges those are taken
+    at which the likelihood is higher than at the ranges next to them.
+    """
+    more: list[Array] = []
+    for c, component in enumerate(like.components):
+        if component.distances is None:
+            continue
+        apart, place = component.distances[component.distances > 0], like.cuts[c].start + 1
+        grid = np.geomspace(0.3 * apart.min(), 3 * apart.max(), 24)
+        for base in starts[:: max(1, len(starts) // 3)]:
+            rows = np.tile(np.clip(base, like.lower, like.upper), (grid.size, 1))
+            rows[:, place] = grid
+            ll = np.array([-np.inf if (at := like(row)) is None else at.ll for row in rows])
+            padded = np.concatenate([[-np.inf], ll, [-np.inf]])
+            peaks = np.flatnonzero((padded[1:-1] >= padded[:-2]) & (padded[1:-1] >= padded[2:]) & np.isfinite(ll))
+            more += [rows[i] for i in peaks[np.argsort(-ll[peaks])][:3]]
+    return [*more, *starts]
 
 
 def maximum(like: Marginal, starts: Sequence[Array], lower: Array, upper: Array) -> Climb:

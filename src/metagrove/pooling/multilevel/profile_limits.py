@@ -144,7 +144,15 @@ def _component_rows(fit: MixedFit, c: int, names: tuple[str, str], level: float)
             rows.append((names[1], float(fit.theta[first + i]), *profile_limits(fit, first + i, level=level)))
     if component.structure is STRUCTURES["UN"] and fit.lower[first + component.J] < fit.upper[first + component.J]:
         rows += _pair_rows(fit, c, names[1], level)
-    return rows
+    return rows if component.distances is None else _open_ended(rows, float(fit.upper[first + 1]), names[1])
+
+
+def _open_ended(rows: list[Row], bound: float, name: str) -> list[Row]:
+    """The rows of a spatial structure: a range that reaches its bound has no upper limit, and then no variance has one."""
+    ends = [high for label, _, _, high in rows if label == name]
+    if not ends or not ends[0] > 0.999 * bound:
+        return rows
+    return [(label, at, low, _NAN) for label, at, low, _ in rows]
 
 
 def _pair_rows(fit: MixedFit, c: int, name: str, level: float) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -102,7 +102,8 @@ def _intercepts(term: RandomTerm, columns: Mapping[str, ArrayLike], k: int, R: M
     return found
 
 
-Dist: TypeAlias = "str | Callable[[Array], Array] | ArrayLike"
+#: A code of DISTANCES, a function of coordinates, a matrix, or a list of these.
+Dist: TypeAlias = Any
 
 
 def _spatial(term: RandomTerm, struct: str, columns: Mapping[str, ArrayLike], k: int, dist: Dist) -> Component:
@@ -131,6 +132,11 @@ def _spatial(term: RandomTerm, struct: str, columns: Mapping[str, ArrayLike], k:
         name, Z, spatial_structure(struct, distances), np.arange(J, dtype=float), levels, outer, groups,
         distances=distances,
     )  # fmt: skip
+
+
+def _listed(dist: Dist) -> bool:
+    """Whether `dist` is a list with one entry for each term with an inner part."""
+    return isinstance(dist, (list, tuple)) and all(isinstance(d, str) or callable(d) or np.ndim(d) == 2 for d in dist)
 
 
 def _coordinate(values: ArrayLike, name: str) -> Array:
@@ -207,7 +213,7 @@ def components(
     """The components without and with an inner factor, in the order they were written.
 
     `R` holds known correlation matrices of groupings; `dist` says how distances between places are measured: a code of
-    DISTANCES, a function of coordinates (J, d), or a matrix whose index names the places.
+    DISTANCES, a function of coordinates (J, d), or a matrix whose index names the places; a list for several terms.
 
     Raises
     ------
@@ -215,11 +221,14 @@ def components(
     """
     plain: list[Component] = []
     inner: list[Component] = []
+    measures = list(dist) if _listed(dist) else [dist] * max(len(terms), 1)
     for term, struct in zip(terms, structs, strict=True):
         if term.inner is None:
             plain += _intercepts(term, columns, k, R or {})
         elif struct in SPATIAL:
-            inner.append(_spatial(term, struct, columns, k, dist))
+            if len(measures) <= len(inner):
+                raise DataError(f"dist has {len(measures)} entries for {len(inner) + 1} terms with an inner part")
+            inner.append(_spatial(term, struct, columns, k, measures[len(inner)]))
         else:
             inner.append(_inner(term, struct, columns, k))
     for i, one in enumerate(plain):
