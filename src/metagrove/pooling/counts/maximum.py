@@ -126,6 +126,7 @@ class Differences:
         return (self if self.exact else Differences(self.batch, exact=True)).bent(shared, own)[1]
 
 
+_FAR = 8.0  # logits and log rates beyond this in a search that does not end
 _NARROW, _WIDE = 1e-6, 1e-4  # of forward and of central differences
 
 
@@ -245,7 +246,8 @@ def maximum(
         elif settled and moved > 2e-4:
             settled = False
             here, blocks = surface.bent(shared, own)
-    raise ConvergenceError(f"no maximum after {limit} steps; the last one was at {np.round(shared, 4).tolist()}")
+    far = "; the likelihood seems to rise without end" if float(np.abs(shared).max()) > _FAR else ""
+    raise ConvergenceError(f"no maximum after {limit} steps; the last one was at {np.round(shared, 4).tolist()}{far}")
 
 
 def _moved(
