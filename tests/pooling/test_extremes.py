@@ -264,6 +264,11 @@ def test_kenward_roger_next_to_giants(v):
     assert m.seTE_random > 0 and m.lower_random < m.TE_random < m.upper_random
 
 
+def test_h_stays_finite_where_i2_rounds_to_one():
+    m = mg.metagen([0.0, 10.0, -4.0], [1e-9, 2e-9, 1e-9], method_I2="tau2")
+    assert m.I2 == pytest.approx(1, abs=1e-12) and 1e9 < m.H < 1e11
+
+
 def test_a_group_of_equal_effects_fixes_the_mean_of_the_groups():
     y, group = [0.1, 0.1, 0.5, 0.9, 0.4], list("aabbb")
     m = mg.metagen(y, [0.2, 0.3, 0.2, 0.3, 0.2], subgroup=group, method_random_ci="HK", method_tau="DL")
