@@ -92,7 +92,8 @@ def _freeman_tukey_rate_back(x: Array, t: Array) -> Array:
     """Rate behind the mean of sqrt(e/t) and sqrt((e+1)/t), at time t: the exact inverse, 0 below its range."""
     low = 0.5 * np.sqrt(1.0 / t)
     inside = np.maximum(x, low)
-    rate = (1.0 / t - 8 * inside**2 + 16 * t * inside**4) / (16 * inside**2 * t)
+    with np.errstate(over="ignore"):
+        rate = (inside - 0.25 / (t * inside)) ** 2
     return np.asarray(np.where(x <= low, 0.0, rate), dtype=float)
 
 

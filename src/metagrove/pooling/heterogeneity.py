@@ -12,7 +12,7 @@ from metagrove.pooling.estimate import normal_quantile
 from metagrove.pooling.intervals import Limits
 from metagrove.pooling.tau2 import Design, moment_se
 
-__all__ = ["Heterogeneity", "Share", "heterogeneity", "rb_share", "tau2_share"]
+__all__ = ["Heterogeneity", "Share", "heterogeneity", "rb_share", "tau2_share", "typical_variance"]
 
 _NAN = float("nan")
 
@@ -84,8 +84,13 @@ def tau2_share(design: Design, tau2: float, limits: Limits) -> Share:
 
     Higgins JPT, Thompson SG. Stat Med 2002;21:1539-58. doi:10.1002/sim.1186
     """
-    typical = (design.k - design.p) / design.at(1 / design.v).trace()
+    typical = typical_variance(design)
     return Share(*(float(t / (t + typical)) for t in (tau2, *limits)))
+
+
+def typical_variance(design: Design) -> float:
+    """The typical sampling variance s² of Higgins and Thompson (2002)."""
+    return (design.k - design.p) / design.at(1 / design.v).trace()
 
 
 def rb_share(

@@ -22,7 +22,7 @@ from metagrove.core.sockets import socket
 from metagrove.core.values import Array
 from metagrove.pooling import r_names, sensitivity, source_code, wording
 from metagrove.pooling.bayes import BayesResult, bayes
-from metagrove.pooling.heterogeneity import Heterogeneity, Share, heterogeneity, rb_share, tau2_share
+from metagrove.pooling.heterogeneity import Heterogeneity, Share, heterogeneity, rb_share, tau2_share, typical_variance
 from metagrove.pooling.intervals import Limits, tau2_limits
 from metagrove.pooling.model import Fit, InverseVariance, Model
 from metagrove.pooling.prediction import Prediction
@@ -120,7 +120,9 @@ class MetaResult(Result):
         if self.settings.method_I2 == "Q" or self.fit.design is None or self.fit.df_Q < 1:
             return found
         share = tau2_share(self.fit.design, self.fit.tau2.value, self.tau2_limits)
-        h, lower, upper = ((1 - i2) ** -0.5 for i2 in (share.value, share.lower, share.upper))
+        typical = typical_variance(self.fit.design)
+        # from tau2 and not from I2, which rounds to 1 where tau2 dwarfs the sampling variance
+        h, lower, upper = ((1 + t / typical) ** 0.5 for t in (self.fit.tau2.value, *self.tau2_limits))
         return replace(
             found, H=h, lower_H=lower, upper_H=upper, I2=share.value, lower_I2=share.lower, upper_I2=share.upper
         )

@@ -152,7 +152,7 @@ class MarginalBatch:
         base, base_own = self._base
         moved = (shared - base) @ self._drift[:, : base.size].T
         if own is not None and base_own is not None:
-            moved += (own - base_own) * self._drift[:, -1]
+            moved += (np.atleast_2d(own) - base_own) * self._drift[:, -1]
         return np.asarray((self._modes + np.minimum(np.maximum(moved, -2.0), 2.0)).ravel())
 
     def begin(self, i: int, shared: Array, own: Array | None, seen: Marginal | None) -> None:
@@ -169,9 +169,11 @@ class MarginalBatch:
 
     def modes_at(self, shared: Array, own: Array | None) -> Array:
         """The modes at a point, shape (k,)."""
-        if self._base is None or not np.array_equal(self._base[0], shared):
+        if self._base is None or float(np.abs(shared - self._base[0]).max()) > 1e-5:
             self(shared[None, :], None if own is None else own[None, :])
-        return self._modes
+            return self._modes
+        # so near to where the last call found them, they have drifted in a straight line
+        return self._start(shared[None, :], own)
 
     def __call__(self, shared: Array, own: Array | None) -> Evaluations:
         """Values and slopes at each of the points (B, G) with own parameters (B, k) or None."""
@@ -235,7 +237,9 @@ def mixed_fit(integrand: Integrand, fixed: FixedFit, spreads: tuple[float, ...] 
     for i in range(best, len(spreads)):
         least = 0.0 if not zero else (spreads[i - 1] if i > best else 0.1)
         batch.begin(i * each, starts[i], fixed.own, seen)
-        other = maximum(surface, starts[i], fixed.own, first=bent[i], least=least)
+        other = maximum(
+            surface, starts[i], fixed.own, first=bent[i], least=least, extrapolate=surface.exact and fixed.own is None
+        )
         steps += other.iterations
         if other.left:
             continue
