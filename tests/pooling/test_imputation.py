@@ -116,7 +116,7 @@ def test_only_the_study_that_was_read_badly_moves_the_curve():
     assert found.summary().startswith("The reading of B moves the pooled curve most")
     low, high = found.rows()[1]["median_low"], found.rows()[1]["median_high"]
     assert low < imputed_curve(studies, step=1).curve.median < high
-    assert found.medians.shape == (3, 12) and "figure" in found.explain().text
+    assert found.medians.shape == (3, 12) and "figure" in str(found.explain())
     alone = mg.digitizing_sensitivity({"A": steady, "B": drawn(*patients(2), draws=4, jitter=0.0)}, step=1)
     assert alone.summary().startswith("No draw of any study moves")
     with pytest.raises(MethodError, match="at least 2"):
