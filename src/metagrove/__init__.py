@@ -57,6 +57,7 @@ _HOME = {
     "multivariate_survival": "metagrove.pooling.curves.multivariate_survival",
     "combine_imputations": "metagrove.pooling.curves.imputation",
     "imputed_curve": "metagrove.pooling.curves.imputation",
+    "digitizing_sensitivity": "metagrove.pooling.curves.reading",
     "imputed_estimate": "metagrove.pooling.curves.imputation",
     "metacor": "metagrove.doors.one_arm",
     "metagen": "metagrove.doors.generic",

@@ -282,6 +282,9 @@ def cox(
             parts = np.column_stack([np.bincount(member, weights=column) for column in parts.T])
         moved = parts @ naive
         cov = moved.T @ moved
+        size = np.sqrt(np.maximum(np.diag(cov), 1e-300))
+        if (np.diag(cov) < 1e-16 * np.diag(naive)).any() or np.linalg.cond(cov / np.outer(size, size)) > 1e12:
+            raise MethodError("the robust errors do not exist: too few patients or clusters differ in what they add")
     b = best[0]
     return Cox(
         b=b,

@@ -95,7 +95,7 @@ class ParametricSurvival(Result):
         from scipy.special import ndtri
 
         def height(b: Array, u: Array) -> Array:
-            return np.log(np.maximum(self.form.cumulative(b, u), 1e-300))
+            return np.log(np.clip(self.form.cumulative(b, u), 1e-300, 1e300))
 
         times = np.maximum(np.atleast_1d(np.asarray(t, dtype=float)).ravel() / self.unit, 1e-12)
         step = 1e-5
@@ -367,5 +367,6 @@ def compare_families(
         except (ConvergenceError, MethodError) as problem:
             failed.append((name, str(problem)))
     if not fits:
-        raise MethodError("; ".join(why for _, why in failed))
+        reasons = dict.fromkeys(why.removeprefix(f"{name}: ") for name, why in failed)
+        raise MethodError(f"no family can be fitted: {'; '.join(list(reasons)[:3])}")
     return FamilyTable(tuple(sorted(fits, key=lambda fit: fit.aic)), tuple(failed))
