@@ -273,3 +273,17 @@ def test_picture_inside_another_file_is_read_as_on_its_own(known, wrapped):
         grid = np.linspace(0, min(one.end, other.end), 300)
         assert np.abs(one.at(grid) - other.at(grid)).mean() < 0.004
     assert found[0].overlay()[:4] == b"\x89PNG"
+
+
+def test_figure_blown_up_to_a_poster_is_read_as_it_was(known):
+    content, alone = known
+    image = Image.open(io.BytesIO(content)).convert("RGB")
+    out = io.BytesIO()
+    image.resize((5 * image.width, 5 * image.height), Image.Resampling.BICUBIC).save(out, "PNG", compress_level=1)
+    reading = figures_in(out.getvalue(), threads=1)[0].reading
+    assert (reading.status, len(reading.arms)) == ("ok", len(alone.arms))
+    assert [c.n for c in reading.cells] == [c.n for c in alone.cells]
+    assert reading.axes["x"][-1][0] == pytest.approx(5 * alone.axes["x"][-1][0], rel=0.002)
+    for one, other in zip(reading.arms, alone.arms, strict=True):
+        grid = np.linspace(0, min(one.end, other.end), 300)
+        assert np.abs(one.at(grid) - other.at(grid)).mean() < 0.004

@@ -13,6 +13,7 @@ from metagrove.core.errors import DataError, MetagroveError
 from metagrove.figures.axes import Axis
 from metagrove.figures.hints import Hints, labelled
 from metagrove.figures.image import LONGEST, Box, Picture, Pixels, bitmaps, deskewed
+from metagrove.figures.insets import inset_picture, laid_out
 from metagrove.figures.inverted import (
     flipped_hints,
     flipped_page,
@@ -22,7 +23,7 @@ from metagrove.figures.inverted import (
     runs_down,
 )
 from metagrove.figures.ocr import can_read, picture_words
-from metagrove.figures.page import Inset, Page, Word
+from metagrove.figures.page import Page, Word
 from metagrove.figures.painting import overlay_png, painted
 from metagrove.figures.pdf import pdf_image, pdf_pages
 from metagrove.figures.raster import picture_readings
@@ -173,7 +174,21 @@ def _in_picture(
     found = [Figure(r, original, upright.scale) for r in picture_readings(upright, words, hints)]
     if redraw is None:
         return found
-    return [_finer(f, picture, redraw, hints, threads) for f in found]
+    found = [_finer(f, picture, redraw, hints, threads) for f in found]
+    if all(f.reading.status != REVIEW for f in found) and found:
+        return found
+    coarse = _in_picture(_halved(picture), hints, threads)
+    return coarse if len(coarse) >= len(found) and all(f.reading.status != REVIEW for f in coarse) else found
+
+
+def _halved(picture: Picture) -> Picture:
+    """The picture at half its size: a figure drawn for a poster has lines too thick to be told from areas."""
+    import cv2
+
+    tall, wide = picture.rgb.shape[:2]
+    size = max(wide // 2, 1), max(tall // 2, 1)
+    small = cv2.resize(picture.rgb, size, interpolation=cv2.INTER_AREA)
+    return Picture(np.asarray(small, dtype=np.uint8), picture.scale * size[0] / wide)
 
 
 def _in_inverted(picture: Picture, hints: Hints, threads: int) -> list[Figure]:
@@ -290,49 +305,12 @@ def _besides(found: list[Figure], more: list[Figure]) -> list[Figure]:
 
 def _on_insets(page: Page, hints: Hints, threads: int) -> list[Figure]:
     """The figures on the bitmaps inside a drawing, the drawing's own strokes and words over them."""
-    pictures = [(inset, _inset_picture(inset)) for inset in page.insets[:MOST_SCANS]]
+    pictures = [(inset, inset_picture(inset)) for inset in page.insets[:MOST_SCANS]]
     fineness = max(p.rgb.shape[1] / max(i.box[2] - i.box[0], 1e-9) for i, p in pictures)
     scale = min(fineness, LONGEST / max(page.width, page.height))
-    rgb = _laid_out(page, pictures, scale)
+    rgb = laid_out(page, pictures, scale)
     words = tuple(replace(w, x0=w.x0 * scale, x1=w.x1 * scale, y0=w.y0 * scale, y1=w.y1 * scale) for w in page.words)
     return _in_picture(Picture(rgb, scale), hints, threads, printed=words)
-
-
-def _inset_picture(inset: Inset) -> Picture:
-    try:
-        return bitmaps(inset.content)[0].picture()
-    except DataError as error:
-        raise DataError(f"a picture inside the SVG: {error}") from None
-
-
-def _laid_out(page: Page, pictures: list[tuple[Inset, Picture]], scale: float) -> Pixels:
-    """The page with its bitmaps at `scale` pixels a point, strokes over them."""
-    import cv2
-
-    drawn = painted(page, scale)
-    out = np.full_like(drawn, 255)
-    for inset, picture in pictures:
-        left, top, right, bottom = inset.box
-        tall, wide = picture.rgb.shape[:2]
-        k = min((right - left) / wide, (bottom - top) / tall) * scale
-        # a bitmap keeps its shape and stands in the middle of its box
-        x, y = (left + right) / 2 * scale - k * wide / 2, (top + bottom) / 2 * scale - k * tall / 2
-        place = np.array([[k, 0, x + k / 2 - 0.5], [0, k, y + k / 2 - 0.5]])
-        how = cv2.INTER_AREA if k < 0.7 else cv2.INTER_CUBIC
-        source = picture.rgb
-        if k < 0.7:
-            size = max(round(wide * k), 1), max(round(tall * k), 1)
-            source = np.asarray(cv2.resize(source, size, interpolation=how), dtype=np.uint8)
-            place = np.array([[1.0, 0, x], [0, 1.0, y]])
-        cv2.warpAffine(
-            source,
-            place,
-            (out.shape[1], out.shape[0]),
-            dst=out,
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_TRANSPARENT,
-        )
-    return np.minimum(out, drawn)
 
 
 def _unread(page: Page) -> bool:
