@@ -12,7 +12,8 @@ from metagrove.core.errors import DataError
 from metagrove.core.scales import scale
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns, one_of
-from metagrove.doors.quantiles import moments
+from metagrove.doors.quantiles import moments, table_rule
+from metagrove.effects.conversions import MEAN_RULES, SD_RULES
 from metagrove.pooling.multilevel.three_level import ThreeLevel
 from metagrove.pooling.results import MetaResult, meta_analysis
 from metagrove.pooling.settings import Settings
@@ -102,6 +103,8 @@ def metagen(
     0.265
     """
     one_of("method_ci", method_ci, (None, "z", "t"))
+    MEAN_RULES.entry(method_mean)
+    SD_RULES.entry(table_rule(method_sd))
     source = Columns(data, subset)
     first = next((a for a in (TE, seTE, lower, upper, pval, median) if a is not None), None)
     if first is None:

@@ -77,7 +77,8 @@ def _hartung_knapp(y: Array, v: Array, tau2: float, adhoc: str) -> Spread:
 def _kenward_roger(y: Array, v: Array, tau2: float, adhoc: str) -> Spread:
     """Kenward-Roger standard error and degrees of freedom, with the expected information of REML.
 
-    The degrees of freedom use the adjusted variance, as Partlett and Riley do.
+    The standard error is that of Kenward and Roger 1997 (doi:10.2307/2533558); their degrees of freedom, 2 I / (Φ s2)²
+    with the plain variance Φ = 1/s1, are taken with the adjusted variance in its place, as R meta does.
     """
     w = 1 / (v + tau2)
     s1, s2, s3 = float(w.sum()), float(w @ w), float(w @ (w * w))

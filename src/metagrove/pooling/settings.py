@@ -10,7 +10,13 @@ from metagrove.pooling.intervals import TAU2_INTERVALS
 from metagrove.pooling.prediction import PREDICTION
 from metagrove.pooling.tau2 import TAU2
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "covered"]
+
+
+def covered(name: str, level: float) -> None:
+    """Nothing for a confidence level between 0 and 1; MethodError for another, naming the argument."""
+    if not 0 < level < 1:
+        raise MethodError(f"{name} is {level!r}; a level lies between 0 and 1, such as 0.95")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +79,8 @@ class Settings:
                 raise MethodError(f"{name} is '{value}'; known: {', '.join(repr(code) for code in known)}")
         for name in ("level", "level_ma", "level_predict", "level_hetstat"):
             level = getattr(self, name)
-            if level is not None and not 0 < level < 1:
-                raise MethodError(f"{name} is {level!r}; a level lies between 0 and 1, such as 0.95")
+            if level is not None:
+                covered(name, level)
         if "KR" in (self.method_random_ci, self.method_predict[:2]) and self.method_tau != "REML":
             raise MethodError(f"Kenward-Roger intervals need method_tau 'REML', not '{self.method_tau}'")
         if self.tau_preset is not None and not self.tau_preset >= 0:
