@@ -13,7 +13,8 @@ from metagrove.core.scales import scale
 from metagrove.core.values import Array
 from metagrove.doors.approximations import Approximations
 from metagrove.doors.columns import Columns, named_arms, one_of
-from metagrove.doors.quantiles import moments
+from metagrove.doors.quantiles import moments, table_rule
+from metagrove.effects.conversions import MEAN_RULES, SD_RULES
 from metagrove.pooling.estimate import normal_quantile
 from metagrove.pooling.model import Model
 from metagrove.pooling.results import MetaResult, meta_analysis
@@ -122,6 +123,8 @@ def metagen(
     0.265
     """
     one_of("method_ci", method_ci, (None, "z", "t"))
+    MEAN_RULES.entry(method_mean)
+    SD_RULES.entry(table_rule(method_sd))
     source = Columns(data, subset)
     first = next((a for a in (TE, seTE, lower, upper, pval, median) if a is not None), None)
     if first is None:

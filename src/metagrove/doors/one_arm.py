@@ -13,6 +13,7 @@ from metagrove.doors.quantiles import moments
 from metagrove.effects.one_arm import (
     OneArm,
     correlation_effects,
+    increments,
     mean_effects,
     proportion_effects,
     rate_effects,
@@ -21,7 +22,7 @@ from metagrove.pooling.counts.glmm import one_arm_model
 from metagrove.pooling.model import InverseVariance, Model
 from metagrove.pooling.multilevel.three_level import ThreeLevel
 from metagrove.pooling.results import MetaResult, meta_analysis
-from metagrove.pooling.settings import Settings
+from metagrove.pooling.settings import Settings, covered
 from metagrove.pooling.studies import studies_of
 
 __all__ = ["metacor", "metamean", "metaprop", "metarate"]
@@ -92,6 +93,8 @@ def metaprop(
     _check_counts(events, size, labels)
     known = np.isfinite(events) & np.isfinite(size)
     steps = source.numbers(incr, "incr", events.size)
+    increments(np.zeros(events.size), steps, method_incr)
+    covered("level", level)
     effects = proportion_effects(
         np.where(known, events, 0.0), np.where(known, size, 1.0), sm, incr=steps, method_incr=method_incr,
         method_ci=method_ci, level=level,
@@ -173,9 +176,12 @@ def metarate(
     labels = source.texts(studlab, "studlab", events.size)
     _check_positive(at_risk, "time", labels)
     known = np.isfinite(events) & np.isfinite(at_risk)
+    steps = source.numbers(incr, "incr", events.size)
+    increments(np.zeros(events.size), steps, method_incr)
+    covered("level", level)
     effects = rate_effects(
-        np.where(known, events, 0.0), np.where(known, at_risk, 1.0), sm,
-        incr=source.numbers(incr, "incr", events.size), method_incr=method_incr, method_ci=method_ci, level=level,
+        np.where(known, events, 0.0), np.where(known, at_risk, 1.0), sm, incr=steps, method_incr=method_incr,
+        method_ci=method_ci, level=level,
     )  # fmt: skip
     null = _NAN
     if null_effect is not None:

@@ -19,6 +19,7 @@ from metagrove.effects.contrasts import (
     person_time_contrasts,
 )
 from metagrove.pooling.counts.glmm import two_arm_model
+from metagrove.pooling.counts.models import GLMM_MODELS
 from metagrove.pooling.counts.penalised import PenalisedPooling
 from metagrove.pooling.counts.pooled import CountPooling
 from metagrove.pooling.model import InverseVariance, Model
@@ -102,6 +103,7 @@ def metabin(
     """
     method = method or ("Inverse" if tau_common or sm == "ASD" else "MH")
     one_of("method", method, ("MH", "Inverse", "Peto", "SSW", "GLMM", "LRP"))
+    GLMM_MODELS.entry(model_glmm)
     sm = sm or ("OR" if method in ("Peto", "SSW", "GLMM", "LRP") else "RR")
     allstudies = allstudies or method == "LRP"
     _fitting(method, sm, {"Peto": ("OR",), "GLMM": ("OR",), "LRP": ("OR",), "MH": ("RR", "OR", "RD", "DOR", "VE")})
@@ -209,6 +211,7 @@ def metainc(
     if sm == "IRSD" and method == "MH":
         method = "Inverse"
     one_of("method", method, ("MH", "Inverse", "Cochran", "GLMM"))
+    GLMM_MODELS.entry(model_glmm)
     _fitting(method, sm, {"Cochran": ("IRR", "VE"), "GLMM": ("IRR",), "MH": ("IRR", "IRD", "VE")})
     source = Columns(data, subset)
     first = source.counts(event_e, "event_e")

@@ -88,7 +88,8 @@ def _hartung_knapp(y: Array, v: Array, tau2: float, adhoc: str) -> Spread:
 def _kenward_roger(y: Array, v: Array, tau2: float, adhoc: str) -> Spread:
     """Kenward-Roger standard error and degrees of freedom, with the expected information of REML.
 
-    The degrees of freedom use the adjusted variance, as Partlett and Riley do.
+    The standard error is that of Kenward and Roger 1997 (doi:10.2307/2533558); their degrees of freedom, 2 I / (Φ s2)²
+    with the plain variance Φ = 1/s1, are taken with the adjusted variance in its place, as R meta does.
     """
     # The most precise study is kept apart: where it dwarfs the others the differences would lose all digits.
     best = int(v.argmin())

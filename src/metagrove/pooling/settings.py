@@ -10,7 +10,14 @@ from metagrove.pooling.intervals import TAU2_INTERVALS
 from metagrove.pooling.prediction import PREDICTION
 from metagrove.pooling.tau2 import TAU2
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "covered"]
+
+
+def covered(name: str, level: float) -> None:
+    """Nothing for a confidence level between 0 and 1; MethodError for another, naming the argument."""
+    if not 0 < level < 1:
+        raise MethodError(f"{name} is {level!r}; a level lies between 0 and 1, such as 0.95")
+
 
 _ADHOC_PI, _I2 = ("", "se"), ("Q", "tau2")
 
@@ -90,8 +97,8 @@ class Settings:
     def _refuse_levels(self) -> None:
         for name in ("level", "level_ma", "level_predict", "level_hetstat"):
             level = getattr(self, name)
-            if level is not None and not 0 < level < 1:
-                raise MethodError(f"{name} is {level!r}; a level lies between 0 and 1, such as 0.95")
+            if level is not None:
+                covered(name, level)
 
     @property
     def heterogeneity_level(self) -> float:

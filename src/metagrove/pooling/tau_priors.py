@@ -106,7 +106,8 @@ TURNER_OUTCOMES = (
     "biological markers",
     "subjective (various)",
 )
-# Turner and colleagues, table IV: minus the mean, and the standard deviation, of log tau²
+# Turner and colleagues, table IV: minus the mean, and the standard deviation, of log tau². These and Rhodes' entries
+# agree between two published transcriptions, the R packages bayesmeta and rnmamod.
 _TURNER_MEAN = (
     (3.95, 3.52, 3.71, 2.34, 2.14, 2.99, 2.71, 2.29, 1.87, 2.49, 2.06, 1.83, 2.54, 2.12, 1.77, 2.70),
     (4.18, 3.75, 3.95, 2.58, 2.37, 3.23, 2.94, 2.53, 2.10, 2.73, 2.29, 2.06, 2.78, 2.35, 2.00, 2.93),

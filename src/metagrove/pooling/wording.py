@@ -46,9 +46,36 @@ def _share(weights: Any) -> Any:
     return 100 * weights / total if total > 0 else weights * _NAN
 
 
-def rows(result: Any) -> list[dict[str, Any]]:
-    """One dict per study, subgroup estimate, pooled estimate and prediction interval; one set of keys for all."""
-    s, back = result.studies, result.back
+_OF_PEOPLE = ("PRAW", "PLN", "PLOGIT", "PAS", "PFT", "RD")
+_OF_TIME = ("IR", "IRLN", "IRS", "IRFT", "IRD")
+
+
+class _Printed:
+    """Estimates and limits as a summary prints them: by `backtransf`, and per `pscale` people or `irscale` units of time."""
+
+    def __init__(self, result: Any) -> None:
+        settings, label = result.settings, result.scale.label
+        options = dict(settings.options)
+        self.source = result.back if settings.backtransf or not result.scale.transformed else result
+        scales = {"pscale": _OF_PEOPLE, "irscale": _OF_TIME}
+        named = [name for name, measures in scales.items() if settings.sm in measures and name in options]
+        multiplied = named and self.source is not result
+        self.factor = float(options[named[0]]) if multiplied else 1.0
+        self.label = label if self.source is not result else f"{settings.sm} (not transformed back)"
+        if self.factor != 1:
+            unit = "" if named == ["pscale"] else f" {options['irunit']}"
+            self.label = f"{label} per {self.factor:g}{unit}"
+
+    def __getattr__(self, name: str) -> Any:
+        return self.factor * getattr(self.source, name)
+
+
+def rows(result: Any, back: Any = None) -> list[dict[str, Any]]:
+    """One dict per study, subgroup estimate, pooled estimate and prediction interval; one set of keys for all.
+
+    `back` gives estimates and limits, by default on the reporting scale.
+    """
+    s, back = result.studies, result.back if back is None else back
     te, lower, upper = back.TE, back.lower, back.upper
     common, random = _share(result.w_common), _share(result.w_random)
     found = []
@@ -66,8 +93,10 @@ def rows(result: Any) -> list[dict[str, Any]]:
         }
         found.append(line | {name: column[i].item() for name, column in s.columns.items()})
     if s.subgroup is not None:
-        found += [_group_row(result, which, g) for g in range(len(result.groups.levels)) for which in _shown(result)]
-    found += [_total_row(result, which) for which in _shown(result)]
+        found += [
+            _group_row(result, back, which, g) for g in range(len(result.groups.levels)) for which in _shown(result)
+        ]
+    found += [_total_row(result, back, which) for which in _shown(result)]
     predicted = result.predicted
     if result.settings.prediction:
         found.append(
@@ -85,8 +114,8 @@ def _shown(result: Any) -> list[str]:
 _TITLES = {"common": "Common effect model", "random": "Random effects model"}
 
 
-def _total_row(result: Any, which: str) -> dict[str, Any]:
-    fit, h, back = getattr(result.fit, which), result.heterogeneity, result.back
+def _total_row(result: Any, back: Any, which: str) -> dict[str, Any]:
+    fit, h = getattr(result.fit, which), result.heterogeneity
     return _line(which, _TITLES[which]) | {
         "estimate": getattr(back, f"TE_{which}"),
         "lower": getattr(back, f"lower_{which}"),
@@ -102,8 +131,8 @@ def _total_row(result: Any, which: str) -> dict[str, Any]:
     }
 
 
-def _group_row(result: Any, which: str, g: int) -> dict[str, Any]:
-    groups, back = result.groups, result.back
+def _group_row(result: Any, back: Any, which: str, g: int) -> dict[str, Any]:
+    groups = result.groups
     fit, h = groups.fits[g], groups.heterogeneities[g]
     estimate = getattr(fit, which)
     return _line(f"subgroup {which}", _TITLES[which]) | {
@@ -174,11 +203,11 @@ def _table(lines: Sequence[Sequence[str]]) -> str:
 
 
 def summary(result: Any) -> str:
-    """Estimates on the reporting scale, heterogeneity, subgroups and methods as text."""
-    label = result.scale.label
-    head = ["", label, f"{100 * result.settings.level_ma:g}%-CI", "weight", "p"]
+    """Estimates on the reporting scale (or as `backtransf`, `pscale` and `irscale` ask), heterogeneity and methods as text."""
+    printed = _Printed(result)
+    head = ["", printed.label, f"{100 * result.settings.level_ma:g}%-CI", "weight", "p"]
     body = [head]
-    for line in rows(result):
+    for line in rows(result, printed):
         weight = line["weight_random"]
         name = line["studlab"] if line["subgroup"] is None else f"{line['studlab']} ({line['subgroup']})"
         body.append([
