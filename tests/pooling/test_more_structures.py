@@ -229,6 +229,8 @@ def test_limits_of_a_range_that_the_data_do_not_bound_are_open():
     # metafor 3.8: tau2 0.1030 to > 30.76, rho 1.3909 to > 57.54
     assert found["tau2"][1] == pytest.approx(0.1030, abs=1e-4) and np.isnan(found["tau2"][2])
     assert found["rho"][1] == pytest.approx(1.3909, abs=1e-4) and np.isnan(found["rho"][2])
+    seen = fit.profile(steps=7, components="rho")["rho"]
+    assert np.isnan(seen.upper) and seen.values.max() < 10 * seen.estimate
     closed = mg.rma_mv("yi", "vi", random="~ lon + lat | const", struct="SPGAU", data=PLACES).confint()
     assert closed["rho"][1] < 2.0566 < closed["rho"][2] < 100
 

@@ -281,7 +281,8 @@ def maximum_likelihood(q: Quantiles) -> Moments:
     """Mean and SD by a Box-Cox power of highest likelihood of the order statistics; values lie above 0.
 
     The power is the one of highest likelihood with Luo's mean and Wan's SD on its scale; mean and SD there are then
-    those of highest likelihood themselves (Cai 2021, the method for unknown non-normal distributions).
+    those of highest likelihood themselves (Cai 2021, the method for unknown non-normal distributions). Quartiles of few
+    people hardly tell the power: the SD can then be far too large, as with `box_cox`.
     """
     from scipy.optimize import minimize
 

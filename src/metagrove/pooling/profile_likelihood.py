@@ -147,12 +147,22 @@ def _told(kind: str, value: Any) -> Any:
     return np.sin(value) if kind == "angle" else value
 
 
+def _open(x: MixedModel, j: int, level: float) -> bool:
+    """Whether parameter `j` belongs to a spatial structure whose range the data do not bound from above."""
+    for component, cut in zip(x.fit.like.components, x.fit.like.cuts, strict=True):
+        if component.distances is not None and cut.start <= j < cut.stop:
+            place = cut.start + 1
+            return profile_limits(x.fit, place, level=level)[1] > 0.999 * float(x.fit.upper[place])
+    return False
+
+
 def _of_mixed(x: MixedModel, steps: int, level: float, names: Sequence[str]) -> ProfileLikelihood:
     found = []
     for name, j, kind in _components(x):
         if names and name not in names:
             continue
         low, high = profile_limits(x.fit, j, level=level)
+        high = float("nan") if _open(x, j, level) else high
         estimate = float(x.fit.theta[j])
         floor, ceiling = float(x.fit.lower[j]), float(x.fit.upper[j])
         grid = _grid(estimate, low, high, steps, floor, ceiling)
