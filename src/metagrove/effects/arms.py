@@ -7,6 +7,7 @@ number that was not reported.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import TypeAlias
 
 import numpy as np
@@ -37,6 +38,11 @@ def _study(index: int) -> str:
     return f"study {index + 1}"
 
 
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
+
+
 class Columns:
     """Columns of one length; subclasses say what each holds."""
 
@@ -44,10 +50,10 @@ class Columns:
 
     def columns(self) -> dict[str, Array]:
         """The columns by name, each of shape (k,)."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return {name: getattr(self, name) for name in _names(type(self))}  # type: ignore[arg-type]
 
     def _settle(self) -> None:
-        names = [f.name for f in fields(self)]  # type: ignore[arg-type]
+        names = _names(type(self))  # type: ignore[arg-type]
         for name, column in zip(names, broadcast(*(getattr(self, n) for n in names)), strict=True):
             if np.isinf(column).any():
                 raise DataError(f"{_study(int(np.flatnonzero(np.isinf(column))[0]))}: {name} is infinite")
@@ -64,7 +70,7 @@ class Columns:
     @property
     def k(self) -> int:
         """The number of studies."""
-        return int(next(iter(self.columns().values())).size)
+        return int(getattr(self, _names(type(self))[0]).size)  # type: ignore[arg-type]
 
     @property
     def missing(self) -> Mask:

@@ -13,6 +13,8 @@ __all__ = ["broadcast", "logarithm", "ratio", "root", "small_sample_factor"]
 def broadcast(*columns: ArrayLike) -> tuple[Array, ...]:
     """The columns as float arrays of one common shape (k,)."""
     arrays = [np.atleast_1d(np.asarray(column, dtype=float)) for column in columns]
+    if len({array.shape for array in arrays}) == 1:
+        return tuple(array.copy() for array in arrays)
     return tuple(np.array(array, dtype=float) for array in np.broadcast_arrays(*arrays))
 
 

@@ -6,6 +6,7 @@ traces are formed from an orthonormal basis Q of the columns of W^(1/2) X, so no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -194,10 +195,17 @@ def _generalised_moment(design: Design, w: Array) -> Tau2:
 )
 def der_simonian_laird(design: Design) -> Tau2:
     """Method-of-moments estimate with the common-effect weights."""
-    found = _generalised_moment(design, 1 / design.v)
     if not design.scalar:
-        return found
-    return Tau2(one_mean.moment_variance(*design.rows, 1.0, 0.0), found.se)
+        return _generalised_moment(design, 1 / design.v)
+    s = design.sums(0.0)
+    value = max(0.0, (s.q - (design.k - 1)) / s.trace)
+    return Tau2(value, _inverse_variance_se(design, s, s.trace, value))
+
+
+def _inverse_variance_se(design: Design, s: one_mean.Sums, divisor: float, tau2: float, factor: float = 1.0) -> float:
+    """`moment_se` of one mean with weights 1/v, where PVP = P: the traces are k - 1, tr(P) and tr(PP)."""
+    variance = 2.0 * (design.k - 1) + 4.0 * tau2 * s.trace + 2.0 * tau2 * tau2 * s.trace2
+    return factor * math.sqrt(variance) / divisor
 
 
 @TAU2.add(
@@ -253,6 +261,10 @@ def hunter_schmidt_corrected(design: Design) -> Tau2:
 
 
 def _hunter_schmidt(design: Design, factor: float) -> Tau2:
+    if design.scalar:
+        s = design.sums(0.0)
+        value = max(0.0, (factor * s.q - design.k) / s.w)
+        return Tau2(value, _inverse_variance_se(design, s, s.w, value, factor))
     w = 1 / design.v
     pr = design.at(w)
     total = float(w.sum())
