@@ -70,9 +70,7 @@ def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
         return [_tail(known, reading.end, h) for h in (0.05, 0.5, 1.5, 4.0)]
     if facts.events is not None:
         return [_solved(family, reading, level, facts) for family in _families(reading.end)]
-    guessed = _guessed(reading.end)
-    # Without totals only the drops tell how many there are: either most are single deaths, or ties and merged ones abound.
-    return guessed if reading.columns else [replace(s, single=True) for s in guessed] + guessed
+    return _guessed(reading.end)
 
 
 def _from_risk_table(reading: Reading, level: Array, facts: Facts) -> Shape:
@@ -98,6 +96,11 @@ def _tail(known: Shape, end: float, rate: float) -> Shape:
     )
 
 
+def _both(one: Shape, other: Shape) -> Shape:
+    """Two causes of censoring together."""
+    return Shape(f"{one.name}, {other.name}", one.time, one.hazard + other.hazard)
+
+
 def _grid(end: float) -> Array:
     return np.linspace(0.0, end, 101)
 
@@ -120,6 +123,7 @@ def _families(end: float) -> list[Callable[[float], Shape]]:
         lambda x: _administrative(end, 8.0 / (x + 0.02)),
         lambda x: _early(end, x, 0.5),
         lambda x: _early(end, x, 0.2),
+        lambda x: _both(_early(end, x, 0.25), _administrative(end, 3.0)),
     ]
 
 
@@ -132,6 +136,7 @@ def _guessed(end: float) -> list[Shape]:
     rates = [_constant(end, x) for x in (0.02, 0.15, 0.4, 0.9, 1.7, 3.0)]
     late = [_constant(end, x, 0.35) for x in (0.4, 1.2, 3.0)]
     early = [_early(end, x, 0.25) for x in (0.3, 0.8)]
+    early += [_both(_early(end, x, 0.25), _administrative(end, 3.0)) for x in (0.3, 0.7)]
     return rates + late + early + [_administrative(end, a) for a in (0.7, 1.5, 3.0, 8.0)]
 
 

@@ -322,7 +322,9 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
     else:
         some = np.where(plan.stop[gap] > plan.start[gap], 1.0, 0.2)
         mu = np.maximum(mu, 0.015 * some / (4.0 if reading.columns else 1.0))
-    clump = 1.0 if not reading.columns and reading.sigma_t > 0 else 0.5
+    # Twice the variance of a Poisson number at least: the trend of censoring within the belief is not known.
+    most = 1.0 if not reading.columns and reading.sigma_t > 0 else 0.5
+    clump = np.clip(2 * mu, 1e-3, most)
     a[gap], b[gap] = clump, mu / clump / (1 + mu / clump)
     if shape.cut:
         b[plan.kind == SCORE] = 0.95
