@@ -22,8 +22,8 @@ class Shape:
     """The cumulative censoring hazard at `time`, linear between; `name` says which belief it is.
 
     With `single` each drop is believed to be one death but for a few; else as many as the number at risk suggests. With
-    `cut` the curve is cut where many are still followed, so that the last mark may hide any number. `prior` is the log
-    weight beside the evidence.
+    `cut` the curve is cut where many are still followed, so that the last mark may hide any number; `hidden`
+    multiplies the censorings hidden under marks. `prior` is the log weight beside the evidence.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Shape:
     hazard: Array
     single: bool = False
     cut: bool = False
+    hidden: float = 1.0
     prior: float = 0.0
 
     def at(self, t: Array) -> Array:
@@ -56,7 +57,7 @@ def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
     level = mean_levels(reading)
     if facts.marks is not None and facts.events is None and not facts.risk_time.size:
         # The marks themselves say where; only the share of hidden censorings is open.
-        return [_constant(reading.end, x) for x in (0.3, 1.0, 3.0)]
+        return [_from_marks(reading, level, facts, facts.marks, x) for x in (0.3, 1.0, 3.0, 10.0)]
     if facts.risk_time.size:
         known = _from_risk_table(reading, level, facts)
         start = float(known.time[-1])
@@ -71,6 +72,22 @@ def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
     if facts.events is not None:
         return [_solved(family, reading, level, facts) for family in _families(reading.end)]
     return _guessed(reading.end)
+
+
+def hidden_share(marks: Array, end: float) -> Array:
+    """Censorings expected to hide under each mark: more where marks crowd within five pixels of 900; shape of `marks`."""
+    near = np.sum(np.abs(marks[:, None] - marks) <= 5 * end / 900, axis=1)
+    return np.asarray(0.05 + 0.25 * near, dtype=np.float64)
+
+
+def _from_marks(reading: Reading, level: Array, facts: Facts, marks: Array, hidden: float) -> Shape:
+    """Each mark takes one patient off, and those hidden under it `hidden` times their usual number."""
+    before = np.concatenate(([1.0], level))[np.searchsorted(reading.time, marks, side="left")]
+    gone = (1 + hidden * hidden_share(marks, reading.end)) / np.maximum(facts.n * before, 0.5)
+    share = np.clip(1 - np.cumsum(gone), 0.5 / facts.n, 1.0)
+    time = np.concatenate(([0.0], marks, [reading.end]))
+    hazard = np.concatenate(([0.0], -np.log(share)))
+    return Shape(f"marks, hidden x {hidden:g}", time, np.append(hazard, hazard[-1]), hidden=hidden)
 
 
 def _from_risk_table(reading: Reading, level: Array, facts: Facts) -> Shape:

@@ -35,7 +35,7 @@ CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
 WITNESS = 7
 
 #: Ratio of two deaths to one in a drop where nearly all are single.
-TIES = 0.05
+TIES = 0.025
 #: Odds that a row is a drop where rows may be none.
 REAL = 20.0
 
@@ -339,8 +339,8 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
         hazard[drop] = REAL / np.maximum(
             facts.n * np.concatenate(([1.0], level[:-1])) * np.exp(-shape.at(reading.time)), 0.5
         )
-    c[drop] = TIES if shape.single else np.clip((usual - 1) / np.maximum(usual, 1e-9), 0.05, 0.97)
-    mass[drop] = np.clip((own - 1) / np.maximum(own, 1e-9), 0.1, 0.97)
+    c[drop] = TIES if shape.single else np.clip((usual - 1) / np.maximum(usual, 1e-9), TIES, 0.97)
+    mass[drop] = np.clip((own - 1) / np.maximum(own, 1e-9), 2 * TIES, 0.97)
     seen = plan.kind == WITNESS
     hazard[seen], c[seen], mass[seen] = 0.0, 0.05, 0.1
     return Weights(a, b, c, hazard, mass, *_outlook(plan, reading, level, facts, shape))
@@ -387,7 +387,7 @@ def _hidden(plan: Plan, marks: MarkPlan, facts: Facts, gap: NDArray[np.bool_], m
         short = max(float(mu.sum() - seen.sum()), 0.02)
         hidden *= min(short / max(float(hidden.sum()), 1e-9), 50.0)
     else:
-        hidden *= float(shape.hazard[-1])
+        hidden *= shape.hidden
     return np.maximum(hidden, 0.001)
 
 
