@@ -22,8 +22,8 @@ class Shape:
     """The cumulative censoring hazard at `time`, linear between; `name` says which belief it is.
 
     With `single` each drop is believed to be one death but for a few; else as many as the number at risk suggests. With
-    `cut` the curve is cut where many are still followed, so that the last mark may hide any number. `prior` is the log
-    weight beside the evidence.
+    `cut` the curve is cut where many are still followed, so that the last mark may hide any number; `hidden`
+    multiplies the censorings hidden under marks. `prior` is the log weight beside the evidence.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Shape:
     hazard: Array
     single: bool = False
     cut: bool = False
+    hidden: float = 1.0
     prior: float = 0.0
 
     def at(self, t: Array) -> Array:
@@ -56,7 +57,7 @@ def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
     level = mean_levels(reading)
     if facts.marks is not None and facts.events is None and not facts.risk_time.size:
         # The marks themselves say where; only the share of hidden censorings is open.
-        return [_constant(reading.end, x) for x in (0.3, 1.0, 3.0)]
+        return [_from_marks(reading, level, facts, facts.marks, x) for x in (0.3, 1.0, 3.0, 10.0)]
     if facts.risk_time.size:
         known = _from_risk_table(reading, level, facts)
         start = float(known.time[-1])
@@ -70,9 +71,23 @@ def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
         return [_tail(known, reading.end, h) for h in (0.05, 0.5, 1.5, 4.0)]
     if facts.events is not None:
         return [_solved(family, reading, level, facts) for family in _families(reading.end)]
-    guessed = _guessed(reading.end)
-    # Without totals only the drops tell how many there are: either most are single deaths, or ties and merged ones abound.
-    return guessed if reading.columns else [replace(s, single=True) for s in guessed] + guessed
+    return _guessed(reading.end)
+
+
+def hidden_share(marks: Array, end: float) -> Array:
+    """Censorings expected to hide under each mark: more where marks crowd within five pixels of 900; shape of `marks`."""
+    near = np.sum(np.abs(marks[:, None] - marks) <= 5 * end / 900, axis=1)
+    return np.asarray(0.05 + 0.25 * near, dtype=np.float64)
+
+
+def _from_marks(reading: Reading, level: Array, facts: Facts, marks: Array, hidden: float) -> Shape:
+    """Each mark takes one patient off, and those hidden under it `hidden` times their usual number."""
+    before = np.concatenate(([1.0], level))[np.searchsorted(reading.time, marks, side="left")]
+    gone = (1 + hidden * hidden_share(marks, reading.end)) / np.maximum(facts.n * before, 0.5)
+    share = np.clip(1 - np.cumsum(gone), 0.5 / facts.n, 1.0)
+    time = np.concatenate(([0.0], marks, [reading.end]))
+    hazard = np.concatenate(([0.0], -np.log(share)))
+    return Shape(f"marks, hidden x {hidden:g}", time, np.append(hazard, hazard[-1]), hidden=hidden)
 
 
 def _from_risk_table(reading: Reading, level: Array, facts: Facts) -> Shape:
@@ -98,6 +113,11 @@ def _tail(known: Shape, end: float, rate: float) -> Shape:
     )
 
 
+def _both(one: Shape, other: Shape) -> Shape:
+    """Two causes of censoring together."""
+    return Shape(f"{one.name}, {other.name}", one.time, one.hazard + other.hazard)
+
+
 def _grid(end: float) -> Array:
     return np.linspace(0.0, end, 101)
 
@@ -120,6 +140,7 @@ def _families(end: float) -> list[Callable[[float], Shape]]:
         lambda x: _administrative(end, 8.0 / (x + 0.02)),
         lambda x: _early(end, x, 0.5),
         lambda x: _early(end, x, 0.2),
+        lambda x: _both(_early(end, x, 0.25), _administrative(end, 3.0)),
     ]
 
 
@@ -132,6 +153,7 @@ def _guessed(end: float) -> list[Shape]:
     rates = [_constant(end, x) for x in (0.02, 0.15, 0.4, 0.9, 1.7, 3.0)]
     late = [_constant(end, x, 0.35) for x in (0.4, 1.2, 3.0)]
     early = [_early(end, x, 0.25) for x in (0.3, 0.8)]
+    early += [_both(_early(end, x, 0.25), _administrative(end, 3.0)) for x in (0.3, 0.7)]
     return rates + late + early + [_administrative(end, a) for a in (0.7, 1.5, 3.0, 8.0)]
 
 

@@ -19,6 +19,7 @@ from metagrove.survival.curve_input import DigitizedCurve, Kind
 from metagrove.survival.path_model import Plan, Weights, plan_of
 from metagrove.survival.path_search import (
     COARSE,
+    LONG,
     WIDE,
     Beam,
     Run,
@@ -47,6 +48,8 @@ PRIOR_READINGS = 6.0
 COARSENED = 0.5
 #: Smallest and largest standard error of a click that is considered.
 ERRORS = (1e-4, 0.02)
+#: Standard deviation of the error's logarithm below which draws need not vary it.
+SPREAD = 0.08
 #: Steps between the errors tried.
 RATIO = 1.4
 
@@ -73,32 +76,45 @@ class Paths:
     fallback: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of a solution.
+
+    Parameters
+    ----------
+    decimals : digits of the curve's times. paths : paths to draw. uncertain : whether draws are to vary the reading error.
+    """
+
+    decimals: int
+    paths: int
+    uncertain: bool
+
+
 def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> Paths | None:
     """Best path and draws for one arm, or None where no path explains the curve even without the at-risk table.
 
     The standard error of clicks is estimated along the way. Where nothing fits all facts, the search widens first; then
     the error is doubled; then single facts are left out, and the one that had to go is named in `fallback`.
     """
-    decimals = time_decimals(curve)
-    wanted = max(draws, DRAWS)
+    wanted = Wanted(time_decimals(curve), max(draws, DRAWS), draws > 0)
     for label, sigma, tried, beam in _ladder(curve, facts):
-        found = _attempt(steps_of(curve, facts, sigma=sigma), tried, beam, (decimals, wanted), rng)
+        found = _attempt(steps_of(curve, facts, sigma=sigma), tried, beam, wanted, rng)
         if found is None and curve.kind in ("clicks", "digitized") and beam is COARSE:
             # Rows that are not one per drop: some none at all, or places on the curve.
             others: tuple[tuple[Kind, Beam], ...] = (("steps", Beam()), ("steps", WIDE), ("points", Beam()))
             for kind, within in others:
                 other = replace(curve, kind=kind)
-                found = _attempt(steps_of(other, facts), tried, within, (decimals, wanted), rng)
+                found = _attempt(steps_of(other, facts), tried, within, wanted, rng)
                 if found is not None:
                     curve, beam = other, within
                     break
         if found is not None:
-            found = _noise_settled(curve, replace(found, fallback=label), beam, (decimals, wanted), rng)
-            return _loosened(curve, found, (decimals, wanted), rng)
+            found = _noise_settled(curve, replace(found, fallback=label), beam, wanted, rng)
+            return _loosened(curve, found, wanted, rng)
     return None
 
 
-def _loosened(curve: DigitizedCurve, found: Paths, wanted: tuple[int, int], rng: np.random.Generator) -> Paths:
+def _loosened(curve: DigitizedCurve, found: Paths, wanted: Wanted, rng: np.random.Generator) -> Paths:
     """The solution with rows that may be no drop, where clicks agree only with large errors and it is likelier."""
     if curve.kind not in ("clicks", "digitized") or found.fallback or found.reading.sigma_s < 1.5 * CLICK_S:
         return found
@@ -127,6 +143,7 @@ def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | 
     usual = Beam(keep=300, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
     first = reading.sigma_s
     yield "", None, facts, usual
+    yield "", None, facts, LONG
     yield "", None, facts, WIDE
     yield "", None, facts, COARSE
     if facts.rates:
@@ -153,13 +170,13 @@ def _attempt(
     reading: Reading,
     facts: Facts,
     beam: Beam,
-    wanted: tuple[int, int],
+    wanted: Wanted,
     rng: np.random.Generator,
     *,
     beliefs: list[Shape] | None = None,
 ) -> Paths | None:
-    decimals, draws = wanted
-    plan = plan_of(reading, facts, decimals)
+    draws = wanted.paths
+    plan = plan_of(reading, facts, wanted.decimals)
     k = plan.kind.size
     if not k:
         only = np.full((1, 1), facts.n, dtype=np.int32)
@@ -287,7 +304,7 @@ def _noise(found: Paths) -> _Noise:
             prior = -PRIOR_READINGS * (np.log(sigma) + 0.5 * (CLICK_S / sigma) ** 2)
             known[i] = -np.inf
             if ERRORS[0] <= sigma <= ERRORS[1]:
-                seen = evidence_of(found.plan, _scaled(reading, RATIO**i), found.facts, found.beliefs[:2])
+                seen = evidence_of(found.plan, _scaled(reading, RATIO**i), found.facts, found.beliefs[:1])
                 known[i] = seen - reading.level.size * np.log(sigma) + prior
         return known[i]
 
@@ -303,9 +320,7 @@ def _noise(found: Paths) -> _Noise:
     return _Noise(base * RATIO ** (best + shift), float(np.log(RATIO) / np.sqrt(bend)))
 
 
-def _noise_settled(
-    curve: DigitizedCurve, found: Paths, beam: Beam, wanted: tuple[int, int], rng: np.random.Generator
-) -> Paths:
+def _noise_settled(curve: DigitizedCurve, found: Paths, beam: Beam, wanted: Wanted, rng: np.random.Generator) -> Paths:
     """The solution under the likeliest reading error of clicks, with draws under errors nearly as likely.
 
     The draws weigh three errors as Gauss and Hermite do a normal distribution of their logarithm.
@@ -320,9 +335,9 @@ def _noise_settled(
             if again is not None:
                 found = replace(again, fallback=found.fallback)
                 break
-    if noise.spread < 0.05:
+    if noise.spread < SPREAD or not wanted.uncertain:
         return found
-    side = max(wanted[1] // 6, 1)
+    side = max(wanted.paths // 6, 1)
     drawn = found.drawn.copy()
     for i, way in enumerate((-1.0, 1.0)):
         reading = _scaled(found.reading, float(np.exp(way * np.sqrt(3) * min(noise.spread, 0.4))))

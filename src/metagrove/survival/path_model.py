@@ -35,7 +35,7 @@ CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
 WITNESS = 7
 
 #: Ratio of two deaths to one in a drop where nearly all are single.
-TIES = 0.05
+TIES = 0.025
 #: Odds that a row is a drop where rows may be none.
 REAL = 20.0
 
@@ -322,7 +322,9 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
     else:
         some = np.where(plan.stop[gap] > plan.start[gap], 1.0, 0.2)
         mu = np.maximum(mu, 0.015 * some / (4.0 if reading.columns else 1.0))
-    clump = 1.0 if not reading.columns and reading.sigma_t > 0 else 0.5
+    # Twice the variance of a Poisson number at least: the trend of censoring within the belief is not known.
+    most = 1.0 if not reading.columns and reading.sigma_t > 0 else 0.5
+    clump = np.clip(2 * mu, 1e-3, most)
     a[gap], b[gap] = clump, mu / clump / (1 + mu / clump)
     if shape.cut:
         b[plan.kind == SCORE] = 0.95
@@ -337,8 +339,8 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
         hazard[drop] = REAL / np.maximum(
             facts.n * np.concatenate(([1.0], level[:-1])) * np.exp(-shape.at(reading.time)), 0.5
         )
-    c[drop] = TIES if shape.single else np.clip((usual - 1) / np.maximum(usual, 1e-9), 0.05, 0.97)
-    mass[drop] = np.clip((own - 1) / np.maximum(own, 1e-9), 0.1, 0.97)
+    c[drop] = TIES if shape.single else np.clip((usual - 1) / np.maximum(usual, 1e-9), TIES, 0.97)
+    mass[drop] = np.clip((own - 1) / np.maximum(own, 1e-9), 2 * TIES, 0.97)
     seen = plan.kind == WITNESS
     hazard[seen], c[seen], mass[seen] = 0.0, 0.05, 0.1
     return Weights(a, b, c, hazard, mass, *_outlook(plan, reading, level, facts, shape))
@@ -385,7 +387,7 @@ def _hidden(plan: Plan, marks: MarkPlan, facts: Facts, gap: NDArray[np.bool_], m
         short = max(float(mu.sum() - seen.sum()), 0.02)
         hidden *= min(short / max(float(hidden.sum()), 1e-9), 50.0)
     else:
-        hidden *= float(shape.hazard[-1])
+        hidden *= shape.hidden
     return np.maximum(hidden, 0.001)
 
 

@@ -65,15 +65,15 @@ def patients_of(
     time = [when[draw, plan.row[o]]]
     owners = _owners_placed(censored)
     who.append(owners[0])
-    time.append(
-        _on_grid(_censor_times(plan, gaps, owners, reading.end, rng), gaps.start[owners[0], owners[1]], lattice)
-    )
+    left = _censor_times(plan, gaps, owners, reading.end, rng)
+    time.append(_on_grid(left, gaps.start[owners[:2]], gaps.stop[owners[:2]], lattice))
     total_deaths = int(deaths.sum())
     fixed = np.flatnonzero((plan.kind == DROP) | (plan.kind == LOOK))
     last = gaps.stop[:, fixed[-1]] if fixed.size else np.zeros(n.shape[0])
     tail_who, tail = _tails(plan, reading, n[:, -1], (last, ends), rng)
     who.append(tail_who)
-    time.append(np.where(tail < ends[tail_who], _on_grid(tail, last[tail_who], lattice), tail))
+    on_grid = _on_grid(tail, last[tail_who], 2 * ends[tail_who], lattice)
+    time.append(np.where(tail < ends[tail_who], on_grid, tail))
     owner, times = np.concatenate(who), np.concatenate(time)
     event = np.arange(times.size) < total_deaths
     order = np.lexsort((~event, times, owner))
@@ -115,9 +115,14 @@ def _as_printed(when: Array, level: Array, reading: Reading, facts: Facts) -> Ar
     return when
 
 
-def _on_grid(t: Array, start: Array, lattice: Lattice | None) -> Array:
+def _on_grid(t: Array, start: Array, stop: Array, lattice: Lattice | None) -> Array:
     """Censoring times as recorded: at the last grid time before, within their stretch."""
-    return t if lattice is None else np.maximum(lattice.before(t), start)
+    if lattice is None:
+        return t
+    on = lattice.before(t)
+    slack = 1e-3 * lattice.step
+    on = np.where(on >= stop - slack, on - lattice.step, on)
+    return np.where(on >= start - slack, np.maximum(on, start), np.clip(t, start, np.maximum(stop, start)))
 
 
 def _beside_ticks(times: Array, facts: Facts, end: float) -> Array:
@@ -221,7 +226,7 @@ def _censor_times(
     even = start + (stop - start) * share
     if plan.marks is None or not o.size:
         return np.asarray(even, dtype=np.float64)
-    table, known = _marks_by_operation(plan, np.unique(o))
+    table, crowded, known = _marks_by_operation(plan, np.unique(o))
     many = known[o]
     fits = many > 0
     number = np.maximum(many, 1)
@@ -229,7 +234,7 @@ def _censor_times(
     if rng is None:
         extra = ((place - number + 0.5) * number / np.maximum(count - number, 1)).astype(int)
     else:
-        extra = (rng.random(o.size) * number).astype(int)
+        extra = np.sum(rng.random(o.size)[:, None] > crowded[o], axis=1)
     extra = np.where(place < number, place, extra)
     spread = ((place + 0.5) * number / np.maximum(count, 1)).astype(np.int64)
     index = np.clip(np.where(count >= number, extra, spread), 0, number - 1)
@@ -243,20 +248,44 @@ def _censor_times(
     return np.where(fits, np.where(at >= stop, stop - 1e-6 * (stop - start), inside), even)
 
 
-def _marks_by_operation(plan: Plan, used: Whole) -> tuple[Array, Whole]:
-    """Marks that each operation in `used` may hold: padded table (k, most) and their number (k,)."""
+def _marks_by_operation(plan: Plan, used: Whole) -> tuple[Array, Array, Whole]:
+    """Marks that each operation in `used` may hold: padded tables of times and of `_hiding`, (k, most); their number (k,)."""
     assert plan.marks is not None
     found: dict[int, list[float]] = {}
     for o in used.tolist():
         marks = plan.marks.places[int(plan.gap[o])]
         inside = [m for m in marks if plan.start[o] <= m <= plan.stop[o]]
         found[o] = inside or marks
-    table = np.zeros((plan.kind.size, max(map(len, found.values()), default=0) or 1))
+    shape = (plan.kind.size, max(map(len, found.values()), default=0) or 1)
+    table, crowded = np.zeros(shape), np.ones(shape)
     known = np.zeros(plan.kind.size, dtype=np.int64)
     for o, marks in found.items():
         table[o, : len(marks)] = marks
+        crowded[o, : len(marks)] = _hiding(np.array(marks), float(plan.stop[-1]))
         known[o] = len(marks)
-    return table, known
+    return table, crowded, known
+
+
+def _hiding(marks: Array, end: float) -> Array:
+    """Cumulative chances that a hidden mark lies under each of `marks`: where marks crowd, more are hidden."""
+    if marks.size < 2:
+        return np.ones(marks.size)
+    gap = np.diff(marks)
+    near = np.minimum(np.append(gap, gap[-1]), np.append(gap[0], gap))
+    dense = 1 / np.maximum(near, 2 * MARK_WIDTH * end)
+    chance = np.cumsum(dense) / dense.sum()
+    chance[-1] = 1.0
+    return np.asarray(chance, dtype=np.float64)
+
+
+def _cut(left: Whole, marks: int, rng: np.random.Generator) -> Array:
+    """The share of those without a mark who are followed up to the end of the curve itself, in each draw; shape (draws,).
+
+    Curves are cut at a common time as often as they run out; the more who have no mark, the likelier.
+    """
+    hidden = np.maximum(left - marks, 0)
+    chance = np.maximum(CUT, hidden / (hidden + 2.0 * marks + 1.0)) if marks else CUT
+    return np.where(rng.random(left.size) < chance, rng.random(left.size), 0.0)
 
 
 def _tails(
@@ -279,8 +308,7 @@ def _tails(
     share = (place + 1.0) / count
     if rng is not None:
         share = _tilted(rng.random(who.size), (end - start) / reading.end, who, rng)
-        # Curves are cut at a common time as often as they run out, so any share may have left at the end itself.
-        cut = np.where(rng.random(left.size) < CUT, rng.random(left.size), 0.0)[who]
+        cut = _cut(left, 0, rng)[who]
         share = np.where((place + 1 == count) | (rng.random(who.size) < cut), 1.0, share)
     even = start + (end - start) * share
     marks = np.array(plan.marks.places[-1]) if plan.marks is not None else np.zeros(0)
@@ -291,7 +319,9 @@ def _tails(
     index = np.where(others >= marks.size, place % marks.size, ((place + 0.5) * marks.size / others).astype(np.int64))
     hidden = place >= marks.size
     if rng is not None:
-        index = np.where(hidden, (rng.random(who.size) * (marks.size + 1)).astype(np.int64), index)
+        chance = _hiding(np.append(marks, reading.end), reading.end)
+        index = np.where(hidden, np.searchsorted(chance, rng.random(who.size)), index)
+        index = np.where(hidden & (rng.random(who.size) < _cut(left, marks.size, rng)[who]), marks.size, index)
     at = np.append(marks, reading.end)[np.clip(index, 0, marks.size)]
     if rng is not None and plan.marks is not None:
         at = at + plan.marks.error * rng.standard_normal(who.size)

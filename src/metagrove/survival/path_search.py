@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from metagrove.survival.steps import Reading
 
 __all__ = [
     "COARSE",
+    "LONG",
     "NARROW",
     "WIDE",
     "Beam",
@@ -31,6 +32,10 @@ __all__ = [
 ]
 
 
+#: Beliefs about censoring that are weighed at most, and how far their log evidence may lie behind the best.
+MOST, FAR = 5, 6.0
+
+
 @dataclass(frozen=True, slots=True)
 class Beam:
     """How wide the search is: states kept, smallest weight kept, width of a level bin and reach in standard errors."""
@@ -42,6 +47,8 @@ class Beam:
 
 
 NARROW = Beam(keep=80, cut=1e-5, bins=0.5)
+#: For many patients and rows: the levels hardly told apart, so that the states kept reach farther.
+LONG = Beam(keep=1000, cut=1e-7, bins=2.0)
 WIDE = Beam(keep=1500, cut=1e-11, bins=0.2, reach=6.0)
 #: Levels hardly told apart: finds a path where many are nearly as good; drawn paths are reweighted afterwards.
 COARSE = Beam(keep=1500, cut=1e-11, bins=1.0, reach=6.0)
@@ -79,11 +86,20 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Shape]:
     beliefs = shapes(reading, facts)
     if len(beliefs) <= 2:
         return beliefs
-    quick = [run_of(plan, reading, facts, shape, NARROW) for shape in beliefs]
-    evidence = np.array([run.evidence for run in quick])
-    if not np.isfinite(evidence).any():
-        return beliefs
-    return [beliefs[int(i)] for i in np.argsort(-evidence)[:4] if evidence[i] > evidence.max() - 4]
+    known = _screened(plan, reading, facts, beliefs)
+    if facts.events is None and not facts.risk_time.size and facts.marks is None and not reading.columns:
+        # Without totals only the drops tell how many died: either most are single deaths, or ties and merged ones abound.
+        known += _screened(plan, reading, facts, [replace(shape, single=True) for _, shape in known])
+        known.sort(key=lambda pair: -pair[0])
+    kept = [shape for evidence, shape in known if evidence > known[0][0] - FAR]
+    return kept[:MOST] or beliefs
+
+
+def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> list[tuple[float, Shape]]:
+    """The likeliest beliefs in a narrow beam, with their evidence, best first; none where no path comes through."""
+    quick = [run_of(plan, reading, facts, shape, NARROW).evidence for shape in beliefs]
+    order = [int(i) for i in np.argsort(-np.array(quick), kind="stable") if np.isfinite(quick[i])]
+    return [(quick[i], beliefs[i]) for i in order[:MOST]]
 
 
 def runs_of(plan: Plan, reading: Reading, facts: Facts, beam: Beam, beliefs: list[Shape]) -> list[Run]:
