@@ -254,7 +254,20 @@ def _look(field: Canvas, whole: Canvas, seed: _Seed) -> ArmLook:
     if seed.style == "solid":
         return ArmLook(seed.colour, width, Dash(), "solid")
     patterns = dash_patterns(coverage(whole, probe), width)
-    dash = patterns.get(seed.style, seed.dash)
+    dash = patterns.get(seed.style)
+    if seed.dash is not None and seed.dash.off:
+        # the legend says which of the patterns is whose, the whole picture how long exactly
+        near = [p for p in patterns.values() if _same_pattern(p, seed.dash)]
+        dash = min(near, key=lambda p: _apart(p, seed.dash), default=seed.dash)
     if dash is None:
         dash = Dash(4.5 * width, 3.0 * width) if seed.style == "dashed" else Dash(1.2 * width, 2.0 * width)
     return ArmLook(seed.colour, width, dash, seed.style)
+
+
+def _same_pattern(a: Dash, b: Dash | None) -> bool:
+    """Whether two patterns agree but for what a short sample cannot tell."""
+    return b is not None and abs(a.period - b.period) <= 0.25 * b.period + 1 and abs(a.on - b.on) <= 0.35 * b.on + 1
+
+
+def _apart(a: Dash, b: Dash | None) -> float:
+    return abs(a.period - b.period) + abs(a.on - b.on) if b is not None else 0.0

@@ -25,13 +25,14 @@ _PALE = 0.2
 class Scales:
     """The two axes of one plot in pixels, what 100 % is on the y axis, and where the plot's lines run.
 
-    `right` is where the x axis line ends (NaN where none was found).
+    `right` is where the x axis line ends, `foot` its row (NaN where none was found).
     """
 
     x: Axis
     y: Axis
     scale: float
     right: float
+    foot: float = float("nan")
 
 
 def hinted_here(hints: Hints, picture: Picture) -> tuple[Axis | None, Axis | None]:
@@ -90,9 +91,9 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
             scale = _scale(y, hinted=y_hint is not None)
             if scale is None or not (x_hint is not None or y_hint is not None or _corner(x_read, y_read)):
                 continue
-            right = _right_end(x, y, level)
+            right, foot = _axis_line(x, y, level)
             support = (x.on_ticks + y.on_ticks, len(x.values) + len(y.values), -x.band[0])
-            found.append((support, Scales(x, y, scale, right)))
+            found.append((support, Scales(x, y, scale, right, foot)))
     found.sort(key=lambda item: item[0], reverse=True)
     return _apart([scales for _, scales in found])
 
@@ -218,13 +219,16 @@ def _gaps(pixels: Array, ticks: Array) -> Array:
     return np.asarray(near[np.abs(near) <= 2.5])
 
 
-def _right_end(x: Axis, y: Axis, lines: Sequence[Line]) -> float:
-    """Where the x axis line ends: the lowest line that spans the labels and lies near the foot of the y axis."""
+def _axis_line(x: Axis, y: Axis, lines: Sequence[Line]) -> tuple[float, float]:
+    """Where the x axis line ends and its row: the line that spans the labels and lies nearest under the y labels."""
     low, high = min(x.pixels), max(x.pixels)
-    foot, tall = max(y.pixels), max(y.pixels) - min(y.pixels)
-    ends = [
-        line.end
+    under, tall = max(y.pixels), max(y.pixels) - min(y.pixels)
+    found = [
+        line
         for line in lines
-        if line.begin < low + 12 and line.end > high - 12 and foot - 6 < line.place < foot + 0.45 * tall
+        if line.begin < low + 12 and line.end > high - 12 and under - 6 < line.place < under + 0.45 * tall
     ]
-    return float(min(ends)) if ends else float("nan")
+    if not found:
+        return float("nan"), float("nan")
+    own = [line for line in found if x.band == (0.0, 0.0) or line.place < x.band[0] + 2]
+    return float(min(line.end for line in found)), float(max((line.place for line in own), default=np.nan))

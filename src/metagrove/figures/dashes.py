@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from metagrove.figures.tracking import Dash
+from metagrove.core.values import Array
+from metagrove.figures.tracking import Dash, Path
 
-__all__ = ["dash_patterns"]
+__all__ = ["dash_fit", "dash_patterns"]
 
 
 def dash_patterns(cover: NDArray[np.float32], width: float) -> dict[str, Dash]:
@@ -78,3 +79,38 @@ def _mode(pairs: list[tuple[float, float]]) -> Dash | None:
         return None
     on, total = float(np.median(table[near, 0])), float(np.mean(period[near]))
     return Dash(on, total - on)
+
+
+def dash_fit(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], dash: Dash) -> float:
+    """How well a pattern explains the ink along a path: mean ink where it has dashes less where it has gaps.
+
+    The phase is free in every stretch of five periods, since corners upset it. 1 is a perfect fit, 0 none. The path is
+    taken along its arc, hidden pixels left out.
+    """
+    along = _along(path, np.where(hidden, np.nan, np.clip((gain + 1) / 2, 0, 1)))
+    stretch = round(5 * dash.period)
+    if not dash.off or len(along) < stretch:
+        return 0.0
+    shifts = np.arange(0, dash.period, 0.5)
+    inked = np.mod(np.arange(stretch)[None, :] + shifts[:, None], dash.period) < dash.on
+    total, weight = 0.0, 0
+    for start in range(0, len(along) - stretch + 1, stretch):
+        piece = along[start : start + stretch]
+        seen = ~np.isnan(piece)
+        on, off = inked & seen, ~inked & seen
+        if seen.sum() < 0.6 * stretch or not on.any(axis=1).all() or not off.any(axis=1).all():
+            continue
+        ink = np.where(seen, piece, 0)
+        contrast = (on * ink).sum(axis=1) / on.sum(axis=1) - (off * ink).sum(axis=1) / off.sum(axis=1)
+        total += float(contrast.max()) * int(seen.sum())
+        weight += int(seen.sum())
+    return total / weight if weight else 0.0
+
+
+def _along(path: Path, ink: NDArray[np.float32]) -> Array:
+    """The ink of a path's pixels in the order in which a pen would draw them."""
+    out: list[float] = []
+    for i in range(len(path.leave)):
+        c = path.first + i
+        out.extend(float(v) for v in ink[path.enter[i] : path.leave[i] + 1, c])
+    return np.array(out)

@@ -25,6 +25,7 @@ _KNOWN = "0123456789()"
 _ALIKE = {"o": "0", "O": "0", "l": "1", "I": "1", "|": "1"}
 # chosen on 40 figures: 89 % of digits are named, one in a thousand wrongly
 _CLEAR = 0.75
+_AGAINST = 0.6
 _FARTHEST = 0.36
 
 
@@ -133,19 +134,27 @@ def _verdicts(glyphs: Sequence[_Glyph]) -> dict[tuple[int, int], str]:
     known = sorted(set(labels.tolist()) - {""})
     out: dict[tuple[int, int], str] = {}
     for i, glyph in enumerate(glyphs):
-        out[glyph.box, glyph.place] = _nearest(far[i], labels, boxes != glyph.box, known)
+        out[glyph.box, glyph.place] = _nearest(far[i], labels, boxes != glyph.box, known, glyph.label)
     return out
 
 
-def _nearest(far: Array, labels: NDArray[np.str_], others: NDArray[np.bool_], known: Sequence[str]) -> str:
-    """The label whose examples are clearly the nearest; the second nearest example counts where there are several."""
+def _nearest(far: Array, labels: NDArray[np.str_], others: NDArray[np.bool_], known: Sequence[str], read: str) -> str:
+    """The label whose examples are clearly the nearest; the second nearest example counts where there are several.
+
+    To contradict what was `read`, that reading must have two examples of its own that are much further off.
+    """
     scores: list[tuple[float, str]] = []
+    own_score, own_count = np.inf, 0
     for label in known:
         own = np.sort(far[others & (labels == label)])
         if len(own):
             scores.append((float(own[min(1, len(own) - 1) if len(own) > 2 else 0]), label))
+            if label == read:
+                own_score, own_count = scores[-1][0], len(own)
     scores.sort()
     if not scores or scores[0][0] > _FARTHEST:
+        return UNKNOWN
+    if read and scores[0][1] != read and (own_count < 2 or scores[0][0] > _AGAINST * own_score):
         return UNKNOWN
     clear = len(scores) == 1 or scores[0][0] < _CLEAR * scores[1][0]
     return scores[0][1] if clear else UNKNOWN

@@ -15,6 +15,8 @@ __all__ = ["TextBox", "text_boxes", "writing"]
 Box = tuple[int, int, int, int]
 
 _GAP = 0.36
+# ones stand as far apart as other digits, but their ink is thin
+_WIDE_GAP = 0.56
 _TALLEST = 46
 _SHORTEST = 5
 
@@ -68,8 +70,13 @@ def text_boxes(ink: NDArray[np.float32]) -> list[TextBox]:
         if max(w, h) <= 3 * _TALLEST and min(w, h) <= _TALLEST and area >= 2:
             boxes.append((x, y, x + w, y + h))
     upright = _words(boxes, turned=False)
-    turned = [w for w in _words(boxes, turned=True) if len(w.pieces) > 2]
+    turned = [w for w in _words(boxes, turned=True) if len(w.pieces) > (1 if _lying(w) else 2)]
     return [w for w in upright + turned if w.size >= _SHORTEST]
+
+
+def _lying(word: TextBox) -> bool:
+    """Whether every piece is wider than tall, as digits are that lie on their side."""
+    return all(c - a > 1.15 * (d - b) for a, b, c, d in word.pieces)
 
 
 def _words(boxes: Sequence[Box], *, turned: bool) -> list[TextBox]:
@@ -85,7 +92,8 @@ def _words(boxes: Sequence[Box], *, turned: bool) -> list[TextBox]:
     for i in sorted([*letters, *small], key=lambda i: places[i][0]):
         best = -1
         for k, band in enumerate(bands):
-            near = places[i][0] - band[2] < _GAP * (band[3] - band[1])
+            gap = _WIDE_GAP if _thin(places[i]) and _thin(places[lines[k][-1]]) else _GAP
+            near = places[i][0] - band[2] < gap * (band[3] - band[1])
             fits = _crumb_fits(band, places[i]) or (i not in small and _level(band, places[i]))
             if near and fits and (best < 0 or band[2] > bands[best][2]):
                 best = k
@@ -106,6 +114,11 @@ def _words(boxes: Sequence[Box], *, turned: bool) -> list[TextBox]:
         back = tuple(_back(p) for p in pieces) if turned else tuple(pieces)
         out.append(TextBox(_back(box) if turned else box, 90 if turned else 0, back))
     return out
+
+
+def _thin(b: Box) -> bool:
+    """Whether a piece is a one or another upright stroke with a flag."""
+    return 0.2 * (b[3] - b[1]) < b[2] - b[0] <= 0.5 * (b[3] - b[1])
 
 
 def _around(boxes: Sequence[Box]) -> Box:

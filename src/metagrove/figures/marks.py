@@ -21,15 +21,20 @@ def mark_places(path: Path, steps: Steps, ink: NDArray[np.float32], width: float
     width : line width in pixels.
     tallest : the largest half-height of a mark in pixels.
 
-    A step reaches out to one side only; a mark reaches out to both.
+    A step reaches out to one side only; a mark reaches out to both. Marks of a curve are alike: those that are not as
+    tall as most are left out, and all are where most differ, since ripples beside a line then look like marks.
     """
     excess_up, excess_down = _excess(path, steps, ink, width, tallest)
     both = np.minimum(excess_up, excess_down)
-    need = max(1.0, 0.45 * width)
+    need = max(1.5, 0.5 * width)
     inked = both >= need
     change = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
     begins, ends = np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist()
     out: list[float] = []
+    tall = np.array([both[b:e].max() for b, e in zip(begins, ends, strict=True)])
+    alike = _alike(tall)
+    begins = [b for b, keep in zip(begins, alike, strict=True) if keep]
+    ends = [e for e, keep in zip(ends, alike, strict=True) if keep]
     usual = _usual([e - b for b, e in zip(begins, ends, strict=True)], width)
     for b, e in zip(begins, ends, strict=True):
         if e - b > 12 * usual:
@@ -40,6 +45,16 @@ def mark_places(path: Path, steps: Steps, ink: NDArray[np.float32], width: float
         else:
             out.extend(path.first + c for c in _peaks(both, b, e, usual))
     return np.array(out)
+
+
+def _alike(tall: Array) -> list[bool]:
+    """Which marks are as tall as most of them; none where fewer than six in ten are."""
+    if not len(tall):
+        return []
+    near = np.abs(tall[:, None] - tall[None, :]) <= 0.25 * tall[None, :] + 0.5
+    best = int(near.sum(axis=0).argmax())
+    keep = near[:, best]
+    return [bool(k) for k in keep] if keep.mean() >= 0.6 else [False] * len(tall)
 
 
 def _usual(widths: list[int], width: float) -> float:

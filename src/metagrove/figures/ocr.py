@@ -120,8 +120,9 @@ def _settled(found: list[tuple[TextBox, Word]]) -> list[Word]:
         letters = sum(len(found[i][1].text) for i in rivals)
         trust = sum(found[i][1].score * len(found[i][1].text) for i in rivals) / max(letters, 1)
         # letters never stand alone above each other, so a pile of single ones is turned text
-        margin = 0.15 if 1 < len(rivals) == letters else 0.02 * (letters > 4 * len(rivals))
-        if len(word.text) >= 3 and word.score > trust - margin:
+        piled = 1 < len(rivals) == letters
+        margin = 0.15 if piled else 0.02 * (letters > 4 * len(rivals))
+        if (len(word.text) >= 3 or (piled and len(word.text) == 2)) and word.score > trust - margin:
             dropped |= rivals
         else:
             dropped.add(index)

@@ -13,12 +13,13 @@ from metagrove.figures.arms import ArmSpec, Scene, arm_specs
 from metagrove.figures.axes import Axis, axis_unit, near_plot
 from metagrove.figures.calibration import Scales, plot_scales
 from metagrove.figures.checks import Finding, judged, unique_names
-from metagrove.figures.evidence import ArmLook, Canvas, canvas, coverage
+from metagrove.figures.dashes import dash_fit
+from metagrove.figures.evidence import ArmLook, Canvas, canvas, coverage, gains
 from metagrove.figures.frame import dark_lines, darkness
 from metagrove.figures.hints import Hints
 from metagrove.figures.image import Picture
 from metagrove.figures.marks import mark_places
-from metagrove.figures.page import Word
+from metagrove.figures.page import Word, colour_distance
 from metagrove.figures.reading import ArmReading, FigureReading, RiskCell
 from metagrove.figures.readout import Steps, snapped_by
 from metagrove.figures.risk_table import RiskRow, risk_rows, tied
@@ -30,6 +31,9 @@ from metagrove.figures.words import phrases, tokens
 __all__ = ["picture_readings"]
 
 _MARGIN = 7
+# contrast between dashes and gaps: above the first a solid line is none, below the second a dashed one is none;
+# another arm's pattern must explain a dashed line clearly worse than its own
+_PLAIN, _FAINT_DASH, _RIVAL = 0.45, 0.15, 0.7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,6 +110,7 @@ def _reading(picture: Picture, near: list[Word], scales: Scales, hints: Hints) -
     cells, more = _cells(rows, arms)
     prose = _inside([(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if _written(p, least=0.45)], plot)
     findings = [*findings, *more, *_ink_doubts(field, prose, trace, looks, arms, plot)]
+    findings += _dash_doubts(field, trace, looks, arms)
     left, right = scales.x.pixel(0.0) if not scales.x.log else min(scales.x.pixels), plot.columns[1]
     ends = scales.y.pixel([0.0, scales.scale])
     reading = FigureReading(
@@ -139,7 +144,7 @@ def _scene(
     right = scales.right if np.isfinite(scales.right) else last + 0.6 * scales.x.spacing
     right = min(max(right, last) + 2, last + 1.2 * scales.x.spacing, wide)
     top = float(scales.y.pixel(scales.scale))
-    bottom = float(scales.y.pixel(0.0)) if min(scales.y.values) < 0.06 * scales.scale else max(scales.y.pixels)
+    bottom = _foot(scales, tall)
     r0, r1 = max(int(top) - _MARGIN, 0), min(int(np.ceil(bottom)) + _MARGIN, tall)
     c0, c1 = max(int(left), 0), int(right)
     cut = picture.rgb.copy()
@@ -165,6 +170,18 @@ def _scene(
     plot = _Plot(scales, (r0, r1), (c0, c1), start, rising)
     crop = np.ascontiguousarray(crop)
     return plot, Scene(picture.rgb, ink, crop, np.ascontiguousarray(blank), (r0, c0), erased)
+
+
+def _foot(scales: Scales, tall: int) -> float:
+    """The lowest row in which curves can run: survival 0, or the x axis line where the axis begins above 0."""
+    lowest = max(scales.y.pixels)
+    if min(scales.y.values) < 0.06 * scales.scale and not scales.y.log:
+        return float(scales.y.pixel(0.0))
+    if np.isfinite(scales.foot) and scales.foot >= lowest - 3:
+        return max(scales.foot - 1, lowest)
+    low = scales.x.band[0] - 4 if scales.x.band[0] > lowest else lowest
+    zero = tall if scales.y.log else float(scales.y.pixel(0.0))
+    return max(min(low, zero), lowest)
 
 
 def _unguided(blank: NDArray[np.bool_], dark: NDArray[np.float32], half: float, foot: float) -> None:
@@ -256,7 +273,7 @@ def _written(phrase: Word, *, least: float = 0.7) -> bool:
         return False
     sure = phrase.score > 0.95 and len(solid) > 3
     vowels = any(c in "aeiou" or (sure and c in "AEIOU") for c in solid)
-    figures = len({c for c in solid if c.isdigit()}) > 1 and phrase.score > 0.9
+    figures = len({c for c in solid if c.isdigit()}) > (1 if phrase.score > 0.9 else 2)
     return len(set(solid)) > 1 and (vowels or figures)
 
 
@@ -317,7 +334,9 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
     seen = np.append(steps.seen, steps.seen[-1])
     s_error = np.where(seen > 0, 0.5 + y.residual, 0.5 + y.residual + look.width) * per_y
     t_error = np.full(len(seen), 0.75 + x.residual) * per_x
-    marks = mark_places(trace.paths[index], steps, own, look.width, tallest=max(4.0, 2.2 * look.width + 2))
+    marks = mark_places(
+        trace.paths[index], steps, own, look.width, tallest=max(4.0, 2.2 * look.width + 2, 0.02 * len(own))
+    )
     marks = marks[marks <= steps.end + 1]
     if level[0] < 1 and trace.paths[index].enter[0] + 0.5 - plot.start < 4.5 + look.width:
         # the first drop falls into the first column
@@ -425,6 +444,29 @@ def _cells(rows: list[RiskRow], arms: list[ArmReading]) -> tuple[list[RiskCell],
     return cells, findings
 
 
+def _dash_doubts(field: Canvas, trace: Trace, looks: Sequence[ArmLook], arms: Sequence[ArmReading]) -> list[Finding]:
+    """Doubts whether arms of one ink were told apart by their dashes: each must fit its own pattern best."""
+    out = []
+    for i, look in enumerate(looks):
+        rivals = [
+            j
+            for j, other in enumerate(looks)
+            if j != i and colour_distance(other.colour, look.colour) < 60 and other.dash != look.dash
+        ]
+        if not rivals:
+            continue
+        gain = gains(field, looks, i, [None] * len(looks))
+        hidden = _foreign(trace, i) | field.blank
+        own = dash_fit(trace.paths[i], gain, hidden, look.dash)
+        for j in rivals:
+            other = dash_fit(trace.paths[i], gain, hidden, looks[j].dash)
+            if other > (_RIVAL * own if look.dash.off else _PLAIN):
+                out.append(Finding(f"'{arms[i].name}' is drawn in the dashes of '{arms[j].name}'"))
+            elif look.dash.off and own < _FAINT_DASH:
+                out.append(Finding(f"'{arms[i].name}' does not show its own dashes"))
+    return list(dict.fromkeys(out))
+
+
 def _ink_doubts(
     field: Canvas,
     prose: NDArray[np.bool_],
@@ -453,6 +495,11 @@ def _ink_doubts(
     if near > 0.3:
         out.append(Finding(f"{100 * near:.0f} % of the ink lies beside the curves that were found"))
     wide = plot.columns[1] - plot.columns[0]
+    foot = len(inked) - _MARGIN - 1
+    for arm, path, look in zip(arms, trace.paths, looks, strict=True):
+        cut = not plot.rising and float(plot.survival(np.array(float(foot)))) > 0.03
+        if cut and path.leave[-1] + look.width + 2 > foot:
+            out.append(Finding(f"'{arm.name}' runs into the foot of the plot at {float(arm.survival[-1]):.2f}"))
     for arm, path, power, shown, look in zip(arms, trace.paths, trace.strength, trace.visible, looks, strict=True):
         if power < (0.1 if look.style == "solid" else 0.0):
             out.append(Finding(f"'{arm.name}' is faint along its own line"))
