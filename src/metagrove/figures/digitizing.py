@@ -22,6 +22,7 @@ from metagrove.figures.inverted import (
     flipped_words,
     runs_down,
 )
+from metagrove.figures.last_drop import with_last_drops
 from metagrove.figures.ocr import can_read, picture_words
 from metagrove.figures.page import Page, Word
 from metagrove.figures.painting import overlay_png, painted
@@ -89,13 +90,15 @@ def figures_in(content: bytes, hints: Hints | None = None, *, threads: int = 2) 
     except Exception as error:  # libraries raise what they like at broken files
         raise DataError(f"could not be read ({type(error).__name__}); give axes and arms in hints") from error
     digest = sha256(content).hexdigest()
-    return [replace(f, reading=_unmarked_at_start(replace(f.reading, digest=digest))) for f in found]
+    return [replace(f, reading=replace(_settled(f), digest=digest)) for f in found]
 
 
-def _unmarked_at_start(reading: FigureReading) -> FigureReading:
-    """The reading without censor marks that the y axis line or its tick mark at the top passes for."""
+def _settled(figure: Figure) -> FigureReading:
+    """The reading with drops at the foot of a picture, and without marks that the y axis line passes for."""
+    reading = figure.reading
     if reading.source != "raster":
         return reading
+    reading = with_last_drops(reading, figure.rgb, figure.scale, figure.origin)
     arms = [replace(a, marks=a.marks[a.marks > 2 * float(np.median(a.time_error))]) for a in reading.arms]
     return replace(reading, arms=tuple(arms))
 
