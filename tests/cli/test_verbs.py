@@ -287,3 +287,51 @@ def test_multiverse_of_a_table_and_of_a_review(tmp_path):
     refused = metagrove("multiverse", tmp_path / "review", "--out", tmp_path / "c", "--analysis", "nope")
     assert refused.exit_code == 1
     assert "objective-response" in refused.stderr
+
+
+CURVES = "arm,time,survival\nA,0,1\nA,2,0.75\nA,5,0.5\nA,9,0.5\nB,0,1\nB,4,0.5\nB,20,0.5\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "table", "said"),
+    [
+        ("--marks", "arm,time\nA,3\nA,30\n", "facts.csv, row 3, column 'time': a censor mark of 'A' is at 30"),
+        ("--marks", "arm,time\nA,3\nB,\n", "facts.csv, row 3, column 'time'"),
+        ("--at-risk", "arm,time,n\nB,0,0\n", "facts.csv, row 2, column 'n': 0 patients are at risk at time 0"),
+        ("--at-risk", "arm,time,n\nB,-1,4\n", "facts.csv, row 2, column 'time': time is -1"),
+        ("--totals", "arm,n\nA,4\nB,0\n", "facts.csv, row 3, column 'n': n is 0"),
+        ("--totals", "arm,n\nA,4\n", "curves.csv, arm 'B': how many patients there were is not known"),
+        ("--totals", "arm,n,events\nA,4,5\nB,4,2\n", "facts.csv, row 2, column 'events'"),
+    ],
+)
+def test_reconstruct_names_the_file_that_is_wrong(tmp_path, option, table, said):
+    (tmp_path / "curves.csv").write_text(CURVES)
+    (tmp_path / "facts.csv").write_text(table)
+    given = [] if option == "--totals" else ["--totals", tmp_path / "n.csv"]
+    (tmp_path / "n.csv").write_text("arm,n\nA,4\nB,4\n")
+    done = metagrove(
+        "reconstruct", tmp_path / "curves.csv", *given, option, tmp_path / "facts.csv", "--out", tmp_path / "o"
+    )
+    assert done.exit_code == 1
+    assert said in done.stderr
+    assert not (tmp_path / "o").exists()
+
+
+def test_figure_to_patients_by_two_commands(tmp_path):
+    drawn = Path(__file__).parents[2] / "examples"
+    figure = drawn / "atc-tki" / "figures" / "savvides.pdf"
+    assert metagrove("digitize", figure, "--out", tmp_path / "d").exit_code == 0
+    made = tmp_path / "d" / "savvides"
+    done = metagrove(
+        "reconstruct", f"{made}.csv", "--at-risk", f"{made}.risk.csv", "--marks", f"{made}.marks.csv", "--out", tmp_path / "p"
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    names = {"Overall survival": "OS", "Progression-free": "PFS"}
+    truth = [r for r in rows(drawn / "drawn" / "patients.csv") if r["study"] == "Savvides"]
+    found = rows(tmp_path / "p" / "patients.csv")
+    for arm, endpoint in names.items():
+        wanted = sorted((float(r["time"]), r["event"]) for r in truth if r["endpoint"] == endpoint)
+        got = sorted((float(r["time"]), r["event"]) for r in found if r["arm"] == arm)
+        assert [e for _, e in got].count("1") == [e for _, e in wanted].count("1")
+        deaths = [[t for t, e in group if e == "1"] for group in (got, wanted)]
+        assert np.abs(np.subtract(*deaths)).max() < 0.02

@@ -268,3 +268,12 @@ def test_an_addition_asked_for_is_made_in_every_measure(measure, given, plain):
     close(added.yi, mg.escalc(measure, **more).yi, TIGHT)
     assert not np.allclose(kept.yi, added.yi)
     assert plain is None or kept.yi[0] == plain
+
+
+def test_average_variances_of_proportions_and_correlations_as_metafor_gives_them():
+    """R metafor 3.8-1, vtype="AV": each study's variance at the value of all studies together."""
+    counts = {"xi": [4, 6, 3, 62, 12], "ni": [23, 36, 31, 98, 40]}
+    close(mg.escalc("PLN", **counts, vtype="AV").vi[:2], [0.0704647676161919, 0.0450191570881226], TIGHT)
+    close(mg.escalc("PLO", **counts, vtype="AV").vi[:2], [0.184248301381224, 0.117714192549115], TIGHT)
+    known = {"ri": [0.5, 0.7, -0.2, 0.1, 0.9], "ni": [20, 31, 12, 9, 50]}
+    close(mg.escalc("UCOR", **known, vtype="AV").vi[:2], [0.0199298961307065, 0.0126222675494474], TIGHT)

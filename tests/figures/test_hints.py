@@ -1,6 +1,8 @@
 import pytest
 
+from known import reference
 from metagrove.core.errors import MetagroveError
+from metagrove.figures.digitizing import figures_in
 from metagrove.figures.hints import read_hints
 
 
@@ -39,3 +41,24 @@ def test_log_axis_needs_three_pairs():
 def test_impossible_hints_name_the_part(hints, message):
     with pytest.raises(MetagroveError, match=message):
         read_hints(hints)
+
+
+@pytest.mark.parametrize("file", ["vector/kmv05p_nejm.pdf", "vector/kmv04p_lancet.pdf"])
+def test_two_hinted_points_keep_every_number_at_risk(file):
+    content = reference(f"figures/{file}").read_bytes()
+    alone = figures_in(content)[0].reading
+    told = figures_in(content, read_hints({"axes": alone.axes}))[0].reading
+    assert told.status == "ok"
+    assert len(alone.cells) > 10
+    assert [(c.arm, c.time, c.n) for c in told.cells] == [(c.arm, c.time, c.n) for c in alone.cells]
+    x = [[pixel, 2 * value] for pixel, value in alone.axes["x"]]
+    other = figures_in(content, read_hints({"axes": {"x": x, "y": alone.axes["y"]}}))[0].reading
+    assert [(c.time, c.n) for c in other.cells] == [(pytest.approx(2 * c.time), c.n) for c in alone.cells]
+
+
+def test_two_hinted_points_of_a_picture_keep_every_number_at_risk():
+    pytest.importorskip("rapidocr_onnxruntime")
+    content = reference("figures/km008_nejm.png").read_bytes()
+    alone = figures_in(content)[0].reading
+    told = figures_in(content, read_hints({"axes": alone.axes}))[0].reading
+    assert [(c.arm, c.time, c.n) for c in told.cells] == [(c.arm, c.time, c.n) for c in alone.cells]

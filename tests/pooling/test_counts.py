@@ -9,6 +9,7 @@ import meta_reference as ref
 import metagrove as mg
 from metagrove.effects.arms import PersonTimes, Tables
 from metagrove.pooling.counts import tables as counts
+from reference_blocks import PROPORTIONS
 
 CASES = ["bin_bcg", "bin_sparse_nissen2007", "bin_cisapride"]
 
@@ -59,46 +60,11 @@ def test_cochrans_test_and_the_counts_of_studies():
     assert result.to_frame().shape[0] == 43 and "Tarone" in result.summary() and "doi" in str(result.explain())
 
 
-GLMM = [
-    ("bin_bcg", "UM.FS", "OR"),
-    ("bin_bcg", "UM.RS", "OR"),
-    ("bin_bcg", "CM.AL", "OR"),
-    ("irr_nielweise2008", "UM.FS", "IRR"),
-    ("irr_nielweise2008", "UM.RS", "IRR"),
-    ("irr_nielweise2008", "CM.EL", "IRR"),
-]
-
-
 def glmm(case, model, measure):
     if measure == "OR":
         return mg.rma_glmm(**tables(case), measure="OR", model=model)
     d = ref.expected(case)["data"]
     return mg.rma_glmm(x1i=d["x1i"], x2i=d["x2i"], t1i=d["t1i"], t2i=d["t2i"], measure="IRR", model=model)
-
-
-# lme4 stops its inner iterations at 1e-7 of the deviance, so its Hessian by differences, hence these standard errors
-# and the Wald statistic, carry an error of up to 2% for two random effects (test_tight_lme4 has the tight ones).
-LOOSE = {"se", "ci_lb", "ci_ub", "QE_Wld"}
-
-
-@pytest.mark.parametrize(("case", "model", "measure"), GLMM)
-def test_glmm_as_metafor(case, model, measure):
-    wanted = dict(ref.expected(case)["expected"][f"GLMM_{model}"])
-    result = glmm(case, model, measure)
-    statistics = wanted.pop("fit_ML", {})
-    for key, value in wanted.items():
-        if value is None:
-            assert np.isnan(getattr(result, key))
-            continue
-        tol = 2e-2 if model == "UM.RS" and key in LOOSE else 1.3e-3 if key in ("tau2", "sigma2") else 1e-4
-        tol = 5e-4 if model == "UM.RS" and key == "b" else tol
-        if key in ("ci_lb", "ci_ub"):
-            assert getattr(result, key)[0] == pytest.approx(value, abs=tol * wanted["se"] * 2)
-        else:
-            assert np.ravel(getattr(result, key))[0] == pytest.approx(np.ravel(value)[0], rel=tol), key
-    for key, value in statistics.items():
-        assert result.fit_ML[key] == pytest.approx(value, rel=1e-4), key
-    assert result.converged and result.iterations < 30
 
 
 def test_tight_lme4():
@@ -155,31 +121,6 @@ def test_exact_conditional_model_is_the_maximum_of_its_integral():
     found = mg.rma_glmm(ai=a, n1i=n1, ci=c, n2i=n2, measure="OR", model="CM.EL")
     assert found.log_likelihood == pytest.approx(-best.fun, abs=1e-7)
     assert found.b[0] == pytest.approx(best.x[0], abs=1e-4) and found.tau == pytest.approx(abs(best.x[1]), abs=1e-3)
-
-
-PROPORTIONS = {
-    "seed_atc_orr": ("event", "n"),
-    "seed_atc_dcr": ("event", "n"),
-    "prop_pritz1997": ("xi", "ni"),
-    "prop_rare_crisafulli2020": ("cases", "total"),
-    "prop_hannum2020": ("xi", "ni"),
-}
-
-
-@pytest.mark.parametrize("case", PROPORTIONS)
-def test_glmm_of_proportions_as_metafor(case):
-    loaded = ref.expected(case)
-    event, n = PROPORTIONS[case]
-    wanted = loaded["expected"].get("alternatives", loaded["expected"])["rma_glmm_nAGQ7"]
-    result = mg.rma_glmm(xi=event, ni=n, measure="PLO", data=loaded["data"])
-    for key in ("se", "ci_lb", "ci_ub", "QE_Wld", "QEp_Wld", "QE_LRT", "QEp_LRT"):
-        assert np.ravel(getattr(result, key))[0] == pytest.approx(wanted[key], rel=1.1e-4, abs=1e-5), key
-    assert result.b[0] == pytest.approx(wanted["b"][0], rel=1e-4, abs=1e-5)
-    assert result.tau2 == pytest.approx(wanted["tau2"], rel=1e-3)
-    assert pytest.approx(wanted["I2"], rel=1e-3) == 100 * result.I2
-    assert pytest.approx(wanted["H2"], rel=1e-3) == result.H2
-    for key, value in wanted["fit_ML"].items():
-        assert result.fit_ML[key] == pytest.approx(value, rel=2e-4, abs=2e-3), key
 
 
 @pytest.mark.parametrize("case", PROPORTIONS)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import special
 
 import metagrove as mg
 from metagrove.pooling.tau2 import TAU2, Design, tau2_estimate
@@ -245,3 +246,137 @@ def test_a_study_that_a_coefficient_rests_on_has_no_standardised_residual_and_sa
     found = fit.rstandard()
     assert np.isnan(found.z).tolist() == [True, False, False, False]
     assert found.reasons == ("w: fitted exactly, as a coefficient rests on it alone",)
+
+
+@pytest.mark.parametrize("ci", ["J", "BJ"])
+def test_effects_that_differ_by_a_million_errors_have_limits_of_tau2(ci):
+    y = np.array([2.7, -16.9, -13.7, 3.8, 19.6, -3.7, 6.2, -4.3])
+    m = mg.metagen(y, np.full(8, 6e-6), method_tau_ci=ci)
+    crude = float(np.var(y, ddof=1))
+    # without sampling error the limits are those of a variance of normal values
+    assert m.lower_tau2 == pytest.approx(7 * crude / special.chdtri(7, 0.025), rel=1e-8)
+    assert m.upper_tau2 == pytest.approx(7 * crude / special.chdtri(7, 0.975), rel=1e-8)
+
+
+@pytest.mark.parametrize("v", [[1e-12, 0.3, 0.4, 0.5], [1e-12, 1e-12, 1.0, 1.0], [1e-7, 1e5, 1e9]])
+def test_kenward_roger_next_to_giants(v):
+    m = mg.metagen(np.linspace(0, 1, len(v)), np.sqrt(v), method_random_ci="KR", tau_preset=0)
+    assert m.seTE_random > 0 and m.lower_random < m.TE_random < m.upper_random
+
+
+def test_h_stays_finite_where_i2_rounds_to_one():
+    m = mg.metagen([0.0, 10.0, -4.0], [1e-9, 2e-9, 1e-9], method_I2="tau2")
+    assert m.I2 == pytest.approx(1, abs=1e-12) and 1e9 < m.H < 1e11
+
+
+def test_a_group_of_equal_effects_fixes_the_mean_of_the_groups():
+    y, group = [0.1, 0.1, 0.5, 0.9, 0.4], list("aabbb")
+    m = mg.metagen(y, [0.2, 0.3, 0.2, 0.3, 0.2], subgroup=group, method_random_ci="HK", method_tau="DL")
+    te, se = m.TE_random_w, m.seTE_random_w
+    assert se[0] == pytest.approx(0, abs=1e-12) and m.Q_b_random > 0
+    exact = mg.metagen([0.25, 0.25, 0.5, 0.9, 0.4], [0.5, 0.5, 0.2, 0.3, 0.2], subgroup=group, method_random_ci="HK")
+    te, se = exact.TE_random_w, exact.seTE_random_w
+    assert se[0] == 0 and exact.Q_b_random == pytest.approx(((te[1] - te[0]) / se[1]) ** 2)
+
+
+def test_studies_without_an_error_are_named():
+    m = mg.metaprop([4, 9, 5], [9, 9, 12], sm="PLN", method="Inverse", incr=0)
+    assert m.excluded == (("2", "the standard error is 0, not above 0"),)
+    with pytest.raises(mg.DataError, match="1: the effect does not exist on this scale"):
+        mg.metaprop([0, 0], [7, 14], sm="PLN", method="Inverse", incr=0)
+    with pytest.raises(mg.DataError, match="the standard error is infinite"):
+        mg.metagen([0.1], [np.inf])
+
+
+def test_no_events_at_all_leave_a_rate_difference_without_an_error():
+    found = mg.rma_mh(measure="IRD", x1i=[0, 0], t1i=[17, 17], x2i=[0, 0], t2i=[1, 1])
+    assert (found.b, found.se, found.zval, found.pval) == (0, 0, 0, 1)
+
+
+OPTIONS = {
+    "method_tau": ["REML", "DL", "PM", "ML", "SJ", "HE", "HS", "HSk", "EB", "PMM", "DL2"],
+    "method_tau_ci": ["QP", "J", "BJ", "PL"],
+    "method_random_ci": ["classic", "HK", "KR"],
+    "adhoc_hakn_ci": ["", "se", "ci", "IQWiG6"],
+    "method_predict": ["V", "HTS", "HK", "HK-PR", "KR", "KR-PR", "S"],
+    "method_I2": ["Q", "tau2"],
+    "tau_common": [True, False],
+    "tau_preset": [None, 0, 0.3],
+    "level_ma": [0.95, 0.5, 0.999],
+}
+DOORS = ["metagen", "metaprop", "metarate", "metabin", "metainc", "metacont", "metamean"]
+
+
+def random_effects_table(rng, k):
+    kinds = {
+        "wild": lambda: 10 ** rng.uniform(-6, 6, k),
+        "giant": lambda: np.where(np.arange(k) == 0, 1e-12, rng.uniform(0.1, 1, k)),
+        "equal": lambda: np.full(k, 0.04),
+        "tiny": lambda: rng.uniform(1e-14, 1e-10, k),
+    }
+    kind = rng.choice(list(kinds))
+    v = kinds[kind]()
+    return (np.full(k, 0.3) if kind == "equal" else rng.normal(0, np.sqrt(v + rng.choice([0.0, 1.0, 100.0])))), v
+
+
+def random_counts(rng, k):
+    n = rng.integers(1, 60, k).astype(float)
+    kind = rng.choice(["none", "all", "one", "mixed", "large", "separated"])
+    n = np.ones(k) if kind == "one" else (np.ceil(10 ** rng.uniform(3, 7, k)) if kind == "large" else n)
+    x = rng.binomial(n.astype(int), rng.beta(0.4, 1.5, k)).astype(float)
+    fixed = {"none": np.zeros(k), "all": n, "separated": np.where(np.arange(k) % 2 == 0, n, 0.0)}
+    return fixed.get(kind, x), n
+
+
+def random_call(rng):
+    """A door, its data and options, drawn from what is extreme."""
+    k, door = int(rng.choice([0, 1, 1, 2, 2, 3, 4, 7])), str(rng.choice(DOORS))
+    keep = [name for name in OPTIONS if rng.random() < 0.4]
+    options = {name: OPTIONS[name][rng.integers(len(OPTIONS[name]))] for name in keep}
+    if rng.random() < 0.3 and k:
+        options["subgroup"] = [str(rng.choice(list("ab"))) for _ in range(k)]
+    (y, v), (x, n), (x2, n2) = random_effects_table(rng, k), random_counts(rng, k), random_counts(rng, k)
+    if door == "metagen":
+        return door, (y, np.sqrt(v)), options
+    if door == "metaprop":
+        return door, (x, n), options | {"sm": str(rng.choice(SMS)), "incr": float(rng.choice([0.5, 0.0]))}
+    if door == "metarate":
+        return door, (x, n), options | {"sm": str(rng.choice(["IR", "IRLN", "IRS", "IRFT"]))}
+    if door == "metabin":
+        method = str(rng.choice(["MH", "Inverse", "Peto", "GLMM"]))
+        return door, (x, n, x2, n2), options | {"sm": str(rng.choice(["OR", "RR", "RD"])), "method": method}
+    if door == "metainc":
+        return door, (x, n, x2, n2), options | {"sm": "IRR", "method": str(rng.choice(["MH", "Inverse", "GLMM"]))}
+    sd = np.where(rng.random(k) < 0.1, 0.0, 10 ** rng.uniform(-3, 3, k))
+    if door == "metamean":
+        return door, (n, y, sd), options
+    return door, (n, y, sd, n2, y[::-1] + 0.1, sd[::-1]), options | {"sm": str(rng.choice(["MD", "SMD", "ROM"]))}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_door_with_any_option_gives_a_number_or_a_named_refusal(seed):
+    rng = np.random.default_rng(seed)
+    answered = 0
+    for _ in range(40):
+        door, data, options = random_call(rng)
+        try:
+            m = getattr(mg, door)(*data, **options)
+            assert_numbers(m, (door, data, options))
+        except mg.MetagroveError as refusal:
+            assert len(str(refusal)) > 10
+            continue
+        answered += 1
+    assert answered >= 8
+
+
+def assert_numbers(m, call):
+    for name in ESTIMATES:
+        assert not np.isnan(getattr(m, name)), (name, call)
+    for name in ("TE_common", "TE_random", "lower_random", "upper_random"):
+        assert not np.isnan(getattr(m.back, name)), (name, call)
+    assert m.lower_random <= m.TE_random * (1 + 1e-9 * np.sign(m.TE_random)) or np.isinf(m.TE_random), call
+    if m.k > 1 and np.isfinite(m.TE_random):
+        assert m.tau2 >= 0 and 0 <= m.I2 <= 1 and np.all((m.pval_Q >= 0) & (m.pval_Q <= 1)), call
+    elif m.k == 1:
+        assert any("One study is pooled" in note for note in m.notes), call
+    assert m.summary() and m.rows() and str(m.explain())

@@ -10,6 +10,8 @@ import meta_reference as ref
 import metagrove as mg
 from metagrove.effects.arms import PersonTimes, Proportions, Rates, Tables
 from metagrove.pooling.counts.likelihoods import Binomial, Hypergeometric, Poisson
+from metagrove.pooling.counts.maximum import Differences, maximum
+from metagrove.pooling.counts.mixed_model import MarginalBatch, fixed_fit
 from metagrove.pooling.counts.models import count_model, glmm_fit
 from metagrove.pooling.counts.quadrature import Integrand, marginal_likelihood
 from metagrove.pooling.counts.two_way_quadrature import TwoWayIntegrand, two_way_evaluation, two_way_marginal
@@ -223,7 +225,7 @@ def test_laplace_gradient_of_two_random_effects(rows, theta, sigma, tau):
     for j in range(4):
         h = np.zeros(4)
         h[j] = 1e-5
-        assert found.shared.sum(axis=0)[j] == pytest.approx((total(at + h) - total(at - h)) / 2e-5, rel=1e-5, abs=1e-6)
+        assert found.shared[j] == pytest.approx((total(at + h) - total(at - h)) / 2e-5, rel=1e-5, abs=1e-6)
 
 
 def test_a_second_peak_is_found():
@@ -242,3 +244,78 @@ def test_the_mirror_image_of_tau_is_no_trap():
 def test_a_likelihood_flat_in_tau_ends_at_zero():
     found = glmm_fit(count_model(Proportions([3, 1, 1, 0, 2, 1], [3, 1, 2, 1, 2, 1])))
     assert found.mixed.tau2 == 0 and found.mixed.beta[0] == pytest.approx(np.log(4))
+
+
+#: Rates whose modes at a standard deviation of 3 are far from those at 0.3, where the search for them begins.
+FAR_MODES = [
+    ([39, 16, 12, 639, 625, 596, 8, 32, 1], [539, 454, 379, 600, 162, 389, 302, 64, 159]),
+    ([5, 154, 77, 1480], [289, 101, 335, 499]),
+    ([4, 609, 19, 15, 4, 224, 3], [60, 52, 13, 9, 38, 53, 13]),
+]
+
+
+@pytest.mark.parametrize(("events", "time"), FAR_MODES)
+def test_widely_spread_rates_are_fitted(events, time):
+    problem = count_model(Rates(events, time))
+    found = glmm_fit(problem).mixed
+    tau = np.sqrt(found.tau2)
+    best = exact_rates(events, time, found.beta[0], tau)
+    for mu, sd in ((0.05, 0), (-0.05, 0), (0, 0.05), (0, -0.05)):
+        assert exact_rates(events, time, found.beta[0] + mu, tau + sd) < best
+    assert found.log_likelihood == pytest.approx(best, abs=1e-3)
+
+
+def exact_rates(events, time, mu, tau):
+    """Marginal log-likelihood on a fine grid of the random effect."""
+    z = np.linspace(-12, 12, 40_001)
+    total = 0.0
+    for x, t in zip(events, time, strict=True):
+        logs = Poisson(np.array([[x]], dtype=float), np.log([[t]])).value((mu + tau * z)[None, None, :])[0, 0]
+        logs = logs - z * z / 2 - 0.5 * np.log(2 * np.pi)
+        top = logs.max()
+        total += top + np.log(np.trapezoid(np.exp(logs - top), z))
+    return total
+
+
+@pytest.mark.parametrize("far", [-30.0, -3.0, 0.0, 3.0, 30.0, 300.0])
+def test_modes_are_found_from_anywhere(far):
+    x, t = np.array([[4.0], [609.0], [3.0]]), np.array([[60.0], [52.0], [13.0]])
+    integrand = Integrand(Poisson(x, np.log(t)), np.ones((3, 1, 1)), np.ones(1), None, 7)
+    near = marginal_likelihood(integrand, np.array([-0.6]), 1.0)
+    found = marginal_likelihood(integrand, np.array([-0.6]), 1.0, None, np.full(3, far))
+    assert found.mode == pytest.approx(near.mode, abs=1e-7) and found.value == pytest.approx(near.value, abs=1e-9)
+
+
+@settings(derandomize=True, deadline=None, max_examples=10)
+@given(TABLES)
+def test_central_and_forward_differences_lead_to_one_maximum(rows):
+    a, b, c, d = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    tables = Tables(a + 1, b, c + 1, d)
+    problem = count_model(tables, "UM.FS")
+    fixed = fixed_fit(problem.integrand, problem.start, problem.own)
+    ends = []
+    for exact_steps in (True, False):
+        surface = Differences(MarginalBatch(problem.integrand), exact_steps)
+        ends.append(maximum(surface, np.append(fixed.beta, 0.7), fixed.own))
+    assert ends[1].value == pytest.approx(ends[0].value, abs=1e-9)
+    assert np.abs(ends[1].shared) == pytest.approx(np.abs(ends[0].shared), abs=2e-4)
+
+
+@settings(derandomize=True, deadline=None, max_examples=12)
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=3, max_size=7))
+def test_no_other_start_leads_higher(rows):
+    x, rest = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    data = Proportions(x, x + rest + 1)
+    if not x.any():
+        return
+    problem = count_model(data)
+    found = glmm_fit(problem)
+    for start in (0.15, 0.6, 1.8, 5.0):
+        surface = Differences(MarginalBatch(problem.integrand), exact=True)
+        other = maximum(surface, np.array([found.fixed.beta[0], start]))
+        assert found.mixed.log_likelihood >= other.value - 1e-7
+
+
+def test_a_test_with_t_needs_degrees_of_freedom():
+    with pytest.raises(mg.MethodError, match="more studies than coefficients; here are 1 and 1"):
+        mg.rma_glmm(measure="PLO", xi=[3], ni=[9], test="t")

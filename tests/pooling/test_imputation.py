@@ -100,3 +100,33 @@ def test_impossible_draws_are_refused():
         imputed_curve({"A": {"draw": [1, 2], "time": [1, -2], "event": [1, 1]}})
     with pytest.raises(DataError, match="draw 2 has no"):
         combine_imputations([1, math.nan], [1, 1])
+
+
+def test_only_the_study_that_was_read_badly_moves_the_curve():
+    steady = {"time": patients(1)[0], "event": patients(1)[1]}
+    studies = {
+        "A": steady,
+        "B": drawn(*patients(2), draws=12, jitter=0.2),
+        "C": drawn(*patients(3), draws=12, jitter=0.02),
+    }
+    found = mg.digitizing_sensitivity(studies, step=1)
+    assert found.share[0] == 0 and found.shift[0] == 0
+    assert found.share[1] > 0.9 and found.shift[1] > found.shift[2] > 0
+    assert found.share.sum() == pytest.approx(1)
+    assert found.summary().startswith("The reading of B moves the pooled curve most")
+    low, high = found.rows()[1]["median_low"], found.rows()[1]["median_high"]
+    assert low < imputed_curve(studies, step=1).curve.median < high
+    assert found.medians.shape == (3, 12) and "figure" in str(found.explain())
+    alone = mg.digitizing_sensitivity({"A": steady, "B": drawn(*patients(2), draws=4, jitter=0.0)}, step=1)
+    assert alone.summary().startswith("No draw of any study moves")
+    with pytest.raises(MethodError, match="at least 2"):
+        mg.digitizing_sensitivity({"A": steady}, step=1)
+
+
+def test_the_summary_says_what_a_new_trial_may_show():
+    studies = {name: patients(i) for i, name in enumerate("ABCD")}
+    grid = mg.grid_table(studies, step=1)
+    pooled = mg.summary_curve(grid.study, grid.time, grid.n_risk, grid.survival)
+    assert "in a new trial" in pooled.summary()
+    fixed = mg.summary_curve(grid.study, grid.time, grid.n_risk, grid.survival, model="fixed")
+    assert "in a new trial" not in fixed.summary()

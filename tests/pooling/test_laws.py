@@ -178,3 +178,29 @@ def test_many_without_studies_and_with_bad_variances():
         mg.pool_many([[0.1], [0.2]], [[1.0], [0.0]])
     with pytest.raises(mg.UnknownName, match="GENQ"):
         mg.pool_many([[0.1]], [[1.0]], method_tau="GENQ")
+
+
+@few
+@given(studies(smallest=2), st.sampled_from(["REML", "ML"]), st.sampled_from([1.0, 1e-8]))
+def test_plain_and_compiled_arithmetic_agree(data, method, giant):
+    from metagrove.pooling.compiled import kernels
+
+    y, v = data
+    v = np.append(v[:-1], v[-1] * giant)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("metagrove.pooling.tau2.loaded", lambda: None)
+        plain = mg.metagen(y, np.sqrt(v), method_tau=method)
+    kernels()
+    quick = mg.metagen(y, np.sqrt(v), method_tau=method)
+    for name in ("tau2", "se_tau2", "TE_common", "seTE_common", "TE_random", "seTE_random", "Q", "lower_random"):
+        assert getattr(quick, name) == pytest.approx(getattr(plain, name), rel=1e-11, abs=1e-14), name
+
+
+def test_a_result_is_the_same_after_pickling_and_after_questions():
+    import pickle
+
+    m = mg.metagen([0.1, 0.4, 0.3], [0.2, 0.1, 0.3])
+    before = pickle.loads(pickle.dumps(m))
+    first = m.to_json()
+    after = pickle.loads(pickle.dumps(m))
+    assert before.to_json() == first == after.to_json() == m.to_json()

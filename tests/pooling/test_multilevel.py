@@ -252,6 +252,45 @@ def test_singleton_clusters_make_cr2_the_hc2_of_the_effects():
     assert found.vb[0, 0] == pytest.approx(hc2, rel=1e-10)
 
 
+@pytest.mark.parametrize("struct", ["UN", "HCS", "HAR"])
+def test_a_corner_of_the_variances_is_left(struct):
+    """Both standard deviations at 0 have no slope there, though the likelihood rises away from it.
+
+    R metafor 3.8-1: dat.hart1999, log incidence-rate ratios in pairs correlated by 0.6, REML log-likelihood -2.610480569.
+    """
+    y = [
+        -0.784209989506816,
+        -0.935893259119642,
+        -1.57925516078733,
+        -0.38872831575264,
+        -1.20192990269614,
+        -1.1409146683588,
+    ]
+    v = [0.16374269005848, 0.177631578947368, 0.41025641025641, 0.277777777777778, 0.186335403726708, 0.07]
+    table = {"y": y, "v": v, "pair": [1, 1, 2, 2, 3, 3], "arm": [1, 2, 1, 2, 1, 2]}
+    V = mg.vcalc("v", "pair", obs="arm", rho=0.6, data=table)
+    inner = "arm" if struct == "HAR" else "factor(arm)"
+    found = mg.rma_mv("y", V, random=f"~ {inner} | pair", struct=struct, data=table)
+    assert found.loglik == pytest.approx(-2.610480569, abs=1e-8)
+    assert found.tau2 == pytest.approx([0.00736392709, 0.01551858396], rel=1e-4)
+    assert found.rho[0] == pytest.approx(-1, abs=1e-6)
+
+
+@settings(derandomize=True, deadline=None, max_examples=3)
+@given(seeds)
+def test_the_highest_of_several_maxima_is_found(seed):
+    y, v, study, _ = simulated(seed, studies=5, per=2)
+    table = {"study": study, "effect": np.tile(["a", "b"], 5)}
+
+    def fit(**held):
+        return mg.rma_mv(y, v, random="~ effect | study", struct="HCS", data=table, **held).loglik
+
+    best = fit()
+    for rho in (-1, -0.5, 0, 0.5, 1):
+        for tau2 in ((0.0, 0.1), (0.1, 0.0), (0.02, 0.02), (0.3, 0.3)):
+            assert fit(rho=rho, tau2=list(tau2)) <= best + 1e-9
+
+
 # refusals
 
 

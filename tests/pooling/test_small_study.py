@@ -80,7 +80,8 @@ def test_reference_proportions(case, method):
     data = expected(case)["data"]
     result = mg.metaprop(data["event"], data["n"], sm="PFT")
     test = result.metabias(method, k_min=3)
-    assert mismatches(case, method, test, 1e-9, skip=tau2_of_ranks(method.title())) == []
+    tolerance = 1e-7 if method == "thompson" else CLOSED
+    assert mismatches(case, method, test, tolerance, skip=tau2_of_ranks(method.title())) == []
     assert "variance depends on the sample size" in test.reason
 
 

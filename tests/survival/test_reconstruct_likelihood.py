@@ -188,3 +188,80 @@ def test_any_arm_is_rebuilt_with_its_totals(n, seed, with_events, with_risk):
     assert rebuilt.time.max() == pytest.approx(time.max())
     if with_events:
         assert rebuilt.events == event.sum()
+
+
+def traced(time, event, columns=450, seed=0):
+    """A trace with half a pixel of error on 600 rows."""
+    t = np.append(np.arange(columns) * time.max() / columns, time.max())
+    s = survival(time, event, t)
+    rng = np.random.default_rng(seed)
+    return [t, np.clip(np.round(600 * s + 0.5 * rng.standard_normal(t.size)) / 600, 0, 1)]
+
+
+def test_drawn_patients_show_the_curve_of_their_path_without_bias():
+    """Censored before a death on the path, censored before it in time: else survival is too high, by .0007 before this held."""
+    bias = []
+    for seed in range(8):
+        time, event = simulated(seed + 30, n=150)
+        risk = [(t, np.sum(time >= t)) for t in np.linspace(0, 20, 6)]
+        sampled = mg.reconstruct(traced(time, event), risk, events=int(event.sum()), draws=30).sampled
+        t = np.linspace(0, time.max() * 0.99, 500)
+        drawn = np.mean([survival(a, b, t) for a, b in zip(sampled.time, sampled.event, strict=True)], axis=0)
+        bias.append(np.mean(drawn - survival(time, event, t)))
+    assert abs(np.mean(bias)) < 0.0003
+
+
+def test_draws_allow_for_a_curve_that_is_cut_where_many_are_followed():
+    rng = np.random.default_rng(2)
+    time = np.minimum(rng.exponential(30, 60), 24.0)
+    event = time < 24
+    event &= time < 12  # nobody dies late, all others are followed to the cut
+    time = np.where(event, time, 24.0)
+    t, s = corners(time, event)
+    sampled = mg.reconstruct([t, s], n=60, events=int(event.sum()), draws=100).sampled
+    late = np.sum(sampled.time >= 18, axis=1)
+    true = np.sum(time >= 18)
+    assert late.min() < true / 2 and np.mean(late > 0.8 * true) > 0.05
+
+
+def greenwood(time, event, t):
+    """Survival at `t` with log-log limits, by hand."""
+    when, deaths = np.unique(time[event & (time <= t)], return_counts=True)
+    risk = np.array([np.sum(time >= x) for x in when])
+    s = float(np.prod(1 - deaths / risk))
+    error = 1.96 * np.sqrt(np.sum(deaths / (risk * (risk - deaths)))) / -np.log(s)
+    return round(s, 3), round(s ** np.exp(error), 3), round(s ** np.exp(-error), 3)
+
+
+def test_printed_limits_tell_how_many_were_at_risk():
+    """With n alone the curve hardly shows censoring; the width of a printed interval does."""
+    closer = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed + 50)
+        died, left = rng.exponential(14, 160), np.where(rng.random(160) < 0.5, rng.uniform(0, 6, 160), 24.0)
+        time, event = np.minimum(died, left), died <= left
+        t, s = corners(time, event)
+        last = np.flatnonzero(np.append(np.diff(t) > 0, True))
+        clicks = np.column_stack((t[last], np.clip(s[last] + 0.004 * rng.standard_normal(last.size), 0, 1)))
+        rates = {x: greenwood(time, event, x) for x in (8.0, 16.0)}
+        true = np.array([np.sum(time >= x) for x in rates])
+        errors = []
+        for printed in ({}, {"rates": rates}):
+            sampled = mg.reconstruct(clicks, n=160, **printed, draws=50).sampled
+            errors.append(np.abs(np.mean([np.sum(sampled.time >= x, axis=1) for x in rates], axis=1) - true).sum())
+        closer.append(errors[1] - errors[0])
+    assert np.mean(closer) < 0 and np.mean(np.array(closer) < 0) >= 0.5
+
+
+def test_printed_rates_hold_in_every_draw():
+    people, curves, _, _ = BY_NAME["sim_long_plateau-B"]
+    time, event = people[:, 0], people[:, 1] == 1
+    rates = {x: round(float(survival(time, event, np.array([x]))[0]), 3) for x in (10.0, 20.0, 30.0)}
+    off = []
+    for printed in ({}, {"rates": rates}):
+        sampled = mg.reconstruct(np.array(curves["clicks_s2"]), n=len(people), **printed, draws=40).sampled
+        drawn = [
+            [survival(a, b, np.array([x]))[0] for x in rates] for a, b in zip(sampled.time, sampled.event, strict=True)
+        ]
+        off.append(np.mean(np.abs(np.array(drawn) - list(rates.values()))))
+    assert off[1] < 0.7 * off[0]

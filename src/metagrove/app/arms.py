@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
 from metagrove.app.products import Product, row_material
-from metagrove.core.errors import MetagroveError
+from metagrove.core.errors import DataError, MetagroveError
 from metagrove.core.units import convert_time
 from metagrove.review.curve_rows import survival_scale
+from metagrove.review.figure_rows import FigureState
 from metagrove.review.folder import Review
 from metagrove.review.spec import SurvivalAnalysis
 from metagrove.review.tables import Row
 
-__all__ = ["arm_inputs", "arm_name", "arm_rows", "arms_of", "rebuilt_arm", "total_of"]
+if TYPE_CHECKING:
+    from metagrove.survival.rebuilt import RebuiltPatients
+
+__all__ = [
+    "arm_inputs",
+    "arm_name",
+    "arm_rows",
+    "arms_of",
+    "doubtful_arms",
+    "doubtful_figures",
+    "printed_median",
+    "rebuilt_arm",
+    "total_of",
+]
 
 
 def _mine(row: Row, endpoint: str, study: str) -> bool:
@@ -27,6 +42,28 @@ def arms_of(review: Review, analysis: SurvivalAnalysis) -> list[str]:
     order = {row.text("study").lower(): i for i, row in enumerate(review.rows("studies"))}
     names = sorted(there, key=lambda name: order.get(name.lower(), len(order)))
     return [name for name in names if name.lower() not in gone]
+
+
+def doubtful_arms(review: Review, analysis: SurvivalAnalysis) -> list[tuple[str, str]]:
+    """The studies whose figure of the endpoint may not be used yet, each with the figure and the first reason."""
+    gone = {exclusion.study.lower() for exclusion in analysis.exclude}
+    return [
+        (state.source.study, f"{state.source.file} needs a person: {state.reasons[0]}")
+        for state in review.figures
+        if not state.usable
+        and state.source.endpoint.lower() == analysis.endpoint.lower()
+        and state.source.study.lower() not in gone
+    ]
+
+
+def doubtful_figures(review: Review) -> tuple[str, ...]:
+    """Each figure that no analysis uses because nobody has confirmed its reading, with its first reason."""
+    lines = (
+        f"{s.source.file} ({s.source.study}, {s.source.endpoint}): {s.reasons[0]}"
+        for s in review.figures
+        if not s.usable
+    )
+    return tuple(dict.fromkeys(lines))
 
 
 def arm_rows(review: Review, table: str, endpoint: str, study: str) -> tuple[Row, ...]:
@@ -44,7 +81,18 @@ def arm_inputs(review: Review, analysis: SurvivalAnalysis, study: str) -> list[A
     """All that rebuilding one arm depends on."""
     tables = ("curves", "at_risk", "censor_marks", "survival")
     rows = [row_material(arm_rows(review, name, analysis.endpoint, study)) for name in tables]
-    return [study, analysis.method, analysis.draws, analysis.seed, analysis.endpoint, review.spec.time_unit, rows]
+    figure = _figure_of(review, analysis.endpoint, study)
+    drawn = [figure.unit, figure.axis_end, figure.arm] if figure is not None else []
+    return [
+        study,
+        analysis.method,
+        analysis.draws,
+        analysis.seed,
+        analysis.endpoint,
+        review.spec.time_unit,
+        rows,
+        drawn,
+    ]
 
 
 def total_of(review: Review, endpoint: str, study: str, statistic: str) -> int | None:
@@ -68,6 +116,7 @@ def rebuilt_arm(review: Review, analysis: SurvivalAnalysis, study: str) -> Produ
     import pandas as pd
 
     from metagrove.survival.reconstruct import reconstruct
+    from metagrove.survival.time_lattice import on_lattice, time_lattice
 
     endpoint = analysis.endpoint
     rows = arm_rows(review, "curves", endpoint, study)
@@ -76,32 +125,78 @@ def rebuilt_arm(review: Review, analysis: SurvivalAnalysis, study: str) -> Produ
     known = [r for r in arm_rows(review, "at_risk", endpoint, study) if r["n"] is not None]
     at_risk = pd.DataFrame({"time": [r["time"] for r in known], "n": [r["n"] for r in known]}) if known else None
     marks = [r["time"] for r in arm_rows(review, "censor_marks", endpoint, study)] or None
+    figure = _figure_of(review, endpoint, study)
+    patients = total_of(review, endpoint, study, "n")
+    if patients is None and at_risk is None:
+        raise DataError(
+            f"{study}, {endpoint}: how many patients there were is not known; "
+            "add a row with statistic n, or numbers at risk to at_risk.csv",
+            file="survival.csv",
+        )
     try:
         rebuilt = reconstruct(
             curve,
             at_risk=at_risk,
-            n=total_of(review, endpoint, study, "n"),
+            n=patients,
             events=total_of(review, endpoint, study, "events"),
             marks=marks,
+            axis=_axis_end(figure, review.spec.time_unit),
             method=analysis.method,
             draws=analysis.draws,
             rng=np.random.default_rng([analysis.seed, *study.encode(), *endpoint.encode()]),
         )
     except MetagroveError as error:
         raise error.within(f"{study}, {endpoint} curve") from error
-    patients = rebuilt.patients
+    blur = _time_error(rebuilt, figure, review.spec.time_unit)
+    # marks that a person typed may have been rounded by that person: the drops alone are evidence
+    lattice = time_lattice(rebuilt.time[rebuilt.event], blur, review.spec.time_unit) if blur else None
+    ticks = at_risk["time"].to_list() if at_risk is not None else []
+
+    def placed(time: Any, event: Any) -> list[list[Any]]:
+        if lattice is not None:
+            time = on_lattice(time, event, lattice, error=2 * blur, at_risk=ticks)
+        return [[float(t) for t in time], [int(e) for e in event]]
+
+    point = placed(rebuilt.time, rebuilt.event)
     carry: dict[str, Any] = {
         "study": study,
-        "time": [float(t) for t in patients["time"]],
-        "event": [int(e) for e in patients["event"]],
+        "time": point[0],
+        "event": point[1],
         "report": rebuilt.report,
+        "time_error": blur or None,
+        "survival_error": float(figure.arm["survival_error"]) if figure and figure.arm else _finite(rebuilt.sigma),
+        "lattice": [lattice.step, lattice.drops, lattice.near] if lattice is not None else None,
     }
-    if rebuilt.draws is not None:
-        carry["draws"] = [
-            [[float(t) for t in one["time"]], [int(e) for e in one["event"]]]
-            for _, one in rebuilt.draws.groupby("draw")
-        ]
+    if rebuilt.sampled is not None:
+        carry["draws"] = [placed(t, e) for t, e in zip(rebuilt.sampled.time, rebuilt.sampled.event, strict=True)]
     return Product(carry=carry)
+
+
+def _figure_of(review: Review, endpoint: str, study: str) -> FigureState | None:
+    """The figure that an arm's curve was read from, if any."""
+    wanted = endpoint.lower(), study.lower()
+    found = (s for s in review.figures if (s.source.endpoint.lower(), s.source.study.lower()) == wanted)
+    return next((state for state in found if state.usable), None)
+
+
+def _axis_end(figure: FigureState | None, unit: str) -> float | None:
+    """Where the figure's time axis ends, in `unit`; None for curves from a table."""
+    return convert_time(figure.axis_end, figure.unit, unit) if figure is not None and figure.axis_end else None
+
+
+def _time_error(rebuilt: RebuiltPatients, figure: FigureState | None, unit: str) -> float:
+    """The half-width of the reading error of a time: the figure's own, or half a column of a trace; 0 if unknown."""
+    import numpy as np
+
+    if figure is not None and figure.arm is not None:
+        return convert_time(float(figure.arm["time_error"]), figure.unit, unit)
+    if rebuilt.curve is not None and rebuilt.curve.kind == "trace":
+        return float(np.median(np.diff(rebuilt.curve.time))) / 2
+    return 0.0
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
 
 
 def printed_median(review: Review, endpoint: str, study: str) -> tuple[float, str, Row] | None:

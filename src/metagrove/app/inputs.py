@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from metagrove.core.errors import DataError
 from metagrove.review.cells import number
@@ -22,6 +22,7 @@ __all__ = [
     "marks_table",
     "proportion_table",
     "read_table",
+    "rows_by_arm",
     "totals_table",
 ]
 
@@ -175,6 +176,12 @@ def totals_table(path: str | Path) -> dict[str, tuple[int, int | None]]:
 def marks_table(path: str | Path) -> dict[str, list[float]]:
     """Each arm's censor marks."""
     return {arm: [row["time"] for row in rows] for arm, rows in _by_arm(read_table(path, _MARKS)).items()}
+
+
+def rows_by_arm(path: str | Path, what: Literal["at_risk", "totals", "marks"]) -> dict[str, tuple[Row, ...]]:
+    """Each arm's rows of a table, for messages that name a row."""
+    layouts = {"at_risk": _AT_RISK, "totals": _TOTALS, "marks": _MARKS}
+    return _by_arm(read_table(path, layouts[what]))
 
 
 def grid_table(path: str | Path) -> Mapping[str, list[Any]]:

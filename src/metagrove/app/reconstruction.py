@@ -7,15 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from metagrove.app.inputs import at_risk_table, curve_table, marks_table, totals_table
+from metagrove.app.inputs import at_risk_table, curve_table, marks_table, rows_by_arm, totals_table
 from metagrove.app.products import csv_bytes
 from metagrove.core.errors import DataError, MetagroveError
 from metagrove.core.results import plain
 from metagrove.review.storage import write_folder
+from metagrove.review.tables import Row
 
 __all__ = ["ReconstructInputs", "reconstruct_curves"]
+
+
+#: How far beyond its curve, as a share of it, a mark may have been read.
+SLACK = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,31 @@ def _for_arm(facts: Mapping[str, Any], arm: str, arms: list[str], file: Path | N
     return next(iter(facts.values())) if len(facts) == 1 and (len(arms) == 1 or "" in facts) else None
 
 
+def _check_rows(inputs: ReconstructInputs, curves: Mapping[str, list[tuple[float, float]]]) -> None:
+    """Refuse a row of the numbers at risk, totals or marks that no patients of its arm can have."""
+    for row in _rows(inputs.at_risk, "at_risk"):
+        if row["time"] is not None and row["time"] < 0:
+            raise row.error(f"time is {row['time']:g}; times start at 0", "time")
+        if row["time"] == 0 and row["n"] == 0:
+            raise row.error("0 patients are at risk at time 0; an arm has at least one", "n")
+    for row in _rows(inputs.totals, "totals"):
+        if row["n"] is None or row["n"] == 0:
+            raise row.error(f"n is {row.text('n') or 'empty'}; an arm has at least one patient", "n")
+    ends = {arm: max(time for time, _ in points) for arm, points in curves.items()}
+    for row in _rows(inputs.marks, "marks"):
+        name = row.text("arm")
+        end = ends.get(name, next(iter(ends.values())) if len(ends) == 1 else None)
+        if row["time"] is None:
+            raise row.error("is empty; a censor mark is a time", "time")
+        if end is not None and not -SLACK * end <= row["time"] <= (1 + SLACK) * end:
+            whose = f" of '{name}'" if name else ""
+            raise row.error(f"a censor mark{whose} is at {row['time']:g}; the curve goes from 0 to {end:g}", "time")
+
+
+def _rows(path: Path | None, what: Literal["at_risk", "totals", "marks"]) -> list[Row]:
+    return [row for rows in rows_by_arm(path, what).values() for row in rows] if path else []
+
+
 def reconstruct_curves(
     inputs: ReconstructInputs,
     out: Path,
@@ -64,6 +94,9 @@ def reconstruct_curves(
     risk = at_risk_table(inputs.at_risk) if inputs.at_risk else {}
     totals = totals_table(inputs.totals) if inputs.totals else {}
     marks = marks_table(inputs.marks) if inputs.marks else {}
+    _check_rows(inputs, curves)
+    # arms of one file were drawn on one axis; readings err in proportion to it
+    axis = max(time for points in curves.values() for time, _ in points)
     import numpy as np
     import pandas as pd
 
@@ -86,6 +119,12 @@ def reconstruct_curves(
             progress(f"rebuilding {arm}", i, len(arms))
         at_risk = _for_arm(risk, arm, arms, inputs.at_risk)
         n, events = _for_arm(totals, arm, arms, inputs.totals) or (None, None)
+        if n is None and not at_risk:
+            known = "" if not (inputs.totals or inputs.at_risk) else f"; the tables given have none for '{arm}'"
+            raise DataError(
+                f"how many patients there were is not known{known}; give --totals with n, or --at-risk",
+                file=f"{inputs.curves.name}, arm '{arm}'" if arm else inputs.curves.name,
+            )
         try:
             rebuilt = reconstruct(
                 pd.DataFrame(curves[arm], columns=["time", "survival"]),
@@ -93,6 +132,7 @@ def reconstruct_curves(
                 n=n,
                 events=events,
                 marks=_for_arm(marks, arm, arms, inputs.marks),
+                axis=axis,
                 method=method,
                 draws=draws,
                 rng=np.random.default_rng([seed, i]),

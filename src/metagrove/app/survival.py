@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from metagrove.app.arms import arm_name, arm_rows, arms_of, printed_median
+from metagrove.app.arms import arm_name, arm_rows, arms_of, doubtful_arms, printed_median
 from metagrove.app.comparing import comparisons
 from metagrove.app.numbers import interval, p_value, percent, percent_interval
 from metagrove.app.products import Product, csv_bytes
+from metagrove.app.survival_budget import budget_lines, budget_table, budget_words, doubtful_times
 from metagrove.core.errors import DataError
 from metagrove.core.results import plain
 from metagrove.report.document import Cell, Column, Figure, Section, SourceLine, Table
@@ -146,8 +147,14 @@ def _members(review: Review, analysis: SurvivalAnalysis, arms: Mapping[str, Mapp
         Column("Median as printed", "right"),
         Column("Largest misfit of curve", "right"),
     )
-    note = "Patients were rebuilt from each digitized curve; the misfit is measured against the curve as digitized."
-    return Table("Rebuilt studies", columns, tuple(rows), (note,))
+    notes = ["Patients were rebuilt from each digitized curve; the misfit is measured against the curve as digitized."]
+    rounded = [f"{review.label(s)} ({arm['lattice'][0]:.3g})" for s, arm in arms.items() if arm["lattice"]]
+    if rounded:
+        notes.append(
+            f"Times that were rounded before they were drawn were put back onto the multiples of their step, in "
+            f"{review.spec.time_unit}: {', '.join(rounded)}."
+        )
+    return Table("Rebuilt studies", columns, tuple(rows), tuple(notes))
 
 
 def _sources(review: Review, analysis: SurvivalAnalysis, arms: Mapping[str, Any]) -> tuple[SourceLine, ...]:
@@ -272,11 +279,14 @@ def product(review: Review, analysis: SurvivalAnalysis, patients: Mapping[str, P
     from metagrove.plots.curves import curves_drawing
 
     arms = _carried(analysis, review, patients)
+    doubtful = doubtful_arms(review, analysis)
     if not arms:
-        raise DataError(f"no study is left with a curve of {analysis.endpoint}", file="curves.csv")
+        why = f"; {doubtful[0][1]}" if doubtful else ""
+        raise DataError(f"no study is left with a curve of {analysis.endpoint}{why}", file="curves.csv")
     unit, until = review.spec.time_unit, _horizon(analysis, arms)
     made = _pooled(review, analysis, arms, until)
     pooled = made.curve
+    budget = budget_lines(review, analysis, pooled, arms)
     title = analysis.title or analysis.endpoint
     synthetic = "curves" in review.spec.synthetic
     warning = (
@@ -319,15 +329,26 @@ def product(review: Review, analysis: SurvivalAnalysis, patients: Mapping[str, P
         methods=f"{rebuilt}. {explanation.sentence}",
         references=_method_references(analysis.method) + explanation.references,
         settings=settings,
-        tables=(_rates(pooled, analysis.rates_every, unit), _members(review, analysis, arms)),
+        tables=(
+            _rates(pooled, analysis.rates_every, unit),
+            _members(review, analysis, arms),
+            *((budget_table(budget, unit),) if budget else ()),
+        ),
         figures=(Figure(analysis.name, caption),),
-        cautions=(*cautions, *_outside_members(pooled, unit)),
-        excluded=tuple((review.label(e.study), e.reason) for e in analysis.exclude),
+        cautions=(
+            *cautions,
+            *(f"{review.label(study)} is left out: {why}." for study, why in doubtful),
+            *doubtful_times(review, analysis, pooled, arms),
+            *_outside_members(pooled, unit),
+        ),
+        excluded=tuple((review.label(e.study), e.reason) for e in analysis.exclude)
+        + tuple((review.label(study), why) for study, why in doubtful),
         comparisons=comparisons(review, analysis.name, lambda quantity, _, time: _value_of(pooled, quantity, time)),
         sources=_sources(review, analysis, arms),
         synthetic=synthetic,
     )
-    return Product(section, _files(review, analysis, made, arms, drawing))
+    files = _files(review, analysis, made, arms, drawing, [line.row() for line in budget])
+    return Product(section, files, {"budget": budget_words(budget, unit)})
 
 
 def _method_references(method: str) -> tuple[str, ...]:
@@ -337,7 +358,12 @@ def _method_references(method: str) -> tuple[str, ...]:
 
 
 def _files(
-    review: Review, analysis: SurvivalAnalysis, made: _Pooled, arms: Mapping[str, Any], drawing: Any
+    review: Review,
+    analysis: SurvivalAnalysis,
+    made: _Pooled,
+    arms: Mapping[str, Any],
+    drawing: Any,
+    budget: list[dict[str, Any]],
 ) -> dict[str, bytes]:
     name, pooled = analysis.name, made.curve
     names = ("time", "survival", "lower", "upper", "n_risk", "studies")
@@ -361,6 +387,7 @@ def _files(
         "synthetic": "curves" in review.spec.synthetic,
         "draws": made.draws,
         "share_of_variance_by_reconstruction": {"median": made.share_median, "mean": made.share_mean},
+        "error_budget": budget,
     }
     files = {
         f"figures/{name}.svg": drawing.svg(),

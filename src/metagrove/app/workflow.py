@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import metagrove
-from metagrove.app.arms import arm_inputs, arm_name, arm_rows, arms_of, total_of
+from metagrove.app.arms import arm_inputs, arm_name, arm_rows, arms_of, doubtful_figures, total_of
+from metagrove.app.figure_steps import FiguresRead, read_figures
 from metagrove.app.products import Product, csv_bytes, row_material
 from metagrove.core.errors import MetagroveError
 from metagrove.review.checks import findings_of, row_faults, sorted_findings
@@ -31,13 +32,19 @@ _STORE = ".metagrove/work"
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a run did: the steps it made again, those that were fresh, the files that changed, and the report."""
+    """What a run did: the steps it made again, those that were fresh, the files that changed, and the report.
+
+    `doubtful` names the figures that were left out because nobody has confirmed their reading, with the reason;
+    `budgets` holds, for each survival analysis, lines that say where the uncertainty of its numbers comes from.
+    """
 
     redone: tuple[str, ...]
     fresh: tuple[str, ...]
     written: tuple[str, ...]
     report: Path
     findings: int
+    doubtful: tuple[str, ...] = ()
+    budgets: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def summary(self) -> str:
         """One or two lines for a terminal."""
@@ -179,6 +186,8 @@ def _material(review: Review, analysis: Any, patients: Mapping[str, Product]) ->
         studies = arms_of(review, analysis)
         out.append({name: patients[name].to_dict() for name in (arm_name(analysis, study) for study in studies)})
         out.append([[study, review.label(study), _places(review, analysis.endpoint, study)] for study in studies])
+        figures = [s for s in review.figures if s.source.endpoint.lower() == analysis.endpoint.lower()]
+        out.append([[s.source.model_dump(), s.status, s.reasons, s.by, s.edits] for s in figures])
     return [*out, row_material(rows), _about_studies(review, analysis, rows)]
 
 
@@ -223,6 +232,11 @@ def _front_steps(run: _Run, review: Review) -> dict[str, Product]:
     return parts
 
 
+def _refuse_bad_rows(review: Review) -> None:
+    for fault in row_faults(review):
+        raise fault
+
+
 def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: Progress | None = None) -> Rebuilt:
     """Everything in the folder's `out/`, made again where it is stale.
 
@@ -237,10 +251,18 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
         `review.toml` asks for something unknown.
     """
     review = open_review(path)
-    for fault in row_faults(review):
-        raise fault
+    _refuse_bad_rows(review)
+    drawn = FiguresRead()
+    if review.figures:
+        drawn = read_figures(review, WorkStore(review.path / _STORE), progress=progress)
+    if drawn.changed:
+        review = open_review(path)
+        _refuse_bad_rows(review)
     patient_steps = list(_patient_steps(review))
     run = _Run(review, progress, len(patient_steps) + len(review.spec.analysis) + 6)
+    run.redone += drawn.redone
+    run.fresh += drawn.fresh
+    run.keys |= drawn.keys
     patients = {step.name: run.product(step) for step in patient_steps}
     checks = run.product(_checks_step(review))
     parts = {"checks": checks} | _front_steps(run, review)
@@ -254,7 +276,7 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
         step = _Step("certainty", key, lambda: _module("certainty").product(review, parts, patients))
         parts["certainty"] = run.product(step)
     key = digest_of("report", _program(), review.digest, sorted(run.keys))
-    files: dict[str, bytes] = {}
+    files: dict[str, bytes] = dict(drawn.files)
     for product in (*patients.values(), *parts.values()):
         files |= product.files
     # A form that was asked for once is kept true by every later run.
@@ -268,7 +290,9 @@ def rebuild(path: str | Path, *, formats: Sequence[str] = ("html",), progress: P
     run.store.keep_only(frozenset(run.keys))
     found = sum(len(part.carry.get("findings", ())) for part in parts.values())
     where = (review.path / "out" / "report.html").resolve()
-    return Rebuilt(tuple(run.redone), tuple(run.fresh), tuple(written), where, found)
+    budgets = tuple((a.name, parts[f"analysis {a.name}"].carry.get("budget", ())) for a in review.spec.analysis)
+    told = tuple((name, tuple(lines)) for name, lines in budgets if lines)
+    return Rebuilt(tuple(run.redone), tuple(run.fresh), tuple(written), where, found, doubtful_figures(review), told)
 
 
 def _commit(review: Review, files: dict[str, bytes], key: str) -> list[str]:

@@ -75,15 +75,23 @@ def run(folder: Folder, as_json: Json = False) -> None:
                 "written": made.written,
                 "report": str(made.report),
                 "findings": made.findings,
+                "doubtful": made.doubtful,
+                "error_budget": dict(made.budgets),
             }
         )
-        return
+        raise SystemExit(FLAGGED if made.doubtful else 0)
     print(made.summary())
     if made.findings:
         print(
             f"{made.findings} problems found in the input; the report lists them, and so does 'metagrove check {folder}'."
         )
+    for name, lines in made.budgets if made.redone else ():
+        for line in lines:
+            print(f"{name}: {line}")
+    for line in made.doubtful:
+        print(f"left out until a person has looked: {line}")
     print(made.report)
+    raise SystemExit(FLAGGED if made.doubtful else 0)
 
 
 def report(

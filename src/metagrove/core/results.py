@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from metagrove.core.errors import MethodError
 from metagrove.core.sockets import socket
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Explanation", "Result", "plain"]
+__all__ = ["Explanation", "Result", "Script", "plain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,14 @@ class Explanation:
     def __add__(self, other: Explanation) -> Explanation:
         more = tuple(text for text in other.references if text not in self.references)
         return Explanation(f"{self.sentence} {other.sentence}".strip(), self.references + more)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The same analysis as code: in R, and in Stata where Stata has it ("" where not)."""
+
+    r: str
+    stata: str = ""
 
 
 def plain(value: Any) -> Any:
@@ -79,9 +88,23 @@ class Result:
         """`rows()` as JSON; NaN and infinities become null."""
         return json.dumps(plain(self.rows()), indent=2, ensure_ascii=False)
 
-    def plot(self) -> Any:
-        """The figure that suits this kind of result."""
-        return socket("plot")(self)
+    def to_r(self) -> str:
+        """Code in R that repeats this result; MethodError where there is none."""
+        script: Script | None = getattr(self, "script", None)
+        if script is None:
+            raise MethodError(f"there is no code in R for a {type(self).__name__}; ask the analysis it was made from")
+        return script.r
+
+    def to_stata(self) -> str:
+        """Code in Stata that repeats this result; MethodError where there is none."""
+        script: Script | None = getattr(self, "script", None)
+        if script is None or not script.stata:
+            raise MethodError(f"there is no code in Stata for a {type(self).__name__}")
+        return script.stata
+
+    def plot(self, style: Any = None) -> Any:
+        """The figure that suits this kind of result, in a style ("plain", "JAMA", "BMJ", "RevMan5", or a Style)."""
+        return socket("plot")(self, style)
 
     def __str__(self) -> str:
         return self.summary()

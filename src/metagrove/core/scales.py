@@ -64,9 +64,10 @@ def double_arcsine(events: ArrayLike, n: ArrayLike) -> Array:
     Freeman MF, Tukey JW. Ann Math Stat 1950;21:607-11. doi:10.1214/aoms/1177729756
     """
     e, size = np.asarray(events, dtype=float), np.asarray(n, dtype=float)
-    first = np.arcsin(np.sqrt(np.clip(e / (size + 1), 0.0, 1.0)))
-    second = np.arcsin(np.sqrt(np.clip((e + 1) / (size + 1), 0.0, 1.0)))
-    return np.asarray(0.5 * (first + second), dtype=float)
+    more = size + 1
+    shares = np.array([e / more, (e + 1) / more])
+    angles = np.arcsin(np.sqrt(np.minimum(np.maximum(shares, 0.0), 1.0)))
+    return np.asarray(0.5 * (angles[0] + angles[1]), dtype=float)
 
 
 def _double_arcsine_back(x: Array, n: Array) -> Array:
@@ -91,7 +92,8 @@ def _freeman_tukey_rate_back(x: Array, t: Array) -> Array:
     """Rate behind the mean of sqrt(e/t) and sqrt((e+1)/t), at time t: the exact inverse, 0 below its range."""
     low = 0.5 * np.sqrt(1.0 / t)
     inside = np.maximum(x, low)
-    rate = (1.0 / t - 8 * inside**2 + 16 * t * inside**4) / (16 * inside**2 * t)
+    with np.errstate(over="ignore"):
+        rate = (inside - 0.25 / (t * inside)) ** 2
     return np.asarray(np.where(x <= low, 0.0, rate), dtype=float)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrove.core.errors import MethodError, UnknownName
 from metagrove.core.values import Array
+from metagrove.doors.bias_scripts import after_meta, after_model, stata_after
 from metagrove.doors.funnels import funnel_of, heterogeneity_of, model_settings
 from metagrove.doors.generic import metagen
 from metagrove.pooling.bias.copas_model import CopasModel, copas_model
@@ -98,8 +99,13 @@ def trimfill(
 
     where = _missing_side(funnel, method if isinstance(x, Regression) else "CE", side, left)
     filling = filled_funnel(funnel, centre, estimator=kind, side=where, max_iterations=n_iter_max)
-    refit = _refitted_regression(x, filling) if isinstance(x, Regression) else _refitted_meta(x, filling)
-    return TrimFill(refit, filling)
+    if isinstance(x, Regression):
+        asked = {"side": where, "estimator": kind}
+        script = after_model(x, funnel, "trimfill", asked, method=method, test=x.test)
+        return TrimFill(_refitted_regression(x, filling), filling, script)
+    wanted = {"left": where == "left", "type": kind[0], "ma_common": ma_common}
+    stata = stata_after(x, funnel, f"meta trimfill, estimator({'linear' if kind[0] == 'L' else 'run'}) {where}")
+    return TrimFill(_refitted_meta(x, filling), filling, after_meta(x, funnel, "trimfill", wanted, stata=stata))
 
 
 def _refitted_regression(x: Regression, filling: FilledFunnel) -> Regression:
@@ -138,7 +144,9 @@ def limitmeta(
     """The limit meta-analysis, as metasens' `limitmeta`; `method_adjust` is "beta0", "betalim" or "mulim"."""
     kind, _, coverage = model_settings(x, method, None, level)
     funnel = funnel_of(x, vi, sei, data=data)
-    return limit_meta(funnel, heterogeneity_of(x, funnel, kind), method_adjust=method_adjust, level=coverage)
+    found = limit_meta(funnel, heterogeneity_of(x, funnel, kind), method_adjust=method_adjust, level=coverage)
+    script = after_meta(x, funnel, "limitmeta", {"method_adjust": method_adjust}, library="metasens")
+    return replace(found, script=script)
 
 
 def copas(
@@ -162,7 +170,7 @@ def copas(
     """The Copas selection model, with the arguments of metasens' `copas`."""
     kind, _, coverage = model_settings(x, method, None, level)
     funnel = funnel_of(x, vi, sei, data=data)
-    return copas_model(
+    found = copas_model(
         funnel,
         heterogeneity_of(x, funnel, kind),
         gamma0_range=gamma0_range,
@@ -176,6 +184,9 @@ def copas(
         sign_rsb=sign_rsb,
         level=coverage,
     )
+    asked = {"gamma0_range": gamma0_range, "gamma1_range": gamma1_range, "ngrid": ngrid, "nlevels": nlevels}
+    more = {"left": left, "rho_bound": rho_bound, "sign_rsb": sign_rsb}
+    return replace(found, script=after_meta(x, funnel, "copas", asked | more, library="metasens"))
 
 
 def _several(values: Any) -> tuple[float, ...]:
@@ -232,8 +243,9 @@ def selmodel(
     chosen = type if type in known else matches[0]
     kind, _, coverage = model_settings(x, method, None, level)
     regressed = isinstance(x, Regression)
-    return selection_model(
-        funnel_of(x, vi, sei, ni, data=data),
+    funnel = funnel_of(x, vi, sei, ni, data=data)
+    found = selection_model(
+        funnel,
         chosen,
         X=np.asarray(x.X) if regressed else None,
         equal_effects=kind in ("EE", "FE", "CE"),
@@ -245,6 +257,11 @@ def selmodel(
         level=coverage,
         coef_names=tuple(x.coef_names) if regressed else (),
     )
+    asked: dict[str, Any] = {"type": chosen, "alternative": alternative, "steps": _several(steps) or None, "prec": prec}
+    asked |= {"delta": _deltas(delta) or None, "scaleprec": None if prec is None else scaleprec}
+    equal = kind in ("EE", "FE", "CE")
+    model = x.refitted("EE" if equal else "ML") if regressed and x.method not in ("ML", "EE") else x
+    return replace(found, script=after_model(model, funnel, "selmodel", asked, method="EE" if equal else "ML"))
 
 
 def pet_peese(
@@ -262,4 +279,6 @@ def pet_peese(
     """The conditional PET-PEESE estimate of the effect at infinite precision."""
     kind, _, coverage = model_settings(x, method, None, level)
     funnel = funnel_of(x, vi, sei, data=data, subset=subset)
-    return pet_peese_estimate(funnel, model=model, method=kind, alpha=alpha, level=coverage)
+    found = pet_peese_estimate(funnel, model=model, method=kind, alpha=alpha, level=coverage)
+    asked = {"model": model, "predictor": "sei" if found.chosen.upper() == "PET" else "vi"}
+    return replace(found, script=after_model(funnel, funnel, "regtest", asked, method=kind))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from metagrove.core.errors import MethodError
+from metagrove.doors.bias_scripts import after_meta, after_model, of_effects, stata_after
 from metagrove.doors.columns import Columns
 from metagrove.doors.funnels import funnel_of, heterogeneity_of, model_settings
 from metagrove.doors.generic import metagen
@@ -60,7 +61,12 @@ def metabias(
     >>> round(test.pval, 4), test.df
     (0.0062, 3)
     """
-    test = asymmetry_test(funnel_of(x, vi, seTE, data=data), method or method_bias or "", k_min=k_min, correct=correct)
+    funnel = funnel_of(x, vi, seTE, data=data)
+    test = asymmetry_test(funnel, method or method_bias or "", k_min=k_min, correct=correct)
+    asked = {"method_bias": test.method, "k_min": k_min, "correct": correct or None}
+    stata = {"Egger": "meta bias, egger", "Begg": "meta bias, begg"}.get(test.method, "")
+    code = stata_after(x, funnel, stata) if stata else ""
+    test = replace(test, script=after_meta(x, funnel, "metabias", asked, stata=code))
     if isinstance(x, MetaResult) and x.studies.subgroup is not None:
         return replace(test, reason=f"{test.reason} The subgroups were taken together.".strip())
     return test
@@ -92,22 +98,20 @@ def regtest(
     """
     kind, tested, coverage = model_settings(x, method, test, level)
     moderators = x.X if isinstance(x, Regression) else None
-    return regression_test(
-        funnel_of(x, vi, sei, ni, data=data, subset=subset),
-        predictor=predictor,
-        model=model,
-        method=kind,
-        test=tested,
-        level=coverage,
-        moderators=moderators,
+    funnel = funnel_of(x, vi, sei, ni, data=data, subset=subset)
+    found = regression_test(
+        funnel, predictor=predictor, model=model, method=kind, test=tested, level=coverage, moderators=moderators
     )
+    asked = {"model": model, "predictor": predictor}
+    return replace(found, script=after_model(x, funnel, "regtest", asked, method=kind, test=tested))
 
 
 def ranktest(
     x: Any, vi: Any = None, sei: Any = None, *, exact: bool = True, data: Any = None, subset: Any = None
 ) -> RankTest:
     """Begg and Mazumdar's rank correlation test, with the exact p-value where there are no ties."""
-    return rank_test(funnel_of(x, vi, sei, data=data, subset=subset), exact=exact)
+    funnel = funnel_of(x, vi, sei, data=data, subset=subset)
+    return replace(rank_test(funnel, exact=exact), script=of_effects(funnel, "ranktest", {"exact": exact}))
 
 
 def fsn(
@@ -145,7 +149,11 @@ def fsn(
     funnel = funnel_of(x, vi, sei, data=data, subset=subset)
     kind, _, _ = model_settings(x, method, None, None)
     tau2 = heterogeneity_of(None if method else x, funnel, kind) if chosen == "General" else 0.0
-    return fail_safe_number(funnel.y, funnel.v, type_=chosen, alpha=alpha, target=target, tau2=tau2)
+    found = fail_safe_number(funnel.y, funnel.v, type_=chosen, alpha=alpha, target=target, tau2=tau2)
+    asked = {"type": chosen, "alpha": alpha, "target": target}
+    if chosen == "General":
+        return replace(found, script=after_model(x, funnel, "fsn", asked, method=kind))
+    return replace(found, script=of_effects(funnel, "fsn", asked))
 
 
 def tes(
@@ -172,7 +180,7 @@ def tes(
         theta = float(x.fit.random.TE) if isinstance(x, MetaResult) else float(x.b[0])
     if tau2 is None:
         tau2 = heterogeneity_of(x, funnel, "EE")
-    return excess_significance(
+    found = excess_significance(
         funnel,
         h0=H0,
         alternative=alternative,
@@ -183,11 +191,15 @@ def tes(
         tes_alternative=tes_alternative,
         tes_alpha=tes_alpha,
     )
+    asked = {"H0": H0, "alternative": alternative, "alpha": alpha, "theta": found.theta, "tau2": found.tau2}
+    more = {"test": test, "tes_alternative": tes_alternative, "tes_alpha": tes_alpha}
+    return replace(found, script=of_effects(funnel, "tes", asked | more))
 
 
 def lfkindex(TE: Any, seTE: Any = None, *, vi: Any = None, data: Any = None) -> LfkIndex:
     """The LFK index of a result, or of effects `TE` with standard errors `seTE`."""
-    return lfk_index(funnel_of(TE, vi, seTE, data=data))
+    funnel = funnel_of(TE, vi, seTE, data=data)
+    return replace(lfk_index(funnel), script=after_meta(TE, funnel, "lfkindex", {}, library="metasens"))
 
 
 def pcurve(x: Any, vi: Any = None, sei: Any = None, *, data: Any = None, subset: Any = None) -> PCurve:
@@ -209,7 +221,10 @@ def gosh(
     kind, _, _ = model_settings(x, method, None, None)
     if isinstance(x, Regression) and not x.int_only:
         raise MethodError("GOSH is made for models without moderators")
-    return gosh_diagnostics(funnel_of(x, vi, sei, data=data), method=kind, subsets=subsets, seed=seed)
+    funnel = funnel_of(x, vi, sei, data=data)
+    found = gosh_diagnostics(funnel, method=kind, subsets=subsets, seed=seed)
+    asked = {"subsets": None if found.complete else subsets}
+    return replace(found, script=after_model(x, funnel, "gosh", asked, method=kind))
 
 
 def outliers(
@@ -224,7 +239,9 @@ def outliers(
 ) -> OutlierTest:
     """Outlier tests by studentised deleted residuals with Holm's correction."""
     kind, _, coverage = model_settings(x, method, None, level)
-    return outlier_test(funnel_of(x, vi, sei, data=data), method=kind, alpha=alpha, level=coverage)
+    funnel = funnel_of(x, vi, sei, data=data)
+    found = outlier_test(funnel, method=kind, alpha=alpha, level=coverage)
+    return replace(found, script=after_model(x, funnel, "rstudent", {}, method=kind))
 
 
 def baujat(x: Any, vi: Any = None, sei: Any = None, *, pooled: str = "common", data: Any = None) -> Baujat:

@@ -13,13 +13,19 @@ from numpy.typing import NDArray
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array
 
-__all__ = ["Columns", "one_of"]
+__all__ = ["Columns", "named_arms", "one_of"]
 
 
 def one_of(name: str, value: object, known: Sequence[object]) -> None:
     """Refuse a `value` that is not among the `known`."""
     if value not in known:
         raise MethodError(f"{name} is {value!r}; known: {', '.join(repr(item) for item in known)}")
+
+
+def named_arms(label_e: str, label_c: str, label_left: str, label_right: str) -> tuple[tuple[str, object], ...]:
+    """Options of an analysis that name its arms and the sides of no effect, those that were given."""
+    asked = (("label_e", label_e), ("label_c", label_c), ("label_left", label_left), ("label_right", label_right))
+    return tuple((name, words) for name, words in asked if words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,8 @@ class Columns:
     def counts(self, value: Any, name: str, k: int | None = None) -> Array:
         """Whole numbers of 0 or above; NaN is allowed and leaves the study out."""
         found = self.numbers(value, name, k)
+        if all(item >= 0 and item.is_integer() for item in found.tolist()):
+            return found
         with np.errstate(invalid="ignore"):
             bad = np.flatnonzero((found < 0) | (found != np.floor(found)) & np.isfinite(found) | np.isinf(found))
         if bad.size:

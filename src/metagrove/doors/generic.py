@@ -8,15 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from metagrove.core.errors import DataError
+from metagrove.core.errors import DataError, MethodError
 from metagrove.core.scales import scale
 from metagrove.core.values import Array
-from metagrove.doors.columns import Columns, one_of
+from metagrove.doors.approximations import Approximations
+from metagrove.doors.columns import Columns, named_arms, one_of
 from metagrove.doors.quantiles import moments
-from metagrove.pooling.multilevel.three_level import ThreeLevel
+from metagrove.pooling.estimate import normal_quantile
+from metagrove.pooling.model import Model
 from metagrove.pooling.results import MetaResult, meta_analysis
 from metagrove.pooling.settings import Settings
 from metagrove.pooling.studies import studies_of
+from metagrove.pooling.user_weights import OwnTerms
 
 __all__ = ["metagen"]
 
@@ -32,6 +35,9 @@ def metagen(
     subset: Any = None,
     exclude: Any = None,
     cluster: Any = None,
+    weights: Any = None,
+    weights_common: Any = None,
+    weights_random: Any = None,
     sm: str = "",
     method_ci: str | None = None,
     level: float = 0.95,
@@ -42,6 +48,7 @@ def metagen(
     method_tau_ci: str | None = None,
     level_hetstat: float | None = None,
     tau_preset: float | None = None,
+    TE_tau: float | None = None,
     tau_common: bool = False,
     method_I2: str = "Q",
     level_ma: float = 0.95,
@@ -65,8 +72,14 @@ def metagen(
     max: Any = None,  # noqa: A002
     method_mean: str = "Luo",
     method_sd: str = "Shi",
+    approx_TE: Any = "",
+    approx_seTE: Any = "",
     transf: bool = True,
     backtransf: bool = True,
+    label_e: str = "",
+    label_c: str = "",
+    label_left: str = "",
+    label_right: str = "",
     subgroup: Any = None,
     subgroup_name: str | None = None,
 ) -> MetaResult:
@@ -82,13 +95,20 @@ def metagen(
         within.
     sm : effect measure ("OR", "HR", "MD", ...), which decides the reporting scale.
     lower, upper : printed limits at `level_ci`; give the standard error where `seTE` is missing, and the effect (their
-        middle) where `TE` is.
+        middle) where `TE` is. They stay the study's limits where `level` is `level_ci`.
     pval : printed two-sided p-values; give the standard error where nothing better is there.
     median, q1, q3, min, max : quantiles of the effect among n_e (+ n_c) people, which give effect and standard error
         where nothing else does, by `method_mean` and `method_sd` as in `metamean`.
+    approx_TE, approx_seTE : which of these a study's effect or standard error is made from, whatever else it reports:
+        "ci", "iqr.range", "iqr", "range" and, for standard errors, "pval"; one text or one for each study, "" for the
+        order above.
+    weights, weights_common, weights_random : weights of the user's own for the pooled effects (both, or one of them);
+        they leave tau2 and Q as they are, and there is no prediction interval then.
+    TE_tau : with method_tau "DL", the effect around which the moments are taken.
     df : degrees of freedom of t-based limits and p-values.
     transf : False if effects and limits are printed ratios (or correlations), to be transformed first.
     method_ci : "z" or "t" (with `df`) for study limits.
+    label_e, label_c, label_left, label_right : names of the arms and of the sides of no effect, for views.
     method_tau ... adhoc_hakn_pi : see `metagrove.pooling.settings.Settings`.
 
     Raises
@@ -115,14 +135,24 @@ def metagen(
     p = source.optional(pval, "pval", k)
     effect, se = _completed(effect, se, low, high, p, freedom, level_ci, k)
     quantiles = (min, q1, median, q3, max)
+    people = np.asarray(sum(source.numbers(n, "n", k) for n in (n_e, n_c) if n is not None), dtype=float)
     if any(value is not None for value in quantiles):
-        people = sum(source.numbers(n, "n", k) for n in (n_e, n_c) if n is not None)
-        if np.ndim(people) == 0:
+        if people.ndim == 0:
             raise DataError("quantiles need the number of people: n_e, n_c or both")
-        mean, sd = moments(source, np.asarray(people), None, None, quantiles, rules=(method_mean, method_sd))
+        mean, sd = moments(source, people, None, None, quantiles, rules=(method_mean, method_sd))
         effect = np.where(np.isnan(effect), mean, effect)
         se = np.where(np.isnan(se), sd / np.sqrt(people), se)
-    quantile = _quantile(level, freedom if method_ci != "z" else None, k)
+    if not (isinstance(approx_TE, str) and isinstance(approx_seTE, str) and approx_TE == approx_seTE == ""):
+        ways = Approximations(
+            source, low, high, p, quantiles, people if people.ndim else None, (method_mean, method_sd),
+            lambda lower, upper: _of_limits(lower, upper, freedom, level_ci),
+            lambda te, pvalues: _of_p(te, pvalues, freedom),
+        )  # fmt: skip
+        effect = ways.effects(effect, approx_TE)
+        se = ways.errors(effect, se, approx_seTE)
+    with np.errstate(invalid="ignore"):
+        half = _quantile(level, freedom if method_ci != "z" else None) * se
+        ends = effect - half, effect + half
     columns: dict[str, NDArray[Any]] = {
         name: source.numbers(value, name, k) for name, value in (("n_e", n_e), ("n_c", n_c)) if value is not None
     }
@@ -130,29 +160,70 @@ def metagen(
     clusters = source.texts(cluster, "cluster", k)
     if clusters is not None:
         columns["cluster"] = np.array(clusters)
+    own = {"weights_common": weights_common, "weights_random": weights_random}
+    for name, value in own.items():
+        if (value := weights if value is None else value) is not None:
+            columns[name] = source.numbers(value, name, k)
+    model = _model(clusters is not None, any(name in columns for name in own), TE_tau)
     settings = Settings(
         sm=sm, method_tau=method_tau, method_tau_ci=method_tau_ci, method_random_ci=method_random_ci,
         adhoc_hakn_ci=adhoc_hakn_ci, method_predict=method_predict, adhoc_hakn_pi=adhoc_hakn_pi, method_I2=method_I2,
         level=level, level_ma=level_ma, level_predict=level_predict, level_hetstat=level_hetstat, common=common,
         random=random, prediction=prediction, tau_common=tau_common, tau_preset=tau_preset, null_effect=null_effect,
         subgroup_name=source.name_of(subgroup) if subgroup_name is None else subgroup_name, backtransf=backtransf,
-        door="metagen",
+        door="metagen", options=(("TE_tau", TE_tau), *named_arms(label_e, label_c, label_left, label_right)),
     )  # fmt: skip
+    if level == level_ci:
+        ends = _printed(ends, (low, high))
     studies = studies_of(
-        effect, se, lower=effect - quantile * se, upper=effect + quantile * se,
+        effect, se, lower=ends[0], upper=ends[1],
         studlab=source.texts(studlab, "studlab", k), subgroup=groups, reasons=source.excluded(exclude, k),
         columns=columns,
     )  # fmt: skip
-    return meta_analysis(studies, settings, None if clusters is None else ThreeLevel())
+    return meta_analysis(studies, settings, model)
 
 
-def _quantile(level: float, df: Array | None, k: int) -> Array:
-    tail = (1 + level) / 2
-    normal = np.full(k, float(special.ndtri(tail)))
+def _model(nested: bool, weighted: bool, centre: float | None) -> Model | None:
+    if nested:
+        if weighted or centre is not None:
+            raise MethodError("a three-level model takes neither user weights nor TE_tau; use rma_mv with W")
+        from metagrove.pooling.multilevel.three_level import ThreeLevel
+
+        return ThreeLevel()
+    return OwnTerms(centre) if weighted or centre is not None else None
+
+
+def _of_limits(low: Array, high: Array, df: Array | None, level: float) -> Array:
+    """Standard errors from the width of intervals."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs(high - low) / (2 * _quantile(level, df)))
+
+
+def _of_p(te: Array, p: Array, df: Array | None) -> Array:
+    """Standard errors from effects and two-sided p-values, NaN where p is 0 or 1."""
+    usable = (p > 0) & (p < 1)
+    safe = np.where(usable, p, 0.5)
+    z = -special.ndtri(safe / 2)
+    if df is not None:
+        z = np.where(np.isfinite(df), -special.stdtrit(np.where(np.isfinite(df), df, 1.0), safe / 2), z)
+    return np.asarray(np.where(usable, np.abs(te) / z, _NAN), dtype=float)
+
+
+def _printed(computed: tuple[Array, Array], printed: tuple[Array | None, Array | None]) -> tuple[Array, Array]:
+    """Study limits: the printed pair where both are there, else the computed one."""
+    low, high = printed
+    if low is None or high is None:
+        return computed
+    whole = np.isfinite(low) & np.isfinite(high)
+    return np.where(whole, np.minimum(low, high), computed[0]), np.where(whole, np.maximum(low, high), computed[1])
+
+
+def _quantile(level: float, df: Array | None) -> Array | float:
+    normal = normal_quantile(level)
     if df is None:
         return normal
     known = np.isfinite(df)
-    return np.where(known, special.stdtrit(np.where(known, df, 1.0), tail), normal)
+    return np.where(known, special.stdtrit(np.where(known, df, 1.0), (1 + level) / 2), normal)
 
 
 def _forward(values: Array, sm: str) -> Array:
@@ -179,14 +250,8 @@ def _completed(
     se = np.full(k, _NAN) if se is None else se
     if low is not None and high is not None:
         with np.errstate(invalid="ignore"):
-            width, middle = np.abs(high - low), 0.5 * (low + high)
-            te = np.where(np.isnan(te), middle, te)
-            se = np.where(np.isnan(se), width / (2 * _quantile(level_ci, df, k)), se)
+            te = np.where(np.isnan(te), 0.5 * (low + high), te)
+        se = np.where(np.isnan(se), _of_limits(low, high, df, level_ci), se)
     if p is not None:
-        usable = (p > 0) & (p < 1)
-        safe = np.where(usable, p, 0.5)
-        z = -special.ndtri(safe / 2)
-        if df is not None:
-            z = np.where(np.isfinite(df), -special.stdtrit(np.where(np.isfinite(df), df, 1.0), safe / 2), z)
-        se = np.where(np.isnan(se) & usable, np.abs(te) / z, se)
+        se = np.where(np.isnan(se), _of_p(te, p, df), se)
     return te, se

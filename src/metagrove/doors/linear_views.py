@@ -52,4 +52,4 @@ def linear_model_of(x: MetaResult) -> Regression:
         fit = regression(pooled.TE, pooled.seTE**2, design=one_mean, settings=settings, slab=pooled.studlab)
     table: dict[str, Any] = dict(x.studies.columns)
     origin: Origin = (table, np.flatnonzero(x.studies.pooled), int(x.studies.pooled.size))
-    return replace(fit, origin=origin)
+    return replace(fit, origin=origin, measure=s.sm)

@@ -23,6 +23,7 @@ from metagrove.pooling.multilevel.fit import Fixed, mixed_fit
 from metagrove.pooling.multilevel.models import MixedModel, mixed_model
 from metagrove.pooling.multilevel.random_effects import components, parsed_terms, structures_for
 from metagrove.pooling.multilevel.sampling_covariance import Dependence, block_diagonal, sampling_covariance
+from metagrove.pooling.multilevel.user_weights import weighted_fit
 from metagrove.pooling.regression.design import ONE_MEAN, Design, formula_design, matrix_design
 from metagrove.pooling.regression.formula import Terms, sides, terms
 from metagrove.pooling.regression.linear_model import Settings
@@ -232,6 +233,7 @@ def rma(
         yi = escalc(measure, data=data, slab=slab, vtype=vtype, **counts)
     elif counts:
         raise UnknownName("argument of rma for measure 'GEN'", next(iter(counts)), ("yi", "vi", "sei"))
+    code = yi.measure if isinstance(yi, EffectSizes) else data.measure if isinstance(data, EffectSizes) else ""
     if isinstance(yi, EffectSizes):
         yi, vi, slab, data = _computed(yi, data)
     columns = Columns(data)
@@ -259,9 +261,9 @@ def rma(
     y, v = y[rows], _positive(v[rows], table)
     if spread is not None:
         model = location_scale(y, v, design=design, scale=spread.design(rows, True), settings=settings, slab=table.slab)
-        return replace(model, excluded=table.excluded)
+        return replace(model, excluded=table.excluded, measure=code)
     fit = regression(y, v, design=design, settings=settings, slab=table.slab, btt=btt)
-    return replace(fit, excluded=table.excluded, origin=(data, rows, n))
+    return replace(fit, excluded=table.excluded, origin=(data, rows, n), measure=code)
 
 
 def _known_covariance(V: Any, columns: Columns, n: int) -> Array:
@@ -281,6 +283,7 @@ def _blocks(V: Any) -> bool:
 def rma_mv(
     yi: Any = None,
     V: Any = None,
+    W: Any = None,
     *,
     mods: Any = None,
     random: str | Sequence[str] | None = None,
@@ -300,6 +303,7 @@ def rma_mv(
     rho: Any = None,
     gamma2: Any = None,
     phi: Any = None,
+    dist: Any = "euclidean",
 ) -> MixedModel:
     """Multilevel and multivariate models of effects `yi` with sampling covariance `V`.
 
@@ -307,9 +311,13 @@ def rma_mv(
     ----------
     yi : effects, shape (k,), a column of `data`, or a formula "yi ~ x".
     V : their variances (k,), covariance matrix (k, k), or a list of blocks.
+    W : user weights (k,) or a weight matrix (k, k); by default the inverse of the marginal covariance. They change the
+        coefficients and their covariance; variances are estimated as without them.
     mods : moderators, as in `rma`.
-    random : a formula or a list of them: "~ 1 | district/school", "~ outcome | trial".
-    struct : the structure of each term with an inner factor: a code of STRUCTURES.
+    random : a formula or a list of them: "~ 1 | district/school", "~ outcome | trial", "~ lon + lat | const".
+    struct : the structure of each term with an inner factor: a code of STRUCTURES or, for places, of SPATIAL.
+    dist : how places are apart: "euclidean", "manhattan", "maximum", "gcd" (longitude, latitude), a function of
+        coordinates, or a matrix (a frame) of distances between named places; a list where several terms have places.
     method : "REML", "ML" or "EE" (no random effects).
     test, dfs : "z", or "t" with dfs "residual" (k - p), "contain" or numbers.
     R : known correlation matrices of a grouping's levels, by its name.
@@ -328,6 +336,7 @@ def rma_mv(
     >>> fit.s_nlevels
     (4, 8)
     """
+    code = yi.measure if isinstance(yi, EffectSizes) else data.measure if isinstance(data, EffectSizes) else ""
     if isinstance(yi, EffectSizes):
         yi, variances, slab, data = _computed(yi, data)
         V = variances if V is None else V
@@ -346,17 +355,20 @@ def rma_mv(
     used = {name: _source(columns, name, n, "random") for term in effects for name in term.columns}
     gaps = {"the effect": ~np.isfinite(y), "its variance": ~np.isfinite(np.diag(covariance)), **location.missing}
     gaps |= {name: _absent(values) for name, values in used.items()}
+    weights = _weight_matrix(W, columns, n)
     table = _table(columns, slab, subset, n, gaps)
     rows = table.keep
     if rows.size == 0:
         raise MethodError("no effects with a variance; at least two are needed")
     picked = {name: _taken(values, rows) for name, values in used.items()}
     design = location.design(rows, intercept)
-    plain, inner = components(effects, structs, picked, rows.size, R)
+    plain, inner = components(effects, structs, picked, rows.size, R, dist)
     fixed = Fixed(*(_tuple(values) for values in (sigma2, tau2, rho, gamma2, phi)))
     fit = mixed_fit(
         y[rows], covariance[np.ix_(rows, rows)], design, plain=plain, inner=inner, method=method, fixed=fixed
     )
+    if weights is not None:
+        fit = weighted_fit(fit, weights[np.ix_(rows, rows)])
     model = mixed_model(
         fit,
         design,
@@ -369,7 +381,19 @@ def rma_mv(
         struct=structs,
         columns=picked,
     )
-    return replace(model, excluded=table.excluded, origin=(data, rows, n))
+    return replace(model, excluded=table.excluded, origin=(data, rows, n), measure=code)
+
+
+def _weight_matrix(W: Any, columns: Columns, n: int) -> Array | None:
+    """User weights as a matrix, or None."""
+    if W is None:
+        return None
+    if isinstance(W, str) or np.ndim(W) <= 1:
+        return np.diag(columns.numbers(W, "W", n))
+    matrix = np.asarray(W, dtype=float)
+    if matrix.shape != (n, n):
+        raise DataError(f"W has shape {matrix.shape}; {n} effects need ({n}, {n})")
+    return matrix
 
 
 def _tuple(values: Any) -> tuple[float | None, ...]:

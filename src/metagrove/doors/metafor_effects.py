@@ -1,4 +1,4 @@
-"""metafor's doors to effects: `escalc`, `conv_fivenum`, `conv_wald`, with its argument names and defaults."""
+"""metafor's door to effects: `escalc`, with its argument names and defaults."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from metagrove.core.errors import DataError, MethodError, UnknownName
+from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array
 from metagrove.doors.frame_columns import Frame, column, labels, numbers, table_columns
 from metagrove.effects.arms import (
@@ -23,12 +23,11 @@ from metagrove.effects.arms import (
     Tables,
     TwoMeans,
 )
-from metagrove.effects.conversions import MEAN_RULES, SD_RULES, moments_from_quantiles, wald_effects
 from metagrove.effects.corrections import Correction
 from metagrove.effects.escalation import EffectSizes, effect_sizes, given_effects
 from metagrove.effects.measures import MEASURES, MeasureOptions
 
-__all__ = ["conv_fivenum", "conv_wald", "escalc"]
+__all__ = ["escalc"]
 
 Given = dict[str, Array | None]
 
@@ -199,120 +198,3 @@ def _given(given: Given, names: Sequence[str] | None) -> EffectSizes:
     if (se < 0).any():
         raise DataError(f"study {int(np.flatnonzero(se < 0)[0]) + 1}: a standard error is below 0")
     return given_effects(y, se**2, names)
-
-
-_MEAN_CODES = {"luo": "Luo", "luo2016": "Luo", "wan": "Wan", "wan2014": "Wan", "hozo": "Wan", "hozo2005": "Wan"}
-_MEAN_CODES |= {"bland": "Wan", "bland2015": "Wan"}
-_SD_CODES = {"shi": "Shi", "shi2020": "Shi", "wan": "Wan", "wan2014": "Wan", "hozo": "Hozo", "hozo2005": "Hozo"}
-_SD_CODES |= {"bland": "Bland", "bland2015": "Bland", "cochrane": "Cochrane"}
-
-
-def conv_fivenum(
-    min: Any = None,  # noqa: A002
-    q1: Any = None,
-    median: Any = None,
-    q3: Any = None,
-    max: Any = None,  # noqa: A002
-    n: Any = None,
-    *,
-    data: Frame | None = None,
-    method: str | Sequence[str] = "default",
-    dist: str = "norm",
-    var_names: Sequence[str] = ("mean", "sd"),
-    append: bool = True,
-) -> Any:
-    """A DataFrame with means and SDs from minimum, quartiles, median, maximum and n, as metafor's `conv.fivenum`.
-
-    Parameters
-    ----------
-    min, q1, median, q3, max : quantiles, NaN or absent where not reported; a range, quartiles or all five are needed.
-    n : people.
-    data : a table whose columns the arguments may name; `append` keeps its columns (and fills gaps in columns that
-        have the names of the answers).
-    method : "default" (Luo 2018 for the mean; Shi 2020 and Wan 2014 for the SD), "luo/wan/shi", or two codes, for mean
-        and SD: "luo", "wan", "hozo", "bland"; "shi", "wan", "hozo", "bland", "cochrane".
-    dist : "norm".
-
-    References
-    ----------
-    Luo 2018 (doi:10.1177/0962280216669183); Wan 2014 (doi:10.1186/1471-2288-14-135); Shi 2020 (doi:10.1002/jrsm.1429)
-    """
-    import pandas as pd
-
-    if dist != "norm":
-        raise MethodError(f"dist '{dist}' is not available; quantiles are taken as a normal sample's ('norm')")
-    size = _need("conv_fivenum", {"n": numbers(n, data, "n")}, "n")[0]
-    empty = np.full(size.shape, np.nan)
-    given = {"min": min, "q1": q1, "median": median, "q3": q3, "max": max}
-    quantiles = [empty if (v := numbers(value, data, name)) is None else v for name, value in given.items()]
-    mean_rule, sd_rule = _rules(method)
-    moments = moments_from_quantiles(
-        (quantiles[0], quantiles[1], quantiles[2], quantiles[3], quantiles[4]),
-        size,
-        mean_rule=mean_rule,
-        sd_rule=sd_rule,
-    )
-    frame = pd.DataFrame(dict(table_columns(data) or {})) if append else pd.DataFrame()
-    for name, values in zip(var_names, (moments.mean, moments.sd), strict=True):
-        old = np.asarray(frame[name], dtype=float) if name in frame else np.full(values.shape, np.nan)
-        frame[name] = np.where(np.isfinite(old), old, values)
-    return frame
-
-
-def _rules(method: str | Sequence[str]) -> tuple[str, str]:
-    if method in ("default", "luo/wan/shi"):
-        return "Luo", "Shi"
-    parts = [part.lower() for part in ([method] if isinstance(method, str) else method)]
-    mean = next((_MEAN_CODES[part] for part in parts if part in _MEAN_CODES), "Luo")
-    sd = next((_SD_CODES[part] for part in reversed(parts) if part in _SD_CODES), "Shi")
-    for part in parts:
-        if part not in _MEAN_CODES | _SD_CODES:
-            raise UnknownName("method", part, {"default", "luo/wan/shi", *_MEAN_CODES, *_SD_CODES})
-    assert mean in MEAN_RULES and sd in SD_RULES
-    return mean, sd
-
-
-def conv_wald(
-    out: Any = None,
-    ci_lb: Any = None,
-    ci_ub: Any = None,
-    zval: Any = None,
-    pval: Any = None,
-    n: Any = None,
-    *,
-    data: Frame | None = None,
-    level: Any = 95,
-    transf: Any = None,
-    var_names: Sequence[str] = ("yi", "vi"),
-    append: bool = True,
-) -> Any:
-    """A DataFrame with estimates and variances from Wald limits or test statistics, as metafor's `conv.wald`.
-
-    Parameters
-    ----------
-    out : reported estimates, on the scale of the limits.
-    ci_lb, ci_ub : reported limits.
-    zval, pval : test statistics or two-sided p values, used where limits are absent.
-    data : a table whose columns the arguments may name; gaps in its columns `yi` and `vi` are filled.
-    level : of the intervals, in percent or as a proportion, one or one a study.
-    transf : a function to the analysis scale, such as `numpy.log` for ratios.
-    """
-    import pandas as pd
-
-    raw = {"out": out, "ci_lb": ci_lb, "ci_ub": ci_ub, "zval": zval, "pval": pval, "level": level}
-    given = {name: numbers(value, data, name) for name, value in raw.items()}
-    k = int(np.max([v.size for v in given.values() if v is not None]))
-    empty = np.full(k, np.nan)
-    y, lo, hi, z, p, share = (empty if (v := given[name]) is None else np.broadcast_to(v, k) for name in raw)
-    share = np.where(share >= 1, share / 100, share)
-    if transf is not None:
-        y, lo, hi = (np.array([transf(x) if np.isfinite(x) else np.nan for x in v], dtype=float) for v in (y, lo, hi))
-    from scipy.special import ndtr
-
-    p = np.where(np.isfinite(p), p, 2 * ndtr(-np.abs(z)))
-    _, variance, _ = wald_effects(lo, hi, y, p, share)
-    frame = pd.DataFrame(dict(table_columns(data) or {})) if append else pd.DataFrame()
-    for name, values in zip(var_names, (y, variance), strict=True):
-        old = np.asarray(frame[name], dtype=float) if name in frame else empty
-        frame[name] = np.where(np.isfinite(old), old, values)
-    return frame

@@ -366,10 +366,12 @@ def _label(labels: tuple[str, ...] | None, i: Any) -> str:
 
 def _check_counts(events: Array, n: Array, labels: tuple[str, ...] | None) -> None:
     with np.errstate(invalid="ignore"):
-        above, none = np.flatnonzero(events > n), np.flatnonzero(n == 0)
-    for i in above[:1]:
+        above, none = events > n, n == 0
+        if not (above | none).any():
+            return
+    for i in np.flatnonzero(above)[:1]:
         raise DataError(f"{_label(labels, i)}: {events[i]:g} events among {n[i]:g}; events lie between 0 and n")
-    for i in none[:1]:
+    for i in np.flatnonzero(none)[:1]:
         raise DataError(f"{_label(labels, i)}: n is 0; a study has at least one person")
 
 

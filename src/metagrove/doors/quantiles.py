@@ -45,11 +45,18 @@ def moments(
     q = [gap if value is None else value for value in given]
     wanted = np.where(np.isnan(m) | np.isnan(s), n, np.nan)
     found = moments_from_quantiles(
-        (q[0], q[1], q[2], q[3], q[4]), wanted, mean_rule=rules[0], sd_rule=table_rule(rules[1])
+        (q[0], q[1], q[2], q[3], q[4]),
+        wanted,
+        mean_rule=_SKEWED.get(rules[0], rules[0]),
+        sd_rule=table_rule(rules[1]),
     )
     return np.where(np.isnan(m), found.mean, m), np.where(np.isnan(s), found.sd, s)
 
 
+#: R meta's names of the rules for skewed data.
+_SKEWED = {"QE-McGrath": "QE", "BC-McGrath": "BC", "Cai": "MLN"}
+
+
 def table_rule(method_sd: str) -> str:
     """R meta's name of a rule for the SD as ours: it divides by the printed tables, metafor by the formulas."""
-    return {"Shi": "Shi tables", "Wan": "Wan tables"}.get(method_sd, method_sd)
+    return {"Shi": "Shi tables", "Wan": "Wan tables", **_SKEWED}.get(method_sd, method_sd)

@@ -9,7 +9,7 @@ from scipy import special
 
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array
-from metagrove.doors.columns import Columns, one_of
+from metagrove.doors.columns import Columns, named_arms, one_of
 from metagrove.doors.quantiles import moments
 from metagrove.effects.arms import PersonTimes, Tables, TwoMeans
 from metagrove.effects.contrasts import (
@@ -19,6 +19,7 @@ from metagrove.effects.contrasts import (
     person_time_contrasts,
 )
 from metagrove.pooling.counts.glmm import two_arm_model
+from metagrove.pooling.counts.penalised import PenalisedPooling
 from metagrove.pooling.counts.pooled import CountPooling
 from metagrove.pooling.model import InverseVariance, Model
 from metagrove.pooling.results import MetaResult, meta_analysis
@@ -68,6 +69,10 @@ def metabin(
     null_effect: float = 0.0,
     backtransf: bool = True,
     pscale: float = 1,
+    label_e: str = "",
+    label_c: str = "",
+    label_left: str = "",
+    label_right: str = "",
     subgroup: Any = None,
     subgroup_name: str | None = None,
 ) -> MetaResult:
@@ -76,8 +81,9 @@ def metabin(
     Parameters
     ----------
     event_e, n_e, event_c, n_c : counts, shape (k,); a study without one of them is listed but not pooled.
-    method : "MH" (default; "Inverse" for ASD), "Inverse", "Peto", "SSW" or "GLMM".
-    sm : "RR" (default), "OR" (default of Peto, SSW and GLMM), "RD", "ASD", "DOR" or "VE".
+    method : "MH" (default; "Inverse" for ASD), "Inverse", "Peto", "SSW", "GLMM" or "LRP" (penalised logistic
+        regression, which takes studies without events too and has no tau2).
+    sm : "RR" (default), "OR" (default of Peto, SSW, GLMM and LRP), "RD", "ASD", "DOR" or "VE".
     incr, method_incr : added to each cell of studies with an empty one ("only0", "if0all", "all", "user"), a number or
         "TACC" (treatment-arm continuity correction).
     allstudies : pool studies in which nobody, or everybody, had the event, too.
@@ -85,6 +91,7 @@ def metabin(
     RR_Cochrane : twice the increment to the sizes of the arms (RevMan).
     Q_Cochrane : Q from the Mantel-Haenszel estimate, where method_tau is "DL" (RevMan).
     model_glmm : "UM.FS", "UM.RS", "CM.EL" or "CM.AL".
+    label_e, label_c : what the arms are called in views; label_left, label_right : what either side of no effect favours.
     Others : as in `metagen`.
 
     Pinned by the reference cases `bin_*`.
@@ -94,9 +101,10 @@ def metabin(
     0.2403
     """
     method = method or ("Inverse" if tau_common or sm == "ASD" else "MH")
-    one_of("method", method, ("MH", "Inverse", "Peto", "SSW", "GLMM"))
-    sm = sm or ("OR" if method in ("Peto", "SSW", "GLMM") else "RR")
-    _fitting(method, sm, {"Peto": ("OR",), "GLMM": ("OR",), "MH": ("RR", "OR", "RD", "DOR", "VE")})
+    one_of("method", method, ("MH", "Inverse", "Peto", "SSW", "GLMM", "LRP"))
+    sm = sm or ("OR" if method in ("Peto", "SSW", "GLMM", "LRP") else "RR")
+    allstudies = allstudies or method == "LRP"
+    _fitting(method, sm, {"Peto": ("OR",), "GLMM": ("OR",), "LRP": ("OR",), "MH": ("RR", "OR", "RD", "DOR", "VE")})
     source = Columns(data, subset)
     first = source.counts(event_e, "event_e")
     k = first.size
@@ -120,12 +128,15 @@ def metabin(
         prediction=prediction, tau_common=tau_common, tau_preset=tau_preset, null_effect=null_effect,
         subgroup_name=source.name_of(subgroup) if subgroup_name is None else subgroup_name, backtransf=backtransf,
         door="metabin",
-        options=(("incr", _plain(incr)), ("method_incr", method_incr), ("allstudies", allstudies),
+        options=(*named_arms(label_e, label_c, label_left, label_right), ("incr", _plain(incr)),
+                 ("method_incr", method_incr), ("allstudies", allstudies),
                  ("MH_exact", MH_exact), ("RR_Cochrane", RR_Cochrane), ("Q_Cochrane", Q_Cochrane), ("pscale", pscale),
                  *((("model_glmm", model_glmm),) if method == "GLMM" else ())),
     )  # fmt: skip
     if method == "GLMM":
         model: Model = two_arm_model(settings, model_glmm)
+    elif method == "LRP":
+        model = PenalisedPooling()
     elif method in ("MH", "SSW"):
         model = CountPooling(MH_exact=MH_exact, Q_Cochrane=Q_Cochrane)
     else:
@@ -170,6 +181,10 @@ def metainc(
     backtransf: bool = True,
     irscale: float = 1,
     irunit: str = "person-years",
+    label_e: str = "",
+    label_c: str = "",
+    label_left: str = "",
+    label_right: str = "",
     subgroup: Any = None,
     subgroup_name: str | None = None,
 ) -> MetaResult:
@@ -218,7 +233,8 @@ def metainc(
         prediction=prediction, tau_common=tau_common, tau_preset=tau_preset, null_effect=null_effect,
         subgroup_name=source.name_of(subgroup) if subgroup_name is None else subgroup_name, backtransf=backtransf,
         door="metainc",
-        options=(("incr", _plain(incr)), ("method_incr", method_incr), ("irscale", irscale), ("irunit", irunit),
+        options=(*named_arms(label_e, label_c, label_left, label_right), ("incr", _plain(incr)),
+                 ("method_incr", method_incr), ("irscale", irscale), ("irunit", irunit),
                  *((("model_glmm", model_glmm),) if method == "GLMM" else ())),
     )  # fmt: skip
     for name, value in (("n_e", n_e), ("n_c", n_c)):
@@ -279,6 +295,10 @@ def metacont(
     adhoc_hakn_pi: str = "",
     null_effect: float = 0.0,
     backtransf: bool = True,
+    label_e: str = "",
+    label_c: str = "",
+    label_left: str = "",
+    label_right: str = "",
     subgroup: Any = None,
     subgroup_name: str | None = None,
 ) -> MetaResult:
@@ -288,7 +308,8 @@ def metacont(
     ----------
     n_e, mean_e, sd_e, n_c, mean_c, sd_c : sizes, means and SDs, shape (k,).
     median_e ... max_c : quantiles that give a mean and an SD where those are missing, by `method_mean` ("Luo", "Wan")
-        and `method_sd` ("Shi", "Wan", "Hozo", "Bland", "Cochrane").
+        and `method_sd` ("Shi", "Wan", "Hozo", "Bland", "Cochrane"); for skewed data "QE-McGrath", "BC-McGrath" or "Cai"
+        for both.
     sm : "MD", "SMD" or "ROM" (both means above 0).
     method_ci : study limits of mean differences: "z" or "t" (n - 2 degrees of freedom).
     pooledvar : one SD for both arms (MD, ROM).
@@ -327,7 +348,7 @@ def metacont(
         random=random, prediction=prediction, tau_common=tau_common, tau_preset=tau_preset, null_effect=null_effect,
         subgroup_name=source.name_of(subgroup) if subgroup_name is None else subgroup_name, backtransf=backtransf,
         door="metacont",
-        options=(("method_ci", method_ci), ("pooledvar", pooledvar), ("method_smd", method_smd),
+        options=(*named_arms(label_e, label_c, label_left, label_right), ("method_ci", method_ci), ("pooledvar", pooledvar), ("method_smd", method_smd),
                  ("sd_glass", sd_glass), ("exact_smd", exact_smd)),
     )  # fmt: skip
     df = means.n1 + means.n2 - 2 if method_ci == "t" and sm == "MD" else None

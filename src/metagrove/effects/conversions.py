@@ -9,12 +9,23 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metagrove.core.errors import DataError, MethodError
+from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.core.registry import Registry
 from metagrove.core.values import Array
 from metagrove.effects.guarded import broadcast
+from metagrove.effects.log_normal import log_normal_moments, log_scale_moments
+from metagrove.effects.quantile_fits import SKEWED_RULES, Quantiles
+from metagrove.effects.skewness import skewness_test
 
-__all__ = ["MEAN_RULES", "SD_RULES", "FiveNumbers", "MomentsFromQuantiles", "moments_from_quantiles", "wald_effects"]
+__all__ = [
+    "MEAN_RULES",
+    "SD_RULES",
+    "FiveNumbers",
+    "MomentsFromQuantiles",
+    "five_number_moments",
+    "moments_from_quantiles",
+    "wald_effects",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +201,40 @@ def cochrane_sd(q: FiveNumbers) -> float:
     return wan_sd(q) if q.case == "range" else (q.q3 - q.q1) / 1.35
 
 
+def _as_normal(values: tuple[float, ...], n: float, case: str) -> tuple[float, float]:
+    """Luo's mean and Wan's SD of quantiles taken as a normal sample's."""
+    gap = float("nan")
+    ends = {"range": (0, None, 1, None, 2), "quartiles": (None, 0, 1, 2, None)}.get(case, (0, 1, 2, 3, 4))
+    low, q1, median, q3, high = (gap if i is None else values[i] for i in ends)
+    five = FiveNumbers(low, q1, median, q3, high, n)
+    return luo_mean(five), wan_sd(five)
+
+
+def _skewed(q: FiveNumbers) -> Quantiles:
+    values = tuple(v for v in (q.low, q.q1, q.median, q.q3, q.high) if np.isfinite(v))
+    if q.case != "all":
+        values = (q.low, q.median, q.high) if q.case == "range" else (q.q1, q.median, q.q3)
+    return Quantiles(values, q.n, q.case, _as_normal)
+
+
+def _mean_rule(name: str) -> Rule:
+    """The rule for the mean of that name, of normal or of skewed data."""
+    if name in SKEWED_RULES:
+        return lambda q: SKEWED_RULES[name](_skewed(q)).mean
+    if name not in MEAN_RULES:
+        raise UnknownName(MEAN_RULES.kind, name, [*MEAN_RULES, *SKEWED_RULES])
+    return MEAN_RULES[name]
+
+
+def _sd_rule(name: str) -> Rule:
+    """The rule for the SD of that name, of normal or of skewed data."""
+    if name in SKEWED_RULES:
+        return lambda q: SKEWED_RULES[name](_skewed(q)).sd
+    if name not in SD_RULES:
+        raise UnknownName(SD_RULES.kind, name, [*SD_RULES, *SKEWED_RULES])
+    return SD_RULES[name]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class MomentsFromQuantiles:
     """Means and SDs of shape (k,), NaN where too little was reported; `cases` says what each rested on."""
@@ -207,7 +252,7 @@ def moments_from_quantiles(
     sd_rule: str = "Shi",
 ) -> MomentsFromQuantiles:
     """Means and SDs from minimum, first quartile, median, third quartile and maximum; DataError names the study."""
-    mean, sd = MEAN_RULES[mean_rule], SD_RULES[sd_rule]
+    mean, sd = _mean_rule(mean_rule), _sd_rule(sd_rule)
     columns = broadcast(*quantiles, n)
     out, cases = np.full((2, columns[0].size), np.nan), []
     for i, row in enumerate(zip(*columns, strict=True)):
@@ -219,9 +264,53 @@ def moments_from_quantiles(
         except DataError as error:
             raise DataError(f"study {i + 1}: {error}") from None
         cases.append(q.case)
-        if q.case:
-            out[:, i] = mean(q), sd(q)
+        try:
+            out[:, i] = (mean(q), sd(q)) if q.case else (np.nan, np.nan)
+        except DataError as error:
+            raise DataError(f"study {i + 1}: {error}") from None
     return MomentsFromQuantiles(out[0], out[1], tuple(cases))
+
+
+def five_number_moments(
+    quantiles: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike, ArrayLike],
+    n: ArrayLike,
+    *,
+    mean_rule: str = "Luo",
+    sd_rule: str = "Shi",
+    dist: str = "norm",
+    transf: bool = True,
+    test: bool = False,
+) -> MomentsFromQuantiles:
+    """Means and SDs as `moments_from_quantiles` gives them, of normal ("norm") or log-normal ("lnorm") data.
+
+    With `transf` False log-normal answers stay those of the logarithms. With `test` studies whose quantiles are skewed
+    (on the scale that is taken as normal) have NaN and the case "skewed".
+    """
+    if dist not in ("norm", "lnorm"):
+        raise MethodError(f"dist '{dist}' is not available; known: 'norm', 'lnorm'")
+    plain = list(broadcast(*quantiles, n))
+    columns = plain
+    if dist == "lnorm":
+        low = np.nanmin(np.vstack(columns[:5]), axis=0, initial=np.inf)
+        if (low <= 0).any():
+            i = int(np.argmax(low <= 0))
+            raise DataError(f"study {i + 1}: log-normal data lie above 0; the lowest value is {low[i]:g}")
+        columns = [*(np.log(column) for column in columns[:5]), columns[5]]
+    found = moments_from_quantiles(
+        (columns[0], columns[1], columns[2], columns[3], columns[4]), columns[5], mean_rule=mean_rule, sd_rule=sd_rule
+    )
+    mean, sd, cases = found.mean.copy(), found.sd.copy(), list(found.cases)
+    for i, case in enumerate(found.cases):
+        if not case:
+            continue
+        on_scale = _skewed(FiveNumbers(*(float(column[i]) for column in columns)))
+        if test and skewness_test(on_scale).skewed:
+            mean[i], sd[i], cases[i] = np.nan, np.nan, "skewed"
+        elif dist == "lnorm":
+            five = _skewed(FiveNumbers(*(float(column[i]) for column in plain)))
+            turn = log_normal_moments if transf else log_scale_moments
+            mean[i], sd[i] = turn(five, float(mean[i]), float(sd[i]))
+    return MomentsFromQuantiles(mean, sd, tuple(cases))
 
 
 def wald_effects(

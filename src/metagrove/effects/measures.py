@@ -188,8 +188,10 @@ def _enter_single() -> None:
     s = single
     put("PR", "proportion", _MEAN,
         Measure("proportions", _typed(s.proportion), corrected=True, vtypes=("LS", "UB", "AV")))  # fmt: skip
-    put("PLN", "log proportion", _MEAN, Measure("proportions", _plain(s.log_proportion), "log", True))
-    put("PLO", "logit proportion", _STIJNEN, Measure("proportions", _plain(s.logit_proportion), "logit", True))
+    put("PLN", "log proportion", _MEAN,
+        Measure("proportions", _typed(s.log_proportion), "log", True, vtypes=("LS", "AV")))  # fmt: skip
+    put("PLO", "logit proportion", _STIJNEN,
+        Measure("proportions", _typed(s.logit_proportion), "logit", True, vtypes=("LS", "AV")))  # fmt: skip
     put("PRZ", "probit proportion", _SANCHEZ, Measure("proportions", _plain(s.probit_proportion), "probit", True))
     put("PAS", "arcsine-root proportion", _RUCKER, Measure("proportions", _plain(s.arcsine_proportion), "arcsine"))
     put("PFT", "double-arcsine proportion", _FREEMAN,
@@ -207,7 +209,7 @@ def _enter_single() -> None:
     put("SDLN", "log standard deviation", _NAKAGAWA, Measure("one mean", _plain(s.log_standard_deviation), "log"))
     put("COR", "correlation", _OLKIN, Measure("correlations", _typed(s.correlation), vtypes=("LS", "AV")))
     put("UCOR", "correlation corrected for bias", _OLKIN,
-        Measure("correlations", _typed(s.unbiased_correlation), vtypes=("LS", "UB")))  # fmt: skip
+        Measure("correlations", _typed(s.unbiased_correlation), vtypes=("LS", "UB", "AV")))  # fmt: skip
     put("ZCOR", "Fisher's z of the correlation", _FISHER, Measure("correlations", _plain(s.fisher_z), "atanh"))
     put("ARAW", "Cronbach's alpha", _VANZYL, Measure("reliabilities", _plain(s.raw_alpha)))
     put("AHW", "one minus the cube root of 1 - alpha", _HAKSTIAN,

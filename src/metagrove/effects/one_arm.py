@@ -71,8 +71,9 @@ def increments(sparse: Array, incr: Array | float, method_incr: str) -> Array:
 
 
 def _wald_pair(te: Array, se: Array, level: float) -> Pair:
-    half = float(special.ndtri((1 + level) / 2)) * se
-    return te - half, te + half
+    with np.errstate(invalid="ignore"):  # an effect and an error that are both infinite have no limits
+        half = float(special.ndtri((1 + level) / 2)) * se
+        return te - half, te + half
 
 
 def _log(x: Array) -> Array:
@@ -126,14 +127,19 @@ def proportion_effects(
 def _proportion(e: Array, n: Array, sm: str, add: Array) -> Pair:
     if sm == "PRAW":
         return e / n, np.sqrt((e + add) * (n - e + add) / (n + 2 * add) ** 3)
+    if sm == "PAS":
+        return np.asarray(np.arcsin(np.sqrt(e / n)), dtype=float), np.sqrt(1 / (4 * n))
+    if sm == "PFT":
+        return double_arcsine(e, n), np.sqrt(1 / (4 * n + 2))
+    with np.errstate(divide="ignore"):  # without increments a study of none or all has an infinite error
+        return _log_proportion(e, n, sm, add)
+
+
+def _log_proportion(e: Array, n: Array, sm: str, add: Array) -> Pair:
     if sm == "PLN":
         # with all n events the increment would cancel in 1/e - 1/n, so it stays out of the first term
         return _log((e + add) / (n + add)), np.sqrt(1 / (e + np.where(e == n, 0.0, add)) - 1 / (n + add))
-    if sm == "PLOGIT":
-        return _log((e + add) / (n - e + add)), np.sqrt(1 / (e + add) + 1 / (n - e + add))
-    if sm == "PAS":
-        return np.asarray(np.arcsin(np.sqrt(e / n)), dtype=float), np.sqrt(1 / (4 * n))
-    return double_arcsine(e, n), np.sqrt(1 / (4 * n + 2))
+    return _log((e + add) / (n - e + add)), np.sqrt(1 / (e + add) + 1 / (n - e + add))
 
 
 def rate_effects(

@@ -37,18 +37,25 @@ __all__ = [
 def proportion(data: Proportions, vtype: str = "LS") -> Estimates:
     """Proportions, variance p(1 - p)/n; `vtype` "UB" divides by n - 1, "AV" uses the pooled proportion."""
     p = ratio(data.x, data.n)
-    q = np.full_like(p, np.nansum(data.x) / np.nansum(data.n)) if vtype == "AV" else p
+    q = ratio(_expected(data), data.n) if vtype == "AV" else p
     return Estimates(p, ratio(q * (1 - q), data.n - (1 if vtype == "UB" else 0)))
 
 
-def log_proportion(data: Proportions) -> Estimates:
-    """Log proportions, variance 1/x - 1/n."""
-    return Estimates(logarithm(ratio(data.x, data.n)), ratio(1, data.x) - ratio(1, data.n))
+def _expected(data: Proportions) -> Array:
+    """The events each study would have at the proportion of all people together."""
+    return np.asarray(data.n * (np.nansum(data.x) / np.nansum(data.n)))
 
 
-def logit_proportion(data: Proportions) -> Estimates:
-    """Log odds, variance 1/x + 1/(n - x)."""
-    return Estimates(logarithm(ratio(data.x, data.n - data.x)), ratio(1, data.x) + ratio(1, data.n - data.x))
+def log_proportion(data: Proportions, vtype: str = "LS") -> Estimates:
+    """Log proportions, variance 1/x - 1/n; `vtype` "AV" uses the pooled proportion."""
+    x = _expected(data) if vtype == "AV" else data.x
+    return Estimates(logarithm(ratio(data.x, data.n)), ratio(1, x) - ratio(1, data.n))
+
+
+def logit_proportion(data: Proportions, vtype: str = "LS") -> Estimates:
+    """Log odds, variance 1/x + 1/(n - x); `vtype` "AV" uses the pooled proportion."""
+    x = _expected(data) if vtype == "AV" else data.x
+    return Estimates(logarithm(ratio(data.x, data.n - data.x)), ratio(1, x) + ratio(1, data.n - x))
 
 
 def probit_proportion(data: Proportions) -> Estimates:
@@ -142,7 +149,7 @@ def correlation(data: Correlations, vtype: str = "LS") -> Estimates:
 def unbiased_correlation(data: Correlations, vtype: str = "LS") -> Estimates:
     """Correlations corrected for their small negative bias (Olkin & Pratt 1958).
 
-    `vtype` "LS" is (1 - y²)²/(n - 1); "UB" the unbiased variance.
+    `vtype` "LS" is (1 - y²)²/(n - 1); "AV" the same at the n-weighted mean of all; "UB" the unbiased variance.
 
     References
     ----------
@@ -155,7 +162,9 @@ def unbiased_correlation(data: Correlations, vtype: str = "LS") -> Estimates:
     if vtype == "UB":
         square = 1 - (safe - 3) / (safe - 2) * (1 - r**2) * _hypergeometric(1.0, safe / 2, 1 - r**2)
         return Estimates(y, np.where(fine, y**2 - square, np.nan))
-    return Estimates(y, ratio((1 - y**2) ** 2, n - 1))
+    known = np.isfinite(y)
+    centre = np.full_like(y, np.average(y[known], weights=n[known])) if vtype == "AV" and known.any() else y
+    return Estimates(y, ratio((1 - centre**2) ** 2, n - 1))
 
 
 def _hypergeometric(a: float, c: Array, x: Array) -> Array:

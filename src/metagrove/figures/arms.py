@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.checks import Finding
 from metagrove.figures.dashes import dash_patterns
-from metagrove.figures.evidence import ArmLook, arm_width, canvas, coverage
+from metagrove.figures.evidence import ArmLook, Canvas, arm_width, canvas, coverage
 from metagrove.figures.hints import Hints
 from metagrove.figures.image import Pixels
 from metagrove.figures.inks import Ink, inks_of
@@ -23,6 +23,8 @@ from metagrove.figures.tracking import Dash
 __all__ = ["ArmSpec", "Scene", "arm_specs"]
 
 _STYLES = ("solid", "dashed", "dotted")
+# how far the colour of a short sample line may stray from its curve's after JPEG compression
+_BLURRED = 75.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,25 +71,31 @@ def arm_specs(
     inks = inks_of(scene.rgb, field.paper, scene.blank, least=max(40.0, 0.35 * shape[1]), noise=_noise(scene.rgb))
     labelled = _coloured_names(scene, names, inks, rows, np.asarray(field.paper[0], dtype=float))
     samples = samples if len(samples) > 1 or len(rows) < 2 else []
-    listed = [s for s in samples if _plain(s.name) in {_plain(r.label) for r in rows}]
+    labels = {_plain(r.label) for r in rows if r.label}
+    if len(rows) == len(labels) == 1:
+        samples = [s for s in samples if _plain(s.name) in labels]
+    listed = [s for s in samples if _plain(s.name) in labels]
     samples = listed if len(listed) == len(rows) > 0 else samples
     counts = [c for c in (len(samples), len(rows)) if c]
     findings: list[Finding] = []
     if hints.arms and all(a.colour is not None for a in hints.arms):
         seeds = _hinted(hints, samples)
         counts = []
-    elif len(samples) > 1 or (samples and len(rows) <= 1):
+    elif len(samples) > 1 or (samples and len(rows) <= 1 and len(labelled) <= len(samples)):
         seeds = _listed(samples, inks)
         if len(samples) != len(rows):
-            seeds += _unlisted(inks, seeds)
+            seeds += _unlisted(scene, inks, seeds)
     elif len(labelled) > 1:
-        seeds = labelled
-        counts.append(len(labelled))
+        seeds = labelled + _rest(inks, labelled, len(rows))
+        counts = [len(rows)] if rows else [len(seeds)]
     else:
         count = len(hints.arms) or len(rows)
         seeds = _from_inks(inks, count)
     seeds = _distinct(seeds)
-    return [ArmSpec(s.name, _look(scene, s, seeds)) for s in seeds], counts, findings
+    colours = [s.colour for s in seeds]
+    field = canvas(scene.rgb, colours, scene.blank)
+    whole = canvas(scene.whole, colours) if any(s.style != "solid" for s in seeds) else field
+    return [ArmSpec(s.name, _look(field, whole, s)) for s in seeds], counts, findings
 
 
 def _noise(rgb: Pixels) -> float:
@@ -123,17 +131,27 @@ def _plain(text: str) -> str:
 
 def _listed(samples: Sequence[Sample], inks: Sequence[Ink]) -> list[_Seed]:
     """The arms of a legend; one that is alone with an ink of the plot takes that ink for its colour."""
-    near = [_nearest_ink(s.colour, inks) for s in samples]
-    return [
-        _Seed(s.name, colour if near.count(colour) == 1 else s.colour, s.style, s.dash)
-        for s, colour in zip(samples, near, strict=True)
-    ]
+    out = []
+    for sample in samples:
+        near = min(inks, key=lambda i: colour_distance(i.colour, sample.colour), default=None)
+        far = colour_distance(near.colour, sample.colour) if near is not None else np.inf
+        rivals = [
+            o
+            for o in samples
+            if near is not None
+            and colour_distance(o.colour, sample.colour) > 12
+            and colour_distance(o.colour, near.colour) < max(far, 40)
+        ]
+        own = near.colour if near is not None and far < _BLURRED and not rivals else sample.colour
+        out.append(_Seed(sample.name, own, sample.style, sample.dash))
+    return out
 
 
-def _nearest_ink(colour: RGB, inks: Sequence[Ink]) -> RGB:
-    """The plot's own ink next to a legend's colour; the legend's where none is near."""
-    near = min(inks, key=lambda i: colour_distance(i.colour, colour), default=None)
-    return near.colour if near is not None and colour_distance(near.colour, colour) < 40 else colour
+def _rest(inks: Sequence[Ink], seeds: Sequence[_Seed], count: int) -> list[_Seed]:
+    """Arms without a name for the inks that are left, as many as the numbers at risk have more rows than names."""
+    free = [i for i in inks if not any(colour_distance(i.colour, s.colour) < 50 for s in seeds)]
+    free.sort(key=lambda i: (i.neutral, -i.pixels))
+    return [_Seed("", i.colour, "solid") for i in free[: max(count - len(seeds), 0)]]
 
 
 def _coloured_names(
@@ -198,12 +216,26 @@ def _from_inks(inks: Sequence[Ink], count: int) -> list[_Seed]:
     return seeds
 
 
-def _unlisted(inks: Sequence[Ink], seeds: Sequence[_Seed]) -> list[_Seed]:
+def _unlisted(scene: Scene, inks: Sequence[Ink], seeds: Sequence[_Seed]) -> list[_Seed]:
     """Colours that draw much of the plot and that the legend does not list; they make the counts disagree."""
     known = [i for i in inks if any(colour_distance(i.colour, s.colour) < 50 for s in seeds)]
     least = 0.3 * max((i.pixels for i in known), default=0)
     fresh = [i for i in inks if i not in known and not i.neutral and i.pixels > least]
-    return [_Seed("", i.colour, "solid") for i in fresh]
+    return [_Seed("", i.colour, "solid") for i in fresh if not _halo(scene, i.colour, [s.colour for s in seeds])]
+
+
+def _halo(scene: Scene, colour: RGB, others: Sequence[RGB]) -> bool:
+    """Whether a colour lies only beside lines of other inks, as the ripples of strong JPEG compression do."""
+    import cv2
+
+    pixels = scene.rgb.astype(np.float32)
+    own = ((pixels - np.array(colour, dtype=np.float32)) ** 2).sum(axis=2) < 30.0**2
+    lines = np.zeros(own.shape, dtype=np.uint8)
+    for other in others:
+        lines |= (((pixels - np.array(other, dtype=np.float32)) ** 2).sum(axis=2) < 45.0**2).astype(np.uint8)
+    near = cv2.dilate(lines, np.ones((9, 9), np.uint8)) > 0
+    own &= ~scene.blank
+    return bool(own.any() and (own & near).sum() > 0.9 * own.sum())
 
 
 def _distinct(seeds: Sequence[_Seed]) -> list[_Seed]:
@@ -214,16 +246,13 @@ def _distinct(seeds: Sequence[_Seed]) -> list[_Seed]:
     return out
 
 
-def _look(scene: Scene, seed: _Seed, seeds: Sequence[_Seed]) -> ArmLook:
+def _look(field: Canvas, whole: Canvas, seed: _Seed) -> ArmLook:
     """The look of an arm: its line width as measured, its dash pattern from the whole picture or the legend."""
-    colours = [s.colour for s in seeds]
-    field = canvas(scene.rgb, colours, scene.blank)
     probe = ArmLook(seed.colour, 2.0, Dash(), "solid")
-    width = arm_width(np.where(scene.blank, 0, coverage(field, probe)))
+    width = arm_width(np.where(field.blank, 0, coverage(field, probe)))
     width = float(np.clip(width, 1.0, 9.0)) if width else 2.0
     if seed.style == "solid":
         return ArmLook(seed.colour, width, Dash(), "solid")
-    whole = canvas(scene.whole, colours)
     patterns = dash_patterns(coverage(whole, probe), width)
     dash = patterns.get(seed.style, seed.dash)
     if dash is None:

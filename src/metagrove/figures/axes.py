@@ -101,7 +101,7 @@ def axis_through(pixels: ArrayLike, values: ArrayLike, *, tolerance: float, log:
     residual = float(np.abs((v[chosen] - intercept) / slope - p[chosen]).max())
     shown = 10.0 ** v[chosen] if log else v[chosen]
     values_out = tuple(float(f"{x:.10g}") for x in shown)
-    even = _even(np.sort(v[chosen]))
+    even = _even(np.sort(v[chosen])) or (log and _round_decades(shown))
     reach = 0.5 * np.ptp(p[chosen]) / max(len(chosen) - 1, 1)
     within = (p > p[chosen].min() - reach) & (p < p[chosen].max() + reach)
     stray = len(set(p[within].tolist()) - set(p[chosen].tolist()))
@@ -119,6 +119,12 @@ def axis_through(pixels: ArrayLike, values: ArrayLike, *, tolerance: float, log:
     )
 
 
+def _round_decades(values: Array) -> bool:
+    """Whether the values are 1, 2, 5 (or 1, 3; 1, 2, 4, 6, 8) in every decade, as log axes are labelled; four at least."""
+    lead = np.round(values / 10.0 ** np.floor(np.log10(values) + 1e-9), 6)
+    return len(values) > MIN_LABELS and bool(np.isin(lead, (1, 2, 3, 4, 5, 6, 8)).all())
+
+
 def _even(values: Array) -> bool:
     """Whether the values lie on one arithmetic progression with at most half of its places empty."""
     gaps = np.diff(values)
@@ -131,7 +137,14 @@ def _even(values: Array) -> bool:
 
 def _labels(words: Sequence[Word]) -> list[tuple[Word, float]]:
     """Words that print a number, with that number; `1.000` may also be a thousand and offers both."""
-    found = [(w, v) for w in words if (v := number(w.text)) is not None and abs(v) < 1e7]
+    # a tick mark that touches its label is read as a dash behind it
+    found = [
+        (w, v)
+        for w in words
+        if (v := number(w.text.rstrip("-–—_"))) is not None
+        and abs(v) < 1e7
+        and w.score > (0.8 if set(w.text) <= set("1.,-") else 0.3)
+    ]
     return found + [(w, 1000 * v) for w, v in found if re.fullmatch(r"\d{1,3}[.·]\d{3}", w.text) and v >= 1]
 
 
@@ -188,8 +201,10 @@ def _scaled(pixels: Sequence[float], values: Sequence[float], tolerance: float, 
     if linear is not None and len(linear.values) >= max(least, 3):
         return linear
     log = axis_through(pixels, values, tolerance=tolerance, log=True)
-    if log is not None and len(log.values) >= MIN_LABELS and max(log.values) >= 30 * min(log.values):
-        return log
+    if log is not None and len(log.values) >= MIN_LABELS:
+        ratio = max(log.values) / min(log.values)
+        if ratio >= 30 or (ratio >= 5 and len(log.values) > MIN_LABELS):
+            return log
     return linear if linear is not None and len(linear.values) >= least else None
 
 

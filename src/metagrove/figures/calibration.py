@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.figures.axes import Axis, column_axes, row_axes, snapped
-from metagrove.figures.frame import Line, dark_lines, darkness, tick_places
+from metagrove.figures.frame import Line, dark_lines, darkness, ridges, tick_places
 from metagrove.figures.hints import Hints
 from metagrove.figures.image import Picture
 from metagrove.figures.page import Word
+from metagrove.figures.readout import grid_phase
 
 __all__ = ["Scales", "hinted_here", "plot_scales"]
 
@@ -70,18 +71,24 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
     level = dark_lines(dark, level=True, least=0.18 * wide, threshold=_PALE)
     upright = dark_lines(dark, level=False, least=0.18 * tall, threshold=_PALE)
     if x_hint is not None:
-        rows = [_banded(_refined(x_hint, dark, level, across=True), row_axes(words, tolerance=tolerance), y_hint)]
+        own = _banded(_refined(x_hint, dark, level, across=True), row_axes(words, tolerance=tolerance), y_hint)
+        rows = [(own, own)]
     else:
-        rows = [_on_ticks(a, dark, level, across=True) for a in row_axes(words, tolerance=tolerance)]
+        grid = _grid(picture, across=True)
+        rows = [(a, _on_ticks(a, dark, level, grid, across=True)) for a in row_axes(words, tolerance=tolerance)]
     if y_hint is not None:
-        columns = [_refined(y_hint, dark, upright, across=False)]
+        own = _refined(y_hint, dark, upright, across=False)
+        columns = [(own, own)]
     else:
-        columns = [_on_ticks(a, dark, upright, across=False) for a in column_axes(words, tolerance=tolerance)]
+        grid = _grid(picture, across=False)
+        columns = [
+            (a, _on_ticks(a, dark, upright, grid, across=False)) for a in column_axes(words, tolerance=tolerance)
+        ]
     found: list[tuple[tuple[float, ...], Scales]] = []
-    for x in rows:
-        for y in columns:
+    for x_read, x in rows:
+        for y_read, y in columns:
             scale = _scale(y, hinted=y_hint is not None)
-            if scale is None or not (x_hint is not None or y_hint is not None or _corner(x, y)):
+            if scale is None or not (x_hint is not None or y_hint is not None or _corner(x_read, y_read)):
                 continue
             right = _right_end(x, y, level)
             support = (x.on_ticks + y.on_ticks, len(x.values) + len(y.values), -x.band[0])
@@ -138,7 +145,9 @@ def _near_lines(axis: Axis, lines: Sequence[Line], *, across: bool) -> list[Line
     return out
 
 
-def _on_ticks(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], *, across: bool) -> Axis:
+def _on_ticks(
+    axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], grid: Sequence[Line], *, across: bool
+) -> Axis:
     best = axis
     reach = max(4.0, 0.12 * min(axis.spacing, 80.0))
     for line in _near_lines(axis, lines, across=across):
@@ -148,14 +157,22 @@ def _on_ticks(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], *, a
                 best = fitted
         if best.on_ticks >= len(axis.values):
             break
-    return best if best.on_ticks >= 2 else _on_grid(axis, dark, across=across, reach=reach)
+    if best.on_ticks >= max(2, len(axis.values) - 1):
+        return best
+    meshed = _on_grid(axis, grid, across=across, reach=reach)
+    return meshed if meshed.on_ticks > best.on_ticks else best
 
 
-def _on_grid(axis: Axis, dark: NDArray[np.float32], *, across: bool, reach: float) -> Axis:
-    """The axis refitted to grid lines, where there are no tick marks."""
-    least = 0.25 * dark.shape[0 if across else 1]
-    grid = dark_lines(dark, level=not across, least=least, threshold=0.05)
-    fitted = snapped(axis, np.array([g.place for g in grid]), reach=reach)
+def _grid(picture: Picture, *, across: bool) -> list[Line]:
+    """The grid lines of the picture, upright ones where labels run across."""
+    ridge = ridges(picture.rgb, level=not across)
+    return dark_lines(ridge, level=not across, least=0.2 * ridge.shape[0 if across else 1], threshold=0.025)
+
+
+def _on_grid(axis: Axis, grid: Sequence[Line], *, across: bool, reach: float) -> Axis:
+    """The axis refitted to grid lines that pass its labels, where there are no tick marks."""
+    near = [g.place for g in grid if (g.begin < axis.band[0] if across else g.end > axis.band[1])]
+    fitted = snapped(axis, np.array(near), reach=reach)
     return fitted if fitted.on_ticks >= 2 and fitted.residual < 1.2 else axis
 
 
@@ -172,6 +189,8 @@ def _refined(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], *, ac
         if min(line.end, high + 8) - max(line.begin, low - 8) < 0.75 * (high - low):
             continue
         ticks = tick_places(dark, line, outward=1 if across else -1)
+        # ticks fitted to the pixel grid stand half a pixel late on average; the hint does not
+        ticks = ticks - (grid_phase(ticks.tolist()) or 0.0)
         gaps = _gaps(np.asarray(axis.pixels), ticks)
         if len(gaps) >= 2 and len(gaps) >= 0.7 * len(axis.pixels):
             shifts.append((len(gaps), float(np.mean(gaps))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -28,7 +29,7 @@ _INCIDENCE = (
     "death",
     "mortality",
 )
-_NOT_TIME = ("specificity", "sensitivity", "positive", "precision", "recall")
+_NOT_TIME = re.compile(r"\b(specificity|sensitivity|recall|(?:true|false)[ -]positives?)\b|positive rate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def _too_fine(cells: Sequence[RiskCell], arm: ArmReading) -> _Fine | None:
 def _kind_doubts(reading: FigureReading, words: Sequence[Word], hints: Hints) -> list[Finding]:
     texts = [w.text.lower() for w in words]
     out = []
-    if any(stem in text for text in texts for stem in _NOT_TIME):
+    if _NOT_TIME.search(" ".join(texts)):
         out.append(Finding("the words around the figure speak of a diagnostic curve, not of survival"))
     if (
         reading.direction == "incidence"

@@ -2,42 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import TypeAlias
 
 import numpy as np
 
-from metagrove.core.errors import DataError
-from metagrove.figures.hints import Hints
-from metagrove.figures.image import Picture, Pixels, decoded, deskewed
+from metagrove.core.errors import DataError, MetagroveError
+from metagrove.figures.axes import Axis
+from metagrove.figures.hints import Hints, labelled
+from metagrove.figures.image import LONGEST, Box, Picture, Pixels, bitmaps, deskewed
+from metagrove.figures.insets import inset_picture, laid_out
+from metagrove.figures.inverted import (
+    flipped_hints,
+    flipped_page,
+    flipped_picture,
+    flipped_reading,
+    flipped_words,
+    runs_down,
+)
 from metagrove.figures.ocr import can_read, picture_words
 from metagrove.figures.page import Page, Word
 from metagrove.figures.painting import overlay_png, painted
 from metagrove.figures.pdf import pdf_image, pdf_pages
 from metagrove.figures.raster import picture_readings
-from metagrove.figures.reading import FigureReading
+from metagrove.figures.reading import REVIEW, FigureReading
 from metagrove.figures.staircases import staircases
 from metagrove.figures.svg import svg_page
 from metagrove.figures.vector import page_readings
 
 __all__ = ["Figure", "figures_in", "file_kind"]
 
+Redraw: TypeAlias = Callable[[Box], Picture]
+
 _SCAN_SCALE = 200 / 72
-_MOST_SCANS = 40
+_FINEST_SCAN = 600 / 72
+MOST_SCANS = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figure:
-    """One figure of a file: its reading and the picture it was read on, `scale` pixels per unit of the reading."""
+    """One figure of a file: its reading and the picture it was read on, `scale` pixels per unit of the reading.
+
+    `origin` is the place of the picture's corner in the reading's units.
+    """
 
     reading: FigureReading
     rgb: Pixels
     scale: float
+    origin: tuple[float, float] = (0.0, 0.0)
 
     def overlay(self) -> bytes:
         """A PNG of the reading drawn over the figure."""
-        return overlay_png(self.rgb, self.reading, scale=self.scale)
+        here = _moved(self.reading, -self.origin[0], -self.origin[1])
+        return overlay_png(self.rgb, here, scale=self.scale)
 
 
 def file_kind(content: bytes) -> str:
@@ -53,24 +72,45 @@ def file_kind(content: bytes) -> str:
 def figures_in(content: bytes, hints: Hints | None = None, *, threads: int = 2) -> list[Figure]:
     """Every Kaplan-Meier figure in a file, in reading order.
 
-    Vector drawings are read from their strokes; pictures, and PDF pages without a vector figure, from their pixels.
-    Raises DataError, in one line, where the file cannot be read or shows no such figure. The same bytes and hints give
-    the same numbers always.
+    Vector drawings are read from their strokes; pictures (also those set into a PDF or SVG, and every page of a TIFF)
+    from their pixels. A large picture is searched at 2400 pixels; a figure that is a small part of it is read again from
+    its own part. Raises DataError, in one line, where the file cannot be read or shows no such figure. The same bytes
+    and hints give the same numbers always.
     """
     hints = hints or Hints()
     if not content:
         raise DataError("the file is empty")
+    try:
+        found = _found(content, hints, threads)
+    except MetagroveError:
+        raise
+    except MemoryError:
+        raise DataError("the figure does not fit into memory; cut it out of its page first") from None
+    except Exception as error:  # libraries raise what they like at broken files
+        raise DataError(f"could not be read ({type(error).__name__}); give axes and arms in hints") from error
+    digest = sha256(content).hexdigest()
+    return [replace(f, reading=_unmarked_at_start(replace(f.reading, digest=digest))) for f in found]
+
+
+def _unmarked_at_start(reading: FigureReading) -> FigureReading:
+    """The reading without censor marks that the y axis line or its tick mark at the top passes for."""
+    if reading.source != "raster":
+        return reading
+    arms = [replace(a, marks=a.marks[a.marks > 2 * float(np.median(a.time_error))]) for a in reading.arms]
+    return replace(reading, arms=tuple(arms))
+
+
+def _found(content: bytes, hints: Hints, threads: int) -> list[Figure]:
     kind = file_kind(content)
     if kind == "pdf":
         found = _in_pdf(content, hints, threads)
     elif kind == "svg":
         found = _in_svg(content, hints, threads)
     else:
-        found = _in_picture(decoded(content), hints, threads)
+        found = _in_bitmaps(content, hints, threads)
     if not found:
         raise DataError(_nothing(hints))
-    digest = sha256(content).hexdigest()
-    return [replace(f, reading=replace(f.reading, digest=digest)) for f in found]
+    return found
 
 
 def _nothing(hints: Hints) -> str:
@@ -83,11 +123,141 @@ def _nothing(hints: Hints) -> str:
     return "no Kaplan-Meier curve found on the axes of the hints"
 
 
-def _in_picture(picture: Picture, hints: Hints, threads: int) -> list[Figure]:
-    picture = deskewed(_within(picture, hints))
-    words = picture_words(picture.rgb, threads=threads)
-    original = picture.rgb if not picture.rotation else _turned_back(picture)
-    return [Figure(r, original, picture.scale) for r in picture_readings(picture, words, hints)]
+def _in_bitmaps(content: bytes, hints: Hints, threads: int) -> list[Figure]:
+    """The figures on every page of a picture file; a page that is broken puts the others under review."""
+    pages = bitmaps(content)
+    found: list[Figure] = []
+    broken: list[str] = []
+    for page in pages:
+        number = page.frame + 1
+        if hints.page not in (None, number) and len(pages) > 1:
+            continue
+        try:
+            picture = page.picture()
+            figures = _in_picture(picture, hints, threads, redraw=page.picture if picture.scale < 0.75 else None)
+        except DataError as error:
+            if len(pages) == 1:
+                raise
+            broken.append(f"page {number} could not be read: {error}")
+        else:
+            found += [replace(f, reading=replace(f.reading, page=number)) for f in figures]
+    if broken and not found:
+        raise DataError(broken[0])
+    return [_doubted(f, broken) for f in found]
+
+
+def _doubted(figure: Figure, doubts: list[str]) -> Figure:
+    """The figure, put under review where there are doubts about its file."""
+    if not doubts:
+        return figure
+    reasons = tuple(dict.fromkeys([*figure.reading.reasons, *doubts]))
+    return replace(figure, reading=replace(figure.reading, status=REVIEW, reasons=reasons))
+
+
+def _in_picture(
+    picture: Picture, hints: Hints, threads: int, *, redraw: Redraw | None = None, printed: tuple[Word, ...] = ()
+) -> list[Figure]:
+    """The figures in a picture; with `redraw`, small ones are read again from their part of the page.
+
+    `printed` are words known beforehand, in pixels of the picture.
+    """
+    if runs_down(hints):
+        return _in_inverted(picture, hints, threads)
+    upright = deskewed(_within(picture, hints))
+    words = picture_words(upright.rgb, threads=threads)
+    if printed and not upright.rotation:
+        words = [*words, *printed]
+    if not upright.rotation:
+        k = upright.scale
+        hints = labelled(hints, [replace(w, x0=w.x0 / k, x1=w.x1 / k, y0=w.y0 / k, y1=w.y1 / k) for w in words])
+    original = upright.rgb if not upright.rotation else _turned_back(upright)
+    found = [Figure(r, original, upright.scale) for r in picture_readings(upright, words, hints)]
+    if redraw is None:
+        return found
+    found = [_finer(f, picture, redraw, hints, threads) for f in found]
+    if all(f.reading.status != REVIEW for f in found) and found:
+        return found
+    coarse = _in_picture(_halved(picture), hints, threads)
+    return coarse if len(coarse) >= len(found) and all(f.reading.status != REVIEW for f in coarse) else found
+
+
+def _halved(picture: Picture) -> Picture:
+    """The picture at half its size: a figure drawn for a poster has lines too thick to be told from areas."""
+    import cv2
+
+    tall, wide = picture.rgb.shape[:2]
+    size = max(wide // 2, 1), max(tall // 2, 1)
+    small = cv2.resize(picture.rgb, size, interpolation=cv2.INTER_AREA)
+    return Picture(np.asarray(small, dtype=np.uint8), picture.scale * size[0] / wide)
+
+
+def _in_inverted(picture: Picture, hints: Hints, threads: int) -> list[Figure]:
+    """The figures of a picture whose hinted y axis runs downwards."""
+    height = picture.rgb.shape[0] / picture.scale
+    hints = flipped_hints(hints, height)
+    upright = deskewed(_within(flipped_picture(picture), hints))
+    rows = upright.rgb.shape[0]
+    words = flipped_words(picture_words(np.ascontiguousarray(upright.rgb[::-1]), threads=threads), rows)
+    readings = picture_readings(upright, words, hints)
+    return [Figure(flipped_reading(r, height), picture.rgb, picture.scale) for r in readings]
+
+
+def _page_readings(page: Page, hints: Hints) -> list[FigureReading]:
+    """The readings of a drawing, whichever way its hinted y axis runs."""
+    if not runs_down(hints):
+        return page_readings(page, labelled(hints, page.words))
+    turned = page_readings(flipped_page(page), flipped_hints(hints, page.height))
+    return [flipped_reading(r, page.height) for r in turned]
+
+
+def _finer(figure: Figure, picture: Picture, redraw: Redraw, hints: Hints, threads: int) -> Figure:
+    """The figure read again from its own part of the page, where that shows it a third larger or more."""
+    tall, wide = (side / picture.scale for side in picture.rgb.shape[:2])
+    left, top, right, bottom = figure.reading.frame
+    across, down = right - left, bottom - top
+    box = (
+        float(max(int(left - 0.7 * across), 0)),
+        float(max(int(top - 0.4 * down), 0)),
+        min(right + 0.8 * across, wide),
+        min(bottom + 1.3 * down, tall),
+    )
+    if max(wide, tall) < 1.33 * max(box[2] - box[0], box[3] - box[1]):
+        return figure
+    part = redraw(box)
+    if part.scale < 1.33 * picture.scale:
+        return figure
+    again = _in_picture(part, _hints_within(hints, box), threads)
+    if len(again) != 1 or (figure.reading.status != REVIEW and again[0].reading.status == REVIEW):
+        return figure
+    return replace(again[0], reading=_moved(again[0].reading, box[0], box[1]), origin=(box[0], box[1]))
+
+
+def _hints_within(hints: Hints, box: Box) -> Hints:
+    """The hints for a part of the page that begins at the corner of `box`."""
+    x = _shifted(hints.x, -box[0]) if hints.x is not None else None
+    y = _shifted(hints.y, -box[1]) if hints.y is not None else None
+    region = hints.region
+    if region is not None:
+        region = region[0] - box[0], region[1] - box[1], region[2] - box[0], region[3] - box[1]
+    return replace(hints, x=x, y=y, region=region)
+
+
+def _shifted(axis: Axis, by: float) -> Axis:
+    """The same scale, its pixels counted from another corner."""
+    pixels = tuple(p + by for p in axis.pixels)
+    band = (axis.band[0], axis.band[1])
+    return replace(axis, pixels=pixels, intercept=axis.intercept - axis.slope * by, band=band)
+
+
+def _moved(reading: FigureReading, right: float, down: float) -> FigureReading:
+    """The reading of a part, its places counted from the corner of the whole."""
+
+    def moved(box: Box) -> Box:
+        return box[0] + right, box[1] + down, box[2] + right, box[3] + down
+
+    cells = tuple(replace(c, box=moved(c.box)) for c in reading.cells)
+    x, y = _shifted(reading.x, right), _shifted(reading.y, down)
+    return replace(reading, x=x, y=y, frame=moved(reading.frame), cells=cells)
 
 
 def _within(picture: Picture, hints: Hints) -> Picture:
@@ -111,12 +281,36 @@ def _turned_back(picture: Picture) -> Pixels:
 
 def _in_svg(content: bytes, hints: Hints, threads: int) -> list[Figure]:
     page = _cut(svg_page(content), hints)
-    readings = page_readings(page, hints)
+    readings = _page_readings(page, hints)
     scale = 1600 / max(page.width, page.height)
     if not readings and can_read() and _unread(page):
         page = replace(page, words=page.words + _outlined_words(painted(page, scale), scale, threads))
-        readings = page_readings(page, hints)
-    return [Figure(r, painted(page, scale), scale) for r in readings]
+        readings = _page_readings(page, hints)
+    found = [Figure(r, painted(page, scale), scale) for r in readings]
+    if page.insets:
+        found += _besides(found, _on_insets(page, hints, threads))
+    if not found and page.outside:
+        raise DataError(f"the SVG only points to a picture, '{page.outside[0]}'; nothing is fetched, so give that file")
+    return found
+
+
+def _besides(found: list[Figure], more: list[Figure]) -> list[Figure]:
+    """Those of `more` that do not lie on a figure that was found already."""
+
+    def apart(a: Box, b: Box) -> bool:
+        return min(a[2], b[2]) <= max(a[0], b[0]) or min(a[3], b[3]) <= max(a[1], b[1])
+
+    return [m for m in more if all(apart(m.reading.frame, f.reading.frame) for f in found)]
+
+
+def _on_insets(page: Page, hints: Hints, threads: int) -> list[Figure]:
+    """The figures on the bitmaps inside a drawing, the drawing's own strokes and words over them."""
+    pictures = [(inset, inset_picture(inset)) for inset in page.insets[:MOST_SCANS]]
+    fineness = max(p.rgb.shape[1] / max(i.box[2] - i.box[0], 1e-9) for i, p in pictures)
+    scale = min(fineness, LONGEST / max(page.width, page.height))
+    rgb = laid_out(page, pictures, scale)
+    words = tuple(replace(w, x0=w.x0 * scale, x1=w.x1 * scale, y0=w.y0 * scale, y1=w.y1 * scale) for w in page.words)
+    return _in_picture(Picture(rgb, scale), hints, threads, printed=words)
 
 
 def _unread(page: Page) -> bool:
@@ -145,27 +339,40 @@ def _cut(page: Page, hints: Hints) -> Page:
 
 def _in_pdf(content: bytes, hints: Hints, threads: int) -> list[Figure]:
     found: list[Figure] = []
-    scanned: list[int] = []
-    for page in _pages(content, hints):
-        page = _cut(page, hints)
-        readings = page_readings(page, hints)
+    scanned: list[Page] = []
+    for whole in pdf_pages(content, hints.page):
+        page = _cut(whole, hints)
+        readings = _page_readings(page, hints)
         scale = min(1600 / max(page.width, page.height), 3.0)
         if not readings and can_read() and _unread(page):
             words = _outlined_words(pdf_image(content, page.number, 2 * scale), 2 * scale, threads)
-            readings = page_readings(replace(page, words=page.words + words), hints)
+            readings = _page_readings(replace(page, words=page.words + words), hints)
         if readings:
             rgb = pdf_image(content, page.number, scale)
             found += [Figure(r, rgb, scale) for r in readings]
-        elif page.pictured:
-            scanned.append(page.number)
-    for number in scanned[:_MOST_SCANS]:
-        picture = Picture(pdf_image(content, number, _SCAN_SCALE), _SCAN_SCALE)
-        scans = _in_picture(picture, hints, threads)
-        found += [replace(f, reading=replace(f.reading, page=number)) for f in scans]
+        if page.pictured:
+            scanned.append(page)
+    for page in scanned[:MOST_SCANS]:
+        scans = [
+            replace(f, reading=replace(f.reading, page=page.number)) for f in _scanned(content, page, hints, threads)
+        ]
+        found += _besides([f for f in found if f.reading.page == page.number], scans)
+    if len(scanned) > MOST_SCANS:
+        beyond = f"pictures were looked at on {MOST_SCANS} of {len(scanned)} pages; name the others in hints"
+        if not found:
+            raise DataError(f"no Kaplan-Meier figure found: {beyond}")
+        found = [_doubted(f, [beyond]) for f in found]
     return sorted(found, key=lambda f: f.reading.page)
 
 
-def _pages(content: bytes, hints: Hints) -> Iterator[Page]:
-    for page in pdf_pages(content):
-        if hints.page is None or page.number == hints.page:
-            yield page
+def _scanned(content: bytes, page: Page, hints: Hints, threads: int) -> list[Figure]:
+    """The figures in the pictures of a PDF page, which is drawn as a picture itself."""
+    finest = min(max(page.fineness, _SCAN_SCALE), _FINEST_SCAN)
+
+    def redraw(box: Box) -> Picture:
+        scale = min(finest, LONGEST / max(box[2] - box[0], box[3] - box[1]))
+        return Picture(pdf_image(content, page.number, scale, box), scale)
+
+    scale = min(_SCAN_SCALE, LONGEST / max(page.width, page.height))
+    whole = Picture(pdf_image(content, page.number, scale), scale)
+    return _in_picture(whole, hints, threads, redraw=redraw if finest > 1.33 * scale else None)

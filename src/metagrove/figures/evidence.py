@@ -20,6 +20,7 @@ __all__ = ["ArmLook", "Canvas", "arm_width", "canvas", "coverage", "gains", "lin
 
 _OTHER_ARM = -0.1
 _ALIKE_GREYS = 40.0
+_FEW = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,13 +28,18 @@ class Canvas:
     """The plot's pixels as float32 RGB, shape (rows, columns, 3), with `paper` the flat colours behind the lines.
 
     `blank` marks rows and columns of axis lines, which speak for no arm; `e_paper` is each pixel's squared distance to
-    the nearest flat colour.
+    the nearest flat colour, `power` its squared length.
     """
 
     rgb: NDArray[np.float32]
     paper: NDArray[np.float32]
     e_paper: NDArray[np.float32]
     blank: NDArray[np.bool_]
+    power: NDArray[np.float32]
+
+    def error(self, ink: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Each pixel's squared distance to a colour; shape (rows, columns)."""
+        return _squared(self.rgb, self.power, ink)
 
     @property
     def main(self) -> NDArray[np.float32]:
@@ -52,20 +58,29 @@ class ArmLook:
 
 
 def canvas(rgb: NDArray[np.uint8], arms: Sequence[RGB], blank: NDArray[np.bool_] | None = None) -> Canvas:
-    """The plot made ready: flat colours (paper, panels, bands) found as what survives a 5 x 5 erosion."""
+    """The plot made ready: flat colours (paper, panels, bands) found as what survives an erosion wider than lines."""
     pixels = rgb.astype(np.float32)
     paper = _flat_colours(rgb, arms)
+    power = np.asarray(np.einsum("rcx,rcx->rc", pixels, pixels), dtype=np.float32)
     error = np.full(rgb.shape[:2], np.inf, dtype=np.float32)
     for flat in paper:
-        error = np.minimum(error, ((pixels - flat) ** 2).sum(axis=2))
+        error = np.minimum(error, _squared(pixels, power, flat))
     hidden = np.zeros(rgb.shape[:2], dtype=bool) if blank is None else blank
-    return Canvas(pixels, paper, error, hidden)
+    return Canvas(pixels, paper, error, hidden, power)
+
+
+def _squared(pixels: NDArray[np.float32], power: NDArray[np.float32], ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Squared distance of each pixel to `ink`, by |p|^2 - 2 p.i + |i|^2."""
+    ink = np.asarray(ink, dtype=np.float32)
+    return np.asarray(np.maximum(power - 2 * (pixels @ ink) + np.float32(ink @ ink), 0), dtype=np.float32)
 
 
 def _flat_colours(rgb: NDArray[np.uint8], arms: Sequence[RGB]) -> NDArray[np.float32]:
     import cv2
 
-    kernel = np.ones((5, 5), np.uint8)
+    # wide enough that thick lines of a large picture are no flat colour
+    size = max(5, round(0.014 * min(rgb.shape[:2])) | 1)
+    kernel = np.ones((size, size), np.uint8)
     spread = (cv2.dilate(rgb, kernel).astype(np.int16) - cv2.erode(rgb, kernel)).max(axis=2)
     flat = rgb[spread <= 14].astype(np.int32)
     if len(flat) < 50:
@@ -88,29 +103,43 @@ def _flat_colours(rgb: NDArray[np.uint8], arms: Sequence[RGB]) -> NDArray[np.flo
 def coverage(plot: Canvas, look: ArmLook) -> NDArray[np.float32]:
     """The share of each pixel that the arm's ink covers, 0 to 1, by projection from the paper onto the ink."""
     ink = np.array(look.colour, dtype=np.float32) - plot.main
-    amount = ((plot.rgb - plot.main) @ ink) / max(float(ink @ ink), 1.0)
-    off = ((plot.rgb - plot.main - np.clip(amount, 0, 1)[..., None] * ink) ** 2).sum(axis=2)
+    length = max(float(ink @ ink), 1.0)
+    along = plot.rgb @ ink - np.float32(plot.main @ ink)
+    amount = along / length
+    share = np.clip(amount, 0, 1)
+    off = np.maximum(plot.error(plot.main) - 2 * share * along + share * share * length, 0)
     doubt = np.clip(1 - off / (0.2 * float(ink @ ink) + 1), 0, 1)
     return np.asarray(np.clip(amount, 0, 1) * doubt, dtype=np.float32)
 
 
 def arm_width(cover: NDArray[np.float32], *, longest: int = 9) -> float:
-    """The line width in pixels: the median summed coverage of short upright runs; 0 where there are none."""
+    """The line width in pixels: the median summed coverage of short runs of ink; 0 where there are none.
+
+    Runs are taken down the columns and along the rows, and the thinner counts: censor marks lengthen one of the two.
+    """
+    down, count = _runs(cover, longest)
+    across, more = _runs(np.ascontiguousarray(cover.T), longest)
+    if not count:
+        return 0.0
+    return (min(down, across) if more >= _FEW else down) + 0.2
+
+
+def _runs(cover: NDArray[np.float32], longest: int) -> tuple[float, int]:
+    """The median summed coverage of runs down the columns at most `longest` long, and how many there are."""
     inked = cover > 0.4
     edge = np.zeros((1, cover.shape[1]), bool)
     change = np.diff(np.vstack([edge, inked, edge]).astype(np.int8), axis=0)
     top_c, top_r = np.nonzero((change == 1).T)
     _, end_r = np.nonzero((change == -1).T)
     if not len(top_c):
-        return 0.0
-    flat = cover.T.ravel()
+        return 0.0, 0
+    flat = np.append(cover.T.ravel(), np.float32(0))
     tall = cover.shape[0]
     edges = np.column_stack([top_c * tall + top_r, top_c * tall + end_r]).ravel()
-    flat = np.append(flat, np.float32(0))
     sums = np.add.reduceat(flat, edges)[::2]
     peaks = np.maximum.reduceat(flat, edges)[::2]
     short = (end_r - top_r <= longest) & (peaks > min(0.75, 0.8 * float(np.quantile(peaks, 0.95))))
-    return float(np.median(sums[short])) + 0.2 if short.any() else 0.0
+    return (float(np.median(sums[short])), int(short.sum())) if short.any() else (0.0, 0)
 
 
 def effective_ink(look: ArmLook, main: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -130,7 +159,7 @@ def gains(
     In a core nothing can be lost (the arm may be hidden); in a ring another arm's soft edge is no ink of ours.
     """
     inks = [effective_ink(look, plot.main) for look in looks]
-    errors = [((plot.rgb - ink) ** 2).sum(axis=2) for ink in inks]
+    errors = [plot.error(ink) for ink in inks]
     own, ink = errors[index], inks[index]
     scale = max(float(((ink - plot.main) ** 2).sum()), 1.0)
     base = plot.e_paper.copy()
@@ -164,8 +193,11 @@ def _compete(a: RGB, b: RGB) -> bool:
 def _to_segment(plot: Canvas, ink: NDArray[np.float32]) -> NDArray[np.float32]:
     """Squared distance of each pixel to the mixtures of paper and `ink`."""
     line = ink - plot.main
-    share = np.clip(((plot.rgb - plot.main) @ line) / max(float(line @ line), 1.0), 0, 1)
-    return np.asarray(((plot.rgb - plot.main - share[..., None] * line) ** 2).sum(axis=2), dtype=np.float32)
+    length = max(float(line @ line), 1.0)
+    along = plot.rgb @ line - np.float32(plot.main @ line)
+    share = np.clip(along / length, 0, 1)
+    off = plot.error(plot.main) - 2 * share * along + share * share * np.float32(length)
+    return np.asarray(np.maximum(off, 0), dtype=np.float32)
 
 
 def line_evidence(gain: NDArray[np.float32], width: float) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 
-__all__ = ["Line", "dark_lines", "darkness", "tick_places"]
+__all__ = ["Line", "dark_lines", "darkness", "ridges", "tick_places"]
 
 _TICK_NEAR, _TICK_FAR = 2, 6
 
@@ -38,6 +38,23 @@ def darkness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     paper = np.median(sample[(sample // 8).astype(np.int32) @ np.array([4096, 64, 1]) == commonest], axis=0)
     far = np.abs(rgb.astype(np.float32) - paper.astype(np.float32)).max(axis=2)
     return np.asarray(np.clip(far / 255, 0, 1), dtype=np.float32)
+
+
+def ridges(rgb: NDArray[np.uint8], *, level: bool) -> NDArray[np.float32]:
+    """How much each pixel differs, in one direction of colour, from what lies four pixels to either side of it, 0 to 1.
+
+    Grid lines stand out whether they are lighter or darker than the panel and whatever the paper is; edges do not.
+    """
+    import cv2
+
+    # averaged along the line, so that the noise of a scan does not break it
+    soft = cv2.blur(rgb, (15, 1) if level else (1, 15), borderType=cv2.BORDER_REPLICATE)
+    field = np.asarray(soft if level else soft.transpose(1, 0, 2), dtype=np.int16)
+    out = np.zeros(field.shape[:2], dtype=np.float32)
+    before, after = field[4:-4] - field[:-8], field[4:-4] - field[8:]
+    same = np.where(before * after > 0, np.minimum(np.abs(before), np.abs(after)), 0).max(axis=2)
+    out[4:-4] = same / np.float32(255)
+    return np.ascontiguousarray(out if level else out.T)
 
 
 def dark_lines(dark: NDArray[np.float32], *, level: bool, least: float, threshold: float = 0.35) -> list[Line]:

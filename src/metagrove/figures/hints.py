@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from metagrove.core.errors import SpecError, UnknownName
-from metagrove.figures.axes import Axis, axis_through
-from metagrove.figures.page import RGB, rgb_colour
+from metagrove.figures.axes import Axis, axis_through, row_axes
+from metagrove.figures.page import RGB, Word, rgb_colour
 
-__all__ = ["ArmHint", "Hints", "read_hints"]
+__all__ = ["ArmHint", "Hints", "labelled", "read_hints"]
 
 _KEYS = ("arms", "axes", "direction", "page", "region")
 _ARM_KEYS = ("color", "name", "style")
@@ -69,6 +69,55 @@ def read_hints(given: Mapping[str, Any] | None) -> Hints:
     if y is not None and (max(y.values) > 100 or min(y.values) < 0):
         raise SpecError(f"hints: y values run to {max(y.values):g}; they are proportions up to 1 or percent up to 100")
     return Hints(x, y, _arms(given.get("arms")), _region(given.get("region")), page, direction)
+
+
+def labelled(hints: Hints, words: Sequence[Word]) -> Hints:
+    """The hints with the ticks of a hinted time axis filled in from the row of labels on the page.
+
+    A hint of two points says where time runs, not where numbers at risk stand; those stand under the labels. The scale
+    stays the hinted one, also where the labels print something else. `words` are in the hints' own pixels.
+    """
+    x = hints.x
+    if x is None or x.log:
+        return hints
+    reach = max(x.pixels) - min(x.pixels)
+    rows = [row for row in row_axes(words, tolerance=max(2.5, 0.004 * reach)) if not row.log]
+    foot = max(hints.y.pixels) if hints.y is not None else None
+    best = None
+    for row in rows:
+        inside = sum(min(x.pixels) - 0.03 * reach <= p <= max(x.pixels) + 0.25 * reach for p in row.pixels)
+        agrees = np.abs(x.value(row.pixels) - row.values).max() < 0.06 * float(np.ptp(row.values))
+        ends = max(abs(min(row.pixels) - min(x.pixels)), abs(max(row.pixels) - max(x.pixels)))
+        below = 0 <= row.band[1] - foot < 0.5 * reach if foot is not None else ends < 0.03 * reach
+        if inside < len(row.pixels) or not (agrees or below):
+            continue
+        key = (not agrees, row.band[0])
+        if best is None or key < best[0]:
+            best = key, row, agrees
+    if best is None:
+        return hints
+    _, row, agrees = best
+    values = row.values if agrees else _told(x, row)
+    ticks = dict(zip((*row.pixels, *x.pixels), (*values, *x.values), strict=True))
+    # the hinted points stand for the labels beside them
+    for pixel in row.pixels:
+        if pixel not in x.pixels and any(abs(pixel - known) < 0.02 * reach for known in x.pixels):
+            del ticks[pixel]
+    places = sorted(ticks)
+    return replace(hints, x=replace(x, pixels=tuple(places), values=tuple(ticks[p] for p in places), band=row.band))
+
+
+def _told(x: Axis, row: Axis) -> tuple[float, ...]:
+    """What the hinted scale makes of the labels: the printed values, stretched and moved as it says.
+
+    A label's middle is off by a pixel or two, so stretch and move are rounded to what a person would have meant.
+    """
+    there, printed = x.value(row.pixels), np.asarray(row.values)
+    stretch, move = np.polyfit(printed, there, 1)
+    stretch = float(f"{stretch:.2g}") if abs(float(f"{stretch:.2g}") / stretch - 1) < 0.01 else float(stretch)
+    spacing = float(np.diff(np.sort(there)).min())
+    move = 0.0 if abs(move) < 0.1 * spacing else float(move)
+    return tuple(float(f"{v:.6g}") for v in stretch * printed + move)
 
 
 def _axis(pairs: Any, name: str) -> Axis | None:

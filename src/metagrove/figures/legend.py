@@ -7,11 +7,45 @@ from collections.abc import Sequence
 from metagrove.figures.page import RGB, Stroke, Word, colour_distance, number
 from metagrove.figures.staircases import Staircase
 
-__all__ = ["coloured_name", "sample_names"]
+__all__ = ["coloured_name", "legend_entries", "sample_names"]
 
 
-def sample_names(curves: Sequence[Staircase], strokes: Sequence[Stroke], names: Sequence[Word]) -> list[str | None]:
-    """For each curve the phrase beside a short level line of its colour, dash and (where it decides) width."""
+def legend_entries(strokes: Sequence[Stroke], names: Sequence[Word]) -> list[tuple[Stroke, Word]]:
+    """The entries of the legend, whether or not a curve was found for them: sample lines of one length with a name.
+
+    They stand in one column or one row and differ in colour, dash or width; the largest such group is the legend.
+    """
+    samples = _samples(strokes, names)
+    best: list[tuple[Stroke, Word]] = []
+    for anchor, _ in samples:
+        left, top, right, _ = anchor.box
+        alike = [(s, w) for s, w in samples if abs((s.box[2] - s.box[0]) - (right - left)) < 1]
+        column = [(s, w) for s, w in alike if abs(s.box[0] - left) < 1]
+        row = [(s, w) for s, w in alike if abs(s.box[1] - top) < 1]
+        for group in (column, row, alike):
+            distinct = _unlike(group)
+            if len(distinct) > len(best):
+                best = distinct
+    return best
+
+
+def _unlike(group: Sequence[tuple[Stroke, Word]]) -> list[tuple[Stroke, Word]]:
+    """Entries that differ from each other in name and in look."""
+    out: list[tuple[Stroke, Word]] = []
+    for stroke, word in group:
+        same = [
+            s
+            for s, w in out
+            if w.text == word.text
+            or (s.colour == stroke.colour and _same_dash(s.dash, stroke.dash) and abs(s.width - stroke.width) < 0.05)
+        ]
+        if not same:
+            out.append((stroke, word))
+    return out
+
+
+def _samples(strokes: Sequence[Stroke], names: Sequence[Word]) -> list[tuple[Stroke, Word]]:
+    """Short level lines with a phrase to their right."""
     samples = []
     for stroke in strokes:
         left, top, right, bottom = stroke.box
@@ -19,6 +53,12 @@ def sample_names(curves: Sequence[Staircase], strokes: Sequence[Stroke], names: 
             word = _beside(names, right, (top + bottom) / 2)
             if word is not None:
                 samples.append((stroke, word))
+    return samples
+
+
+def sample_names(curves: Sequence[Staircase], strokes: Sequence[Stroke], names: Sequence[Word]) -> list[str | None]:
+    """For each curve the phrase beside a short level line of its colour, dash and (where it decides) width."""
+    samples = _samples(strokes, names)
     out: list[str | None] = []
     for curve in curves:
         alike = [

@@ -1,7 +1,8 @@
 """Writing in a picture as words, read by a small recognition network that runs offline (PP-OCRv4, ONNX).
 
-The network comes with the optional package `rapidocr-onnxruntime`; nothing is fetched. Every word is read twice, from
-two differently scaled crops; the second reading goes into `Word.second`.
+The network comes with the optional package `rapidocr-onnxruntime`; nothing is fetched. Every number is read twice by the
+network, from two differently scaled crops, and once by comparing its glyphs with the figure's other digits; where the
+glyphs contradict the network, or only the network has spoken and disagrees with itself, `Word.second` differs.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from metagrove.figures.glyphs import agreed, glyph_readings
 from metagrove.figures.image import Pixels
 from metagrove.figures.lettering import TextBox, text_boxes, writing
 from metagrove.figures.page import RGB, Word
@@ -27,6 +29,7 @@ __all__ = ["can_read", "picture_words"]
 _HEIGHT = 48
 _BATCH = 24
 _COARSE = 9.5
+_TEACHES = 0.9
 _MODEL = "models/ch_PP-OCRv4_rec_infer.onnx"
 
 
@@ -85,13 +88,14 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
     again_of = dict(
         zip(counts, _read(reader, [_crop(ink, boxes[i], pad=0.08, stretch=1.2) for i in counts]), strict=True)
     )
+    texts: list[tuple[str, str]] = []
+    for index, (text, figures, _) in enumerate(first):
+        again, again_figures, _ = again_of.get(index, (text, figures, 0.0))
+        texts.append((figures, again_figures) if _looks_numeric(text) and figures else (text, again))
+    by_glyph = glyph_readings(ink, boxes, [t for t, _ in texts], [score > _TEACHES for _, _, score in first])
     found: list[tuple[TextBox, Word]] = []
-    for index, (box, (text, figures, score)) in enumerate(zip(boxes, first, strict=True)):
-        again, again_figures, _ = again_of.get(index, (text, figures, score))
-        if _looks_numeric(text) and figures:
-            text, again = figures, again_figures
-        text = re.sub(r"^(\d{1,3}) (\d{3})$", r"\1,\2", text)
-        again = re.sub(r"^(\d{1,3}) (\d{3})$", r"\1,\2", again)
+    for box, pair, glyphs, (_, _, score) in zip(boxes, texts, by_glyph, first, strict=True):
+        text, again = (re.sub(r"^(\d{1,3}) (\d{3})$", r"\1,\2", t) for t in agreed(*pair, glyphs))
         if text and score > 0.3:
             left, top, right, bottom = (float(v) for v in box.box)
             word = Word(text, left, top, right, bottom, box.angle, score, _colour(rgb, ink, box), again)
@@ -115,7 +119,9 @@ def _settled(found: list[tuple[TextBox, Word]]) -> list[Word]:
         rivals = {owner[p] for p in box.pieces if p in owner}
         letters = sum(len(found[i][1].text) for i in rivals)
         trust = sum(found[i][1].score * len(found[i][1].text) for i in rivals) / max(letters, 1)
-        if len(word.text) >= 3 and word.score > trust - 0.02 * (letters > 4 * len(rivals)):
+        # letters never stand alone above each other, so a pile of single ones is turned text
+        margin = 0.15 if 1 < len(rivals) == letters else 0.02 * (letters > 4 * len(rivals))
+        if len(word.text) >= 3 and word.score > trust - margin:
             dropped |= rivals
         else:
             dropped.add(index)

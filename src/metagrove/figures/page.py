@@ -14,7 +14,7 @@ import numpy as np
 
 from metagrove.core.values import Array
 
-__all__ = ["RGB", "Page", "Stroke", "Word", "boxed", "colour_distance", "hex_colour", "number", "rgb_colour"]
+__all__ = ["RGB", "Inset", "Page", "Stroke", "Word", "boxed", "colour_distance", "hex_colour", "number", "rgb_colour"]
 
 RGB: TypeAlias = tuple[int, int, int]
 
@@ -83,8 +83,20 @@ class Stroke:
 
 
 @dataclass(frozen=True, slots=True)
+class Inset:
+    """A bitmap set upright into a drawing: the bytes of its file, and its box (left, top, right, bottom) on the page."""
+
+    content: bytes
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """Everything on one page; `number` counts from 1, `pictured` says that a bitmap covers a good part of it."""
+    """Everything on one page; `number` counts from 1, `pictured` says that a bitmap covers a good part of it.
+
+    `fineness` is the pixels per unit of the finest bitmap that covers a good part of the page, 0 where none does;
+    `insets` are bitmaps that the drawing holds itself, `outside` names pictures that it only points to.
+    """
 
     width: float
     height: float
@@ -92,6 +104,9 @@ class Page:
     strokes: tuple[Stroke, ...]
     number: int = 1
     pictured: bool = False
+    fineness: float = 0.0
+    insets: tuple[Inset, ...] = ()
+    outside: tuple[str, ...] = ()
 
 
 def number(text: str) -> float | None:

@@ -21,7 +21,7 @@ MAX_OBJECTS = 200_000
 MAX_NESTING = 12
 
 
-def _opened(content: bytes) -> Any:
+def _opened(content: bytes, only: int | None = None) -> Any:
     import pypdfium2 as pdfium
 
     try:
@@ -32,53 +32,73 @@ def _opened(content: bytes) -> Any:
         raise DataError("not a readable PDF; it is broken or cut short") from None
     if not len(document):
         raise DataError("the PDF has no pages")
-    if len(document) > MAX_PAGES:
+    if only is not None and only > len(document):
+        raise DataError(f"the PDF has {len(document):,} pages; the hints ask for page {only:,}")
+    if only is None and len(document) > MAX_PAGES:
         raise DataError(
-            f"the PDF has {len(document):,} pages; at most {MAX_PAGES} are read, so extract those with figures"
+            f"the PDF has {len(document):,} pages; at most {MAX_PAGES} are read, so name the page in hints or extract it"
         )
     return document
 
 
-def pdf_pages(content: bytes) -> Iterator[Page]:
-    """Each page of a PDF in turn; curves are flattened, forms unfolded and page rotation undone.
+def pdf_pages(content: bytes, only: int | None = None) -> Iterator[Page]:
+    """Each page of a PDF in turn, or page `only` (from 1); curves are flattened, forms unfolded, page rotation undone.
 
     Raises DataError for what is encrypted, broken or longer than `MAX_PAGES`.
     """
-    document = _opened(content)
+    document = _opened(content, only)
     try:
-        for index in range(len(document)):
+        for index in range(len(document)) if only is None else (only - 1,):
             page = document[index]
             place = _placement(page)
             strokes = tuple(_strokes(page, place))
             words = _words(page, place) if strokes else ()
             width, height = page.get_size()
-            yield Page(float(width), float(height), words, strokes, index + 1, _pictured(page, width * height))
+            covered, fineness = _pictured(page)
+            pictured = covered > 0.05 * width * height
+            yield Page(float(width), float(height), words, strokes, index + 1, pictured, fineness)
             page.close()
     finally:
         document.close()
 
 
-def pdf_image(content: bytes, page: int, scale: float) -> NDArray[np.uint8]:
-    """Page `page` (from 1) drawn at `scale` pixels a point: uint8 RGB of shape (rows, columns, 3)."""
-    document = _opened(content)
+def pdf_image(
+    content: bytes, page: int, scale: float, region: tuple[float, float, float, float] | None = None
+) -> NDArray[np.uint8]:
+    """Page `page` (from 1) drawn at `scale` pixels a point: uint8 RGB of shape (rows, columns, 3).
+
+    `region` (left, top, right, bottom, points from the top left) is the part that is wanted, to whole pixels. No side is longer than
+    6000 pixels, whatever the scale.
+    """
+    document = _opened(content, page)
     try:
         width, height = document[page - 1].get_size()
-        scale = min(scale, 6000 / max(width, height))
-        image = document[page - 1].render(scale=scale).to_numpy()
+        left, top, right, bottom = region or (0.0, 0.0, width, height)
+        scale = min(scale, 6000 / max(right - left, bottom - top))
+        # PDFium rounds each margin up; half a pixel less makes that the nearest whole pixel
+        margins = (left, height - bottom, width - right, top)
+        crop = tuple(max(round(m * scale) - 0.5, 0.0) / scale for m in margins)
+        image = document[page - 1].render(scale=scale, crop=crop).to_numpy()
         return np.ascontiguousarray(image[:, :, 2::-1] if image.shape[2] >= 3 else np.repeat(image, 3, axis=2))
     finally:
         document.close()
 
 
-def _pictured(page: Any, area: float) -> bool:
-    """Whether bitmaps cover a tenth of the page or more."""
+def _pictured(page: Any) -> tuple[float, float]:
+    """The area that bitmaps cover, in square points, and the most pixels a point that one of them has."""
     import pypdfium2.raw as raw
 
-    covered = 0.0
-    for item in page.get_objects(filter=(raw.FPDF_PAGEOBJ_IMAGE,), max_depth=4):
+    covered = fineness = 0.0
+    wide, tall = ctypes.c_uint(), ctypes.c_uint()
+    for count, item in enumerate(page.get_objects(filter=(raw.FPDF_PAGEOBJ_IMAGE,), max_depth=4)):
         left, bottom, right, top = item.get_bounds() if hasattr(item, "get_bounds") else item.get_pos()
-        covered += abs((right - left) * (top - bottom))
-    return covered > 0.1 * area
+        area = abs((right - left) * (top - bottom))
+        covered += area
+        if area > 400 and raw.FPDFImageObj_GetImagePixelSize(item.raw, wide, tall):
+            fineness = max(fineness, math.sqrt(wide.value * tall.value / area))
+        if count > MAX_OBJECTS:
+            break
+    return covered, fineness
 
 
 def _placement(page: Any) -> Array:

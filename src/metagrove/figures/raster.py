@@ -89,8 +89,11 @@ def _refit(axis: Axis, pixels: Sequence[float]) -> Axis:
 def _reading(picture: Picture, near: list[Word], scales: Scales, hints: Hints) -> FigureReading | None:
     names = phrases(near)
     ink = darkness(picture.rgb)
-    samples = legend_samples(picture.rgb, ink, names)
-    rows = risk_rows(near, scales.x, below=float(scales.y.pixel(0.0)) + 2 if not scales.y.log else max(scales.y.pixels))
+    foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
+    rows = risk_rows(near, scales.x, below=foot + 2)
+    samples = legend_samples(picture.rgb, ink, names, [r.label for r in rows])
+    if len(samples) == 1 and rows and samples[0].name not in [r.label for r in rows]:
+        samples = []
     plot, scene = _scene(picture, ink, scales, near, samples, hints)
     specs, witnesses, findings = arm_specs(scene, samples, rows, names, hints)
     if not specs:
@@ -101,7 +104,8 @@ def _reading(picture: Picture, near: list[Word], scales: Scales, hints: Hints) -
     arms = [_arm(plot, field, spec, trace, i) for i, spec in enumerate(specs)]
     arms = _named(arms, rows, hints)
     cells, more = _cells(rows, arms)
-    findings = [*findings, *more, *_ink_doubts(field, scene, trace, looks, arms, plot)]
+    prose = _inside([(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if _written(p, least=0.45)], plot)
+    findings = [*findings, *more, *_ink_doubts(field, prose, trace, looks, arms, plot)]
     left, right = scales.x.pixel(0.0) if not scales.x.log else min(scales.x.pixels), plot.columns[1]
     ends = scales.y.pixel([0.0, scales.scale])
     reading = FigureReading(
@@ -140,10 +144,7 @@ def _scene(
     c0, c1 = max(int(left), 0), int(right)
     cut = picture.rgb.copy()
     paper = np.median(cut[r0:r1, c0:c1].reshape(-1, 3), axis=0).astype(np.uint8)
-    erased = np.zeros((tall, wide), dtype=bool)
-    for box in [*_letters(words), *(s.box for s in samples)]:
-        a, b, c, d = (round(v) for v in box)
-        erased[max(b - 2, 0) : d + 2, max(a - 2, 0) : c + 2] = True
+    erased = _enclosed(ink, [*_letters(words), *(s.box for s in samples)])
     cut[erased] = paper
     _unframed(erased, ink, samples)
     cut[erased] = paper
@@ -169,22 +170,24 @@ def _scene(
 def _unguided(blank: NDArray[np.bool_], dark: NDArray[np.float32], half: float, foot: float) -> None:
     """Also let the guide lines of the median say nothing: level at one half from the axis on, upright down to it.
 
-    A curve is near 1 where it begins, so ink at one half beside the axis is no curve.
+    A curve is near 1 where it begins, so ink at one half beside the axis is no curve. Guides are thin: bands stay.
     """
     row, wide = round(half - 0.5), dark.shape[1]
-    if not 4 < row < len(dark) - 8 or round(foot) - row < 20:
+    if not 8 < row < len(dark) - 10 or round(foot) - row < 20:
         return
-    inked = dark[row - 1 : row + 2].max(axis=0) > 0.15
-    beside = dark[[row - 5, row - 4, row + 4, row + 5], :].max(axis=0) > 0.15
-    alone = inked & ~beside
+    level = dark[row - 2 : row + 3].max(axis=0) - np.maximum(dark[row - 7 : row - 4].min(axis=0), dark[row + 5])
+    alone = level > 0.15
     first = np.flatnonzero(alone[: max(12, wide // 12)])
     if len(first) < max(4, wide // 50):
         return
-    gaps = np.flatnonzero(np.diff(np.flatnonzero(inked)) > 14)
-    end = int(np.flatnonzero(inked)[gaps[0]] if len(gaps) else np.flatnonzero(inked)[-1])
+    places = np.flatnonzero(alone)
+    gaps = np.flatnonzero(np.diff(places) > 14)
+    end = int(places[gaps[0]] if len(gaps) else places[-1])
     blank[row - 2 : row + 3, : max(end - 4, 0)] = True
-    below = dark[row + 4 : round(foot) - 1] > 0.15
-    share = below[:, : end + 4].mean(axis=0)
+    below = dark[row + 4 : round(foot) - 1]
+    thin = np.zeros(below.shape, dtype=bool)
+    thin[:, 5:-5] = below[:, 5:-5] - np.maximum(below[:, :-10], below[:, 10:]) > 0.15
+    share = thin[:, : end + 6].mean(axis=0)
     for c in np.flatnonzero((share > 0.4) & (np.arange(len(share)) > 6)):
         blank[row + 4 :, max(int(c) - 1, 0) : int(c) + 2] = True
 
@@ -209,37 +212,83 @@ def _unframed(erased: NDArray[np.bool_], ink: NDArray[np.float32], samples: Sequ
             erased[top:bottom, max(left + c - 1, 0) : left + c + 2] |= block[:, c : c + 1]
 
 
+def _enclosed(ink: NDArray[np.float32], boxes: Sequence[tuple[float, float, float, float]]) -> NDArray[np.bool_]:
+    """The pieces of ink that lie wholly inside one of the boxes: letters go, a line that passes through stays."""
+    import cv2
+
+    out = np.zeros(ink.shape, dtype=np.uint8)
+    for box in boxes:
+        left, top, right, bottom = (round(v) for v in box)
+        rows = slice(max(top - 3, 0), bottom + 3)
+        columns = slice(max(left - 3, 0), right + 3)
+        piece = (ink[rows, columns] > 0.15).astype(np.uint8)
+        if not piece.any():
+            continue
+        tall, wide = piece.shape
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(piece, connectivity=8)
+        x, y, w, h = stats[:, 0], stats[:, 1], stats[:, 2], stats[:, 3]
+        inside = (x > 0) & (y > 0) & (x + w < wide) & (y + h < tall)
+        inside[0] = False
+        if count > 1:
+            out[rows, columns] |= inside[labels].astype(np.uint8)
+    return np.asarray(cv2.dilate(out, np.ones((5, 5), np.uint8)) > 0)
+
+
 def _letters(words: list[Word]) -> list[tuple[float, float, float, float]]:
     """Boxes of what surely is writing: words of three letters or digits and what stands in line with them."""
-    out = []
-    for phrase in phrases(words, gap=1.1):
-        solid = sum(c.isalnum() for c in phrase.text)
-        if solid >= 3 and phrase.score > 0.6 and solid >= 0.5 * len(phrase.text.replace(" ", "")):
-            out.append((phrase.x0, phrase.y0, phrase.x1, phrase.y1))
-    return out
+    return [(p.x0, p.y0, p.x1, p.y1) for p in phrases(words, gap=1.1) if _written(p)]
+
+
+def _inside(boxes: Sequence[tuple[float, float, float, float]], plot: _Plot) -> NDArray[np.bool_]:
+    """The pixels of the plot that lie in boxes of the picture."""
+    out = np.zeros((plot.rows[1], plot.columns[1]), dtype=bool)
+    for box in boxes:
+        left, top, right, bottom = (round(v) for v in box)
+        out[max(top - 2, 0) : bottom + 2, max(left - 2, 0) : right + 2] = True
+    own = out[plot.rows[0] :, plot.columns[0] :]
+    return np.asarray(own[::-1] if plot.rising else own)
+
+
+def _written(phrase: Word, *, least: float = 0.7) -> bool:
+    """Whether a phrase is writing and not a piece of a curve with its marks, which reads as `XXXK` or `111`."""
+    solid = [c for c in phrase.text if c.isalnum()]
+    if len(solid) < 3 or phrase.score < least or len(solid) < 0.5 * len(phrase.text.replace(" ", "")):
+        return False
+    sure = phrase.score > 0.95 and len(solid) > 3
+    vowels = any(c in "aeiou" or (sure and c in "AEIOU") for c in solid)
+    figures = len({c for c in solid if c.isdigit()}) > 1 and phrase.score > 0.9
+    return len(set(solid)) > 1 and (vowels or figures)
 
 
 def _axis_mask(dark: NDArray[np.float32], foot: int) -> NDArray[np.bool_]:
     """Columns at the sides and rows at the foot and head that are dark for most of their length."""
     mask = np.zeros(dark.shape, dtype=bool)
     tall, wide = dark.shape
+    inked = dark > 0.15
     for c in [*range(min(7, wide)), *range(max(wide - 9, 0), wide)]:
-        mask[:, c] |= (dark[:, c] > 0.15).mean() > 0.7
+        mask[:, c] |= _ruled(inked[:, max(c - 1, 0) : c + 2], c - max(c - 1, 0))
     for r in [*range(min(9, tall)), *range(max(foot - 4, 0), tall)]:
-        mask[r] |= (dark[r] > 0.15).mean() > 0.7
+        mask[r] |= _ruled(inked[max(r - 1, 0) : r + 2].T, r - max(r - 1, 0))
     return mask
+
+
+def _ruled(strip: NDArray[np.bool_], own: int) -> bool:
+    """Whether a column belongs to a straight line; one that is not quite level changes columns on its way."""
+    share = float(strip[:, own].mean())
+    beside = max(float((strip[:, own] | strip[:, k]).mean()) for k in range(strip.shape[1]) if k != own)
+    return share > 0.7 or (share > 0.12 and beside > 0.85)
 
 
 def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bottom: float) -> bool:
     """Whether the lines begin at the foot of the plot: no ink near 1 at the start, some near 0."""
     wide = dark.shape[1]
     inked = (dark > 0.2) & ~blank
-    first = inked[:, max(3, wide // 60) : max(8, wide // 12)]
-    near = max(4.0, 0.06 * (bottom - top))
+    first = inked[:, max(3, wide // 60) : max(10, wide // 20)]
+    near = max(4.0, 0.12 * (bottom - top))
     rows = np.arange(dark.shape[0]) + 0.5
     head = first[np.abs(rows - top) < near].any(axis=0).mean()
     foot = first[(rows > bottom - near) & (rows < bottom - 1)].any(axis=0).mean()
-    return bool(head < 0.2 and foot > 0.3)
+    return bool(head < 0.2 and foot > 0.5)
 
 
 def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) -> ArmReading:
@@ -247,8 +296,8 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
     look = spec.look
     own = np.where(_foreign(trace, index), 0, coverage(field, look))
     snap = snapped_by(trace.paths[index], own)
-    # lines with soft edges stand where they should, while tick marks may have been fitted to the grid
-    snap = (0.0 if snap is None else snap) if _lossless(field) else None
+    # other lines stand where they should, while tick marks may have been fitted to the grid
+    snap = 0.0 if snap is None and _lossless(field) else snap
     right = snap - _tick_snap(plot.scales.x) if snap is not None else 0.0
     down = snap - _tick_snap(plot.scales.y) if snap is not None else 0.0
     down = -down if plot.rising else down
@@ -256,7 +305,8 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
     height = _on_foot(steps, plot, look) - down
     first = float(height[0]) - plot.start
     # the first level is 1 by definition: half of its offset is the drawing's own, half the scale's
-    shift = np.clip(first, -1.0, 1.0) / 2 if abs(first) < 2.5 and snap is None else 0.0
+    whole = _whole_at_start(own, steps, look)
+    shift = np.clip(first, -1.0, 1.0) / 2 if abs(first) < 2.5 and snap is None and whole else 0.0
     level = np.clip(plot.survival(height - shift), 0.0, 1.0)
     level[0] = 1.0 if abs(first) < 2.5 + look.width else level[0]
     time[0] = 0.0
@@ -288,6 +338,13 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
         s_error,
         np.maximum(plot.time(marks - right), 0.0) if len(marks) else np.zeros(0),
     )
+
+
+def _whole_at_start(own: NDArray[np.float32], steps: Steps, look: ArmLook) -> bool:
+    """Whether the first level shows its full width; many programs cut lines at the upper edge of the plot."""
+    row, stop = round(float(steps.height[0]) - 0.5), int(steps.begin[1] if len(steps.begin) > 1 else steps.end)
+    block = own[max(row - 6, 0) : row + 7, min(2, stop) : stop]
+    return bool(block.size) and float(np.median(block.sum(axis=0))) > 0.85 * (look.width - 0.2)
 
 
 def _tick_snap(axis: Axis) -> float:
@@ -350,7 +407,7 @@ def _falls_at_border(plot: _Plot, path: Path, own: NDArray[np.float32], look: Ar
 def _named(arms: list[ArmReading], rows: list[RiskRow], hints: Hints) -> list[ArmReading]:
     if any(not a.name for a in arms) and len(rows) == len(arms):
         order, how = tied(rows, arms)
-        if order is not None and how in ("one arm", "colour", "drops"):
+        if order is not None and how in ("one arm", "colour", "drops", "the rest"):
             labels = {i: r.label for r, i in zip(rows, order, strict=True)}
             arms = [a if a.name else replace(a, name=labels.get(i, "")) for i, a in enumerate(arms)]
     return unique_names(arms, hints)
@@ -369,13 +426,18 @@ def _cells(rows: list[RiskRow], arms: list[ArmReading]) -> tuple[list[RiskCell],
 
 
 def _ink_doubts(
-    field: Canvas, scene: Scene, trace: Trace, looks: Sequence[ArmLook], arms: Sequence[ArmReading], plot: _Plot
+    field: Canvas,
+    prose: NDArray[np.bool_],
+    trace: Trace,
+    looks: Sequence[ArmLook],
+    arms: Sequence[ArmReading],
+    plot: _Plot,
 ) -> list[Finding]:
-    """Doubts from what the traces leave unexplained and from how well each shows its own ink."""
+    """Doubts from what the traces and the `prose` leave unexplained and from how well each arm shows its own ink."""
     import cv2
 
     out = []
-    inked = (field.e_paper > 70.0**2) & ~field.blank
+    inked = (field.e_paper > 70.0**2) & ~field.blank & ~prose
     distance = np.full(inked.shape, 1e9, dtype=np.float32)
     for cover in trace.covers:
         distance = np.minimum(distance, cv2.distanceTransform((cover != 2).astype(np.uint8), cv2.DIST_L2, 3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.tracking import Path
 
-__all__ = ["Steps", "snapped_by", "steps_of"]
+__all__ = ["Steps", "grid_phase", "snapped_by", "steps_of"]
 
 _SAME = 0.33
+_FEWEST = 5
+_TOGETHER = 0.75
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,24 +70,31 @@ def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], w
 def snapped_by(path: Path, cover: NDArray[np.float32]) -> float | None:
     """How far a drawing program pushed the line right and down to fit whole pixels: 0.5 or 0, None if it did not.
 
-    Lines without soft edges were fitted to the pixel grid; an odd number of pixels is then centred on the pixel that
-    follows the true place (anti-grain geometry, as used by matplotlib), half a pixel off on average.
+    Levels of a line that was fitted to the pixel grid all stand at one fraction of a pixel. A line centred on pixels
+    was moved to the pixel that follows the true place (anti-grain geometry, as used by matplotlib), half a pixel off
+    on average; one centred between pixels was not moved on average.
     """
     cuts = np.flatnonzero(np.diff(path.leave)) + 1
     runs = [(int(a), int(b)) for a, b in pairwise([0, *cuts.tolist(), len(path.leave)]) if b - a >= 8]
-    widths: list[int] = []
-    soft = total = 0
+    places: list[float] = []
     for a, b in runs:
-        row, middle = int(path.leave[a]), path.first + (a + b) // 2
-        for c in range(middle - 2, middle + 3):
-            profile = cover[max(row - 4, 0) : row + 5, c]
-            if path.inked[min(c - path.first, len(path.inked) - 1)] and profile.max(initial=0) > 0.8:
-                total += 1
-                soft += bool(((profile > 0.1) & (profile < 0.85)).any())
-                widths.append(int((profile >= 0.85).sum()))
-    if total < 10 or soft > 0.2 * total:
+        row, low, high = int(path.leave[a]), path.first + a + 3, path.first + b - 3
+        top = max(row - 5, 0)
+        profile = cover[top : row + 6, low:high].mean(axis=1)
+        profile = np.where(profile > 0.12 * profile.max(initial=0.0), profile, 0)
+        if path.inked[a:b].all() and profile.max(initial=0.0) > 0.4 and profile[0] == profile[-1] == 0:
+            places.append(top + float((profile * (np.arange(len(profile)) + 0.5)).sum() / profile.sum()))
+    return grid_phase(places)
+
+
+def grid_phase(places: Sequence[float]) -> float | None:
+    """0.5 where places on a picture stand in the middle of pixels, 0 where between them, None where they do neither."""
+    if len(places) < _FEWEST:
         return None
-    return 0.5 if round(float(np.median(widths))) % 2 else 0.0
+    turn = np.exp(2j * np.pi * np.asarray(places)).mean()
+    if abs(turn) < _TOGETHER or abs(turn.imag) > 0.8 * abs(turn.real):
+        return None
+    return 0.0 if turn.real > 0 else 0.5
 
 
 def _fine(ink: NDArray[np.float32], path: Path, a: int, b: int, width: float) -> list[float] | None:

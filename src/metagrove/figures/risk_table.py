@@ -174,7 +174,9 @@ def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
     if all(c.n == 1 for c in cells) and float(np.median([w.cy for w in line])) < x.band[0]:
         return None  # tick marks read as ones
     first = counts[chosen[min(chosen)]][3][0]
-    before = [w for w in line if w.x1 <= first.x0 + 0.5 and w.x1 > min(ticks) - 12 * x.spacing]
+    # a name may be printed into the first count
+    before = [w for w in line if w.cx < first.x0 and (w.x1 <= first.x0 + 0.5 or w.text[:1].isalpha())]
+    before = [w for w in before if w.x1 > min(ticks) - 12 * x.spacing]
     before = _adjoining(before, first.x0)
     colour = before[-1].colour if before else first.colour
     places = sorted(chosen)
@@ -231,6 +233,11 @@ def tied(rows: Sequence[RiskRow], arms: Sequence[ArmReading]) -> tuple[list[int]
     labels = [_plain(r.label) for r in rows]
     if len(set(names)) == len(names) and sorted(names) == sorted(labels):
         return [names.index(label) for label in labels], "name"
+    rest = [i for i, name in enumerate(names) if name not in labels]
+    unused = [k for k, label in enumerate(labels) if label not in names]
+    if len(rest) == len(unused) == 1 and len(set(labels)) == len(labels) and labels[unused[0]]:
+        # all names but one are known, so the last row is the last arm's
+        return [rest[0] if k == unused[0] else names.index(label) for k, label in enumerate(labels)], "the rest"
     coloured = [r.colour for r in rows]
     if all(c is not None and max(c) - min(c) > 40 for c in coloured):
         near = [_nearest(c, arms) for c in coloured if c is not None]

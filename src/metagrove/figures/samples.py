@@ -35,7 +35,9 @@ class Sample:
     width: float
 
 
-def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word]) -> list[Sample]:
+def legend_samples(
+    rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str] = ()
+) -> list[Sample]:
     """The entries of the legend, top to bottom, left to right; empty where no two names stand beside sample lines.
 
     Parameters
@@ -43,11 +45,12 @@ def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word])
     rgb : the picture.
     ink : how far each pixel is from the paper, 0 to 1.
     names : phrases of the picture.
+    labels : names of the arms as other places print them; where two of them stand beside lines, no other name counts.
     """
     found = []
     ink = _without_words(ink, names)
     paper = np.median(rgb[ink < 0.03], axis=0) if (ink < 0.03).any() else np.full(3, 255.0)
-    for word in names:
+    for word in sorted(names, key=lambda w: -w.score):
         letters = sum(c.isalpha() for c in word.text)
         if (
             word.angle
@@ -55,13 +58,20 @@ def legend_samples(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word])
             or number(word.text) is not None
             or word.score < 0.35
             or not set(word.text) - _MARKS
+            or len({c for c in word.text if c.isalpha()}) < 2
             or _STATISTIC.search(word.text)
         ):
             continue
         sample = _sample(rgb, ink, word, paper)
         if sample is not None:
             found.append(sample)
-    return _aligned(_dots(found))
+    known = {_plain(label) for label in labels}
+    listed = [s for s in found if _plain(s.name) in known]
+    return _aligned(_dots(listed if len({_plain(s.name) for s in listed}) > 1 else found))
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in text.lower() if c.isalnum())
 
 
 def _dots(found: list[Sample]) -> list[Sample]:
@@ -89,6 +99,9 @@ def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word, paper: Array) -> 
     if right - left < _SHORTEST or middle - half < 0 or middle + half + 1 > ink.shape[0]:
         return None
     block = ink[middle - half : middle + half + 1, left:right]
+    near = block[:, -round(3 * size) :]
+    # a pale line is judged by its own darkness
+    block = block * max(1.0, 0.75 / max(float(near.max(initial=0.0)), 0.2))
     runs = _row_runs(block, nearest=2.6 * size + 4)
     if runs is None:
         return None
@@ -117,7 +130,7 @@ def _row_runs(block: NDArray[np.float32], *, nearest: float) -> tuple[int, list[
         runs = list(zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True))
         kept: list[tuple[int, int]] = []
         for a, b in reversed(runs):
-            if kept and not _continues(kept[0], (a, b)):
+            if kept and not _continues(kept[0], (a, b), cut=len(kept) == 1):
                 break
             kept.insert(0, (a, b))
         total = sum(b - a for a, b in kept)
@@ -128,10 +141,13 @@ def _row_runs(block: NDArray[np.float32], *, nearest: float) -> tuple[int, list[
     return None if best is None else (best[1], best[2])
 
 
-def _continues(right: tuple[int, int], left: tuple[int, int]) -> bool:
-    """Whether a run can be the dash before another: near it and about as long."""
+def _continues(right: tuple[int, int], left: tuple[int, int], *, cut: bool) -> bool:
+    """Whether a run can be the dash before another: near it and about as long; the last may be `cut` short."""
     own, other = right[1] - right[0], left[1] - left[0]
-    return right[0] - left[1] <= max(8, 1.4 * own) and 0.4 * own - 1 <= other <= 2.5 * own + 1
+    gap = right[0] - left[1]
+    if cut and own < other <= _LONGEST // 2 and gap <= 0.8 * other:
+        return True
+    return gap <= max(8, 1.4 * own) and 0.4 * own - 1 <= other <= 2.5 * own + 1
 
 
 def _thickness(block: NDArray[np.float32], row: int, pieces: list[tuple[int, int]]) -> float:
@@ -179,7 +195,7 @@ def _regular(pieces: list[tuple[int, int]]) -> bool:
     gaps = np.array([c - b for (_, b), (c, _) in pairwise(pieces)], dtype=float)
     if len(lengths) == 2:
         # the box of a legend cuts its dashes
-        return bool(lengths.min() >= 0.3 * lengths.max() and gaps[0] <= 1.2 * lengths.max())
+        return bool(lengths[0] >= 0.3 * lengths.max() and gaps[0] <= 1.2 * lengths.max())
     middle = lengths[1:-1]
     even = middle.max() <= 1.5 * middle.min() + 2 and gaps.max() <= 1.6 * gaps.min() + 2
     return bool(even and lengths.max() <= 1.4 * middle.max() + 2)

@@ -11,10 +11,12 @@ import numpy as np
 from metagrove.core.values import Array
 from metagrove.figures.page import RGB, Stroke, colour_distance
 
-__all__ = ["Staircase", "censor_marks", "staircases", "without_limits"]
+__all__ = ["Staircase", "censor_marks", "ragged_lines", "staircases", "without_limits"]
 
 _FLAT = 0.03
 _JOIN = 0.12
+# drawing programs that simplify paths merge steps that stay within a ninth of a point of a straight line
+_SLANT = 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +63,13 @@ def _upright(points: Array) -> bool:
     return bool(len(move)) and bool((move.min(axis=1) <= _FLAT).all())
 
 
+def _nearly_upright(points: Array) -> bool:
+    """Whether the line is level or upright but for steps that a drawing program merged because they are tiny."""
+    move = np.abs(np.diff(points, axis=0))
+    off = move.min(axis=1)
+    return bool(len(move) > 3) and bool((off <= _SLANT).all()) and bool((off <= _FLAT).mean() > 0.6)
+
+
 def _one_way(points: Array) -> int:
     """1 where the line only goes right and down, -1 right and up, 0 otherwise."""
     dx, dy = np.diff(points[:, 0]), np.diff(points[:, 1])
@@ -80,7 +89,7 @@ def staircases(strokes: Sequence[Stroke]) -> list[Staircase]:
         if stroke.colour == (255, 255, 255):
             continue
         points = _tidy(stroke.points)
-        if len(points) > 1 and _upright(points):
+        if len(points) > 1 and (_upright(points) or (_one_way(points) and _nearly_upright(points))):
             groups[stroke.colour, round(stroke.width, 2), stroke.dash].append(points)
     found = []
     for (colour, width, dash), lines in groups.items():
@@ -130,25 +139,53 @@ def _next(end: Array, starts: dict[tuple[int, int], list[int]], pieces: list[Arr
     return max(free, key=lambda i: float(np.ptp(pieces[i if i >= 0 else ~i], axis=0).sum()), default=None)
 
 
-def without_limits(curves: Sequence[Staircase]) -> tuple[list[Staircase], int]:
+def ragged_lines(strokes: Sequence[Stroke]) -> list[Staircase]:
+    """Level and upright lines that turn back somewhere: confidence limits do, survival never does."""
+    out = []
+    for stroke in strokes:
+        if stroke.colour is None or stroke.closed or len(stroke.points) < 4:
+            continue
+        points = _tidy(stroke.points)
+        onward = len(points) > 3 and not (np.diff(points[:, 0]) < -_FLAT).any() and np.ptp(points[:, 0]) > 5
+        if onward and not _one_way(points) and (_upright(points) or _nearly_upright(points)):
+            out.append(Staircase(points, stroke.colour, round(stroke.width, 2), stroke.dash, False))
+    return out
+
+
+def without_limits(
+    curves: Sequence[Staircase], others: Sequence[Staircase] = (), *, expected: int = 0
+) -> tuple[list[Staircase], int]:
     """The curves without confidence limits drawn as lines, and how many pairs of limits there were.
 
-    Two lines of one colour and one dash that run above and below a third of that colour throughout are its limits.
+    Two lines of one colour and one dash that run above and below a third of that colour throughout are its limits;
+    `others` are lines that could be limits only. Limits drawn exactly like their curve are told from arms by the number
+    of arms `expected` from the legend or the numbers at risk (0 where nothing says).
     """
+    pool = [*curves, *others]
+    limits = _limits(curves, pool, alike=False)
+    if expected and len(curves) - len([i for i in limits if i < len(curves)]) > expected:
+        more = _limits(curves, pool, alike=True)
+        if len(curves) - len([i for i in more if i < len(curves)]) == expected:
+            limits = more
+    return [c for i, c in enumerate(curves) if i not in limits], len(limits) // 2
+
+
+def _limits(curves: Sequence[Staircase], pool: Sequence[Staircase], *, alike: bool) -> set[int]:
+    """Places in `pool` of the lines that bound one of the curves in pairs; `alike` allows limits of the same look."""
     limits: set[int] = set()
     for i, middle in enumerate(curves):
-        pairs = [j for j, c in enumerate(curves) if j != i and colour_distance(c.colour, middle.colour) < 6]
         pairs = [
             j
-            for j in pairs
-            if j not in limits and (curves[j].dash != middle.dash or curves[j].width < 0.9 * middle.width)
+            for j, c in enumerate(pool)
+            if j != i and j not in limits and colour_distance(c.colour, middle.colour) < 6
+            if alike or c.dash != middle.dash or c.width < 0.9 * middle.width
         ]
         for n, j in enumerate(pairs):
             for k in pairs[n + 1 :]:
-                alike = curves[j].dash == curves[k].dash and abs(curves[j].width - curves[k].width) < 0.05
-                if alike and i not in limits and _between(middle, curves[j], curves[k]):
+                same = pool[j].dash == pool[k].dash and abs(pool[j].width - pool[k].width) < 0.05
+                if same and i not in limits and _between(middle, pool[j], pool[k]):
                     limits |= {j, k}
-    return [c for i, c in enumerate(curves) if i not in limits], len(limits) // 2
+    return limits
 
 
 def _between(middle: Staircase, a: Staircase, b: Staircase) -> bool:

@@ -7,6 +7,7 @@ from the comment before them when outlines and comments agree one to one over th
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ import numpy as np
 
 from metagrove.core.errors import DataError
 from metagrove.core.values import Array
-from metagrove.figures.page import RGB, Page, Stroke, Word, boxed, rgb_colour
+from metagrove.figures.page import RGB, Inset, Page, Stroke, Word, boxed, rgb_colour
 from metagrove.figures.svg_path import affine, flattened
 
 __all__ = ["svg_page"]
@@ -138,6 +139,8 @@ class _Walk:
     strokes: list[Stroke] = field(default_factory=list)
     words: list[Word] = field(default_factory=list)
     outlined: list[tuple[str, Array, list[str], RGB | None, int]] = field(default_factory=list)
+    insets: list[Inset] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
     serial: int = 0
     visits: int = 0
 
@@ -181,6 +184,23 @@ class _Walk:
             self._text(node, place, style)
         elif kind in {"path", "line", "polyline", "polygon", "rect", "circle", "ellipse"}:
             self._shape(node, place, style)
+        elif kind == "image":
+            self._image(node, place)
+
+    def _image(self, node: _Node, place: Array) -> None:
+        """A bitmap inside the drawing; one that stands elsewhere is only named, and turned ones are left out."""
+        link = node.attributes.get("href", "")
+        if not link.startswith("data:"):
+            self.outside.append(link[:80])
+            return
+        content = _embedded(link)
+        wide, tall = _length(node.attributes.get("width")), _length(node.attributes.get("height"))
+        upright = abs(place[0, 1]) + abs(place[1, 0]) < 1e-6 and place[0, 0] > 0 and place[1, 1] > 0
+        if content and upright and wide > 0 and tall > 0:
+            x, y = _length(node.attributes.get("x")), _length(node.attributes.get("y"))
+            left, top, _ = place @ [x, y, 1.0]
+            right, bottom, _ = place @ [x + wide, y + tall, 1.0]
+            self.insets.append(Inset(content, (float(left), float(top), float(right), float(bottom))))
 
     def _group(self, node: _Node, place: Array, style: Mapping[str, str], depth: int) -> None:
         remark = ""
@@ -293,6 +313,17 @@ def _dash(text: str, scale: float) -> tuple[float, ...]:
     return tuple(round(v * scale, 2) for v in lengths)
 
 
+def _embedded(link: str) -> bytes:
+    """The bytes of a `data:` address in base64; none where it is no bitmap."""
+    head, _, body = link.partition(",")
+    if not head.startswith("data:image/") or not head.endswith(";base64") or "svg" in head:
+        return b""
+    try:
+        return base64.b64decode(re.sub(r"\s+", "", body), validate=True)
+    except ValueError:
+        return b""
+
+
 def _agreed(outlined: list[tuple[str, Array, list[str], RGB | None, int]]) -> list[Word]:
     """The commented words whose letters always stand for the same outline; contradictions give none."""
     letter_of: dict[str, set[str]] = {}
@@ -332,7 +363,11 @@ def svg_page(content: bytes) -> Page:
     walk = _Walk(_rules(root), ids)
     walk.visit(root, place, {})
     words = [*walk.words, *_agreed(walk.outlined)]
-    return Page(width, height, tuple(words), tuple(walk.strokes))
+    if not (0 < width < 1e6 and 0 < height < 1e6 and max(width, height) < 1000 * min(width, height)):
+        raise DataError(f"the SVG is {width:g} x {height:g} points; no figure has such a shape")
+    return Page(
+        width, height, tuple(words), tuple(walk.strokes), insets=tuple(walk.insets), outside=tuple(walk.outside)
+    )
 
 
 def _size(text: str | None) -> float | None:

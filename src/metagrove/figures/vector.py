@@ -11,11 +11,11 @@ from metagrove.core.values import Array
 from metagrove.figures.axes import Axis, axis_unit, column_axes, near_plot, row_axes, snapped
 from metagrove.figures.checks import Finding, judged, unique_names
 from metagrove.figures.hints import Hints
-from metagrove.figures.legend import coloured_name, sample_names
+from metagrove.figures.legend import coloured_name, legend_entries, sample_names
 from metagrove.figures.page import Page, Stroke, Word, colour_distance
 from metagrove.figures.reading import ArmReading, FigureReading, RiskCell
 from metagrove.figures.risk_table import RiskRow, risk_rows, tied
-from metagrove.figures.staircases import Staircase, censor_marks, staircases, without_limits
+from metagrove.figures.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
 from metagrove.figures.words import phrases, tokens
 
 __all__ = ["page_readings"]
@@ -108,8 +108,19 @@ def _starts(curve: Staircase, x: Axis, y: Axis, scale: float) -> bool:
         return False
     begins = abs(curve.points[0, 0] - zero) < 1.5 and abs(curve.points[0, 1] - full) < 1.5
     inside = float(curve.points[-1, 0]) <= max(x.pixels) + 1.2 * x.spacing
+    if _frames(curve, zero, abs(float(y.pixel(scale)) - float(max(y.pixels)))):
+        return False
     values = y.value(curve.points[[0, -1], 1]) / scale
     return bool(begins and inside and values.min() > -0.03 and values.max() < 1.03)
+
+
+def _frames(curve: Staircase, zero: float, tall: float) -> bool:
+    """Whether a line is a piece of the frame: a full height at one end, or one corner only, where it ends."""
+    starts, heights = curve.levels
+    jump = float(np.abs(np.diff(heights)).max())
+    corner = float(starts[int(np.argmax(np.abs(np.diff(heights)))) + 1])
+    at_end = corner - zero < 1.5 or float(curve.points[-1, 0]) - corner < 1.5
+    return at_end and (jump > 0.97 * tall or (len(heights) == 2 and curve.pieces > 1))
 
 
 def _on_ticks(axis: Axis, strokes: Sequence[Stroke], *, across: bool) -> Axis:
@@ -140,15 +151,17 @@ def _reading(
     page: Page, words: list[Word], plot: _Plot, others: Sequence[_Plot], hints: Hints, digest: str
 ) -> FigureReading:
     findings: list[Finding] = []
-    curves, limits = without_limits(plot.curves)
+    near = _nearby(words, plot, others)
+    names = phrases(near)
+    rows = risk_rows(near, plot.x, below=min(plot.frame[3], max(plot.y.pixels)) + 1)
+    listed = len(legend_entries(page.strokes, names))
+    curves, limits = without_limits(plot.curves, ragged_lines(page.strokes), expected=len(rows) or listed)
     directions = {c.rising for c in curves}
     if len(directions) > 1:
         findings.append(Finding("some lines fall from 1 and some rise from 0; only the falling ones were kept"))
         curves = [c for c in curves if not c.rising]
     rising = curves[0].rising
     left, top, right, bottom = plot.frame
-    near = _nearby(words, plot, others)
-    names = phrases(near)
     found = sample_names(curves, page.strokes, names)
     found = [
         n or coloured_name(c.colour, names, (left, top, right + 4, bottom)) for n, c in zip(found, curves, strict=True)
@@ -157,11 +170,10 @@ def _reading(
     curves, found, limits = [curves[i] for i in kept], [found[i] for i in kept], limits + len(curves) - len(kept)
     marks = censor_marks(curves, [s for s in page.strokes if _within(s, plot)], size=_MARK_SIZE)
     arms = [_arm(c, plot, n, m) for c, n, m in zip(curves, found, marks, strict=True)]
-    rows = risk_rows(near, plot.x, below=bottom + 1)
     arms = _renamed(arms, found, rows, hints)
     cells, more = _cells(rows, arms)
     findings += more
-    witnesses = [w for w in (sum(n is not None for n in found), len(rows)) if w]
+    witnesses = [w for w in (_named_count(listed, found, names, plot), len(rows)) if w]
     reading = FigureReading(
         tuple(arms),
         plot.x,
@@ -179,6 +191,24 @@ def _reading(
         checks=(("limits_left_out", float(limits)),),
     )
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
+
+
+def _named_count(listed: int, found: Sequence[str | None], names: Sequence[Word], plot: _Plot) -> int:
+    """How many arms the legend lists; without a legend, how many names in colour stand in the plot.
+
+    Coloured names fewer than the curves say nothing, since names are often black.
+    """
+    if listed > 1:
+        return listed
+    left, top, right, bottom = plot.frame
+    inks = [
+        w.colour
+        for w in names
+        if w.colour is not None and max(w.colour) - min(w.colour) >= 40 and sum(c.isalpha() for c in w.text) > 2
+        if left <= w.cx <= right + 4 and top <= w.cy <= bottom
+    ]
+    count = len(set(inks))
+    return max(listed, count) if max(listed, count) >= len(found) else 0
 
 
 def _thin_limit(curve: Staircase, curves: Sequence[Staircase], names: Sequence[str | None]) -> bool:
@@ -232,7 +262,7 @@ def _renamed(arms: list[ArmReading], found: list[str | None], rows: list[RiskRow
     """Arms named by the legend, else by the row of their numbers at risk, else by their place."""
     if any(n is None for n in found) and len(rows) == len(arms):
         order, how = tied(rows, arms)
-        if order is not None and how in ("one arm", "colour", "drops"):
+        if order is not None and how in ("one arm", "colour", "drops", "the rest"):
             labels = {i: r.label for r, i in zip(rows, order, strict=True)}
             arms = [a if a.name else replace(a, name=labels.get(i, "")) for i, a in enumerate(arms)]
     return unique_names(arms, hints)

@@ -57,9 +57,12 @@ def _slice(word: Word, first: float, last: float) -> Word:
 def phrases(words: Sequence[Word], *, gap: float = 0.75) -> list[Word]:
     """Upright words on one line joined where the space between them is at most `gap` letter heights."""
     lines: list[list[Word]] = []
-    for word in sorted((w for w in words if w.angle == 0), key=lambda w: (w.cy, w.x0)):
+    upright = sorted((w for w in words if w.angle == 0), key=lambda w: (w.cy, w.x0))
+    # tall scraps of a curve must not tie two lines of letters together
+    tallest = 1.6 * sorted(w.size for w in upright)[len(upright) // 2] if upright else 0.0
+    for word in upright:
         for line in reversed(lines[-12:]):
-            if abs(line[-1].cy - word.cy) < 0.45 * max(line[-1].size, word.size):
+            if abs(line[-1].cy - word.cy) < 0.45 * min(max(line[-1].size, word.size), tallest):
                 line.append(word)
                 break
         else:

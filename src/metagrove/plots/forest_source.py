@@ -18,8 +18,13 @@ from metagrove.plots.style import Notation, Style, style_of
 
 if TYPE_CHECKING:
     from metagrove.pooling.bias.trim_fill import TrimFill
+    from metagrove.pooling.counts.glmm_result import GlmmResult
+    from metagrove.pooling.counts.results import CountResult
     from metagrove.pooling.multilevel.models import MixedModel
+    from metagrove.pooling.regression.location_scale import LocationScale
     from metagrove.pooling.regression.model import Regression
+    from metagrove.pooling.regression.predictions import Predictions
+    from metagrove.pooling.regression.robust import Robust
     from metagrove.pooling.results import MetaResult
 
 __all__ = ["forest", "forest_table", "reference_of"]
@@ -47,7 +52,7 @@ _ORDERS = ("", "estimate", "weight", "label")
 
 
 def forest(
-    result: MetaResult | Regression | MixedModel | TrimFill,
+    result: MetaResult | Regression | MixedModel | LocationScale | Robust | CountResult | GlmmResult | TrimFill,
     style: Style | str | None = None,
     *,
     common: bool | None = None,
@@ -62,8 +67,9 @@ def forest(
     sort_by: str = "",
     pool_single: bool = False,
     methods: bool = True,
-    ratio: bool = False,
+    ratio: bool | None = None,
     effect: str = "",
+    predictions: Predictions | None = None,
     title: str = "",
 ) -> Drawing:
     """The forest plot of a meta-analysis; its size follows from what it holds.
@@ -74,13 +80,15 @@ def forest(
     common, random, prediction : what is shown, where it should differ from the analysis.
     percent : proportions as percentages.
     limits : the ends of the axis on the reporting scale; intervals beyond them end in arrows.
-    directions : what the left and the right of no effect favour.
+    directions : what the left and the right of no effect favour, where not said by the analysis.
     columns : further columns by heading, one entry for each study in table order.
     bias : judgements by study label, one for each of `bias_domains`, shown as coloured dots.
     sort_by : "" for table order, "estimate", "weight" or "label".
     pool_single : a diamond for subgroups of one study too; otherwise they say that they are one study.
     methods : whether the methods sentence and the notes of the analysis stand at the foot.
-    ratio : of results of `rma` and its kin: whether effects are logarithms of ratios, to be shown as ratios.
+    ratio : of results of `rma` and its kin: whether effects are logarithms of ratios, to be shown as ratios; None
+        decides by the measure where the result knows it.
+    predictions : of models: values of `predict`, drawn as diamonds below the studies.
     effect : what the effect is called, where not by the name of its measure.
 
     Raises
@@ -95,8 +103,14 @@ def forest(
         s = replace(s, common=s.common if common is None else common, random=s.random if random is None else random)
         s = replace(s, prediction=s.prediction if prediction is None else prediction)
         table = forest_table(replace(source, settings=s), note, pool_single=pool_single, extra=extra)
+        named = dict(s.options)
+        favoured = str(named.get("label_left") or ""), str(named.get("label_right") or "")
+        directions = directions if any(directions) else favoured
     else:
-        table = _with_columns(coefficient_table(source, note, ratio=ratio, effect=effect), extra)
+        if type(source).__name__ == "Robust" and source.source_model is None:
+            raise MethodError("these robust tests do not know their model; make them with robust(model, cluster)")
+        shown = coefficient_table(source, note, ratio=ratio, effect=effect, predictions=predictions)
+        table = _with_columns(shown, extra)
     if percent and table.effect != "Proportion":
         raise MethodError(f"percentages suit proportions, not '{table.effect}'")
     table = replace(table, percent=percent, limits=limits, directions=directions, title=title)

@@ -22,12 +22,18 @@ from metagrove.plots.canvas import Drawing
 from metagrove.plots.frame import Frame, KeyEntry, Side, foot_lines, framed, key_rows, title_lines
 from metagrove.plots.labels import Spot, place_labels
 from metagrove.plots.marks import Disc, Line, Mark, Page, Shape, tidy
+from metagrove.plots.model_table import one_mean
+from metagrove.plots.reported_scale import shown_scale
 from metagrove.plots.style import Style, style_of
 
 if TYPE_CHECKING:
     from metagrove.pooling.bias.trim_fill import TrimFill
+    from metagrove.pooling.counts.glmm_result import GlmmResult
+    from metagrove.pooling.counts.results import CountResult
     from metagrove.pooling.multilevel.models import MixedModel
+    from metagrove.pooling.regression.location_scale import LocationScale
     from metagrove.pooling.regression.model import Regression
+    from metagrove.pooling.regression.robust import Robust
     from metagrove.pooling.results import MetaResult
 
 __all__ = ["FunnelTable", "egger_line", "funnel", "funnel_drawing"]
@@ -53,6 +59,8 @@ class FunnelTable:
     cautions : sentences at the foot.
     added : True for studies that trim and fill added, drawn hollow; empty for none.
     centre_name : of the estimate, in the key.
+    upward : what stands on the vertical axis; `se` holds it.
+    pseudo : whether limits around the centre are drawn, which only standard errors have.
     """
 
     labels: tuple[str, ...]
@@ -68,6 +76,8 @@ class FunnelTable:
     title: str = ""
     added: tuple[bool, ...] = ()
     centre_name: str = "Pooled estimate"
+    upward: str = "Standard error"
+    pseudo: bool = True
 
     def __post_init__(self) -> None:
         if not len(self.labels) == self.effect.size == self.se.size or not self.labels:
@@ -102,14 +112,16 @@ def egger_line(effect: Array, se: Array) -> tuple[float, float] | None:
 
 
 def funnel(
-    result: MetaResult | Regression | MixedModel | TrimFill,
+    result: MetaResult | Regression | MixedModel | LocationScale | Robust | CountResult | GlmmResult | TrimFill,
     style: Style | str | None = None,
     *,
     model: str = "",
     contours: bool = True,
     egger: bool = True,
     labels: bool | None = None,
-    ratio: bool = False,
+    ratio: bool | None = None,
+    residuals: bool = False,
+    yaxis: str = "sei",
     title: str = "",
 ) -> Drawing:
     """The funnel plot of a meta-analysis, on its analysis scale; studies added by trim and fill are hollow.
@@ -120,19 +132,30 @@ def funnel(
     contours : regions of significance, where the analysis has a value of no effect.
     egger : Egger's line, through the studies that were observed.
     labels : whether points carry their labels; None does so for up to 15 studies.
-    ratio : of results of `rma` and its kin: whether effects are logarithms of ratios, to be shown as ratios.
+    ratio : of results of `rma` and its kin: whether effects are logarithms of ratios, to be shown as ratios; None
+        decides by the measure where the result knows it.
+    residuals : of models: residuals around 0 with their standard errors instead of effects, which is what suits a
+        model with moderators.
+    yaxis : "sei" (standard errors) or "sqrtninv" (one over the square root of the sample size), which does not depend
+        on the effect and so suits proportions (Hunter 2014).
 
     Raises
     ------
-    MethodError : a model with moderators, whose residuals, not effects, would make a funnel.
+    MethodError : a model with moderators, unless `residuals` are asked for.
     """
     filled: Any = result if type(result).__name__ == "TrimFill" else None
     source: Any = result if filled is None else filled.fit
     added = None if filled is None else np.asarray(filled.trimfill, dtype=bool)
     meta = hasattr(source, "studies")
-    table = _of_meta(source, model, contours) if meta else _of_regression(source, contours, ratio)
+    if meta:
+        table = _of_meta(source, model, contours)
+    else:
+        inner = getattr(source, "source_model", None) or source
+        table = _of_residuals(inner) if residuals else _of_model(source, inner, contours, ratio)
+    if yaxis != "sei":
+        table = _by_size(table, source, yaxis)
     seen = np.full(len(table.labels), True) if added is None or added.size != len(table.labels) else ~added
-    line = egger_line(table.effect[seen], table.se[seen]) if egger else None
+    line = egger_line(table.effect[seen], table.se[seen]) if egger and table.pseudo else None
     labelled = len(table.labels) <= 15 if labels is None else labels
     hollow = tuple(bool(v) for v in ~seen)
     return funnel_drawing(replace(table, line=line, labelled=labelled, title=title, added=hollow), style=style)
@@ -159,13 +182,50 @@ def _of_meta(result: MetaResult, model: str, contours: bool) -> FunnelTable:
     )
 
 
-def _of_regression(result: Regression | MixedModel, contours: bool, ratio: bool) -> FunnelTable:
-    if not result.int_only:
-        raise MethodError("a funnel plot shows effects around one mean; this model has moderators")
-    name = "Ratio" if ratio else "Effect"
-    null, se = (0.0 if contours else None), np.sqrt(np.asarray(result.vi, dtype=float))
-    centre = float(result.b[0])
-    return FunnelTable(result.slab, result.yi, se, centre, name, ratio, null, cautions=_cautions(result.k, False))
+def _of_model(result: Any, source: Any, contours: bool, ratio: bool | None) -> FunnelTable:
+    """The effects of a linear model or of counts around its mean; effects that do not exist are left out."""
+    if not one_mean(source):
+        raise MethodError("a funnel plot shows effects around one mean; this model has moderators (residuals=True)")
+    shown = shown_scale(source, ratio)
+    y, se = np.asarray(source.yi, dtype=float), np.sqrt(np.asarray(source.vi, dtype=float))
+    there = np.isfinite(y) & np.isfinite(se)
+    transformed = shown.ratio or shown.reference is not None
+    name = shown.name if transformed else shown_scale(source, False).name
+    proportion = str(getattr(source, "measure", "")) in _ONE_ARM
+    null = 0.0 if contours and transformed else None
+    labels = tuple(label for label, keep in zip(source.slab, there, strict=True) if keep)
+    cautions = _cautions(int(there.sum()), proportion)
+    if not there.all():
+        missing = [label for label, keep in zip(source.slab, there, strict=True) if not keep]
+        cautions = (*cautions, f"Without an effect of their own: {', '.join(missing)}.")
+    centre = float(np.ravel(result.b)[0])
+    return FunnelTable(labels, y[there], se[there], centre, name, shown.ratio, null, cautions=cautions)
+
+
+def _by_size(table: FunnelTable, source: Any, yaxis: str) -> FunnelTable:
+    """The funnel against sample sizes: without regions, limits and Egger's line, which rest on standard errors."""
+    if yaxis != "sqrtninv":
+        raise UnknownName("vertical axis of a funnel plot", yaxis, ("sei", "sqrtninv"))
+    columns = source.pooled.columns if hasattr(source, "studies") else {}
+    sizes = [np.asarray(columns[name], dtype=float) for name in ("n", "n_e", "n_c") if name in columns]
+    if not sizes or len(sizes[0]) != len(table.labels):
+        raise MethodError("this analysis does not know its sample sizes; plot against standard errors")
+    n = np.sum(sizes, axis=0)
+    cautions = tuple(text for text in table.cautions if "Hunter" not in text)
+    return replace(table, se=1 / np.sqrt(n), upward="1 / √(sample size)", pseudo=False, null=None, cautions=cautions)
+
+
+_ONE_ARM = ("PLO", "PLN", "PR", "PAS", "PFT", "IRLN", "IR", "IRS", "IRFT", "PLOGIT", "PRAW")
+
+
+def _of_residuals(source: Any) -> FunnelTable:
+    if not hasattr(type(source), "rstandard"):
+        raise MethodError(f"a {type(source).__name__} has no residuals for a funnel plot")
+    found = source.rstandard()
+    return FunnelTable(
+        source.slab, found.resid, found.se, 0.0, "Residual", null=None, cautions=_cautions(source.k, False),
+        centre_name="Fitted values",
+    )  # fmt: skip
 
 
 def _scale_name(sm: str) -> str:
@@ -204,7 +264,7 @@ def funnel_page(table: FunnelTable, style: Style, width: float | None = None) ->
     deepest = 1.06 * float(table.se.max())
     low, high = _reach(table, deepest)
     across = Side(*_shown(table, low, high), table.name, table.logarithmic)
-    upward = Side(deepest, 0.0, "Standard error")
+    upward = Side(deepest, 0.0, table.upward)
     frame = _framed(style, across, upward, (left, y + 0.8 * s, right - left, 0.62 * (right - left)))
     ground = _regions(table, frame, deepest, (low, high))
     lines = _lines(table, frame, style, deepest, (low, high))
@@ -242,7 +302,7 @@ def _reach(table: FunnelTable, deepest: float) -> tuple[float, float]:
     """The ends of the horizontal axis: every point, and the funnel's foot as far as that is not absurdly wide."""
     values = [*table.effect]
     spread = max(float(np.ptp(table.effect)), 2 * float(np.median(table.se)), 1e-9)
-    if isfinite(table.centre):
+    if isfinite(table.centre) and table.pseudo:
         for side in (-1, 1):
             foot = table.centre + side * 1.96 * deepest
             values.append(float(np.clip(foot, table.effect.min() - spread, table.effect.max() + spread)))
@@ -288,7 +348,8 @@ def _lines(table: FunnelTable, frame: Frame, style: Style, deepest: float, ends:
     drawn: list[tuple[float, float, str, float, tuple[float, ...]]] = []
     if isfinite(table.centre) and ends[0] <= table.centre <= ends[1]:
         drawn.append((table.centre, 0.0, style.palette.summary, 0.9, ()))
-        drawn += [(table.centre, z, style.palette.reference, 0.8, (3.0, 2.0)) for z in (-1.96, 1.96)]
+        both = (-1.96, 1.96) if table.pseudo else ()
+        drawn += [(table.centre, z, style.palette.reference, 0.8, (3.0, 2.0)) for z in both]
     if table.line is not None:
         drawn.append((*table.line, style.palette.prediction, 1.0, (1.5, 1.5)))
     for apex, slope, colour, width, dash in drawn:
@@ -313,7 +374,8 @@ def _key(table: FunnelTable, style: Style) -> list[KeyEntry]:
     entries = []
     if isfinite(table.centre):
         entries.append(KeyEntry(table.centre_name, palette.summary, "line", 0.9))
-        entries.append(KeyEntry("Pseudo 95% limits", palette.reference, "line", 0.8, (3.0, 2.0)))
+        if table.pseudo:
+            entries.append(KeyEntry("Pseudo 95% limits", palette.reference, "line", 0.8, (3.0, 2.0)))
     if table.line is not None:
         entries.append(KeyEntry("Egger's line", palette.prediction, "line", 1.0, (1.5, 1.5)))
     if any(table.added):

@@ -12,7 +12,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.plots.canvas import Drawing
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from metagrove.pooling.results import MetaResult
     from metagrove.pooling.sensitivity import Baujat, Refits
 
-__all__ = ["baujat_drawing", "baujat_plot", "cumulative_forest", "leave_one_out_forest"]
+__all__ = ["baujat_drawing", "baujat_plot", "cumulative_forest", "leave_one_out_forest", "refits_drawing"]
 
 
 def leave_one_out_forest(
@@ -43,10 +43,7 @@ def leave_one_out_forest(
 
     `model` is "common" or "random"; "" takes the random one where the analysis shows it.
     """
-    which = _model(result, model)
-    k = len(result.pooled.studlab)
-    sets = [np.delete(np.arange(k), i) for i in range(k)]
-    return _refits(result, result.leave_one_out(which), sets, which, style, percent=percent, title=title)
+    return refits_drawing(result.leave_one_out(_model(result, model)), style=style, percent=percent, title=title)
 
 
 def cumulative_forest(
@@ -59,13 +56,9 @@ def cumulative_forest(
     title: str = "",
 ) -> Drawing:
     """The estimate as studies are added in table order, or by increasing `order` (one value for each pooled study)."""
-    which = _model(result, model)
-    k = len(result.pooled.studlab)
     ranks = None if order is None else np.asarray(order, dtype=float)
-    found = result.cumulative(which, order=ranks)
-    sequence = np.arange(k) if ranks is None else np.argsort(ranks, kind="stable")
-    sets = [sequence[: i + 1] for i in range(k)]
-    return _refits(result, found, sets, which, style, percent=percent, title=title)
+    found = result.cumulative(_model(result, model), order=ranks)
+    return refits_drawing(found, style=style, percent=percent, title=title)
 
 
 def _model(result: MetaResult, model: str) -> str:
@@ -75,16 +68,13 @@ def _model(result: MetaResult, model: str) -> str:
     return which
 
 
-def _refits(
-    result: MetaResult,
-    refits: Refits,
-    sets: Sequence[NDArray[np.intp]],
-    which: str,
-    style: Style | str | None,
-    *,
-    percent: bool,
-    title: str,
+def refits_drawing(
+    refits: Refits, style: Style | str | None = None, *, percent: bool = False, title: str = ""
 ) -> Drawing:
+    """The forest plot of an analysis repeated on sets of its studies, on its reporting scale."""
+    result, which, sets = refits.source, refits.pooled, refits.sets
+    if result is None:
+        raise MethodError("these refits do not know their analysis; make them with leave_one_out() or cumulative()")
     if percent and result.scale.label != "Proportion":
         raise MethodError(f"percentages suit proportions, not '{result.scale.label}'")
     note, size = style_of(style).notation, result.pooled.size

@@ -21,12 +21,13 @@ from metagrove.plots.frame import Frame, KeyEntry, Side, foot_lines, framed, key
 from metagrove.plots.labels import Spot, place_labels
 from metagrove.plots.marks import Disc, Line, Mark, Page, Shape, tidy
 from metagrove.plots.model_table import weight_shares
+from metagrove.plots.reported_scale import shown_scale
 from metagrove.plots.style import Style, style_of
 
 if TYPE_CHECKING:
     from metagrove.pooling.regression.model import Regression
 
-__all__ = ["BubbleTable", "bubble", "regression_plot"]
+__all__ = ["BubbleTable", "bubble", "regplot", "regression_plot"]
 
 
 def regression_plot(result: Regression, style: Style | str | None = None) -> Drawing:
@@ -42,7 +43,7 @@ def bubble(
     moderator: str = "",
     style: Style | str | None = None,
     *,
-    ratio: bool = False,
+    ratio: bool | None = None,
     prediction: bool = False,
     labels: bool | None = None,
     effect: str = "",
@@ -53,7 +54,7 @@ def bubble(
     Parameters
     ----------
     moderator : a column of the model by its name; "" where there is only one. Other columns are held at their means.
-    ratio : whether effects are logarithms of ratios, to be shown as ratios.
+    ratio : whether effects are logarithms of ratios, to be shown as ratios; None decides by the measure.
     prediction : whether limits for a new study are drawn.
     labels : whether bubbles carry their labels; None does so for up to 15 studies.
 
@@ -77,7 +78,8 @@ def bubble(
     rows[:, j] = line
     fitted = result.predict(rows)
     bands = [(fitted.ci_lb, fitted.ci_ub)] + ([(fitted.pi_lb, fitted.pi_ub)] if prediction else [])
-    name = effect or ("Ratio" if ratio else "Effect")
+    shown = shown_scale(result, ratio, effect)
+    name = shown.name if shown.ratio or shown.reference is not None else shown_scale(result, False, effect).name
     named = len(result.slab) <= 15 if labels is None else labels
     table = BubbleTable(
         result.slab if named else ("",) * len(result.slab),
@@ -88,7 +90,7 @@ def bubble(
         fitted.pred,
         tuple(bands),
         (chosen, name),
-        ratio,
+        shown.ratio,
         result.level,
         ("The other moderators are held at their means.",) if len(names) > 1 else (),
         title,
@@ -97,6 +99,10 @@ def bubble(
     data = tuple({"label": lab, chosen: float(a), "TE": float(y), "seTE": float(v) ** 0.5} for lab, a, y, v in columns)
     look = style_of(style)
     return Drawing(lambda width: _page(table, look, width), look, data)
+
+
+#: metafor's name.
+regplot = bubble
 
 
 @dataclass(frozen=True, slots=True, eq=False)

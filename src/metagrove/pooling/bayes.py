@@ -182,6 +182,23 @@ class BayesResult(Result):
             )
         return "\n".join(["Posterior median and limits"] + lines + [self.explain().sentence])
 
+    def to_r(self) -> str:
+        """Code in R with package bayesmeta; MethodError for a prior that it has no density of."""
+        kind, _, scale = self.prior.label.partition(" with scale ")
+        densities = {"half-normal": "dhalfnormal", "half-Cauchy": "dhalfcauchy"}
+        if kind not in densities or not scale:
+            raise MethodError(
+                f"there is no code in R for the prior '{self.prior.label}'; known: half-normal, half-Cauchy"
+            )
+        labels = ", ".join('"' + name.replace('"', '\\"') + '"' for name in self.studlab)
+        y, s = (", ".join(f"{float(v):.17g}" for v in values) for values in (self.TE, self.seTE))
+        mean, sd = self.mu_prior
+        mu = f", mu.prior.mean = {mean:.17g}, mu.prior.sd = {sd:.17g}" if np.isfinite(sd) else ""
+        return (
+            f"library(bayesmeta)\n\nfit <- bayesmeta(\n  y = c({y}),\n  sigma = c({s}),\n  labels = c({labels}),\n"
+            f"  tau.prior = function(t) {densities[kind]}(t, scale = {scale}){mu}\n)\nprint(fit)\n"
+        )
+
     def explain(self) -> Explanation:
         """The methods sentence, with references."""
         mean, sd = self.mu_prior

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from metagrove.pooling.estimate import normal_quantile
 from metagrove.pooling.intervals import Limits
 from metagrove.pooling.tau2 import Design, moment_se
 
-__all__ = ["Heterogeneity", "Share", "heterogeneity", "rb_share", "tau2_share"]
+__all__ = ["Heterogeneity", "Share", "heterogeneity", "rb_share", "tau2_share", "typical_variance"]
 
 _NAN = float("nan")
 
@@ -54,7 +55,7 @@ def _h_limits(q: float, df: float, level: float) -> Limits:
         return Limits(_NAN, _NAN)
     # the interval is centred at H cut to 1, as in R meta
     centre = max(0.0, 0.5 * math.log(q / df)) if q > 0 else 0.0
-    z = float(special.ndtri((1 + level) / 2))
+    z = normal_quantile(level)
     return Limits(max(1.0, math.exp(centre - z * se)), max(1.0, math.exp(centre + z * se)))
 
 
@@ -83,8 +84,13 @@ def tau2_share(design: Design, tau2: float, limits: Limits) -> Share:
 
     Higgins JPT, Thompson SG. Stat Med 2002;21:1539-58. doi:10.1002/sim.1186
     """
-    typical = (design.k - design.p) / design.at(1 / design.v).trace()
+    typical = typical_variance(design)
     return Share(*(float(t / (t + typical)) for t in (tau2, *limits)))
+
+
+def typical_variance(design: Design) -> float:
+    """The typical sampling variance s² of Higgins and Thompson (2002)."""
+    return (design.k - design.p) / design.at(1 / design.v).trace()
 
 
 def rb_share(
@@ -107,5 +113,5 @@ def rb_share(
     divisor = pr.trace()
     moment = ((pr.rss if q is None else q) - (design.k - 1)) / divisor
     slope = float(np.mean(v / np.maximum((v + moment) ** 2, 1e-300)))
-    half = float(special.ndtri((1 + level) / 2)) * moment_se(design, pr, divisor, tau2) * slope
+    half = normal_quantile(level) * moment_se(design, pr, divisor, tau2) * slope
     return Share(value, max(0.0, value - half), min(1.0, value + half))

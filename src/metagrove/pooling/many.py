@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -16,25 +13,13 @@ from metagrove.core.errors import ConvergenceError, DataError, MethodError, Unkn
 from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array
 from metagrove.pooling import one_mean
+from metagrove.pooling.compiled import kernels
 from metagrove.pooling.estimate import INTERVALS
 from metagrove.pooling.tau2 import TAU2
 
 __all__ = ["Many", "pool_many"]
 
 _COLUMNS = ("k", "TE_common", "w_common", "TE_random", "w_random", "spread", "tau2", "Q")
-
-
-@cache
-def _compiled() -> Callable[..., int]:
-    """`one_mean.pool_rows` as machine code, kept on disk beside the source after the first compilation."""
-    from numba import njit
-
-    scope = dict(vars(one_mean))
-    for kernel in one_mean.KERNELS:
-        name = kernel.__name__
-        scope[name] = njit(cache=True, error_model="numpy")(FunctionType(kernel.__code__, scope, name))
-    pooled: Callable[..., int] = scope["pool_rows"]
-    return pooled
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -256,7 +241,9 @@ def pool_many(
     if method_tau == "PMM":
         targets[2:] = special.chdtri(df[2:], 0.5)
     out = np.empty((m, len(_COLUMNS)))
-    failed = _compiled()(effects, variances, one_mean.CODES[method_tau], targets, out, np.empty(width), np.empty(width))
+    failed = kernels().pool_rows(
+        effects, variances, one_mean.CODES[method_tau], targets, out, np.empty(width), np.empty(width)
+    )
     if failed >= 0:
         raise ConvergenceError(f"row {failed}: the {method_tau} estimate of tau2 did not converge")
     k, te_common, w_common, te_random, w_random, spread, tau2, q = out.T

@@ -15,7 +15,7 @@ from metagrove.pooling.intervals import Limits
 from metagrove.pooling.prediction import Prediction, prediction
 from metagrove.pooling.settings import Settings
 from metagrove.pooling.studies import Studies
-from metagrove.pooling.tau2 import Design, Tau2, tau2_estimate
+from metagrove.pooling.tau2 import Design, Tau2, tau2_estimate, tau2_of
 
 __all__ = ["Fit", "InverseVariance", "Model", "indicators"]
 
@@ -79,16 +79,11 @@ class InverseVariance:
         """Common and random effects by inverse-variance weights; one study gives both estimates and no tau2."""
         y, v = studies.TE, studies.seTE**2
         design = Design(y, v)
-        level, null = settings.level_ma, settings.null_effect
-        common = common_effect(y, v, level=level, null=null)
         if tau2 is None:
             tau2 = _tau2(design, settings)
         used = tau2.value if tau2.value >= 0 else 0.0
-        random = random_effects(
-            y, v, used, interval=settings.method_random_ci, adhoc=settings.adhoc_hakn_ci, level=level, null=null
-        )
-        q = float((1 / v) @ (y - common.TE) ** 2) if y.size > 1 else 0.0
-        return Fit(common, random, tau2, q, y.size - 1, 1 / v, 1 / (v + used), design)
+        common, q = _common(design, settings)
+        return Fit(common, _random(design, used, settings), tau2, q, y.size - 1, 1 / v, 1 / (v + used), design)
 
     def common_tau2(self, studies: Studies, settings: Settings, groups: NDArray[np.intp]) -> Tau2:
         """Residual tau2 with one mean per group; NaN if no group has two studies."""
@@ -118,7 +113,28 @@ def _tau2(design: Design, settings: Settings) -> Tau2:
         return Tau2(settings.tau_preset**2, _NAN)
     if design.k < 2:
         return Tau2(_NAN, _NAN)
-    return tau2_estimate(design.y, design.v, settings.method_tau)
+    return tau2_of(design, settings.method_tau)
+
+
+def _common(design: Design, settings: Settings) -> tuple[Estimate, float]:
+    """The common effect and Q."""
+    level, null = settings.level_ma, settings.null_effect
+    if design.scalar:
+        sums = design.sums(0.0)
+        return wald(design.base + sums.mean, sums.w**-0.5, level=level, null=null), sums.q
+    found = common_effect(design.y, design.v, level=level, null=null)
+    return found, float((1 / design.v) @ (design.y - found.TE) ** 2)
+
+
+def _random(design: Design, tau2: float, settings: Settings) -> Estimate:
+    """The random-effects mean."""
+    level, null, interval = settings.level_ma, settings.null_effect, settings.method_random_ci
+    if design.scalar and interval == "classic":
+        sums = design.sums(tau2)
+        return wald(design.base + sums.mean, sums.w**-0.5, level=level, null=null)
+    return random_effects(
+        design.y, design.v, tau2, interval=interval, adhoc=settings.adhoc_hakn_ci, level=level, null=null
+    )
 
 
 def weighted_mean(te: Array, se: Array, *, level: float, null: float) -> Estimate:

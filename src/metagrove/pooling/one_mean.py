@@ -19,6 +19,7 @@ __all__ = [
     "likelihood_peak",
     "moment_variance",
     "peak_grid",
+    "peak_row",
     "pool_row",
     "pool_rows",
     "refined_peak",
@@ -143,15 +144,12 @@ def log_likelihood_core(y: Row, v: Row, t: float, restricted: bool) -> float:
     return total - 0.5 * s.q
 
 
-def peak_grid(y: Row, v: Row) -> tuple[float, float, int]:
+def peak_grid(low: float, high: float, small: float) -> tuple[float, float, int]:
     """Smallest value, ratio and length of a geometric grid that holds every peak of the likelihood above 0.
 
-    Above twice the squared range of the effects the score is negative; far below the smallest variance nothing
-    changes. The length is 0 where all effects are equal.
+    Effects lie from `low` to `high`, and `small` is the smallest variance. Above twice the squared range of the effects
+    the score is negative; far below the smallest variance nothing changes. The length is 0 where all effects are equal.
     """
-    low, high, small = y[0], y[0], v[0]
-    for i in range(len(y)):
-        low, high, small = min(low, y[i]), max(high, y[i]), min(small, v[i])
     if high <= low:
         return 0.0, 3.0, 0
     first = small / 30.0
@@ -203,10 +201,11 @@ def likelihood_peak(y: Row, v: Row, restricted: bool) -> float:
 
     A grid shows where the score crosses zero downwards; each crossing is refined, and the likelihood decides.
     """
-    first, ratio, count = peak_grid(y, v)
-    centre = 0.0
+    low, high, small, centre = y[0], y[0], v[0], 0.0
     for i in range(len(v)):
+        low, high, small = min(low, y[i]), max(high, y[i]), min(small, v[i])
         centre += v[i] / len(v)
+    first, ratio, count = peak_grid(low, high, small)
     best, best_value, several = 0.0, -math.inf, 0
     before, score_before = 0.0, 0.0
     for i in range(count + 1):
@@ -295,6 +294,24 @@ def pool_row(y: Row, v: Row, code: int, target: float) -> tuple[float, float, fl
     return common.mean, common.w, random.mean, random.w, random.q, tau2, common.q
 
 
+def peak_row(y: Row, v: Row, restricted: bool, yy: Row, vv: Row) -> tuple[float, Sums, Sums]:
+    """Maximiser of the (restricted) likelihood of one row in any order, and the sums at 0 and there.
+
+    `yy` and `vv` are scratch; -1 comes back without convergence.
+    """
+    best = 0
+    for i in range(len(y)):
+        yy[i], vv[i] = y[i], v[i]
+        best = i if v[i] < v[best] else best
+    yy[0], yy[best] = yy[best], yy[0]
+    vv[0], vv[best] = vv[best], vv[0]
+    base = yy[0]
+    for i in range(len(y)):
+        yy[i] -= base
+    found = likelihood_peak(yy, vv, restricted)
+    return found, sums_at(yy, vv, 0.0), sums_at(yy, vv, max(found, 0.0))
+
+
 def pool_rows(y: Matrix, v: Matrix, code: int, targets: Row, out: Matrix, yy: Row, vv: Row) -> int:
     """Every row of `y` pooled into a row of `out`: k, then the seven numbers of `pool_row`.
 
@@ -336,5 +353,5 @@ def pool_rows(y: Matrix, v: Matrix, code: int, targets: Row, out: Matrix, yy: Ro
 #: In the order in which they call each other.
 KERNELS = (
     sums_at, moment_variance, variance_at_q, log_likelihood_core, peak_grid, refined_peak, crossing,
-    likelihood_peak,     variance_of_row, pool_row, pool_rows,
+    likelihood_peak, variance_of_row, pool_row, peak_row, pool_rows,
 )  # fmt: skip

@@ -73,6 +73,9 @@ def chi_square_mixture_cdf(x: float, weights: Array, shares: Array | None = None
     """
     if x <= 0:
         return 0.0
+    # Chernoff's bound on the other tail, at half of the largest eigenvalue's own limit; far out the contour would be long.
+    if x / (4 * float(weights.max())) > _DIGITS + 0.5 * weights.size * np.log(2):
+        return 1.0
     form = _Determinant(weights[weights > 0] if shares is None else weights, shares)
     s0 = _saddle(x, form)
     ratio = form.w / (1 + 2 * s0 * form.w)

@@ -22,7 +22,7 @@ from metagrove.core.sockets import socket
 from metagrove.core.values import Array
 from metagrove.pooling import r_names, sensitivity, source_code, wording
 from metagrove.pooling.bayes import BayesResult, bayes
-from metagrove.pooling.heterogeneity import Heterogeneity, Share, heterogeneity, rb_share, tau2_share
+from metagrove.pooling.heterogeneity import Heterogeneity, Share, heterogeneity, rb_share, tau2_share, typical_variance
 from metagrove.pooling.intervals import Limits, tau2_limits
 from metagrove.pooling.model import Fit, InverseVariance, Model
 from metagrove.pooling.prediction import Prediction
@@ -83,9 +83,10 @@ class MetaResult(Result):
         return sorted({*object.__dir__(self), *r_names.NAMES, *self.studies.columns, *Settings.__slots__})
 
     def _keep(self, name: str, make: Callable[[], Any]) -> Any:
-        if name not in self._kept:
-            self._kept[name] = make()
-        return self._kept[name]
+        found = self._kept.get(name)
+        if found is None:
+            found = self._kept[name] = make()
+        return found
 
     @property
     def pooled(self) -> Studies:
@@ -119,7 +120,9 @@ class MetaResult(Result):
         if self.settings.method_I2 == "Q" or self.fit.design is None or self.fit.df_Q < 1:
             return found
         share = tau2_share(self.fit.design, self.fit.tau2.value, self.tau2_limits)
-        h, lower, upper = ((1 - i2) ** -0.5 for i2 in (share.value, share.lower, share.upper))
+        typical = typical_variance(self.fit.design)
+        # from tau2 and not from I2, which rounds to 1 where tau2 dwarfs the sampling variance
+        h, lower, upper = ((1 + t / typical) ** 0.5 for t in (self.fit.tau2.value, *self.tau2_limits))
         return replace(
             found, H=h, lower_H=lower, upper_H=upper, I2=share.value, lower_I2=share.lower, upper_I2=share.upper
         )
@@ -239,11 +242,13 @@ class MetaResult(Result):
 
     def leave_one_out(self, pooled: str = "random") -> sensitivity.Refits:
         """The estimate ("random" or "common") without each study in turn."""
-        return sensitivity.leave_one_out(self.pooled, self.settings, self.model, pooled=pooled)
+        found = sensitivity.leave_one_out(self.pooled, self.settings, self.model, pooled=pooled)
+        return replace(found, source=self)
 
     def cumulative(self, pooled: str = "random", *, order: NDArray[Any] | None = None) -> sensitivity.Refits:
         """The estimate as studies are added in table order, or by increasing values of `order`."""
-        return sensitivity.cumulative(self.pooled, self.settings, self.model, pooled=pooled, order=order)
+        found = sensitivity.cumulative(self.pooled, self.settings, self.model, pooled=pooled, order=order)
+        return replace(found, source=self)
 
     def influence(self) -> sensitivity.Influence:
         """Influence of each study: deleted residuals, DFFITS, Cook's distance, leverage, and what changes."""
@@ -323,14 +328,12 @@ def meta_analysis(studies: Studies, settings: Settings, model: Model | None = No
     Raises DataError, naming each study and why, if none can be pooled.
     """
     model = model or InverseVariance()
-    mask = studies.pooled
-    if not mask.any():
+    out = sum(map(bool, studies.reasons))
+    if out == len(studies.reasons):
         listed = "; ".join(f"{lab}: {why}" for lab, why in studies.excluded)
         raise DataError(f"no study can be pooled ({listed or 'the table is empty'})")
-    pooled = studies if mask.all() else studies.take(mask)
-    result = MetaResult(studies, settings, model, model.fit(pooled, settings))
-    result._kept["pooled"] = pooled
-    return result
+    pooled = studies.take(studies.pooled) if out else studies
+    return MetaResult(studies, settings, model, model.fit(pooled, settings), {"pooled": pooled})
 
 
 def spread_out(values: Array, mask: NDArray[np.bool_]) -> Array:

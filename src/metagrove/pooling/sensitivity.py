@@ -68,7 +68,8 @@ class Refits(_Table):
     """The estimate for a sequence of study sets, on the analysis scale; arrays with one entry per set.
 
     `TE`, `seTE`, `lower`, `upper`, `statistic`, `pval` of the estimate; `Q`, `pval_Q`, `tau2`; `I2` from Q (a
-    fraction) and `I2_tau2`, `H2_tau2` from tau2. NaN where a set of one study has none.
+    fraction) and `I2_tau2`, `H2_tau2` from tau2. NaN where a set of one study has none. `sets` are positions among the
+    pooled studies, `pooled` says which estimate it is ("random", "common"), `source` is the whole analysis.
     """
 
     studlab: tuple[str, ...]
@@ -84,6 +85,24 @@ class Refits(_Table):
     I2: Array
     I2_tau2: Array
     H2_tau2: Array
+    sets: tuple[NDArray[Any], ...] = ()
+    pooled: str = "random"
+    source: Any = None
+
+    def _columns(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__ if name not in ("sets", "pooled", "source")}
+
+    def to_r(self) -> str:
+        """Code in R: the analysis, then package meta's `metainf` or `metacum`."""
+        if self.source is None:
+            raise MethodError("these refits do not know their analysis; make them with leave_one_out() or cumulative()")
+        code = self.source.to_r().removesuffix("print(m)\n")
+        if not self.studlab[0].startswith("Adding"):
+            return f'{code}print(metainf(m, pooled = "{self.pooled}"))\n'
+        ranks = np.full(self.source.studies.pooled.size, np.nan)
+        ranks[np.flatnonzero(self.source.studies.pooled)[self.sets[-1]]] = np.arange(1, self.sets[-1].size + 1)
+        told = ", ".join("NA" if rank != rank else f"{rank:g}" for rank in ranks)
+        return f'{code}print(metacum(m, pooled = "{self.pooled}", sortvar = c({told})))\n'
 
     def explain(self) -> Explanation:
         """What was done, with its reference."""
@@ -98,7 +117,7 @@ def _estimate(fit: Fit, pooled: str) -> Any:
     return fit.random if pooled == "random" else fit.common
 
 
-def _refits(labels: list[str], fits: list[Fit], pooled: str) -> Refits:
+def _refits(labels: list[str], fits: list[Fit], pooled: str, sets: list[NDArray[Any]]) -> Refits:
     estimates = [_estimate(fit, pooled) for fit in fits]
     shares = []
     for fit in fits:
@@ -126,6 +145,8 @@ def _refits(labels: list[str], fits: list[Fit], pooled: str) -> Refits:
         np.array([t.I2 for t in tests]),
         np.array([s[0] for s in shares]),
         np.array([s[1] for s in shares]),
+        tuple(sets),
+        pooled,
     )
 
 
@@ -135,8 +156,9 @@ def leave_one_out(studies: Studies, settings: Settings, model: Model, *, pooled:
     if k < 2:
         raise MethodError("leaving one study out needs at least two pooled studies")
     everyone = np.arange(k)
-    fits = [model.fit(studies.take(np.delete(everyone, i)), settings) for i in range(k)]
-    return _refits([f"Omitting {lab}" for lab in studies.studlab], fits, pooled)
+    sets = [np.delete(everyone, i) for i in range(k)]
+    fits = [model.fit(studies.take(rest), settings) for rest in sets]
+    return _refits([f"Omitting {lab}" for lab in studies.studlab], fits, pooled, sets)
 
 
 def cumulative(
@@ -152,8 +174,9 @@ def cumulative(
     if order is not None and len(order) != k:
         raise DataError(f"order has {len(order)} entries for {k} pooled studies")
     sequence = np.arange(k) if order is None else np.argsort(np.asarray(order), kind="stable")
-    fits = [model.fit(studies.take(sequence[: i + 1]), settings) for i in range(k)]
-    return _refits([f"Adding {studies.studlab[i]}" for i in sequence], fits, pooled)
+    sets = [sequence[: i + 1] for i in range(k)]
+    fits = [model.fit(studies.take(some), settings) for some in sets]
+    return _refits([f"Adding {studies.studlab[i]}" for i in sequence], fits, pooled, sets)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,8 @@ from metagrove.pooling.tau2 import TAU2
 
 __all__ = ["Settings"]
 
+_ADHOC_PI, _I2 = ("", "se"), ("Q", "tau2")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -20,7 +22,7 @@ class Settings:
     Parameters
     ----------
     sm : effect measure, a code of SCALES or any label of the user's own.
-    method : "Inverse", "MH", "Peto", "Cochran", "SSW" or "GLMM".
+    method : "Inverse", "MH", "Peto", "Cochran", "SSW", "GLMM" or "LRP".
     method_tau, method_tau_ci : codes of TAU2 and TAU2_INTERVALS; None: "REML", and "J" with DL, else "QP".
     method_random_ci, adhoc_hakn_ci : codes of INTERVALS and ADHOC.
     method_predict, adhoc_hakn_pi : a code of PREDICTION; "" or "se".
@@ -67,18 +69,29 @@ class Settings:
         if self.method_tau_ci is None:
             object.__setattr__(self, "method_tau_ci", "J" if self.method_tau == "DL" else "QP")
         TAU2_INTERVALS.entry(self.method_tau_ci)  # type: ignore[arg-type]
-        for name, value in (("adhoc_hakn_pi", self.adhoc_hakn_pi), ("method_I2", self.method_I2)):
-            known = ("", "se") if name == "adhoc_hakn_pi" else ("Q", "tau2")
-            if value not in known:
-                raise MethodError(f"{name} is '{value}'; known: {', '.join(repr(code) for code in known)}")
-        for name in ("level", "level_ma", "level_predict", "level_hetstat"):
-            level = getattr(self, name)
+        if self.adhoc_hakn_pi not in _ADHOC_PI or self.method_I2 not in _I2:
+            self._refuse_codes()
+        for level in (self.level, self.level_ma, self.level_predict, self.level_hetstat):
             if level is not None and not 0 < level < 1:
-                raise MethodError(f"{name} is {level!r}; a level lies between 0 and 1, such as 0.95")
+                self._refuse_levels()
         if "KR" in (self.method_random_ci, self.method_predict[:2]) and self.method_tau != "REML":
             raise MethodError(f"Kenward-Roger intervals need method_tau 'REML', not '{self.method_tau}'")
         if self.tau_preset is not None and not self.tau_preset >= 0:
             raise MethodError(f"tau_preset is {self.tau_preset!r}; a standard deviation is 0 or above")
+
+    def _refuse_codes(self) -> None:
+        for name, value, known in (
+            ("adhoc_hakn_pi", self.adhoc_hakn_pi, _ADHOC_PI),
+            ("method_I2", self.method_I2, _I2),
+        ):
+            if value not in known:
+                raise MethodError(f"{name} is '{value}'; known: {', '.join(repr(code) for code in known)}")
+
+    def _refuse_levels(self) -> None:
+        for name in ("level", "level_ma", "level_predict", "level_hetstat"):
+            level = getattr(self, name)
+            if level is not None and not 0 < level < 1:
+                raise MethodError(f"{name} is {level!r}; a level lies between 0 and 1, such as 0.95")
 
     @property
     def heterogeneity_level(self) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from metagrove.core.errors import MethodError
 from metagrove.pooling.settings import Settings
 from metagrove.pooling.studies import Studies
 
@@ -53,11 +54,14 @@ def r_code(studies: Studies, settings: Settings) -> str:
         columns[name.replace("_", ".")] = studies.columns[name] if name in studies.columns else getattr(studies, name)
     if studies.subgroup is not None:
         columns["subgroup"] = studies.subgroup
+    weights = [name for name in ("weights_common", "weights_random") if name in studies.columns]
+    columns |= {name.replace("_", "."): studies.columns[name] for name in weights}
     left_out = not studies.pooled.all()
     if left_out:
         columns["exclude"] = ["exclu" in reason for reason in studies.reasons]
     table = ",\n  ".join(f"{name} = {_r_vector(values)}" for name, values in columns.items())
     arguments = [name.replace("_", ".") for name in names] + ["studlab", "data = studies"]
+    arguments += [f"{name.replace('_', '.')} = {name.replace('_', '.')}" for name in weights]
     if left_out:
         arguments.append("exclude = exclude")
     if studies.subgroup is not None:
@@ -75,7 +79,7 @@ def _r_settings(s: Settings) -> list[tuple[str, object]]:
         "method_tau", "method_tau_ci", "method_random_ci", "adhoc_hakn_ci", "method_predict", "adhoc_hakn_pi",
         "method_I2", "level", "level_ma", "level_predict", "common", "random", "prediction", "tau_common",
     ]  # fmt: skip
-    if s.method == "GLMM":
+    if s.method in ("GLMM", "LRP"):
         names = [name for name in names if name not in ("method_tau", "method_tau_ci")]
     found += [(name, getattr(s, name)) for name in names]
     if s.tau_preset is not None:
@@ -88,9 +92,14 @@ def _r_settings(s: Settings) -> list[tuple[str, object]]:
 def stata_code(studies: Studies, settings: Settings) -> str:
     """A do-file for Stata 16 or later: effects and standard errors on the analysis scale, then `meta`.
 
-    Stata has no Paule-Mandel estimator; its empirical Bayes estimator solves the same equation. Settings without a
+    Raises MethodError for what Stata has not (penalised logistic regression, user weights). Stata has no Paule-Mandel estimator; its empirical Bayes estimator solves the same equation. Settings without a
     counterpart are named in comments.
     """
+    own = {"weights_common", "weights_random"} & set(studies.columns)
+    centred = dict(settings.options).get("TE_tau") is not None
+    if settings.method == "LRP" or own or centred:
+        what = "penalised logistic regression" if settings.method == "LRP" else "user weights" if own else "TE_tau"
+        raise MethodError(f"Stata's meta commands have no {what}; use to_r()")
     keep = np.flatnonzero(studies.pooled)
     lines = ["clear", f"input str80 study es se{' str80 group' if studies.subgroup is not None else ''}"]
     for i in keep:

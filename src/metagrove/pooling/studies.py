@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -41,7 +43,8 @@ class Studies:
     size: Array | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "columns", MappingProxyType(dict(self.columns)))
+        if not isinstance(self.columns, MappingProxyType):
+            object.__setattr__(self, "columns", MappingProxyType(dict(self.columns)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # a read-only mapping cannot be pickled as it is
@@ -51,7 +54,7 @@ class Studies:
     @property
     def pooled(self) -> NDArray[np.bool_]:
         """True where a study is pooled, shape (k,)."""
-        return np.array([reason == "" for reason in self.reasons], dtype=bool)
+        return np.array([not reason for reason in self.reasons], dtype=bool)
 
     @property
     def excluded(self) -> tuple[tuple[str, str], ...]:
@@ -74,9 +77,14 @@ class Studies:
         )
 
 
+@lru_cache(maxsize=64)
+def _numbers(k: int) -> tuple[str, ...]:
+    return tuple(str(i) for i in range(1, k + 1))
+
+
 def _read_only(values: NDArray[Any]) -> NDArray[Any]:
-    copy = np.array(values, copy=True)
-    copy.setflags(write=False)
+    copy = values.copy()
+    copy.flags.writeable = False
     return copy
 
 
@@ -97,14 +105,14 @@ def studies_of(
     Arrays have shape (k,). `reasons` gives what is known already ("" for a study to be pooled).
     """
     k = TE.size
-    labels = tuple(str(i) for i in range(1, k + 1)) if studlab is None else tuple(str(lab) for lab in studlab)
+    labels = _numbers(k) if studlab is None else tuple(map(str, studlab))
     given = tuple(reasons) if reasons is not None else ("",) * k
-    for name, length in (("studlab", len(labels)), ("subgroup", k if subgroup is None else len(subgroup))):
-        if length != k:
-            raise DataError(f"{length} entries for {k} studies", column=name)
-    sound = np.isfinite(TE) & (seTE > 0) & (seTE < np.inf)
-    why = given if sound.all() else tuple(
-        reason or ("" if ok else _flaw(te, se)) for reason, ok, te, se in zip(given, sound, TE, seTE, strict=True)
+    for name, column in (("studlab", labels), ("subgroup", subgroup)):
+        if column is not None and len(column) != k:
+            raise DataError(f"{len(column)} entries for {k} studies", column=name)
+    why = given if _sound(TE, seTE) else tuple(
+        reason or ("" if np.isfinite(te) and 0 < se < np.inf else _flaw(te, se))
+        for reason, te, se in zip(given, TE, seTE, strict=True)
     )  # fmt: skip
     return Studies(
         labels, _read_only(TE), _read_only(seTE), _read_only(lower), _read_only(upper), why,
@@ -114,7 +122,16 @@ def studies_of(
     )  # fmt: skip
 
 
+def _sound(te: Array, se: Array) -> bool:
+    """Whether all effects are finite and all standard errors above 0 and finite."""
+    if te.size > 40:  # up to here lists beat NumPy
+        return bool(np.isfinite(te).all() and (se > 0).all() and (se < np.inf).all())
+    return all(map(math.isfinite, te.tolist())) and all(0.0 < value < math.inf for value in se.tolist())
+
+
 def _flaw(te: float, se: float) -> str:
     if not np.isfinite(te):
         return "the effect does not exist on this scale"
-    return "the standard error is missing" if not np.isfinite(se) else f"the standard error is {se:g}, not above 0"
+    if np.isnan(se):
+        return "the standard error is missing"
+    return "the standard error is infinite" if np.isinf(se) else f"the standard error is {se:g}, not above 0"

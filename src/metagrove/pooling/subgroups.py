@@ -62,10 +62,21 @@ def _between(te: Array, se: Array) -> Between:
     # A group in which nobody (or everybody) had the event has an infinite effect on a log scale and no weight.
     seen = np.isfinite(te) & np.isfinite(se)
     te, se = te[seen], se[seen]
-    w = 1 / se**2
-    q = float(w @ (te - w @ te / w.sum()) ** 2) if te.size else _NAN
     df = te.size - 1
+    q = _spread(te, se) if te.size else _NAN
     return Between(q, df, float(special.chdtrc(df, q)) if df > 0 else _NAN)
+
+
+def _spread(te: Array, se: Array) -> float:
+    """Weighted squares around the mean; a group without a standard error fixes the mean, and two that differ are too many."""
+    exact = se == 0
+    if not exact.any():
+        w = 1 / se**2
+        return float(w @ (te - w @ te / w.sum()) ** 2)
+    centre = te[exact][0]
+    if (np.abs(te[exact] - centre) > 1e-12 * (1 + abs(centre))).any():
+        return float("inf")
+    return float((((te[~exact] - centre) / se[~exact]) ** 2).sum())
 
 
 def subgroups(studies: Studies, settings: Settings, model: Model) -> Subgroups:

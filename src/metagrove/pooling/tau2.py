@@ -7,8 +7,8 @@ traces are formed from an orthonormal basis Q of the columns of W^(1/2) X, so no
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -17,8 +17,19 @@ from metagrove.core.errors import ConvergenceError, MethodError
 from metagrove.core.registry import Registry
 from metagrove.core.values import Array
 from metagrove.pooling import one_mean
+from metagrove.pooling.compiled import Kernels, loaded
 
-__all__ = ["TAU2", "Design", "Projection", "Tau2", "log_likelihood", "moment_se", "tau2_estimate", "variance_at_q"]
+__all__ = [
+    "TAU2",
+    "Design",
+    "Projection",
+    "Tau2",
+    "log_likelihood",
+    "moment_se",
+    "tau2_estimate",
+    "tau2_of",
+    "variance_at_q",
+]
 
 _STEPS = 200
 _PATIENCE = 60  # after so many steps only halving is left, which always ends
@@ -45,6 +56,7 @@ class Design:
     v: Array
     X: Array | None = None
     weights: Array | None = None
+    _memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def k(self) -> int:
@@ -62,12 +74,32 @@ class Design:
         return self.X is None and self.y.size <= _FEW
 
     @property
+    def base(self) -> float:
+        """The effect of the most precise study."""
+        found: float | None = self._memo.get("base")
+        if found is None:
+            found = self._memo["base"] = float(self.y[self.v.argmin()])
+        return found
+
+    @property
     def rows(self) -> tuple[list[float], list[float]]:
         """Effects less that of the most precise study, and variances, as lists that start with this study."""
-        best = int(self.v.argmin())
-        y, v = (self.y - self.y[best]).tolist(), self.v.tolist()
-        y[0], y[best], v[0], v[best] = y[best], y[0], v[best], v[0]
-        return y, v
+        found: tuple[list[float], list[float]] | None = self._memo.get("rows")
+        if found is None:
+            y, v = self.y.tolist(), self.v.tolist()
+            best = v.index(min(v))
+            base = self._memo["base"] = y[best]
+            y = [effect - base for effect in y]
+            y[0], y[best], v[0], v[best] = y[best], y[0], v[best], v[0]
+            found = self._memo["rows"] = y, v
+        return found
+
+    def sums(self, tau2: float) -> one_mean.Sums:
+        """Sums over the rows of one mean at `tau2`, made once."""
+        found: one_mean.Sums | None = self._memo.get(tau2)
+        if found is None:
+            found = self._memo[tau2] = one_mean.sums_at(*self.rows, tau2)
+        return found
 
     def at(self, w: Array) -> Projection:
         """The projection for weights `w` of shape (k,)."""
@@ -360,16 +392,28 @@ def _refined_peak(design: Design, rows: _Rows, restricted: bool, start: float, l
     raise ConvergenceError(f"the likelihood of tau2 has no peak after {_STEPS} steps; stood at {t:g}")
 
 
-def _scores(design: Design, grid: Array, restricted: bool) -> Array:
+def _scores(design: Design, grid: Array, restricted: bool) -> list[float]:
     """Twice the score at each point of a grid."""
     if design.X is not None:
-        return np.array([_slope(design, t, restricted).gradient for t in grid.tolist()])
-    w = 1 / (design.v + grid[:, None])
-    centred = design.y - design.y[design.v.argmin()]
-    sums, squares = w.sum(axis=1), w * w
-    residual = centred - ((w @ centred) / sums)[:, None]
-    scores = (squares * residual * residual).sum(axis=1) - sums
-    return np.asarray(scores + squares.sum(axis=1) / sums if restricted else scores, dtype=float)
+        return [_slope(design, t, restricted).gradient for t in grid.tolist()]
+    y = design.y - design.base
+    table = np.empty((y.size, 3))
+    table[:, 0], table[:, 1], table[:, 2] = 1.0, y, y * y
+    w = 1.0 / (design.v + grid[:, None])
+    scores = []
+    for (s1, a1, _), (s2, b1, b2) in zip((w @ table).tolist(), (w * w @ table).tolist(), strict=True):
+        m = a1 / s1
+        scores.append(b2 - m * (2.0 * b1 - m * s2) - s1 + (s2 / s1 if restricted else 0.0))
+    return scores
+
+
+def _compiled_peak(design: Design, fast: Kernels, *, restricted: bool) -> float:
+    """The same by machine code; the sums it ends with are kept."""
+    y, v = design.y + 0.0, design.v + 0.0
+    found, at_zero, at_peak = fast.peak_row(y, v, restricted, np.empty(y.size), np.empty(y.size))
+    design._memo[0.0] = at_zero
+    design._memo[_converged(found, "a peak of the likelihood")] = at_peak
+    return found
 
 
 def _likelihood_peak(design: Design, *, restricted: bool) -> float:
@@ -377,13 +421,16 @@ def _likelihood_peak(design: Design, *, restricted: bool) -> float:
 
     A grid shows where the score crosses zero downwards; each crossing is refined, and the likelihood decides.
     """
-    rows = design.rows
-    first, ratio, count = one_mean.peak_grid(*rows)
+    fast = loaded() if design.scalar else None
+    if fast is not None:
+        return _compiled_peak(design, fast, restricted=restricted)
+    y, v = rows = design.rows
+    first, ratio, count = one_mean.peak_grid(min(y), max(y), v[0])
     if count == 0:
         return 0.0
     points = [0.0] + [first * ratio**i for i in range(count)]
-    scores = _scores(design, np.array(points), restricted).tolist()
-    centre = sum(rows[1]) / len(rows[1])
+    scores = _scores(design, np.array(points), restricted)
+    centre = sum(v) / len(v)
     # from 0 the first step is exact: a falling score there ends the search at once, a rising one climbs
     found = [] if scores[0] > 0 else [_refined_peak(design, rows, restricted, 0.0, 0.0, points[1])]
     for i in range(count):
@@ -404,7 +451,7 @@ def restricted_maximum_likelihood(design: Design) -> Tau2:
     """Maximiser of the restricted likelihood."""
     value = _likelihood_peak(design, restricted=True)
     if design.scalar:
-        return Tau2(value, (2 / one_mean.sums_at(*design.rows, value).trace2) ** 0.5)
+        return Tau2(value, (2 / design.sums(value).trace2) ** 0.5)
     return Tau2(value, float(np.sqrt(2 / design.at(1 / (design.v + value)).trace2())))
 
 
@@ -438,10 +485,16 @@ def tau2_estimate(
 
     Pinned by the reference cases `tau2_raudenbush1985` and `tau2_hackshaw1998`.
     """
+    if X is not None and np.linalg.matrix_rank(X) < X.shape[1]:
+        columns = X.shape[1]
+        raise MethodError(f"the {columns} columns of the design are linearly dependent; leave out those that repeat")
+    return tau2_of(Design(y, v, X, weights), method)
+
+
+def tau2_of(design: Design, method: str) -> Tau2:
+    """The same for a design, whose sums over studies are then at hand for more."""
     estimator = TAU2[method]
-    design = Design(y, v, X, weights)
-    if design.k <= design.p:
-        raise MethodError(f"{design.k} studies cannot give a between-study variance with {design.p} coefficients")
-    if X is not None and np.linalg.matrix_rank(X) < design.p:
-        raise MethodError(f"the {design.p} columns of the design are linearly dependent; leave out those that repeat")
+    k, p = design.k, design.p
+    if k <= p:
+        raise MethodError(f"{k} studies cannot give a between-study variance with {p} coefficients")
     return estimator(design)

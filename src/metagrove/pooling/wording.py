@@ -10,6 +10,7 @@ import numpy as np
 from metagrove.core.results import Explanation
 from metagrove.core.scales import SCALES
 from metagrove.pooling.counts.models import GLMM_MODELS
+from metagrove.pooling.counts.penalised import EVRENOGLOU, FLETCHER
 from metagrove.pooling.counts.tables import COUNT_METHODS
 from metagrove.pooling.estimate import ADHOC, INTERVALS
 from metagrove.pooling.intervals import TAU2_INTERVALS
@@ -26,6 +27,7 @@ _METHODS = {
     "Cochran": "Cochran's method",
     "SSW": "sample-size weights",
     "GLMM": "a generalised linear mixed model",
+    "LRP": "penalised logistic regression",
 }
 _THREE_LEVEL = "Van den Noortgate W, et al. Behav Res Methods 2013;45:576-94. doi:10.3758/s13428-012-0261-6"
 _SOFTWARE = "Higgins JPT, Thompson SG. Stat Med 2002;21:1539-58. doi:10.1002/sim.1186"
@@ -140,7 +142,7 @@ def notes(result: Any) -> tuple[str, ...]:
 def _corrected(result: Any) -> list[str]:
     """Pooled studies to whose counts something was added before they were pooled."""
     columns = result.studies.columns
-    if result.settings.method in ("GLMM", "Peto", "Cochran"):
+    if result.settings.method in ("GLMM", "Peto", "Cochran", "LRP"):
         return []
     parts = [np.asarray(columns[name], dtype=float) for name in ("incr_event", "incr_e", "incr_c") if name in columns]
     if not parts:
@@ -224,12 +226,22 @@ def explain(result: Any) -> Explanation:
            ", assuming a common effect." if s.common else ", allowing for random effects."),
         _method_cites(s),
     )  # fmt: skip
+    own = [which for which in ("common", "random") if f"weights_{which}" in result.studies.columns]
+    if own:
+        found += Explanation(f"Weights of the {' and '.join(own)} effect were given by the authors.")
     if s.random:
         found += _tau2_sentence(result) + _interval_sentence(s)
     if s.prediction:
         entry = PREDICTION.entry(s.method_predict)
         found += Explanation(f"The prediction interval used the rule '{entry.title}'.", (entry.cite,))
-    found += Explanation("Heterogeneity was described by Q, I² and tau².", (_SOFTWARE,))
+    found += Explanation(
+        (
+            "Heterogeneity was described by Q and I²."
+            if s.method == "LRP"
+            else "Heterogeneity was described by Q, I² and tau²."
+        ),
+        (_SOFTWARE,),
+    )
     if result.studies.subgroup is not None:
         kind = "one common tau²" if s.tau_common else "a separate tau² each"
         name = f" ({s.subgroup_name})" if s.subgroup_name else ""
@@ -250,6 +262,8 @@ def _glmm_kind(s: Any) -> str:
 
 
 def _method_cites(s: Any) -> tuple[str, ...]:
+    if s.method == "LRP":
+        return (EVRENOGLOU,)
     if s.method != "GLMM":
         return (COUNT_METHODS.entry(s.method).cite,) if s.method in COUNT_METHODS else ()
     model = dict(s.options).get("model_glmm")
@@ -276,6 +290,8 @@ def _tau2_sentence(result: Any) -> Explanation:
     s = result.settings
     if s.tau_preset is not None:
         return Explanation(f"The between-study standard deviation was fixed at {s.tau_preset:g}.")
+    if s.method == "LRP":
+        return Explanation("Heterogeneity inflated the variance by an overdispersion parameter.", (FLETCHER,))
     if s.method == "GLMM":
         return Explanation("The between-study variance was estimated by maximum likelihood.")
     if result.fit.parts:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from metagrove.core.errors import DataError, SpecError, UnknownName
 from metagrove.review.columns import TABLES
+from metagrove.review.figure_rows import FigureState, figure_states, with_figures
 from metagrove.review.spec import (
     Analysis,
     ComparisonAnalysis,
@@ -40,6 +41,7 @@ class Review:
     path: Path
     spec: ReviewSpec
     tables: Mapping[str, Table]
+    figures: tuple[FigureState, ...] = ()
 
     @property
     def faults(self) -> tuple[DataError, ...]:
@@ -49,7 +51,10 @@ class Review:
     @property
     def digest(self) -> str:
         """The identity of the review: its protocol and all its tables."""
-        return digest_of(self.spec.model_dump(mode="json"), {name: t.digest for name, t in self.tables.items()})
+        figures = [[state.status, *state.reasons, state.digest] for state in self.figures]
+        return digest_of(
+            self.spec.model_dump(mode="json"), {name: t.digest for name, t in self.tables.items()}, figures
+        )
 
     def table(self, name: str) -> Table:
         """The table; raises DataError where its file is not in the folder."""
@@ -94,6 +99,9 @@ def _same_study(spec: ReviewSpec, tables: Mapping[str, Table]) -> None:
     """Refuse an analysis that names a study, outcome or column that the tables do not hold."""
     whole = "studies" in tables and not tables["studies"].faults
     studies = [row.text("study") for row in tables["studies"].rows] if whole else []
+    for figure in spec.figure:
+        if studies and figure.study.lower() not in {s.lower() for s in studies}:
+            raise SpecError(f"review.toml, figure '{figure.file}': {UnknownName('study', figure.study, studies)}")
     named = [analysis.name for analysis in spec.analysis]
     for judged in spec.certainty:
         if judged not in named:
@@ -110,8 +118,10 @@ def _same_study(spec: ReviewSpec, tables: Mapping[str, Table]) -> None:
                 name = UnknownName(f"column of {where}", analysis.subgroup, known)
                 raise SpecError(f"review.toml, analysis '{analysis.name}', subgroup: {name}")
         for table, column, wanted in _asked(analysis):
-            if table in tables:
-                there = sorted({row.text(column) for row in tables[table].rows} - {""})
+            drawn = {figure.endpoint for figure in spec.figure} if table == "curves" else set()
+            if table in tables or drawn:
+                rows = tables[table].rows if table in tables else ()
+                there = sorted(({row.text(column) for row in rows} | drawn) - {""})
                 if wanted.lower() not in {t.lower() for t in there}:
                     name = UnknownName(f"{column} in {table}.csv", wanted, there)
                     raise SpecError(f"review.toml, analysis '{analysis.name}': {name}")
@@ -180,9 +190,11 @@ def open_review(path: str | Path) -> Review:
             studies = [row.text("study") for row in tables[name].rows] if not faulty else []
     for analysis in spec.analysis:
         for needed in _NEEDS[analysis.kind]:
-            if needed not in tables:
+            if needed not in tables and not (needed == "curves" and spec.figure):
                 raise DataError(
                     f"there is no such file; analysis '{analysis.name}' in review.toml needs it", file=f"{needed}.csv"
                 )
     _same_study(spec, tables)
-    return Review(folder, spec, MappingProxyType(tables))
+    figures = figure_states(folder, spec)
+    tables = with_figures(tables, figures, spec.time_unit)
+    return Review(folder, spec, MappingProxyType(tables), figures)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from difflib import get_close_matches
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -17,6 +18,7 @@ from metagrove.review.search_strategy import strategy_of
 __all__ = [
     "Analysis",
     "ComparisonAnalysis",
+    "FigureSource",
     "HarmsAnalysis",
     "ProportionAnalysis",
     "Published",
@@ -178,6 +180,42 @@ class Search(_Strict):
         return self
 
 
+class FigureSource(_Strict):
+    """A Kaplan-Meier figure in the folder, and whose curve one of its arms is.
+
+    `figure` counts the figures of the file, `arm` is the arm's name as read (needed where there are several); `unit` is
+    that of the time axis where the figure prints none, `hints` are as for `metagrove digitize`.
+    """
+
+    file: str = Field(min_length=1)
+    study: str = Field(min_length=1)
+    endpoint: str = Field(min_length=1)
+    arm: str = ""
+    figure: Annotated[int, Field(ge=1)] = 1
+    unit: str = ""
+    hints: dict[str, Any] = Field(default_factory=dict)
+    document: str = ""
+    locator: str = ""
+
+    @field_validator("file")
+    @classmethod
+    def _inside(cls, value: str) -> str:
+        path = PurePosixPath(value.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or ":" in value:
+            raise ValueError("the figure's file lies in the review folder, as in figures/name.pdf")
+        return str(path)
+
+    @field_validator("unit")
+    @classmethod
+    def _known_unit(cls, value: str) -> str:
+        return time_unit(value) if value else ""
+
+    @property
+    def project(self) -> str:
+        """The project file of the figure, inside the review folder."""
+        return str(PurePosixPath(self.file).with_suffix(".json"))
+
+
 class Bias(_Strict):
     """How risk of bias is read and shown: the tool where risk_of_bias.csv names none, and whether forest plots show it."""
 
@@ -224,6 +262,7 @@ class ReviewSpec(_Strict):
     synthetic: tuple[str, ...] = ()
     columns: dict[str, dict[str, str]] = Field(default_factory=dict)
     search: Search = Field(default_factory=Search)
+    figure: tuple[FigureSource, ...] = ()
     risk_of_bias: Bias = Field(default_factory=Bias)
     certainty: dict[str, Certain] = Field(default_factory=dict)
     analysis: tuple[Analysis, ...] = ()
@@ -232,6 +271,22 @@ class ReviewSpec(_Strict):
     @classmethod
     def _known_unit(cls, value: str) -> str:
         return time_unit(value)
+
+    @model_validator(mode="after")
+    def _figures_once(self) -> ReviewSpec:
+        first: dict[str, FigureSource] = {}
+        arms: set[tuple[str, str]] = set()
+        for figure in self.figure:
+            known = first.setdefault(figure.project, figure)
+            if known.file != figure.file:
+                raise ValueError(f"'{known.file}' and '{figure.file}' differ in their ending alone; rename one")
+            if known.hints != figure.hints:
+                raise ValueError(f"'{figure.file}' is named twice, with different hints; give it the same")
+            arm = figure.study.lower(), figure.endpoint.lower()
+            if arm in arms:
+                raise ValueError(f"two figures show {figure.endpoint} of '{figure.study}'; keep one")
+            arms.add(arm)
+        return self
 
     @model_validator(mode="after")
     def _names_once(self) -> ReviewSpec:
@@ -283,6 +338,8 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     if location and location[0] == "analysis":
         kind = next((part for part in location if isinstance(part, str) and part in _KINDS), None)
         return sorted(_KINDS[kind].model_fields) if kind else sorted(_Common.model_fields)
+    if location[0] == "figure" and len(location) > 1:
+        return sorted(FigureSource.model_fields)
     if location[0] == "search" and len(location) > 1:
         return sorted(Search.model_fields)
     if location[0] == "risk_of_bias" and len(location) > 1:

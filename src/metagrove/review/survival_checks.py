@@ -10,6 +10,7 @@ from metagrove.core.errors import MetagroveError
 from metagrove.core.units import convert_time, time_unit
 from metagrove.review.cells import Estimate
 from metagrove.review.curve_rows import at_risk_faults, curve_faults, survival_scale
+from metagrove.review.figure_rows import FigureState
 from metagrove.review.findings import Finding, check
 from metagrove.review.folder import Review
 from metagrove.review.tables import Row
@@ -226,6 +227,71 @@ def _at_risk_against_curve(review: Review) -> Iterator[Finding]:
                 f"at most {int(n * max(alive, before) + 1)}",
                 f"{row.text('study')}: {row.text('endpoint')} has {shown}; more people than are alive.",
             )
+
+
+@check("figure-needs-review")
+def _figure_needs_review(review: Review) -> Iterator[Finding]:
+    """A figure that no analysis uses: missing, not read, or with a reading that nobody has confirmed."""
+    expected = {
+        "missing": "the figure's file",
+        "unread": "'metagrove run', which reads it",
+        "stale": "'metagrove run', which reads it again",
+    }
+    for state in review.figures:
+        if state.usable:
+            continue
+        source = state.source
+        reasons = "; ".join(state.reasons)
+        yield Finding(
+            "figure-needs-review",
+            "error" if state.status == "missing" else "warning",
+            source.study,
+            source.file if state.status in expected else source.project,
+            reasons,
+            expected.get(state.status, f"a look at the overlay, then 'confirmed' in {source.project}"),
+            f"{source.study}: {source.endpoint} from {source.file} is not used: {reasons}.",
+        )
+
+
+@check("figure-unit")
+def _figure_unit(review: Review) -> Iterator[Finding]:
+    """A figure whose time axis prints no unit."""
+    for state in review.figures:
+        if state.assumed and state.usable:
+            yield Finding(
+                "figure-unit",
+                "warning",
+                state.source.study,
+                state.source.file,
+                f"no unit; read as {state.unit}",
+                "unit = in review.toml",
+                f"{state.source.study}: the time axis of {state.source.file} prints no unit; it is read as {state.unit}.",
+            )
+
+
+@check("figure-against-table")
+def _figure_against_table(review: Review) -> Iterator[Finding]:
+    """Numbers at risk that a person typed otherwise than they were read from the figure."""
+    for state in review.figures:
+        typed = {r["time"]: r for r in review.rows("at_risk") if _arm(r) == _arm_of(state) and r.file == "at_risk.csv"}
+        for cell in (state.arm or {}).get("at_risk", ()) if typed else ():
+            time = convert_time(cell["time"], state.unit, review.spec.time_unit)
+            row = next((r for t, r in typed.items() if abs(t - time) < 1e-3 * max(time, 1.0)), None)
+            if row is not None and row["n"] is not None and row["n"] != cell["n"]:
+                shown = f"{row['n']} in the table, {cell['n']} in {state.source.file}"
+                yield Finding(
+                    "figure-against-table",
+                    "warning",
+                    state.source.study,
+                    _place(row, "n"),
+                    shown,
+                    "the same number",
+                    f"{state.source.study}: at risk at {time:g}: {shown}; the table is used.",
+                )
+
+
+def _arm_of(state: FigureState) -> tuple[str, str]:
+    return state.source.endpoint.lower(), state.source.study.lower()
 
 
 @check("interval-level")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,14 +13,25 @@ from metagrove.survival.steps import Reading, falling
 
 __all__ = ["Shape", "mean_levels", "shapes"]
 
+#: Log weight of a curve that is cut where many are still followed, with the normalisation of its wide distribution.
+CUT_PRIOR = -4.0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """The cumulative censoring hazard at `time`, linear between; `name` says which belief it is."""
+    """The cumulative censoring hazard at `time`, linear between; `name` says which belief it is.
+
+    With `single` each drop is believed to be one death but for a few; else as many as the number at risk suggests. With
+    `cut` the curve is cut where many are still followed, so that the last mark may hide any number. `prior` is the log
+    weight beside the evidence.
+    """
 
     name: str
     time: Array
     hazard: Array
+    single: bool = False
+    cut: bool = False
+    prior: float = 0.0
 
     def at(self, t: Array) -> Array:
         """Cumulative censoring hazard at each of `t`."""
@@ -35,6 +46,13 @@ def mean_levels(reading: Reading) -> Array:
 
 def shapes(reading: Reading, facts: Facts) -> list[Shape]:
     """Shapes of censoring that agree with the numbers at risk and the events; one or several to be weighed."""
+    found = _plain_shapes(reading, facts)
+    if facts.marks is None or reading.ends_at_zero:
+        return found
+    return found + [replace(s, cut=True, prior=s.prior + CUT_PRIOR) for s in found]
+
+
+def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
     level = mean_levels(reading)
     if facts.marks is not None and facts.events is None and not facts.risk_time.size:
         # The marks themselves say where; only the share of hidden censorings is open.
@@ -46,11 +64,15 @@ def shapes(reading: Reading, facts: Facts) -> list[Shape]:
         if left <= 1e-9 * reading.end or not np.any(reading.time > start):
             return [_tail(known, reading.end, 1.0)]
         if facts.events is not None:
-            return [_solved(lambda h: _tail(known, reading.end, h), reading, level, facts)]
+            # The total bounds the tail, but loosely: a few deaths more or less there mean many censorings.
+            solved = _solved(lambda h: _tail(known, reading.end, h), reading, level, facts)
+            return [solved, *(_tail(known, reading.end, h) for h in (0.3, 1.0, 3.0))]
         return [_tail(known, reading.end, h) for h in (0.05, 0.5, 1.5, 4.0)]
     if facts.events is not None:
         return [_solved(family, reading, level, facts) for family in _families(reading.end)]
-    return _guessed(reading.end)
+    guessed = _guessed(reading.end)
+    # Without totals only the drops tell how many there are: either most are single deaths, or ties and merged ones abound.
+    return guessed if reading.columns else [replace(s, single=True) for s in guessed] + guessed
 
 
 def _from_risk_table(reading: Reading, level: Array, facts: Facts) -> Shape:
@@ -109,7 +131,8 @@ def _early(end: float, rate: float, until: float) -> Shape:
 def _guessed(end: float) -> list[Shape]:
     rates = [_constant(end, x) for x in (0.02, 0.15, 0.4, 0.9, 1.7, 3.0)]
     late = [_constant(end, x, 0.35) for x in (0.4, 1.2, 3.0)]
-    return rates + late + [_administrative(end, a) for a in (0.7, 1.5, 3.0, 8.0)]
+    early = [_early(end, x, 0.25) for x in (0.3, 0.8)]
+    return rates + late + early + [_administrative(end, a) for a in (0.7, 1.5, 3.0, 8.0)]
 
 
 def _deaths(shape: Shape, reading: Reading, level: Array, n: int) -> float:

@@ -143,10 +143,14 @@ def log_rank(
     if used.size < 2:
         raise MethodError("no event happens while patients of two groups are at risk; nothing can be compared")
     gap, block = (observed - expected)[used[1:]], variance[np.ix_(used[1:], used[1:])]
-    chisq = float(gap @ np.linalg.solve(block, gap))
+    # Groups that never meet in a stratum are not compared with each other: one degree of freedom less for each gap.
+    scale = np.sqrt(np.diag(block))
+    related = block / np.outer(scale, scale)
+    df = int(np.linalg.matrix_rank(related, tol=1e-9, hermitian=True))
+    inverse = np.linalg.inv(related) if df == gap.size else np.linalg.pinv(related, rcond=1e-9, hermitian=True)
+    chisq = float(gap / scale @ inverse @ (gap / scale))
     from scipy.special import chdtrc
 
-    df = int(used.size) - 1
     n = np.bincount(code, minlength=len(labels))
     return LogRank(labels, n, observed, expected, variance, chisq, df, float(chdtrc(df, chisq)), rho, gamma)
 

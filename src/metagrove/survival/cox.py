@@ -265,6 +265,7 @@ def cox(
     stratum = np.zeros(x.shape[0], dtype=np.int64)
     if strata is not None:
         stratum = group_codes(strata, x.shape[0], "strata")[1]
+    _vary_within(x, stratum)
     data = cox_data(patients, x, stratum, efron=ties == "efron")
     null, best = _maximum(data)
     naive: Array = np.linalg.inv(best[1].information).astype(np.float64)
@@ -281,6 +282,9 @@ def cox(
             parts = np.column_stack([np.bincount(member, weights=column) for column in parts.T])
         moved = parts @ naive
         cov = moved.T @ moved
+        size = np.sqrt(np.maximum(np.diag(cov), 1e-300))
+        if (np.diag(cov) < 1e-16 * np.diag(naive)).any() or np.linalg.cond(cov / np.outer(size, size)) > 1e12:
+            raise MethodError("the robust errors do not exist: too few patients or clusters differ in what they add")
     b = best[0]
     return Cox(
         b=b,
@@ -327,6 +331,18 @@ def covariates(group: ArrayLike, patients: PatientTimes) -> Array:
                         f"no event where covariate {j + 1} is {value:g}; the hazard ratio has no estimate"
                     )
     return x
+
+
+def _vary_within(x: Array, stratum: np.ndarray) -> None:
+    """Refuse covariates that say nothing once each stratum has its own baseline hazard."""
+    order = np.argsort(stratum, kind="stable")
+    edges = np.flatnonzero(np.diff(stratum[order], prepend=-1))
+    spread = np.maximum.reduceat(x[order], edges) - np.minimum.reduceat(x[order], edges)
+    fixed = np.flatnonzero(spread.max(axis=0) == 0)
+    if fixed.size:
+        raise MethodError(
+            f"covariate {fixed[0] + 1} is the same for all patients within each stratum; it has no hazard ratio there"
+        )
 
 
 def _maximum(data: CoxData) -> tuple[Likelihood, tuple[Array, Likelihood]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CurveLike", "DigitizedCurve", "Kind", "column", "digitized_curve", "two_columns"]
 
-Kind: TypeAlias = Literal["exact", "clicks", "points", "trace"]
+Kind: TypeAlias = Literal["exact", "digitized", "clicks", "steps", "points", "trace"]
 CurveLike: TypeAlias = "SurvivalCurve | pd.DataFrame | Mapping[str, Any] | NDArray[Any] | Sequence[Any]"
 
 TIMES = ("time", "times", "t", "x", "month", "months", "day", "days", "week", "weeks", "year", "years")
@@ -25,6 +25,8 @@ LEVELS = ("survival", "surv", "surv_percent", "s", "y", "probability", "percent"
 
 #: How far above 1, or above an earlier part of the curve, a reading may lie and still be digitizing error.
 TOLERANCE = 0.03
+#: Largest error of a careful click as a share of its axis; a start farther off than this is an offset of the whole curve.
+CAREFUL = 0.006
 #: How far apart in time (share of the follow-up) two clicks may be that noise has swapped.
 SWAP = 0.05
 
@@ -37,8 +39,9 @@ class DigitizedCurve:
     ----------
     time : shape (m,), >= 0, never falling.
     survival : shape (m,), proportions as read, in the order of `time`; they may rise by the digitizing error.
-    kind : "exact" both corners of every step; "clicks" one row per drop at its new level; "points" rows anywhere on
-        the curve; "trace" one row per pixel column.
+    kind : "exact" both corners of every step; "digitized" one row per drop, as `metagrove digitize` writes them; "clicks"
+        the same by hand; "steps" the same with rows among them that are no drop; "points" rows anywhere on the curve;
+        "trace" one row per pixel column.
     decimals : digits after the point with which the proportions were written.
     notes : what had to be assumed about the input, in words.
     """
@@ -130,6 +133,7 @@ def digitized_curve(curve: CurveLike | DigitizedCurve) -> DigitizedCurve:
     time = _times(time, notes)
     order = _stable_order(time, level, notes)
     time, level = time[order], _proportions(level[order], time[order], notes)
+    level = _raised(time, level, notes)
     decimals = _decimals(level)
     kind = _kind(time, level)
     _check_rises(time, level)
@@ -157,6 +161,9 @@ def _times(time: Array, notes: list[str]) -> Array:
     lowest = float(time.min())
     if lowest < -TOLERANCE * longest:
         raise DataError(f"time is {lowest:g} in the curve; times start at 0")
+    if lowest < -CAREFUL * longest:
+        notes.append(f"the curve starts at {lowest:g}: all times were moved by {-lowest:g}")
+        return time - lowest
     if lowest < 0:
         notes.append(f"times from {lowest:g} were read as 0")
     return np.maximum(time, 0.0)
@@ -191,6 +198,26 @@ def _proportions(level: Array, time: Array, notes: list[str]) -> Array:
     return np.asarray(level, dtype=np.float64)
 
 
+def _raised(time: Array, level: Array, notes: list[str]) -> Array:
+    """Levels without the offset of a curve that starts at time 0 off 1; a death at time 0 would leave a row at 1."""
+    start = float(np.median(level[: min(_flat_start(level), 10)]))
+    offset = float(1 - start)
+    if (
+        time[0] > 0.002 * time[-1]
+        or not CAREFUL < abs(offset) <= TOLERANCE
+        or abs(float(level.max()) - start) > CAREFUL
+    ):
+        return level
+    notes.append(f"survival starts at {start:.4g}: all values were moved by {offset:+.4g}")
+    return np.asarray(np.round(level + offset, 9), dtype=np.float64)
+
+
+def _flat_start(level: Array) -> int:
+    """Number of rows from the first on that lie within half a click's error of it."""
+    off = np.abs(level - level[0]) > 0.4 * CAREFUL
+    return int(np.argmax(off)) if off.any() else level.size
+
+
 def _is_incidence(level: Array) -> bool:
     """Whether the values rise on the whole, from near 0."""
     steps = np.diff(level)
@@ -222,6 +249,8 @@ def _decimals(level: Array) -> int:
 def _kind(time: Array, level: Array) -> Kind:
     if _is_corners(time, level):
         return "exact"
+    if _is_digitized(time, level):
+        return "digitized"
     if time.size > 60:
         gaps = np.diff(time)
         middle = float(np.median(gaps))
@@ -241,12 +270,23 @@ def _is_corners(time: Array, level: Array) -> bool:
     return falls > 0 and vertical >= 0.8 * falls and flat >= 0.6 * vertical
 
 
+def _is_digitized(time: Array, level: Array) -> bool:
+    """From (0, 1) on a strict fall in every row, and a last row that only says where the line ends."""
+    if time.size < 4 or time[0] != 0 or level[0] != 1 or level[-1] != level[-2]:
+        return False
+    return bool(np.all(np.diff(level[:-1]) < 0) and np.all(np.diff(time) > 0))
+
+
 def _is_corners_by_hand(time: Array, level: Array) -> bool:
     """Whether both corners of the steps were clicked: long moves in time alternate with falls in survival."""
     gap, step = np.diff(np.sort(time)), -np.diff(np.sort(level)[::-1])
     along, down = gap > 0.004 * time[-1], step > 0.007
-    both, only_along, only_down = (int(np.sum(x)) for x in (along & down, along & ~down, ~along & down))
-    return gap.size >= 6 and both < 0.35 * (both + only_along) and only_down >= 0.25 * gap.size
+    both, only_along, only_down = along & down, along & ~down, ~along & down
+    # Where drops crowd, single clicks also lie below one another; but then moves along do not take turns with them.
+    turns = (only_along[:-1] & only_down[1:]) | (only_down[:-1] & only_along[1:])
+    if gap.size < 6 or np.mean(turns) < 0.4:
+        return False
+    return bool(both.sum() < 0.35 * (both.sum() + only_along.sum()) and only_down.sum() >= 0.25 * gap.size)
 
 
 def _has_flats(time: Array, level: Array) -> bool:

@@ -140,6 +140,8 @@ def shared_frailty(
     p = x.shape[1]
     marginal = [_marginal(value, nu, deaths) for value, nu in ((fit[1], 1 / variance), (nothing[1], 1 / _THETA[0]))]
     cov = np.linalg.inv(fit[2])[:p, :p].astype(np.float64)
+    if not (np.isfinite(cov).all() and (np.diag(cov) > 0).all()):
+        raise MethodError("no hazard ratio beside the frailty: within clusters those at risk at the events are alike")
     return Frailty(
         fit[0][:p], cov, variance, fit[0][p:], names, (marginal[1], marginal[0]), x.shape[0], int(deaths.sum()), level
     )

@@ -8,27 +8,47 @@ of 1 - d / n along the path, and the curve was read with a normal error.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
-from metagrove.survival.censoring import Shape, shapes
-from metagrove.survival.curve_input import DigitizedCurve
-from metagrove.survival.path_model import DROP, Plan, Weights, plan_of, weights_of
+from metagrove.survival.censoring import Shape
+from metagrove.survival.curve_input import DigitizedCurve, Kind
+from metagrove.survival.path_model import Plan, Weights, plan_of
+from metagrove.survival.path_search import (
+    COARSE,
+    WIDE,
+    Beam,
+    Run,
+    evidence_of,
+    likely_shapes,
+    limits_of,
+    misfit,
+    operations_of,
+    path_levels,
+    runs_of,
+)
+from metagrove.survival.printed_evidence import printed_fit
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import CLICK_S, Reading, steps_of
 
-__all__ = ["Paths", "solve"]
+__all__ = ["Paths", "solve", "time_decimals"]
 
 #: Paths drawn to find the mean path, whatever number is asked for.
 DRAWS = 100
 #: Paths drawn for each one kept.
 SURPLUS = 6
-#: Readings that the usual error of a click counts for, beside the residuals.
+#: Readings that the usual error of a click counts for, beside those at hand.
 PRIOR_READINGS = 6.0
+#: Power of the evidence with which beliefs about censoring share the draws (Miller JW, Dunson DB. Robust Bayesian inference
+#: via coarsening. J Am Stat Assoc 2019;114:1113-1125. doi:10.1080/01621459.2018.1469995).
+COARSENED = 0.5
+#: Smallest and largest standard error of a click that is considered.
+ERRORS = (1e-4, 0.02)
+#: Steps between the errors tried.
+RATIO = 1.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +60,7 @@ class Paths:
     plan, reading, facts : what was solved; `facts` may lack one that contradicts the others.
     point : shape (1, k + 1), numbers at risk before each operation and at the end.
     drawn : shape (draws, k + 1), the same for draws, in random order.
-    evidence : log likelihood. fallback : what had to be given up to find a path, in words; "" for nothing.
+    beliefs : shapes of censoring that were weighed, likeliest first. evidence : log likelihood. fallback : what had to be given up to find a path, in words; "" for nothing.
     """
 
     plan: Plan
@@ -49,23 +69,8 @@ class Paths:
     point: NDArray[np.int32]
     drawn: NDArray[np.int32]
     evidence: float
+    beliefs: list[Shape] = field(default_factory=list)
     fallback: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Beam:
-    """How wide the search is: states kept, smallest weight kept, width of a level bin and reach in standard errors."""
-
-    keep: int = 200
-    cut: float = 1e-5
-    bins: float = 0.4
-    reach: float = 4.5
-
-
-NARROW = Beam(keep=80, cut=1e-5, bins=0.5)
-WIDE = Beam(keep=1500, cut=1e-11, bins=0.2, reach=6.0)
-#: Levels hardly told apart: finds a path where many are nearly as good; drawn paths are reweighted afterwards.
-COARSE = Beam(keep=1500, cut=1e-11, bins=1.0, reach=6.0)
 
 
 def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> Paths | None:
@@ -74,21 +79,42 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     The standard error of clicks is estimated along the way. Where nothing fits all facts, the search widens first; then
     the error is doubled; then single facts are left out, and the one that had to go is named in `fallback`.
     """
-    decimals = _time_decimals(curve)
+    decimals = time_decimals(curve)
     wanted = max(draws, DRAWS)
     for label, sigma, tried, beam in _ladder(curve, facts):
         found = _attempt(steps_of(curve, facts, sigma=sigma), tried, beam, (decimals, wanted), rng)
-        if found is None and curve.kind == "clicks" and beam is COARSE:
-            # Rows that are not one per drop: places on the curve.
-            curve = replace(curve, kind="points")
-            found = _attempt(steps_of(curve, facts), tried, Beam(), (decimals, wanted), rng)
+        if found is None and curve.kind in ("clicks", "digitized") and beam is COARSE:
+            # Rows that are not one per drop: some none at all, or places on the curve.
+            others: tuple[tuple[Kind, Beam], ...] = (("steps", Beam()), ("steps", WIDE), ("points", Beam()))
+            for kind, within in others:
+                other = replace(curve, kind=kind)
+                found = _attempt(steps_of(other, facts), tried, within, (decimals, wanted), rng)
+                if found is not None:
+                    curve, beam = other, within
+                    break
         if found is not None:
-            found = replace(found, fallback=label)
-            return _noise_settled(curve, found, beam, (decimals, wanted), rng)
+            found = _noise_settled(curve, replace(found, fallback=label), beam, (decimals, wanted), rng)
+            return _loosened(curve, found, (decimals, wanted), rng)
     return None
 
 
-def _time_decimals(curve: DigitizedCurve) -> int:
+def _loosened(curve: DigitizedCurve, found: Paths, wanted: tuple[int, int], rng: np.random.Generator) -> Paths:
+    """The solution with rows that may be no drop, where clicks agree only with large errors and it is likelier."""
+    if curve.kind not in ("clicks", "digitized") or found.fallback or found.reading.sigma_s < 1.5 * CLICK_S:
+        return found
+    loose: DigitizedCurve = replace(curve, kind="steps")
+    other = _attempt(steps_of(loose, found.facts), found.facts, Beam(), wanted, rng)
+    if other is None:
+        return found
+    other = _noise_settled(loose, other, Beam(), wanted, rng)
+    gain = other.evidence - found.evidence
+    gain += found.reading.level.size * np.log(found.reading.sigma_s)
+    gain -= other.reading.level.size * np.log(other.reading.sigma_s)
+    return other if gain > 0 else found
+
+
+def time_decimals(curve: DigitizedCurve) -> int:
+    """Digits after the point with which the times of a curve are written, at most 6."""
     for digits in range(6):
         if np.all(np.abs(curve.time - np.round(curve.time, digits)) < 1e-9):
             return digits
@@ -103,6 +129,8 @@ def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | 
     yield "", None, facts, usual
     yield "", None, facts, WIDE
     yield "", None, facts, COARSE
+    if facts.rates:
+        yield "printed rates", None, replace(facts, rates={}), usual
     if curve.kind == "exact":
         yield from (("", s, facts, usual) for s in (1e-5, 1e-4, 1e-3) if s > 1.5 * first)
     larger = max(2 * first, CLICK_S)
@@ -122,10 +150,14 @@ def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | 
 
 
 def _attempt(
-    reading: Reading, facts: Facts, beam: Beam, wanted: tuple[int, int], rng: np.random.Generator
+    reading: Reading,
+    facts: Facts,
+    beam: Beam,
+    wanted: tuple[int, int],
+    rng: np.random.Generator,
+    *,
+    beliefs: list[Shape] | None = None,
 ) -> Paths | None:
-    from metagrove.survival.path_kernels import sampled
-
     decimals, draws = wanted
     plan = plan_of(reading, facts, decimals)
     k = plan.kind.size
@@ -133,37 +165,49 @@ def _attempt(
         only = np.full((1, 1), facts.n, dtype=np.int32)
         fits = not facts.events
         return Paths(plan, reading, facts, only, np.repeat(only, draws, axis=0), 0.0) if fits else None
-    runs = _runs(plan, reading, facts, beam)
+    runs = runs_of(plan, reading, facts, beam, beliefs or likely_shapes(plan, reading, facts))
     if not runs:
         return None
-    evidence = np.array([run[0][3] for run in runs])
-    share = np.exp(evidence - evidence.max())
+    evidence = np.array([run.evidence for run in runs])
+    drawn = _drawn(plan, reading, facts, runs, draws, rng)
+    best = runs[int(np.argmax(evidence))].weights
+    point = _point(plan, best, drawn, reading, facts, beam)
+    total = float(np.logaddexp.reduce(evidence) - np.log(evidence.size))
+    order = np.argsort(-evidence, kind="stable").tolist()
+    return Paths(plan, reading, facts, point, drawn, total, [runs[i].shape for i in order])
+
+
+def _drawn(
+    plan: Plan,
+    reading: Reading,
+    facts: Facts,
+    runs: list[Run],
+    draws: int,
+    rng: np.random.Generator,
+) -> NDArray[np.int32]:
+    """Paths drawn from the runs, shared out by their evidence; shape (draws, k + 1)."""
+    from metagrove.survival.path_kernels import sampled_gains
+
+    evidence = np.array([run.evidence for run in runs])
+    # Beliefs about censoring are crude, so the evidence between them is worth less than it says.
+    share = np.exp(COARSENED * (evidence - evidence.max()))
     counts = _shared(share / share.sum(), SURPLUS * draws)
     pairs = [
-        sampled(run[0], run[1], run[2], operations, count, int(rng.integers(2**62)), 0)
-        for (run, operations, _), count in zip(runs, counts.tolist(), strict=True)
+        sampled_gains(run.passed[0], run.passed[1], run.passed[2], run.operations, count, int(rng.integers(2**62)))
+        for run, count in zip(runs, counts.tolist(), strict=True)
         if count
     ]
     paths = np.concatenate([pair[0] for pair in pairs])
-    levels = np.concatenate([pair[1] for pair in pairs])
-    drawn = _corrected(plan, reading, facts, (paths, levels), draws, rng)
-    best = runs[int(np.argmax(evidence))][2]
-    point = _point(plan, best, drawn, reading, facts, beam)
-    total = float(np.logaddexp.reduce(evidence) - np.log(evidence.size))
-    return Paths(plan, reading, facts, point, drawn, total)
+    gains = np.concatenate([pair[1] for pair in pairs])
+    return _corrected(plan, reading, facts, (paths, gains), draws, rng)
 
 
-def path_levels(plan: Plan, paths: NDArray[np.int32]) -> Array:
-    """Survival after each drop of each path, shape (paths, drops): the product of 1 - d / n along it."""
-    drop = plan.kind == DROP
-    before, after = paths[:, :-1][:, drop], paths[:, 1:][:, drop]
-    return np.cumprod(after / np.maximum(before, 1), axis=1, dtype=np.float64)
-
-
-def _misfit(plan: Plan, reading: Reading, levels: Array) -> Array:
-    """Half the squared distance of each path from the levels read, in standard errors; shape (paths,)."""
-    row = plan.row[plan.kind == DROP]
-    return np.asarray(0.5 * np.sum(((levels - reading.level[row]) / reading.error[row]) ** 2, axis=1))
+def _draws(
+    found: Paths, reading: Reading, beam: Beam, draws: int, rng: np.random.Generator
+) -> NDArray[np.int32] | None:
+    """Paths drawn under another reading error, None where no path is left."""
+    runs = runs_of(found.plan, reading, found.facts, beam, found.beliefs)
+    return _drawn(found.plan, reading, found.facts, runs, draws, rng) if runs else None
 
 
 def _corrected(
@@ -180,100 +224,12 @@ def _corrected(
     and the fit to a printed median and printed rates, are its weight (sampling-importance resampling, without
     replacement).
     """
-    paths, levels = found
-    drop = plan.kind == DROP
-    own = path_levels(plan, paths)
-    gain = _misfit(plan, reading, levels[:, 1:][:, drop]) - _misfit(plan, reading, own)
-    gain += _printed_fit(reading, facts, own)
+    paths, gain = found
+    if facts.median is not None or facts.rates:
+        gain = gain + printed_fit(plan, reading, facts, paths)
     noise = rng.gumbel(size=gain.size)
     keep = np.argsort(-(np.clip(gain - gain.max(), -60.0, 0.0) + noise), kind="stable")[:draws]
     return np.asarray(paths[rng.permutation(keep)])
-
-
-def _printed_fit(reading: Reading, facts: Facts, levels: Array) -> Array:
-    """Log weight of each path for a printed median and printed rates; zero where none is printed."""
-    steps = np.concatenate((np.ones((levels.shape[0], 1)), levels), axis=1)
-    slack = max(2 * reading.sigma_t, 0.004 * reading.end)
-
-    def between(t: float) -> tuple[Array, Array]:
-        early = np.searchsorted(reading.time, t - slack, side="right")
-        late = np.searchsorted(reading.time, t + slack, side="right")
-        return steps[:, late], steps[:, early]
-
-    weight = np.zeros(levels.shape[0])
-    for t, rate in facts.rates.items():
-        if rate.estimate is not None and t <= reading.end:
-            low, high = between(t)
-            off = np.maximum(0.0, np.maximum(rate.estimate - high, low - rate.estimate))
-            weight -= 0.5 * (off / 0.004) ** 2
-    if facts.median is not None and facts.median.estimate is not None and facts.median.estimate <= reading.end:
-        low, high = between(facts.median.estimate)
-        off = np.maximum(0.0, np.maximum(0.5 - high, low - 0.5))
-        weight -= 0.5 * (off / 0.002) ** 2
-    return weight
-
-
-def _runs(plan: Plan, reading: Reading, facts: Facts, beam: Beam) -> list[tuple[Any, Any, Weights]]:
-    """Forward passes for every belief about censoring that a quick screen leaves standing."""
-    beliefs = shapes(reading, facts)
-    if len(beliefs) > 2:
-        quick = [_run(plan, reading, facts, shape, NARROW) for shape in beliefs]
-        evidence = np.array([run[0][3] if run[0][4] == plan.kind.size else -np.inf for run in quick])
-        if np.isfinite(evidence).any():
-            order = [int(i) for i in np.argsort(-evidence)[:4] if evidence[i] > evidence.max() - 4]
-            beliefs = [beliefs[i] for i in order]
-    runs = [_run(plan, reading, facts, shape, beam) for shape in beliefs]
-    return [run for run in runs if run[0][4] == plan.kind.size]
-
-
-def _run(plan: Plan, reading: Reading, facts: Facts, shape: Shape, beam: Beam) -> tuple[Any, Any, Weights]:
-    from metagrove.survival.path_kernels import forward
-
-    weights = weights_of(plan, reading, facts, shape)
-    none = np.zeros(plan.kind.size)
-    operations = _operations(plan, weights, none, none)
-    return forward(operations, _limits(reading, facts, beam, plan.kind.size, peak=False)), operations, weights
-
-
-def _operations(plan: Plan, weights: Weights, centre: Array, spread: Array) -> Any:
-    from metagrove.survival.path_kernels import Operations
-
-    return Operations(
-        plan.kind,
-        weights.a,
-        weights.b,
-        weights.c,
-        weights.hazard,
-        plan.low,
-        plan.most,
-        centre,
-        spread,
-        weights.mass,
-        weights.dying,
-        weights.staying,
-        weights.count,
-    )
-
-
-def _limits(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool) -> Any:
-    from metagrove.survival.path_kernels import Limits
-
-    width = max(beam.bins * float(np.median(reading.error)), 1e-7) if reading.error.size else 1.0
-    room = min(max((beam.keep * 12 + 2000) * (k + 2) // 2, 100_000), 4_000_000)
-    return Limits(
-        n=facts.n,
-        events=-1 if facts.events is None else facts.events,
-        alive=0 if reading.ends_at_zero else 1,
-        bin=width,
-        reach=beam.reach,
-        cut=beam.cut,
-        chain_cut=1e-200 if reading.sigma_s < 1e-5 else beam.cut,
-        keep=beam.keep,
-        peak=int(peak),
-        nodes=room,
-        edges=room,
-        bits=15 if beam.keep < 1000 else 19,
-    )
 
 
 def _shared(share: Array, total: int) -> NDArray[np.int64]:
@@ -293,46 +249,84 @@ def _point(
 
     after = drawn[:, 1:]
     centre, spread = after.mean(axis=0), np.maximum(0.6, 0.5 * after.std(axis=0))
-    operations = _operations(plan, weights, centre, spread)
-    run = forward(operations, _limits(reading, facts, beam, plan.kind.size, peak=True))
+    operations = operations_of(plan, weights, centre, spread)
+    run = forward(operations, limits_of(reading, facts, beam, plan.kind.size, peak=True))
     if run[4] == plan.kind.size:
         pulled = np.asarray(sampled(run[0], run[1], run[2], operations, 1, 1, 1)[0])
-        fit = _misfit(plan, reading, path_levels(plan, np.concatenate((pulled, drawn))))
+        fit = misfit(plan, reading, path_levels(plan, np.concatenate((pulled, drawn))))
         if fit[0] <= np.median(fit[1:]) + 3:
             return pulled
     nearest = int(np.argmin((((after - centre) / spread) ** 2).sum(axis=1)))
     return drawn[nearest : nearest + 1]
 
 
+@dataclass(frozen=True, slots=True)
+class _Noise:
+    """The reading error after its likelihood: `sigma` and the standard deviation `spread` of its logarithm."""
+
+    sigma: float
+    spread: float
+
+
+def _scaled(reading: Reading, factor: float) -> Reading:
+    """The same steps read with `factor` times the error in survival."""
+    return replace(reading, error=reading.error * factor, sigma_s=reading.sigma_s * factor)
+
+
+def _noise(found: Paths) -> _Noise:
+    """Reading error of clicks: the mode of its likelihood, summed over all paths, and a prior from careful clicks.
+
+    The prior is that of `PRIOR_READINGS` readings with the usual error.
+    """
+    known: dict[int, float] = {}
+    reading, base = found.reading, found.reading.sigma_s
+
+    def score(i: int) -> float:
+        if i not in known:
+            sigma = base * RATIO**i
+            prior = -PRIOR_READINGS * (np.log(sigma) + 0.5 * (CLICK_S / sigma) ** 2)
+            known[i] = -np.inf
+            if ERRORS[0] <= sigma <= ERRORS[1]:
+                seen = evidence_of(found.plan, _scaled(reading, RATIO**i), found.facts, found.beliefs[:2])
+                known[i] = seen - reading.level.size * np.log(sigma) + prior
+        return known[i]
+
+    best = 0
+    for step in (1, -1):
+        while score(best + step) > score(best):
+            best += step
+    low, mid, high = score(best - 1), score(best), score(best + 1)
+    if not np.isfinite(low + mid + high):
+        return _Noise(base * RATIO**best, np.log(RATIO) / 2)
+    bend = max(2 * mid - low - high, 1e-3)
+    shift = float(np.clip((high - low) / (2 * bend), -0.5, 0.5))
+    return _Noise(base * RATIO ** (best + shift), float(np.log(RATIO) / np.sqrt(bend)))
+
+
 def _noise_settled(
     curve: DigitizedCurve, found: Paths, beam: Beam, wanted: tuple[int, int], rng: np.random.Generator
 ) -> Paths:
-    """The solution under a standard error that its own residuals confirm (expectation-maximisation, of clicks)."""
-    if curve.kind in ("exact", "trace"):
+    """The solution under the likeliest reading error of clicks, with draws under errors nearly as likely.
+
+    The draws weigh three errors as Gauss and Hermite do a normal distribution of their logarithm.
+    """
+    if curve.kind in ("exact", "trace") or not found.reading.level.size:
         return found
-    for _ in range(4):
-        now = found.reading.sigma_s
-        better = residual_error(found)
-        if 0.8 < better / now < 1.25:
-            break
-        step = float(np.clip(better * min(better / now, 1.0), 1e-5, 0.02))
-        again = None
-        for sigma in (step, better):
-            again = _attempt(steps_of(curve, found.facts, sigma=sigma), found.facts, beam, wanted, rng)
+    noise = _noise(found)
+    if abs(np.log(noise.sigma / found.reading.sigma_s)) > 0.1:
+        for sigma in (noise.sigma, np.sqrt(noise.sigma * found.reading.sigma_s)):
+            read = steps_of(curve, found.facts, sigma=float(sigma))
+            again = _attempt(read, found.facts, beam, wanted, rng, beliefs=found.beliefs)
             if again is not None:
+                found = replace(again, fallback=found.fallback)
                 break
-        if again is None:
-            break
-        found = replace(again, fallback=found.fallback)
-    return found
-
-
-def residual_error(paths: Paths) -> float:
-    """Standard error of a reading, from the distances between the levels read and those of the drawn paths."""
-    drop = paths.plan.kind == DROP
-    if not drop.any():
-        return paths.reading.sigma_s
-    level = path_levels(paths.plan, paths.drawn)
-    inside = paths.reading.level > 0  # a level of 0 was read as such
-    square = np.mean((level - paths.reading.level) ** 2, axis=0)[inside]
-    return float(np.sqrt((PRIOR_READINGS * CLICK_S**2 + square.sum()) / (PRIOR_READINGS + square.size)))
+    if noise.spread < 0.05:
+        return found
+    side = max(wanted[1] // 6, 1)
+    drawn = found.drawn.copy()
+    for i, way in enumerate((-1.0, 1.0)):
+        reading = _scaled(found.reading, float(np.exp(way * np.sqrt(3) * min(noise.spread, 0.4))))
+        other = _draws(found, reading, beam, side, rng)
+        if other is not None:
+            drawn[i * side : (i + 1) * side] = other
+    return replace(found, drawn=drawn[rng.permutation(len(drawn))])

@@ -95,7 +95,7 @@ class ParametricSurvival(Result):
         from scipy.special import ndtri
 
         def height(b: Array, u: Array) -> Array:
-            return np.log(np.maximum(self.form.cumulative(b, u), 1e-300))
+            return np.log(np.clip(self.form.cumulative(b, u), 1e-300, 1e300))
 
         times = np.maximum(np.atleast_1d(np.asarray(t, dtype=float)).ravel() / self.unit, 1e-12)
         step = 1e-5
@@ -205,7 +205,10 @@ def best_parameters(loglik: Callable[[Array], float], start: Array, name: str) -
         b, hessian = b + step, _curvature(loglik, b + step)
         if np.abs(step).max() < 1e-9:
             break
-    if not np.isfinite(hessian).all() or np.linalg.eigvalsh(-hessian)[0] <= 0:
+    peaked = np.isfinite(hessian).all() and np.linalg.eigvalsh(-hessian)[0] > 0
+    rise = slope(b)
+    # Where the likelihood still rises by a noticeable share of a log unit, the search ended on the way to infinity.
+    if not peaked or rise @ np.linalg.solve(-hessian, rise) > 1e-5:
         raise ConvergenceError(f"{name}: the likelihood has no peak; these patients do not determine its parameters")
     return b, np.linalg.inv(-hessian).astype(np.float64), loglik(b)
 
@@ -364,5 +367,6 @@ def compare_families(
         except (ConvergenceError, MethodError) as problem:
             failed.append((name, str(problem)))
     if not fits:
-        raise MethodError("; ".join(why for _, why in failed))
+        reasons = dict.fromkeys(why.removeprefix(f"{name}: ") for name, why in failed)
+        raise MethodError(f"no family can be fitted: {'; '.join(list(reasons)[:3])}")
     return FamilyTable(tuple(sorted(fits, key=lambda fit: fit.aic)), tuple(failed))

@@ -108,20 +108,27 @@ def likelihood(data: CoxData, b: Array, offset: Array | None = None) -> Likeliho
     p = data.x.shape[1]
     eta = data.x @ b if offset is None else data.x @ b + offset
     risk = np.exp(eta)
-    upper = np.triu_indices(p)
-    products = data.x[:, upper[0]] * data.x[:, upper[1]]
-    values = np.concatenate((np.ones((risk.size, 1)), data.x, products), axis=1) * risk[:, None]
+    values = np.concatenate((np.ones((risk.size, 1)), data.x), axis=1) * risk[:, None]
     sums = _at_risk(data, values)[data.row_time]
     tied = np.flatnonzero(data.row_share > 0)
     if tied.size:
         dying = np.add.reduceat(values * data.died[:, None], data.start)
         sums[tied] -= data.row_share[tied, None] * dying[data.row_time[tied]]
     total, mean = sums[:, 0], sums[:, 1 : 1 + p] / sums[:, :1]
-    second = np.zeros((p, p))
-    second[upper] = (sums[:, 1 + p :] / total[:, None]).sum(axis=0)
-    second = second + np.triu(second, 1).T
+    # Each patient counts in the second moments by the hazard it was exposed to, so that no risk set needs its own.
+    second = data.x.T @ (data.x * (risk * _exposure(data, total))[:, None])
     value = float(data.died @ eta - np.log(total).sum())
     return Likelihood(value, data.died @ data.x - mean.sum(axis=0), second - mean.T @ mean, total, mean, risk)
+
+
+def _exposure(data: CoxData, total: Array) -> Array:
+    """Cumulative baseline hazard of each patient, shape (n,); less for one who dies in a tie, by Efron's steps."""
+    m = data.start.size
+    hazard = np.bincount(data.row_time, weights=1 / total, minlength=m).astype(np.float64)
+    taken = np.bincount(data.row_time, weights=data.row_share / total, minlength=m).astype(np.float64)
+    place = data.place
+    exposed: Array = running_sums(hazard, data.bounds)[place] - data.died * taken[place]
+    return exposed
 
 
 def score_residuals(data: CoxData, at: Likelihood) -> Array:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 __all__ = [
     "ARRIVE",
@@ -24,9 +25,16 @@ __all__ = [
     "Operations",
     "forward",
     "sampled",
+    "sampled_gains",
 ]
 
 CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
+#: Places of the fields of `Operations` in a row.
+KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, DYING, STAYING, COUNT = range(13)
+#: Columns of `Beam.whole`, `Beam.real` and `Edges.whole`.
+N, DIED, TAG, UP, FIRST, LINE = range(6)
+LEVEL, WEIGHT, SOURCE, CARRY = range(4)
+ORIGIN, NEXT = range(2)
 
 
 class Operations(NamedTuple):
@@ -85,236 +93,318 @@ class Limits(NamedTuple):
 
 
 class Beam(NamedTuple):
-    n: Any
-    died: Any
-    tag: Any
-    level: Any
-    weight: Any
-    source: Any
-    carry: Any
-    up: Any
-    first: Any
-    line: Any
+    """Every state of every layer.
+
+    whole : shape (nodes, 6): number at risk, deaths, tag, the node with one patient more in the chain of a gap, the node
+        before a gap or the first edge that leads here, and the next node with as many at risk.
+    real : shape (nodes, 4): level, weight scaled layer by layer, and in a gap the weights that came without a censoring
+        here and from one patient more.
+    """
+
+    whole: NDArray[np.int32]
+    real: NDArray[np.float64]
 
 
 class Edges(NamedTuple):
-    source: Any
-    weight: Any
-    next: Any
+    """Where a node's weight came from: the node before and the node's next edge (-1: none), shape (edges, 2); the weight."""
+
+    whole: NDArray[np.int32]
+    weight: NDArray[np.float64]
 
 
-class Table(NamedTuple):
-    key: Any
-    node: Any
-    stamp: Any
+# Arrays pass between the compiled functions in few pieces and are unpacked before each loop: an array touched through a
+# tuple inside a loop is counted anew each time, which costs ten times the arithmetic.
+_compiled = njit(cache=True, error_model="numpy", nogil=True)
+_inlined = njit(cache=True, inline="always")
 
 
-@njit(cache=True)
-def _beam(nodes: Any, edges: Any, bits: Any) -> Any:
-    i4, f8 = np.int32, np.float64
-    beam = Beam(
-        np.empty(nodes, i4),
-        np.empty(nodes, i4),
-        np.empty(nodes, i4),
-        np.empty(nodes, f8),
-        np.empty(nodes, f8),
-        np.empty(nodes, f8),
-        np.empty(nodes, f8),
-        np.empty(nodes, i4),
-        np.empty(nodes, i4),
-        np.empty(nodes, i4),
-    )
-    links = Edges(np.empty(edges, i4), np.empty(edges, f8), np.empty(edges, i4))
-    size = 1 << bits
-    table = Table(np.empty(size, np.uint64), np.empty(size, i4), np.zeros(size, i4))
-    return beam, links, table
+@_inlined
+def _slot(keys: Any, nodes: Any, whole: Any, layer: Any, key: Any, tag: Any) -> Any:
+    """The slot of the state `key`, `tag` in the layer that starts at node `layer`, or the free slot where it belongs.
 
-
-@njit(cache=True)
-def _node(beam: Any, table: Any, count: Any, stamp: Any, n: Any, died: Any, tag: Any, level: Any, width: Any) -> Any:
-    """The node with these values in the layer that `stamp` names, made if absent; -1 without room."""
-    bin_ = np.uint64(level / width + 0.5)
-    key = (((np.uint64(n) << np.uint64(16)) | np.uint64(died)) << np.uint64(8) | np.uint64(tag)) << np.uint64(24) | bin_
-    size = table.key.size
-    mask = np.uint64(size - 1)
-    slot = ((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
-    while table.stamp[slot] == stamp:
-        if table.key[slot] == key:
-            return table.node[slot]
+    A slot whose node is of an earlier layer is free.
+    """
+    mask = np.uint64(keys.size - 1)
+    mixed = (key ^ (key >> np.uint64(32)) ^ np.uint64(tag)) * np.uint64(0x9E3779B97F4A7C15)
+    slot = (mixed >> np.uint64(40)) & mask
+    while nodes[slot] >= layer and (keys[slot] != key or whole[nodes[slot], TAG] != tag):
         slot = (slot + np.uint64(1)) & mask
-    v = count[0]
-    if v >= beam.n.size or v - count[2] > size // 2:
-        return -1
-    count[0] = v + 1
-    table.stamp[slot], table.key[slot], table.node[slot] = stamp, key, v
-    beam.n[v], beam.died[v], beam.tag[v], beam.level[v] = n, died, tag, level
-    beam.weight[v], beam.source[v], beam.carry[v] = 0.0, 0.0, 0.0
-    beam.up[v], beam.first[v] = -1, -1
-    return v
+    return slot
 
 
-@njit(cache=True)
-def _join(beam: Any, links: Any, count: Any, v: Any, s: Any, weight: Any, level: Any, peak: Any) -> Any:
-    """Weight `weight` from node `s` into node `v`; False without room."""
-    e = count[1]
-    if e >= links.source.size:
-        return False
-    count[1] = e + 1
-    links.source[e], links.weight[e], links.next[e] = s, weight, beam.first[v]
-    beam.first[v] = e
-    if peak == 0:
-        beam.weight[v] += weight
-        beam.level[v] += (level - beam.level[v]) * weight / beam.weight[v]
-    elif weight > beam.weight[v]:
-        beam.weight[v], beam.level[v] = weight, level
-    return True
+@_inlined
+def _key(n: Any, died: Any, level: Any, width: Any) -> Any:
+    """Number at risk, deaths and the level's bin in one number (20, 20 and 24 bits)."""
+    return (((np.uint64(n) << np.uint64(20)) | np.uint64(died)) << np.uint64(24)) | np.uint64(level / width + 0.5)
 
 
-@njit(cache=True)
-def _censor(
-    beam: Any, table: Any, count: Any, stamp: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any, heads: Any
+@_compiled
+def _censored(
+    whole: Any, real: Any, keys: Any, nodes: Any, heads: Any, op: Any, lim: Any, start: Any, ends: Any
 ) -> Any:
-    """Every number censored in a gap: a clumped count, walked down one patient at a time."""
-    w, q = ops.a[o], ops.b[o]
+    """Every number censored in a gap: a clumped count, walked down one patient at a time. Returns whether there was room."""
+    w, q, sure, low, centre, spread = op[A], op[B], int(op[C]), int(op[LOW]), op[CENTRE], op[SPREAD]
     stay, leave = 1.0 - w + w * (1.0 - q), w * (1.0 - q)
-    low, top, lowest, sure = ops.low[o], 0, lim.n, int(ops.c[o])
+    peak, width, need = lim.peak, lim.bin, lim.events + lim.alive if lim.events >= 0 else -1
+    stop = ends[0]
+    room = min(whole.shape[0], stop + keys.size // 2)
+    made, top, lowest = stop, 0, lim.n
     for s in range(start, stop):
-        if beam.weight[s] <= 0.0:
+        n, died, tag, level = whole[s, N] - sure, whole[s, DIED], whole[s, TAG], real[s, LEVEL]
+        if real[s, WEIGHT] <= 0.0 or n < 0 or n + died < need:
             continue
-        n = beam.n[s] - sure
-        if n < 0 or (lim.events >= 0 and n + beam.died[s] < lim.events + lim.alive):
+        key = _key(n, died, level, width)
+        slot = _slot(keys, nodes, whole, stop, key, tag)
+        v = nodes[slot]
+        if v >= stop:  # two levels rounded into one bin
+            real[v, SOURCE] += real[s, WEIGHT]
             continue
-        v = _node(beam, table, count, stamp, n, beam.died[s], beam.tag[s], beam.level[s], lim.bin)
-        if v < 0:
+        if made >= room:
             return False
-        beam.source[v], beam.first[v] = beam.weight[s], s
-        beam.line[v], heads[n] = heads[n], v
+        v, made = made, made + 1
+        keys[slot], nodes[slot] = key, v
+        whole[v, N], whole[v, DIED], whole[v, TAG], real[v, LEVEL] = n, died, tag, level
+        real[v, SOURCE], real[v, CARRY], whole[v, UP], whole[v, FIRST] = real[s, WEIGHT], 0.0, -1, s
+        whole[v, LINE], heads[n] = heads[n], v
         top, lowest = max(top, n), min(lowest, n)
     n = top
-    while n >= 0:
+    while n >= lowest:
         v = heads[n]
         heads[n] = -1
         while v >= 0:
-            a, c = beam.source[v], beam.carry[v]
-            if lim.peak == 0:
-                beam.weight[v] = stay * a + c if n >= low else 0.0
+            a, c, died, tag, level = real[v, SOURCE], real[v, CARRY], whole[v, DIED], whole[v, TAG], real[v, LEVEL]
+            if peak == 0:
+                real[v, WEIGHT] = stay * a + c if n >= low else 0.0
                 down = q * (c + leave * a)
             else:
-                z = (n - ops.centre[o]) / ops.spread[o]
-                beam.weight[v] = max(a, c) * np.exp(-0.5 * z * z) if n >= low else 0.0
-                down = max(a, c) if n > ops.centre[o] - 6.0 * ops.spread[o] else 0.0
-            spare = n - 1 + beam.died[v] - lim.events - lim.alive >= 0 or lim.events < 0
-            if n - 1 >= low and spare and down > lim.chain_cut:
-                u = _node(beam, table, count, stamp, n - 1, beam.died[v], beam.tag[v], beam.level[v], lim.bin)
-                if u < 0:
-                    return False
-                if beam.source[u] <= 0.0:
-                    beam.line[u], heads[n - 1] = heads[n - 1], u
-                elif lim.peak == 0:
-                    share = down / (down + stay * beam.source[u])
-                    beam.level[u] += (beam.level[v] - beam.level[u]) * share
-                elif down > beam.source[u]:
-                    beam.level[u] = beam.level[v]
-                beam.carry[u], beam.up[u] = down, v
+                z = (n - centre) / spread
+                real[v, WEIGHT] = max(a, c) * np.exp(-0.5 * z * z) if n >= low else 0.0
+                down = max(a, c) if n > centre - 6.0 * spread else 0.0
+            if n - 1 >= low and n - 1 + died >= need and down > lim.chain_cut:
+                key = _key(n - 1, died, level, width)
+                slot = _slot(keys, nodes, whole, stop, key, tag)
+                u = nodes[slot]
+                if u < stop:
+                    if made >= room:
+                        return False
+                    u, made = made, made + 1
+                    keys[slot], nodes[slot] = key, u
+                    whole[u, N], whole[u, DIED], whole[u, TAG], real[u, LEVEL] = n - 1, died, tag, level
+                    real[u, SOURCE], whole[u, FIRST] = 0.0, -1
+                    whole[u, LINE], heads[n - 1] = heads[n - 1], u
+                elif peak == 0:
+                    real[u, LEVEL] += (level - real[u, LEVEL]) * (down / (down + stay * real[u, SOURCE]))
+                elif down > real[u, SOURCE]:
+                    real[u, LEVEL] = level
+                real[u, CARRY], whole[u, UP] = down, v
                 lowest = min(lowest, n - 1)
-            v = beam.line[v]
+            v = whole[v, LINE]
         n -= 1
-        if n < lowest:
-            break
+    ends[1] = made
     return True
 
 
-@njit(cache=True)
-def _drop(
-    beam: Any, links: Any, table: Any, count: Any, stamp: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any
+@_compiled
+def _told(op: Any, n: Any, tag: Any, j: Any, w: Any) -> Any:
+    """Number at risk, tag and weight of a state after a fact, in its way `j`; a number of -1 where there is none.
+
+    The ways: whether a number at risk is seen, or how many marks become censorings. The tag holds 2 * marks pending +
+    (number at risk seen).
+    """
+    kind, a, pending = op[KIND], op[A], tag // 2
+    last = 0
+    if kind == LOOK and tag % 2 == 0 and n == int(a):
+        last = 1
+    elif kind == FORCE:
+        last = tag % 2 - 1
+    elif kind == CONSUME and a >= 0.0:
+        last = pending
+    if j > last:
+        return -1, tag, -1.0
+    if kind == LOOK:
+        return n, tag + j, w * op[B] if j == 1 else w
+    if kind == FORCE:
+        return n, tag - 1, w
+    if kind == ARRIVE:
+        return n, tag + 2 * int(a), w
+    if kind == SCORE:
+        return n, tag, w * (op[B] ** (n - int(a)) if n >= int(a) else op[C] ** (int(a) - n))
+    if a < 0.0:
+        return n, tag % 2, w
+    if pending - j > int(op[B]) or n - j < op[LOW]:
+        return n, tag, 0.0
+    return n - j, tag - 2 * j, w * a**j * ((1.0 - a) if j < pending else 1.0)
+
+
+@_compiled
+def _moved(
+    whole: Any, real: Any, edges: Any, load: Any, keys: Any, nodes: Any, op: Any, lim: Any, start: Any, ends: Any
 ) -> Any:
-    """Every number of deaths that brings a state near the level read."""
-    y, sigma, q, hazard = ops.a[o], ops.b[o], ops.c[o], ops.hazard[o]
-    mass = ops.mass[o]
-    off, low, most = lim.reach * sigma, ops.low[o], ops.most[o]
-    least = 1 if hazard < 0.0 else 0
+    """Every number of deaths that brings a state near the level read, or what a fact makes of it.
+
+    Returns whether there was room.
+    """
+    a, b, c, hazard, mass, low, most = op[A], op[B], op[C], op[HAZARD], op[MASS], int(op[LOW]), int(op[MOST])
+    off, peak, width = lim.reach * b, lim.peak, lim.bin
+    drop, counted, least = op[KIND] == DROP, lim.events >= 0, 1 if hazard < 0.0 else 0
+    floor, least_x = (lim.cut * 1e-2, 1e-300) if drop else (0.0, 0.0)
+    stop, made, e = ends[0], ends[1], ends[2]
+    room = min(whole.shape[0], stop + keys.size // 2)
     for s in range(start, stop):
-        w = beam.weight[s]
-        if w <= lim.cut * 1e-2:
+        w, n, died, tag, level = real[s, WEIGHT], whole[s, N], whole[s, DIED], whole[s, TAG], real[s, LEVEL]
+        if w <= floor:
             continue
-        n, level, died = beam.n[s], beam.level[s], beam.died[s]
-        if n <= 0 or level <= 0.0:
-            if least == 0 and abs(level - y) <= off:
-                z = (level - y) / sigma
-                v = _node(beam, table, count, stamp, n, died, beam.tag[s], level, lim.bin)
-                if v < 0 or not _join(beam, links, count, v, s, w * np.exp(-0.5 * z * z), level, lim.peak):
-                    return False
-            continue
-        first = max(least, int(np.ceil(n * (1.0 - (y + off) / level) - 1e-9)))
-        last = min(n - low, int(np.floor(n * (1.0 - (y - off) / level) + 1e-9)))
-        if lim.events >= 0:
-            last = min(last, most - died)
+        fixed = n <= 0 or level <= 0.0
+        first, last = 0, 1 + tag // 2
+        if drop and fixed:
+            last = 0 if least == 0 and abs(level - a) <= off else -1
+        elif drop:
+            first = max(least, int(np.ceil(n * (1.0 - (a + off) / level) - 1e-9)))
+            last = min(n - low, int(np.floor(n * (1.0 - (a - off) / level) + 1e-9)))
+            last = min(last, most - died) if counted else last
+        some = hazard * n / (1.0 + hazard * n)
+        usual, many = 0.8 * (1.0 - c), 0.2 * (1.0 - mass)
+        if first > 1:
+            usual, many = usual * c ** (first - 1), many * mass ** (first - 1)
         for d in range(first, last + 1):
-            after = level * (n - d) / n
-            z = (after - y) / sigma
-            weight = w * np.exp(-0.5 * z * z)
-            if d > 0:
-                weight *= 0.8 * (1.0 - q) * q ** (d - 1) + 0.2 * (1.0 - mass) * mass ** (d - 1)
-            if hazard >= 0.0:
-                some = hazard * n / (1.0 + hazard * n)
-                weight *= 1.0 - some if d == 0 else some
-            if weight <= 1e-300:
+            to_n, to_died, to_tag, to_level, x = n, died, tag, level, w
+            if drop:
+                if not fixed:
+                    to_n, to_level, to_died = n - d, level * (n - d) / n, died + d if counted else 0
+                z = (to_level - a) / b
+                x = w * np.exp(-0.5 * z * z)
+                if d > 0:
+                    x *= usual + many
+                    usual, many = usual * c, many * mass
+                if hazard >= 0.0 and not fixed:
+                    x *= 1.0 - some if d == 0 else some
+            else:
+                to_n, to_tag, x = _told(op, n, tag, d, w)
+            if x <= least_x or to_n < 0:
                 continue
-            v = _node(beam, table, count, stamp, n - d, died + d if lim.events >= 0 else 0, beam.tag[s], after, lim.bin)
-            if v < 0 or not _join(beam, links, count, v, s, weight, after, lim.peak):
+            key = _key(to_n, to_died, to_level, width)
+            slot = _slot(keys, nodes, whole, stop, key, to_tag)
+            v = nodes[slot]
+            if v < stop:
+                if made >= room:
+                    return False
+                v, made = made, made + 1
+                keys[slot], nodes[slot] = key, v
+                whole[v, N], whole[v, DIED], whole[v, TAG], real[v, LEVEL], real[v, WEIGHT], whole[v, FIRST] = (
+                    to_n,
+                    to_died,
+                    to_tag,
+                    to_level,
+                    0.0,
+                    -1,
+                )
+            if e >= load.size:
                 return False
+            edges[e, ORIGIN], load[e], edges[e, NEXT] = s, x, whole[v, FIRST]
+            whole[v, FIRST] = e
+            e += 1
+            if peak == 0:
+                real[v, WEIGHT] += x
+                real[v, LEVEL] += (to_level - real[v, LEVEL]) * x / real[v, WEIGHT]
+            elif x > real[v, WEIGHT]:
+                real[v, WEIGHT], real[v, LEVEL] = x, to_level
+    ends[1], ends[2] = made, e
     return True
 
 
-@njit(cache=True)
-def _move(
-    beam: Any, links: Any, table: Any, count: Any, stamp: Any, lim: Any, s: Any, n: Any, tag: Any, weight: Any
-) -> Any:
-    if n < 0 or weight <= 0.0:
-        return True
-    v = _node(beam, table, count, stamp, n, beam.died[s], tag, beam.level[s], lim.bin)
-    return v >= 0 and _join(beam, links, count, v, s, weight, beam.level[s], lim.peak)
+@_compiled
+def _thinned(whole: Any, real: Any, op: Any, lim: Any, start: Any, stop: Any) -> Any:
+    """Weights without hopeless states: at most about `keep` remain, those with the best prospects.
 
-
-@njit(cache=True)
-def _facts(
-    beam: Any, links: Any, table: Any, count: Any, stamp: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any
-) -> Any:
-    """Printed numbers at risk and censor marks. The tag holds 2 * marks pending + (number at risk seen)."""
-    kind, a, b = ops.kind[o], ops.a[o], ops.b[o]
-    for s in range(start, stop):
-        w, n, tag = beam.weight[s], beam.n[s], beam.tag[s]
-        if w <= 0.0:
-            continue
-        seen, pending = tag % 2, tag // 2
-        fine = True
-        if kind == LOOK:
-            fine = _move(beam, links, table, count, stamp, lim, s, n, tag, w)
-            if fine and seen == 0 and n == int(a):
-                fine = _move(beam, links, table, count, stamp, lim, s, n, tag + 1, w * b)
-        elif kind == FORCE:
-            if seen == 1:
-                fine = _move(beam, links, table, count, stamp, lim, s, n, tag - 1, w)
-        elif kind == ARRIVE:
-            fine = _move(beam, links, table, count, stamp, lim, s, n, tag + 2 * int(a), w)
-        elif kind == SCORE:
-            more = n - int(a)
-            fine = _move(
-                beam, links, table, count, stamp, lim, s, n, tag, w * (b**more if more >= 0 else ops.c[o] ** -more)
-            )
-        elif a < 0.0:
-            fine = _move(beam, links, table, count, stamp, lim, s, n, tag - 2 * pending, w)
+    A prospect is the weight times how well a state can still meet the total of deaths and the next number at risk.
+    """
+    dying, staying, count = op[DYING], op[STAYING], op[COUNT]
+    loose, slack = 0.25 * min(dying, 1.0 - dying), 0.15 * min(staying, 1.0 - staying)
+    best, left = 0.0, 0
+    for v in range(start, stop):
+        n, z2 = whole[v, N], 0.0
+        if lim.events >= 0:
+            z = lim.events - whole[v, DIED] - n * dying
+            z2 += z * z / (1.0 + n * dying * (1.0 - dying) + (loose * n) ** 2)
+        if count >= 0:
+            z = count - n * staying
+            z2 += z * z / (1.0 + 2.0 * n * staying * (1.0 - staying) + (slack * n) ** 2)
+        real[v, CARRY] = real[v, WEIGHT] * (np.exp(-0.5 * z2) + 1e-12)
+        best = max(best, real[v, CARRY])
+    for v in range(start, stop):
+        if real[v, CARRY] < lim.cut * best or real[v, CARRY] <= 0.0:
+            real[v, WEIGHT], real[v, CARRY] = 0.0, 0.0
         else:
-            for j in range(pending + 1):
-                if pending - j <= int(b) and n - j >= ops.low[o]:
-                    weight = w * a**j * ((1.0 - a) if j < pending else 1.0)
-                    fine = fine and _move(beam, links, table, count, stamp, lim, s, n - j, tag - 2 * j, weight)
+            left += 1
+    if left <= lim.keep:
+        return
+    tally = np.zeros(64, np.int64)
+    for v in range(start, stop):
+        if real[v, CARRY] > 0.0:
+            tally[min(int(-np.log2(real[v, CARRY] / best) * 2), 63)] += 1
+    kept, halves = 0, 0
+    while halves < 63 and kept + tally[halves] <= lim.keep:
+        kept += tally[halves]
+        halves += 1
+    cut = best * 2.0 ** (-max(halves, 1) / 2)
+    for v in range(start, stop):
+        if real[v, CARRY] < cut:
+            real[v, WEIGHT] = 0.0
+
+
+@_compiled
+def _passed(whole: Any, real: Any, edges: Any, load: Any, keys: Any, nodes: Any, op: Any, lim: Any, starts: Any) -> Any:
+    """The forward pass over all operations, in place: log evidence and how far it came, see `forward`."""
+    k = op.shape[0]
+    whole[0, N], whole[0, DIED], whole[0, TAG], real[0, LEVEL], real[0, WEIGHT] = lim.n, 0, 0, 1.0, 1.0
+    heads, ends = np.full(lim.n + 2, -1, np.int32), np.array([1, 1, 0])
+    starts[0], starts[1], evidence = 0, 1, 0.0
+    for o in range(k):
+        start, stop = starts[o], starts[o + 1]
+        ends[0], ends[1] = stop, stop
+        if op[o, KIND] == CENSOR:
+            fine = _censored(whole, real, keys, nodes, heads, op[o], lim, start, ends)
+        else:
+            fine = _moved(whole, real, edges, load, keys, nodes, op[o], lim, start, ends)
+        starts[o + 2] = ends[1]
         if not fine:
-            return False
-    return True
+            return evidence, -1 - o
+        if op[o, KIND] == DROP:
+            _thinned(whole, real, op[o], lim, stop, ends[1])
+        scale = 0.0
+        for v in range(stop, ends[1]):
+            scale = max(scale, real[v, WEIGHT])
+        if scale <= 0.0:
+            return evidence, o
+        for v in range(stop, ends[1]):
+            real[v, WEIGHT] /= scale
+        evidence += np.log(scale)
+    last = 0.0
+    for v in range(starts[k], starts[k + 1]):
+        if (lim.events >= 0 and whole[v, DIED] != lim.events) or (real[v, LEVEL] > 1e-12) != (whole[v, N] > 0):
+            real[v, WEIGHT] = 0.0
+        last = last + real[v, WEIGHT]
+    if last <= 0.0:
+        return evidence, k - 1
+    return evidence + np.log(last), k
 
 
-@njit(cache=True)
+def forward(ops: Operations, lim: Limits) -> tuple[Beam, Edges, NDArray[np.int64], float, int]:
+    """All states by layer, the log evidence, and how far it came.
+
+    Returns beam, edges, layer starts (k + 2,), log evidence, and the operation that nothing survived (k: none; -1 minus
+    the operation: no room).
+    """
+    whole, real = np.empty((lim.nodes, 6), np.int32), np.empty((lim.nodes, 4))
+    edges, load = np.empty((lim.edges, 2), np.int32), np.empty(lim.edges)
+    keys, nodes = np.empty(1 << lim.bits, np.uint64), np.full(1 << lim.bits, -1, np.int32)
+    starts = np.zeros(len(ops.kind) + 2, np.int64)
+    rows = np.array(ops, dtype=np.float64).T.copy()
+    evidence, reached = _passed(whole, real, edges, load, keys, nodes, rows, lim, starts)
+    return Beam(whole, real), Edges(edges, load), starts, evidence, reached
+
+
+@_inlined
 def _uniform(state: Any) -> Any:
     """The next number in [0, 1) of a SplitMix64 sequence."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -325,177 +415,86 @@ def _uniform(state: Any) -> Any:
     return np.float64(z >> np.uint64(11)) / 9007199254740992.0
 
 
-@njit(cache=True)
-def _promise(beam: Any, ops: Any, lim: Any, o: Any, v: Any) -> Any:
-    """How well a state can still meet the total of deaths and the next number at risk, from 0 to 1."""
-    n, z2 = beam.n[v], 0.0
-    if lim.events >= 0:
-        share = ops.dying[o]
-        loose = 0.25 * n * min(share, 1.0 - share)
-        z = lim.events - beam.died[v] - n * share
-        z2 += z * z / (1.0 + n * share * (1.0 - share) + loose * loose)
-    if ops.count[o] >= 0:
-        share = ops.staying[o]
-        loose = 0.15 * n * min(share, 1.0 - share)
-        z = ops.count[o] - n * share
-        z2 += z * z / (1.0 + 2.0 * n * share * (1.0 - share) + loose * loose)
-    return np.exp(-0.5 * z2) + 1e-12
+@_compiled
+def _drawn(
+    whole: Any, real: Any, edges: Any, load: Any, starts: Any, op: Any, states: Any, peak: Any, n: Any, level: Any
+) -> None:
+    """Paths drawn by weight (or the best one) into `n` and `level`, see `sampled`. All move back layer by layer."""
+    draws, k = n.shape[1], op.shape[0]
+    at = np.empty(draws, np.int32)
+    for i in range(draws):
+        state, total, most = states[i : i + 1], 0.0, -1.0
+        for u in range(starts[k], starts[k + 1]):
+            w = real[u, WEIGHT]
+            if peak == 1 and w > most:
+                at[i], most = u, w
+            elif peak == 0 and w > 0.0:
+                total += w
+                if _uniform(state) * total < w:
+                    at[i] = u
+    for o in range(k - 1, -1, -1):
+        # Up the chain of a gap to the node whose source the path came from.
+        leave = op[o, A] * (1.0 - op[o, B])
+        chain, stay = op[o, KIND] == CENSOR, 1.0 - op[o, A] + leave
+        for i in range(draws):
+            v, state, share = at[i], states[i : i + 1], stay
+            n[o + 1, i], level[o + 1, i] = whole[v, N], real[v, LEVEL]
+            while chain:
+                a, c = real[v, SOURCE], real[v, CARRY]
+                if (peak == 1 and a >= c) or c <= 0.0:
+                    break
+                if peak == 0 and _uniform(state) * (share * a + c) < share * a:
+                    break
+                v, share = whole[v, UP], leave
+            e = whole[v, FIRST]
+            at[i], total, most = e, 0.0, -1.0
+            if not chain and edges[e, NEXT] < 0:
+                at[i] = edges[e, ORIGIN]
+                continue
+            while e >= 0 and not chain:
+                w = load[e]
+                total += w
+                if (peak == 1 and w > most) or (peak == 0 and _uniform(state) * total < w):
+                    at[i], most = edges[e, ORIGIN], w
+                e = edges[e, NEXT]
+    for i in range(draws):
+        n[0, i], level[0, i] = whole[at[i], N], real[at[i], LEVEL]
 
 
-@njit(cache=True)
-def _scaled(beam: Any, start: Any, stop: Any) -> Any:
-    """Weights scaled to a best of 1; returns the scale (0: nothing left)."""
-    best = 0.0
-    for v in range(start, stop):
-        best = max(best, beam.weight[v])
-    if best > 0.0:
-        for v in range(start, stop):
-            beam.weight[v] /= best
-    return best
-
-
-@njit(cache=True)
-def _scored(beam: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any) -> Any:
-    """Weights seen with what must still come, left in `carry`; hopeless ones dropped. Returns states left and the best."""
-    best, left = 0.0, 0
-    for v in range(start, stop):
-        beam.carry[v] = 0.0
-        if beam.weight[v] > 0.0:
-            beam.carry[v] = beam.weight[v] * _promise(beam, ops, lim, o, v)
-            best = max(best, beam.carry[v])
-    for v in range(start, stop):
-        if beam.carry[v] < lim.cut * best:
-            beam.weight[v], beam.carry[v] = 0.0, 0.0
-        else:
-            left += 1
-    return left, best
-
-
-@njit(cache=True)
-def _thinned(beam: Any, ops: Any, lim: Any, o: Any, start: Any, stop: Any) -> Any:
-    """At most about `keep` states are kept: those with the best prospects."""
-    left, best = _scored(beam, ops, lim, o, start, stop)
-    if left <= lim.keep:
-        return
-    tally = np.zeros(64, np.int64)
-    for v in range(start, stop):
-        if beam.carry[v] > 0.0:
-            tally[min(int(-np.log2(beam.carry[v] / best) * 2), 63)] += 1
-    kept, level = 0, 0
-    while level < 63 and kept + tally[level] <= lim.keep:
-        kept += tally[level]
-        level += 1
-    cut = best * 2.0 ** (-max(level, 1) / 2)
-    for v in range(start, stop):
-        if beam.carry[v] < cut:
-            beam.weight[v] = 0.0
-
-
-@njit(cache=True)
-def forward(ops: Any, lim: Any) -> Any:
-    """All states by layer, the log evidence, and how far it came.
-
-    Returns beam, edges, layer starts (k + 2,), log evidence, and the operation that nothing survived (k: none; -1 minus
-    the operation: no room).
-    """
-    beam, links, table = _beam(lim.nodes, lim.edges, lim.bits)
-    k = ops.kind.size
-    starts = np.zeros(k + 2, np.int64)
-    count = np.zeros(3, np.int64)
-    heads = np.full(lim.n + 2, -1, np.int32)
-    root = _node(beam, table, count, 1, lim.n, 0, 0, 1.0, lim.bin)
-    beam.weight[root] = 1.0
-    starts[1] = 1
-    evidence = 0.0
-    for o in range(k):
-        start, stop = starts[o], starts[o + 1]
-        count[2] = stop
-        if ops.kind[o] == CENSOR:
-            fine = _censor(beam, table, count, o + 2, ops, lim, o, start, stop, heads)
-        elif ops.kind[o] == DROP:
-            fine = _drop(beam, links, table, count, o + 2, ops, lim, o, start, stop)
-        else:
-            fine = _facts(beam, links, table, count, o + 2, ops, lim, o, start, stop)
-        starts[o + 2] = count[0]
-        if not fine:
-            return beam, links, starts, evidence, -1 - o
-        if ops.kind[o] == DROP:
-            _thinned(beam, ops, lim, o, stop, count[0])
-        scale = _scaled(beam, stop, count[0])
-        if scale <= 0.0:
-            return beam, links, starts, evidence, o
-        evidence += np.log(scale)
-    last = 0.0
-    for v in range(starts[k], starts[k + 1]):
-        if (lim.events >= 0 and beam.died[v] != lim.events) or (beam.level[v] > 1e-12) != (beam.n[v] > 0):
-            beam.weight[v] = 0.0
-        last = last + beam.weight[v]
-    if last <= 0.0:
-        return beam, links, starts, evidence, k - 1
-    return beam, links, starts, evidence + np.log(last), k
-
-
-@njit(cache=True)
-def _linked(beam: Any, links: Any, v: Any, state: Any, peak: Any) -> Any:
-    """A predecessor of `v`: drawn by weight, or the best."""
-    e = beam.first[v]
-    total, chosen, most = 0.0, links.source[e], -1.0
-    while e >= 0:
-        w = links.weight[e]
-        if peak == 1:
-            if w > most:
-                most, chosen = w, links.source[e]
-        else:
-            total += w
-            if _uniform(state) * total < w:
-                chosen = links.source[e]
-        e = links.next[e]
-    return chosen
-
-
-@njit(cache=True)
-def _climbed(beam: Any, ops: Any, o: Any, v: Any, state: Any, peak: Any) -> Any:
-    """Up the chain of a gap to the node whose source the path came from."""
-    w, q = ops.a[o], ops.b[o]
-    stay, leave = 1.0 - w + w * (1.0 - q), w * (1.0 - q)
-    share = stay
-    while True:
-        a, c = beam.source[v], beam.carry[v]
-        if peak == 1:
-            if a >= c:
-                return v
-        elif _uniform(state) * (share * a + c) < share * a or c <= 0.0:
-            return v
-        share = leave
-        v = beam.up[v]
-
-
-@njit(cache=True)
-def sampled(beam: Any, links: Any, starts: Any, ops: Any, draws: Any, seed: Any, peak: Any) -> Any:
+def sampled(
+    beam: Beam, links: Edges, starts: NDArray[np.int64], ops: Operations, draws: int, seed: int, peak: int
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Paths drawn by weight (or the best one): numbers at risk before each operation and after the last, and levels.
 
     Shapes (draws, k + 1).
     """
-    k = ops.kind.size
-    state = np.array([seed], np.uint64)
-    n = np.zeros((draws, k + 1), np.int32)
-    level = np.zeros((draws, k + 1))
-    for i in range(draws):
-        v, total, most = -1, 0.0, -1.0
-        for u in range(starts[k], starts[k + 1]):
-            w = beam.weight[u]
-            if peak == 1:
-                if w > most:
-                    v, most = u, w
-            elif w > 0.0:
-                total += w
-                if _uniform(state) * total < w:
-                    v = u
-        for o in range(k - 1, -1, -1):
-            n[i, o + 1], level[i, o + 1] = beam.n[v], beam.level[v]
-            if ops.kind[o] == CENSOR:
-                v = beam.first[_climbed(beam, ops, o, v, state, peak)]
-            else:
-                v = _linked(beam, links, v, state, peak)
-        n[i, 0], level[i, 0] = beam.n[v], beam.level[v]
-    return n, level
+    rows = np.array(ops, dtype=np.float64).T.copy()
+    n, level = np.empty((rows.shape[0] + 1, draws), np.int32), np.empty((rows.shape[0] + 1, draws))
+    states = np.random.SeedSequence(seed).generate_state(draws, np.uint64)
+    _drawn(*beam, *links, starts, rows, states, peak, n, level)
+    return n.T, level.T
+
+
+@_compiled
+def _gains(op: Any, n: Any, level: Any, gain: Any) -> None:
+    """Log likelihood of each path's own levels beyond that of the states it passed, into `gain`; shape (draws,)."""
+    own = np.ones(n.shape[1])
+    for o in range(op.shape[0]):
+        if op[o, KIND] == DROP:
+            y, scale = op[o, A], 0.5 / op[o, B] ** 2
+            for i in range(own.size):
+                own[i] *= n[o + 1, i] / max(n[o, i], 1)
+                gain[i] += scale * ((level[o + 1, i] - y) ** 2 - (own[i] - y) ** 2)
+
+
+def sampled_gains(
+    beam: Beam, links: Edges, starts: NDArray[np.int64], ops: Operations, draws: int, seed: int
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Paths as by `sampled`, shape (draws, k + 1), and what each was given too little of log likelihood, shape (draws,).
+
+    A merged state carries a mean level; the survival along a path, the product of 1 - d / n, lies a little off it.
+    """
+    n, level = sampled(beam, links, starts, ops, draws, seed, 0)
+    gain = np.zeros(draws)
+    _gains(np.array(ops, dtype=np.float64).T.copy(), n.T, level.T, gain)
+    return n, gain

@@ -12,12 +12,32 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.survival.censor_marks import MarkPlan, mark_error, marks_in_gaps
 from metagrove.survival.censoring import Shape, mean_levels
-from metagrove.survival.printed_facts import Facts
+from metagrove.survival.printed_facts import Facts, Interval
 from metagrove.survival.steps import Reading
 
-__all__ = ["ARRIVE", "CENSOR", "CONSUME", "DROP", "FORCE", "LOOK", "SCORE", "Plan", "Weights", "plan_of", "weights_of"]
+__all__ = [
+    "ARRIVE",
+    "CENSOR",
+    "CONSUME",
+    "DROP",
+    "FORCE",
+    "LOOK",
+    "SCORE",
+    "WITNESS",
+    "Plan",
+    "Weights",
+    "plan_of",
+    "weights_of",
+]
 
 CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
+#: A printed rate seen: to the kernels a drop without deaths.
+WITNESS = 7
+
+#: Ratio of two deaths to one in a drop where nearly all are single.
+TIES = 0.05
+#: Odds that a row is a drop where rows may be none.
+REAL = 20.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +102,7 @@ def _windows(reading: Reading, ticks: Array) -> list[dict[int, float]]:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A stretch for censoring, and what stands at its end: nothing (-1), the number at risk `look`, the step `row`."""
+    """A stretch for censoring, and what stands at its end: the number at risk `look`, the step `row`, or the rate `seen`."""
 
     start: float
     stop: float
@@ -91,6 +111,35 @@ class _Piece:
     weight: float = 1.0
     force: bool = False
     boundary: bool = True
+    seen: float = -1.0
+    error: float = 0.0
+
+
+def _rate_error(reading: Reading, t: float, printed: Interval) -> float:
+    """Standard error with which the path's survival at `t` is known from a printed rate.
+
+    Half a unit of the last digit, and the falls of which it is unknown on which side of `t` they lie.
+    """
+    level = np.concatenate(([1.0], mean_levels(reading)))
+    before = _before_tick(reading, t) if reading.time.size else np.zeros(0)
+    return float(np.sqrt(min(printed.half_unit, 0.005) ** 2 / 3 + np.sum(before * (1 - before) * np.diff(level) ** 2)))
+
+
+def _witnesses(reading: Reading, facts: Facts) -> dict[int, list[tuple[float, float, float]]]:
+    """Time, value and error of the printed rates by the gap in which they lie, in order of time.
+
+    A rate that the curve denies is not used; it is reported as a contradiction.
+    """
+    level = np.concatenate(([1.0], mean_levels(reading)))
+    found: dict[int, list[tuple[float, float, float]]] = {}
+    for t, rate in facts.rates.items():
+        if rate.estimate is None or not 0 < t <= reading.end:
+            continue
+        g = int(np.searchsorted(reading.time, t, side="right"))
+        error = _rate_error(reading, t, rate)
+        if abs(level[g] - rate.estimate) < 3 * np.hypot(error, reading.sigma_s):
+            found.setdefault(g, []).append((t, rate.estimate, error))
+    return found
 
 
 def _pieces(reading: Reading, facts: Facts) -> list[_Piece]:
@@ -100,14 +149,20 @@ def _pieces(reading: Reading, facts: Facts) -> list[_Piece]:
     for j, window in enumerate(windows):
         for g in window:
             looks.setdefault(g, []).append(j)
+    rates = _witnesses(reading, facts)
     found = []
     for g in range(reading.time.size + 1):
         here = edges[g]
-        for j in looks.get(g, ()):
-            tick = min(max(float(facts.risk_time[j]), here), edges[g + 1])
-            weight = windows[j][g]
-            found.append(_Piece(here, tick, look=j, weight=weight, force=g == max(windows[j]), boundary=weight >= 1.0))
-            here = tick
+        inside: list[tuple[float, int, float, float]] = [(float(facts.risk_time[j]), j, 0, 0) for j in looks.get(g, ())]
+        inside += [(t, -1, value, error) for t, value, error in rates.get(g, ())]
+        for time, j, value, error in sorted(inside, key=lambda x: x[0]):
+            stop = min(max(time, here), edges[g + 1])
+            if j < 0:
+                found.append(_Piece(here, stop, boundary=False, seen=value, error=error))
+            else:
+                weight, force = windows[j][g], g == max(windows[j])
+                found.append(_Piece(here, stop, look=j, weight=weight, force=force, boundary=weight >= 1.0))
+            here = stop
         if g < reading.time.size:
             found.append(_Piece(here, edges[g + 1], row=g))
     return found
@@ -148,6 +203,8 @@ def plan_of(reading: Reading, facts: Facts, decimals: int = 9) -> Plan:
             rows.append((CONSUME, float(marks.consume[gap]), float(marks.remain[gap]), 0.0, *stretch, -1, gap))
         if piece.row >= 0:
             rows.append((DROP, 0.0, 0.0, 0.0, *place, piece.row, gap))
+        elif piece.look < 0:
+            rows.append((WITNESS, piece.seen, piece.error, 0.0, *place, -1, gap))
         else:
             rows.append((LOOK, float(facts.risk_n[piece.look]), piece.weight, 0.0, *place, -1, gap))
             if piece.force:
@@ -217,8 +274,8 @@ def _bounds(
 
 
 def _sure_drops(reading: Reading) -> NDArray[np.bool_]:
-    """Which steps hold at least one death: every click, and columns that lie far below the column before."""
-    if not reading.columns:
+    """Which steps hold at least one death: every click, and other rows that lie far below the row before."""
+    if not reading.columns and not reading.loose:
         return np.ones(reading.level.size, dtype=bool)
     before = np.concatenate(([1.0], reading.level[:-1]))
     error = np.hypot(reading.error, np.concatenate(([0.0], reading.error[:-1])))
@@ -267,6 +324,8 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
         mu = np.maximum(mu, 0.015 * some / (4.0 if reading.columns else 1.0))
     clump = 1.0 if not reading.columns and reading.sigma_t > 0 else 0.5
     a[gap], b[gap] = clump, mu / clump / (1 + mu / clump)
+    if shape.cut:
+        b[plan.kind == SCORE] = 0.95
     drop = plan.kind == DROP
     own, usual, rate = _expected_deaths(reading, level, facts, shape)
     a[drop], b[drop] = reading.level, reading.error
@@ -274,8 +333,14 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
     if reading.columns:
         hazard[drop] = rate
         own, usual = 1 + own, 1 + usual
-    c[drop] = np.clip((usual - 1) / np.maximum(usual, 1e-9), 0.05, 0.97)
+    elif reading.loose:
+        hazard[drop] = REAL / np.maximum(
+            facts.n * np.concatenate(([1.0], level[:-1])) * np.exp(-shape.at(reading.time)), 0.5
+        )
+    c[drop] = TIES if shape.single else np.clip((usual - 1) / np.maximum(usual, 1e-9), 0.05, 0.97)
     mass[drop] = np.clip((own - 1) / np.maximum(own, 1e-9), 0.1, 0.97)
+    seen = plan.kind == WITNESS
+    hazard[seen], c[seen], mass[seen] = 0.0, 0.05, 0.1
     return Weights(a, b, c, hazard, mass, *_outlook(plan, reading, level, facts, shape))
 
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
-from metagrove.survival.path_model import CENSOR, CONSUME, DROP, Plan
+from metagrove.survival.lattice import Lattice
+from metagrove.survival.path_model import CENSOR, CONSUME, DROP, LOOK, Plan
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
 __all__ = ["patients_of"]
 
 Whole = NDArray[np.int64]
+
+#: Standard deviation of the log-linear trend of censoring over the whole follow-up.
+TREND = 4.0
+#: Chance that a share of those left at the last drop is followed up to the end of the curve, as where it is cut there.
+CUT = 0.5
+#: Half the width within which one mark hides another, as a share of follow-up.
+MARK_WIDTH = 0.003
 
 
 def patients_of(
@@ -21,6 +31,8 @@ def patients_of(
     facts: Facts,
     paths: NDArray[np.int32],
     rng: np.random.Generator | None = None,
+    *,
+    lattice: Lattice | None = None,
 ) -> tuple[Array, NDArray[np.bool_]]:
     """Patients of each path, sorted by time: times and event flags, shape (paths, n).
 
@@ -29,31 +41,83 @@ def patients_of(
     facts : the numbers at risk that the paths meet.
     paths : shape (paths, k + 1), numbers at risk before each operation and after the last.
     rng : with it, times are drawn within what the reading leaves open; without, they take their likeliest place.
+    lattice : the grid on which times were recorded, None for continuous times.
     """
     n = paths.astype(np.int64)
     change = n[:, :-1] - n[:, 1:]
     ends = _ends(reading, n.shape[0], rng)
-    when = _death_times(reading, ends, rng)
-    deaths = np.where(plan.kind == DROP, change, 0)
+    if lattice is not None and reading.sigma_t > 0:
+        ends = lattice.nearest(ends)
+    when = _death_times(reading, ends, lattice, rng)
+    if lattice is not None and not reading.columns and reading.sigma_t > 0:
+        when = np.minimum(lattice.nearest(when), ends[:, None])
+    drops = plan.kind == DROP
+    if facts.median is not None or facts.rates:
+        level = np.cumprod(n[:, 1:][:, drops] / np.maximum(n[:, :-1][:, drops], 1), axis=1, dtype=np.float64)
+        when = _as_printed(np.array(when), level, reading, facts)
+    deaths = np.where(drops, change, 0)
     censored = np.where(plan.kind == CENSOR, change, 0)
     waited = np.flatnonzero(plan.kind == CONSUME)
     censored[:, waited - 1] += change[:, waited]
+    gaps = _gaps(plan, reading, when, ends)
     draw, o = _owners(deaths)
     who = [draw]
     time = [when[draw, plan.row[o]]]
-    draw, o, place, count = _owners_placed(censored)
-    who.append(draw)
-    time.append(_censor_times(plan, o, place, count, rng))
+    owners = _owners_placed(censored)
+    who.append(owners[0])
+    time.append(
+        _on_grid(_censor_times(plan, gaps, owners, reading.end, rng), gaps.start[owners[0], owners[1]], lattice)
+    )
     total_deaths = int(deaths.sum())
-    tail_who, tail = _tails(plan, reading, n[:, -1], ends, rng)
+    fixed = np.flatnonzero((plan.kind == DROP) | (plan.kind == LOOK))
+    last = gaps.stop[:, fixed[-1]] if fixed.size else np.zeros(n.shape[0])
+    tail_who, tail = _tails(plan, reading, n[:, -1], (last, ends), rng)
     who.append(tail_who)
-    time.append(tail)
+    time.append(np.where(tail < ends[tail_who], _on_grid(tail, last[tail_who], lattice), tail))
     owner, times = np.concatenate(who), np.concatenate(time)
     event = np.arange(times.size) < total_deaths
     order = np.lexsort((~event, times, owner))
     shape = (n.shape[0], int(n[0, 0]))
     times = _beside_ticks(times[order].reshape(shape), facts, reading.end)
     return times, event[order].reshape(shape)
+
+
+def _as_printed(when: Array, level: Array, reading: Reading, facts: Facts) -> Array:
+    """Times of deaths, moved within their reading error to the side of a printed rate or to the printed median.
+
+    Parameters
+    ----------
+    when, level : shape (draws, m), times of the drops, never falling, and survival after each.
+    """
+    rows = np.arange(when.shape[0])
+    reach = np.maximum(4 * reading.sigma_t, reading.time - reading.since)
+    place = np.arange(when.shape[1])
+    steps = np.concatenate((np.ones((when.shape[0], 1)), level), axis=1)
+    for t, rate in facts.rates.items():
+        near = np.flatnonzero(np.abs(reading.time - t) <= reach)
+        if rate.estimate is None or not near.size:
+            continue
+        options = np.arange(near[0], near[-1] + 2)
+        count = options[np.argmin(np.abs(steps[:, options] - rate.estimate), axis=1)]
+        early = place < count[:, None]
+        when = np.where(early, np.minimum(when, t), np.maximum(when, t + 1e-7 * reading.end))
+    median = facts.median
+    if median is None or median.estimate is None or not level.size:
+        return when
+    first = np.argmax(level <= 0.5 + 1e-9, axis=1)
+    crosses = level[rows, first] <= 0.5 + 1e-9
+    now = when[rows, first]
+    pinned = np.clip(now, median.estimate - median.half_unit, median.estimate + median.half_unit)
+    fine = crosses & (np.abs(pinned - now) <= reach[first]) & (pinned > 0)
+    pinned = np.where(fine, pinned, now)[:, None]
+    when = np.where(place < first[:, None], np.minimum(when, pinned), np.maximum(when, pinned))
+    when[rows, first] = pinned[:, 0]
+    return when
+
+
+def _on_grid(t: Array, start: Array, lattice: Lattice | None) -> Array:
+    """Censoring times as recorded: at the last grid time before, within their stretch."""
+    return t if lattice is None else np.maximum(lattice.before(t), start)
 
 
 def _beside_ticks(times: Array, facts: Facts, end: float) -> Array:
@@ -89,10 +153,12 @@ def _ends(reading: Reading, draws: int, rng: np.random.Generator | None) -> Arra
     return np.maximum(reading.end + error * rng.standard_normal(draws), max(last, 0.9 * reading.end))
 
 
-def _death_times(reading: Reading, ends: Array, rng: np.random.Generator | None) -> Array:
+def _death_times(reading: Reading, ends: Array, lattice: Lattice | None, rng: np.random.Generator | None) -> Array:
     """Times of the deaths of every step, shape (draws, m)."""
     time = reading.time
     shape = (ends.size, time.size)
+    if reading.columns and lattice is not None:
+        return np.broadcast_to(lattice.before(time), shape)
     if reading.columns:
         share = 0.5 if rng is None else rng.random(shape)
         when = np.broadcast_to(reading.since + (time - reading.since) * share, shape).copy()
@@ -107,9 +173,51 @@ def _death_times(reading: Reading, ends: Array, rng: np.random.Generator | None)
     return np.clip(moved, 1e-4 * reading.end, ends[:, None])
 
 
-def _censor_times(plan: Plan, o: Whole, place: Whole, count: Whole, rng: np.random.Generator | None) -> Array:
-    start, stop = plan.start[o], plan.stop[o]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Gaps:
+    """Where the stretch of each operation begins and ends in each draw; shapes (draws, k).
+
+    A path says who left before which death; the stretches move with the deaths so that the patients keep that order.
+    """
+
+    start: Array
+    stop: Array
+
+
+def _gaps(plan: Plan, reading: Reading, when: Array, ends: Array) -> _Gaps:
+    """The stretches of `plan` with the deaths at `when`, shape (draws, m), and follow-up to `ends`, shape (draws,)."""
+    first = np.zeros((ends.size, 1))
+    edges = np.concatenate((first, when, ends[:, None]), axis=1)
+    fixed = np.concatenate(([0.0], reading.time, [reading.end]))
+    drops = plan.kind == DROP
+    past = np.cumsum(drops) - drops
+    low, high = edges[:, past], edges[:, past + 1]
+    start = np.where(plan.start == fixed[past], low, np.clip(plan.start, low, np.maximum(high, low)))
+    stop = np.where(plan.stop == fixed[past + 1], high, np.clip(plan.stop, low, np.maximum(high, low)))
+    return _Gaps(start, np.maximum(stop, start))
+
+
+def _tilted(share: Array, length: Array, group: Whole, rng: np.random.Generator) -> Array:
+    """Shares in [0, 1] under a trend of censoring that is unknown within a stretch and common to its patients.
+
+    Parameters
+    ----------
+    length : of the stretches as shares of follow-up. group : number of the stretch of each patient.
+    """
+    _, place = np.unique(group, return_inverse=True)
+    slope = rng.standard_normal(int(place.max()) + 1 if place.size else 0)[place] * np.minimum(TREND * length, 2.5)
+    slope = np.where(np.abs(slope) < 1e-6, 1e-6, slope)
+    return np.asarray(np.log1p(share * np.expm1(slope)) / slope, dtype=np.float64)
+
+
+def _censor_times(
+    plan: Plan, gaps: _Gaps, owners: tuple[Whole, Whole, Whole, Whole], end: float, rng: np.random.Generator | None
+) -> Array:
+    draw, o, place, count = owners
+    start, stop = gaps.start[draw, o], gaps.stop[draw, o]
     share = (place + 1.0) / (count + 1.0) if rng is None else rng.random(o.size)
+    if rng is not None:
+        share = _tilted(share, (stop - start) / end, draw * plan.kind.size + o, rng)
     even = start + (stop - start) * share
     if plan.marks is None or not o.size:
         return np.asarray(even, dtype=np.float64)
@@ -118,13 +226,21 @@ def _censor_times(plan: Plan, o: Whole, place: Whole, count: Whole, rng: np.rand
     fits = many > 0
     number = np.maximum(many, 1)
     # All marks are used before one stands for two patients; with too few patients they spread over the marks.
-    extra = np.where(
-        place < number, place, ((place - number + 0.5) * number / np.maximum(count - number, 1)).astype(int)
-    )
+    if rng is None:
+        extra = ((place - number + 0.5) * number / np.maximum(count - number, 1)).astype(int)
+    else:
+        extra = (rng.random(o.size) * number).astype(int)
+    extra = np.where(place < number, place, extra)
     spread = ((place + 0.5) * number / np.maximum(count, 1)).astype(np.int64)
     index = np.clip(np.where(count >= number, extra, spread), 0, number - 1)
-    at = table[o, index] if rng is None else table[o, index] + plan.marks.error * rng.standard_normal(o.size)
-    return np.where(fits, np.clip(at, start, stop), even)
+    at = table[o, index]
+    if rng is not None:
+        at = at + plan.marks.error * rng.standard_normal(o.size)
+        # A mark that hides another lies within its width of it.
+        at = at + np.where(place >= number, MARK_WIDTH * end * rng.uniform(-1, 1, o.size), 0.0)
+    inside = np.clip(at, start, stop)
+    # Off its stretch only by the side of a drop: just before the death, which it was still to see.
+    return np.where(fits, np.where(at >= stop, stop - 1e-6 * (stop - start), inside), even)
 
 
 def _marks_by_operation(plan: Plan, used: Whole) -> tuple[Array, Whole]:
@@ -144,16 +260,28 @@ def _marks_by_operation(plan: Plan, used: Whole) -> tuple[Array, Whole]:
 
 
 def _tails(
-    plan: Plan, reading: Reading, left: Whole, ends: Array, rng: np.random.Generator | None
+    plan: Plan,
+    reading: Reading,
+    left: Whole,
+    span: tuple[Array, Array],
+    rng: np.random.Generator | None,
 ) -> tuple[Whole, Array]:
-    """Who is left after the last operation: one at the end of the curve, the others at marks or evenly before it."""
+    """Who is left after the last operation: one at the end of the curve, the others at marks or evenly before it.
+
+    Parameters
+    ----------
+    left : shape (draws,), patients left. span : last boundary and end of follow-up in each draw, shape (draws,).
+    """
     who = np.repeat(np.arange(left.size), left)
     place = np.arange(who.size) - np.repeat(np.cumsum(left) - left, left)
     count = left[who]
-    start = float(plan.stop[plan.row >= 0][-1]) if np.any(plan.row >= 0) else 0.0
-    start = max(start, float(plan.start[-1])) if plan.start.size and plan.start[-1] < reading.end else start
-    share = (place + 1.0) / count if rng is None else np.where(place + 1 == count, 1.0, rng.random(who.size))
-    end = np.maximum(ends[who], start)
+    start, end = span[0][who], np.maximum(span[1], span[0])[who]
+    share = (place + 1.0) / count
+    if rng is not None:
+        share = _tilted(rng.random(who.size), (end - start) / reading.end, who, rng)
+        # Curves are cut at a common time as often as they run out, so any share may have left at the end itself.
+        cut = np.where(rng.random(left.size) < CUT, rng.random(left.size), 0.0)[who]
+        share = np.where((place + 1 == count) | (rng.random(who.size) < cut), 1.0, share)
     even = start + (end - start) * share
     marks = np.array(plan.marks.places[-1]) if plan.marks is not None else np.zeros(0)
     marks = marks[:-1]  # the last mark is the end of the curve itself
@@ -161,8 +289,12 @@ def _tails(
         return who, even
     others = np.maximum(count - 1, 1)
     index = np.where(others >= marks.size, place % marks.size, ((place + 0.5) * marks.size / others).astype(np.int64))
-    at = marks[np.clip(index, 0, marks.size - 1)]
+    hidden = place >= marks.size
+    if rng is not None:
+        index = np.where(hidden, (rng.random(who.size) * (marks.size + 1)).astype(np.int64), index)
+    at = np.append(marks, reading.end)[np.clip(index, 0, marks.size)]
     if rng is not None and plan.marks is not None:
         at = at + plan.marks.error * rng.standard_normal(who.size)
+        at = at + np.where(hidden, MARK_WIDTH * reading.end * rng.uniform(-1, 1, who.size), 0.0)
     times = np.clip(at, start, end)
     return who, np.where(place + 1 == count, end, times)

@@ -36,6 +36,13 @@ class Interval:
     upper: float | None = None
     level: float = 0.95
 
+    @property
+    def half_unit(self) -> float:
+        """Half a unit of the last digit with which the numbers are printed."""
+        known = [x for x in (self.estimate, self.lower, self.upper) if x is not None]
+        digits = (d for d in range(6) if all(abs(x - round(x, d)) < 1e-9 for x in known))
+        return 0.5 * 10.0 ** -next(digits, 6)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Facts:

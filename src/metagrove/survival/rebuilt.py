@@ -143,6 +143,7 @@ class RebuiltPatients(Result):
         lines += [f"  {row['fact']}: printed {row['printed']}, rebuilt {row['rebuilt']}" for row in self.fit]
         lines += [f"  contradiction: {c.message}" for c in self.contradictions]
         lines += [f"  guess: {g.message}" for g in self.guesses]
+        lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
 
     def explain(self) -> Explanation:

@@ -75,7 +75,8 @@ def _iterative(curve: DigitizedCurve, facts: Facts, draws: int, *, bounded: bool
 
 @RECONSTRUCTIONS.add("likelihood", title="hidden path, forward filter and backward sampling", cite=PATHS)
 def _likelihood(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> RebuiltPatients:
-    from metagrove.survival.likelihood import solve
+    from metagrove.survival.lattice import lattice_of
+    from metagrove.survival.likelihood import solve, time_decimals
     from metagrove.survival.path_patients import patients_of
 
     known = conflicts(curve, facts)
@@ -85,9 +86,11 @@ def _likelihood(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.
         known = (*known, Contradiction(("curve", "n", "events"), "no patients explain curve and totals together"))
         sampled = Draws(np.tile(time, (draws, 1)), np.tile(event, (draws, 1))) if draws else None
         return RebuiltPatients(time, event, "likelihood", (PATHS,), curve, facts, sampled=sampled, contradictions=known)
-    time, event = patients_of(paths.plan, paths.reading, paths.facts, paths.point)
+    lattice = lattice_of(paths.reading, time_decimals(curve))
+    time, event = patients_of(paths.plan, paths.reading, paths.facts, paths.point, lattice=lattice)
     seen = max(draws, 40)
-    sets = Draws(*patients_of(paths.plan, paths.reading, paths.facts, paths.drawn[:seen], rng))
+    sets = Draws(*patients_of(paths.plan, paths.reading, paths.facts, paths.drawn[:seen], rng, lattice=lattice))
+    notes = curve.notes if lattice is None else (*curve.notes, f"times were recognised as {lattice.name}")
     return RebuiltPatients(
         time[0],
         event[0],
@@ -99,7 +102,7 @@ def _likelihood(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.
         sigma=paths.reading.sigma_s,
         contradictions=left_out(paths.fallback, facts, known),
         guesses=open_stretches(facts, sets, curve.end),
-        notes=curve.notes,
+        notes=notes,
     )
 
 

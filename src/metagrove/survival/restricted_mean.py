@@ -91,7 +91,8 @@ class RestrictedMeanContrast(Result):
     """Restricted means of two groups compared: group 1 against group 0.
 
     `difference` is in units of time; `ratio` compares the means and `lost_ratio` the mean times lost, each with limits
-    symmetric on the log scale; the latter is NaN where a group has lost no time, having no event. `difference_ci`, `ratio_ci`, `lost_ratio_ci` are pairs; `p`, `ratio_p` and
+    symmetric on the log scale; the former is NaN where a whole group has the event at time 0, the latter where a group has
+    lost no time, having no event. `difference_ci`, `ratio_ci`, `lost_ratio_ci` are pairs; `p`, `ratio_p` and
     `lost_ratio_p` two-sided.
     """
 
@@ -184,13 +185,14 @@ def restricted_mean_contrast(group1: RestrictedMean, group0: RestrictedMean) -> 
     lost = group1.lost > 0 and group0.lost > 0
     if not lost and group1.se == group0.se == 0:
         raise MethodError(f"no event in either group up to {group1.tau:g}; nothing can be compared")
+    lived = group1.estimate > 0 and group0.estimate > 0
     return RestrictedMeanContrast(
         group1,
         group0,
         group1.estimate - group0.estimate,
         math.hypot(group1.se, group0.se),
-        group1.estimate / group0.estimate,
-        math.hypot(group1.se / group1.estimate, group0.se / group0.estimate),
+        group1.estimate / group0.estimate if lived else math.nan,
+        math.hypot(group1.se / group1.estimate, group0.se / group0.estimate) if lived else math.nan,
         group1.lost / group0.lost if lost else math.nan,
         math.hypot(group1.se / group1.lost, group0.se / group0.lost) if lost else math.nan,
         group1.level,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ class Reading:
     columns : whether rows are places on the curve (with deaths or not) or drops.
     sigma_s : standard error of a single reading of survival. sigma_t : of a drop's time, in the curve's unit.
     end : end of follow-up.
+    loose : whether a drop may be no drop at all, as where a program has read the curve.
     """
 
     time: Array
@@ -41,6 +42,7 @@ class Reading:
     sigma_s: float
     sigma_t: float
     end: float
+    loose: bool = False
 
     @property
     def ends_at_zero(self) -> bool:
@@ -78,8 +80,10 @@ def steps_of(curve: DigitizedCurve, facts: Facts, *, sigma: float | None = None)
     """
     if curve.kind == "exact":
         return _corners(curve, sigma)
-    if curve.kind == "clicks":
+    if curve.kind in ("clicks", "digitized"):
         return _clicks(curve, facts.axis, sigma)
+    if curve.kind == "steps":
+        return replace(_clicks(curve, facts.axis, sigma), loose=True)
     return _columns(curve, facts.axis, sigma) if curve.kind == "points" else _trace(curve, facts, sigma)
 
 
@@ -108,7 +112,7 @@ def _clicks(curve: DigitizedCurve, axis: float, sigma: float | None) -> Reading:
     if level.size and level[-1] < noise:
         level = np.append(level[:-1], 0.0)
         if end - time[-1] < 6 * sigma_t:  # the fall to 0 and the end of the curve are two readings of one time
-            end = float(time[-1] + end) / 2
+            end = float(time[-1]) if curve.kind == "digitized" else float(time[-1] + end) / 2
             time = np.append(time[:-1], end)
     time = np.maximum(time, 1e-4 * end)
     return _drops(time, level, noise, sigma_t, end)

@@ -11,7 +11,7 @@ import numpy as np
 from metagrove.core.errors import DataError
 from metagrove.core.values import Array
 from metagrove.survival.curve_input import digitized_curve
-from metagrove.survival.printed_facts import Contradiction
+from metagrove.survival.printed_facts import Contradiction, Interval
 from metagrove.survival.rebuilt import Draws, RebuiltPatients
 from metagrove.survival.reconstruct import reconstruct
 
@@ -80,7 +80,7 @@ def reconstruct_arms(
     chosen = generator.choice(PAIRS, size=draws, p=share)
     points = np.array([_comparison(arms, None)])
     if hr is not None or p is not None:
-        best = int(np.argmax(weight))
+        best = _central(arms, np.flatnonzero(weight > weight.max() - 2))
         if _agreement(points, hr, p)[0] < -0.5:
             arms = [_pointed(arm, best) for arm in arms]
             points = pairs[best : best + 1]
@@ -91,6 +91,15 @@ def reconstruct_arms(
         found = (Contradiction(("hazard ratio", "log-rank p", "curves"), text),)
     matched = float(1 / np.sum(share**2))
     return RebuiltArms(kept[0], kept[1], float(points[0, 0]), pairs[chosen, 0], matched, found)
+
+
+def _central(arms: list[RebuiltPatients], among: Any) -> int:
+    """The pair, of those `among`, whose times lie nearest to the mean of all draws in both arms."""
+    off = np.zeros(len(among))
+    for arm in arms:
+        assert arm.sampled is not None
+        off += np.abs(arm.sampled.time[among] - arm.sampled.time.mean(axis=0)).mean(axis=1) / arm.time[-1]
+    return int(among[np.argmin(off)])
 
 
 def _pointed(arm: RebuiltPatients, i: int) -> RebuiltPatients:
@@ -118,12 +127,14 @@ def _comparison(arms: list[RebuiltPatients], i: int | None) -> tuple[float, floa
 
 
 def _agreement(pairs: Array, hr: float | None, p: float | None) -> Array:
-    """Log weight of each pair; printed to two decimals, a hazard ratio is known to .005 and a p value to a tenth."""
+    """Log weight of each pair: what was printed is known to its last digit, a p value to a tenth of itself at best."""
     weight = np.zeros(pairs.shape[0])
     if hr is not None:
-        weight -= 0.5 * ((np.exp(pairs[:, 0]) - hr) / 0.004) ** 2
+        half = min(Interval(hr).half_unit, 0.005)
+        weight -= 0.5 * ((np.exp(pairs[:, 0]) - hr) / max(0.75 * half, 0.001)) ** 2
     if p is not None:
         tiny = max(p, 1e-4)
         seen = np.maximum(pairs[:, 1], 1e-4)
-        weight -= 0.5 * ((np.log(seen) - np.log(tiny)) / 0.1) ** 2
+        error = np.hypot(0.1, Interval(p).half_unit / tiny)
+        weight -= 0.5 * ((np.log(seen) - np.log(tiny)) / error) ** 2
     return weight

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from metagrove.core.errors import MethodError, UnknownName
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation, Result, Script
 from metagrove.core.values import Array
 from metagrove.pooling.bias.funnel_data import FunnelData
 from metagrove.pooling.bias.small_study import BIAS_TESTS, TEST_SYNONYMS, BiasStatistic
@@ -52,6 +52,7 @@ class AsymmetryTest(Result):
     k_min: int
     found: BiasStatistic | None
     reason: str = ""
+    script: Script | None = None
 
     @property
     def estimate(self) -> Array | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtr, ndtri
 
 from metagrove.core.errors import ConvergenceError, MethodError
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation, Result, Script
 from metagrove.core.values import Array
 from metagrove.pooling.bias.contours import level_crossings, round_levels
 from metagrove.pooling.bias.copas_likelihood import CopasFit, copas_fit, copas_log_likelihood, publication_probability
@@ -82,6 +82,7 @@ class CopasModel(Result):
     path: CopasPath
     chosen: int | None
     notes: tuple[str, ...]
+    script: Script | None = None
 
     @property
     def gamma0_range(self) -> tuple[float, float]:

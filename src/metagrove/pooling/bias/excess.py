@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 from scipy.special import bdtr, bdtrc, chdtrc, ndtr, ndtri
 
 from metagrove.core.errors import MethodError, UnknownName
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation, Result, Script
 from metagrove.core.values import Array
 from metagrove.pooling.bias.funnel_data import FunnelData
 
@@ -57,6 +57,7 @@ class ExcessSignificance(Result):
     alpha: float
     tes_alpha: float
     labels: tuple[str, ...]
+    script: Script | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per study: its power and whether it is significant."""

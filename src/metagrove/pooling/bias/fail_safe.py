@@ -10,7 +10,7 @@ from scipy.special import ndtr, ndtri
 
 from metagrove.core.errors import MethodError, UnknownName
 from metagrove.core.registry import Registry
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation, Result, Script
 from metagrove.core.values import Array
 
 __all__ = ["FAIL_SAFE", "FailSafe", "fail_safe_number", "known_type"]
@@ -66,6 +66,7 @@ class FailSafe(Result):
     meanes: float | None
     est_fsn: float | None
     pval_fsn: float | None
+    script: Script | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """One row: the number and what it rests on."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.errors import MethodError
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation, Result, Script
 from metagrove.core.values import Array
 from metagrove.pooling.bias.funnel_data import FunnelData
 from metagrove.pooling.bias.weighted_line import EQUAL_EFFECTS
@@ -44,6 +44,7 @@ class Gosh(Result):
     tau2: Array
     Q: Array
     I2: Array
+    script: Script | None = None
 
     def without(self, study: str) -> NDArray[np.bool_]:
         """True for the subsets that leave out `study`, shape (m,)."""

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from metagrove.core.errors import MethodError
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation, Result, Script
 from metagrove.core.values import Array
 from metagrove.pooling.bias.funnel_data import FunnelData
 
@@ -37,6 +37,7 @@ class LfkIndex(Result):
     seTE: Array
     percentile: Array
     zscore: Array
+    script: Script | None = None
 
     @property
     def abs_zscore(self) -> Array:

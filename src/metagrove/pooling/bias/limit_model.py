@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import chdtrc, ndtr, ndtri
 
 from metagrove.core.errors import MethodError, UnknownName
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation, Result, Script
 from metagrove.core.values import Array
 from metagrove.pooling.bias.funnel_data import FunnelData
 from metagrove.pooling.bias.weighted_line import weighted_line
@@ -63,6 +63,7 @@ class LimitMeta(Result):
     Q_small: float
     Q_resid: float
     G_squared: float
+    script: Script | None = None
 
     @property
     def pval_Q_small(self) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from metagrove.core.errors import MethodError
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation, Result, Script
 from metagrove.core.values import Array
 from metagrove.pooling.bias.funnel_data import FunnelData
 from metagrove.pooling.bias.weighted_line import residual_tau2
@@ -47,6 +47,7 @@ class OutlierTest(Result):
     apart: NDArray[np.bool_]
     estimate: float
     estimate_without: float | None
+    script: Script | None = None
 
     @property
     def outlier(self) -> NDArray[np.bool_]:

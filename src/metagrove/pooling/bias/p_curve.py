@@ -15,7 +15,7 @@ from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array
 from metagrove.pooling.bias.funnel_data import FunnelData
 
-__all__ = ["PCurve", "p_curve"]
+__all__ = ["PCurve", "expected_shares", "p_curve"]
 
 SIMONSOHN = (
     "Simonsohn U, Nelson LD, Simmons JP (2014) P-curve: a key to the file-drawer. Journal of Experimental Psychology: "
@@ -137,6 +137,13 @@ def _conditional(z: Array, shift: float, level: float) -> Array:
     """The chance of a score beyond `z` among those significant at `level`, under a mean of `shift`."""
     critical = np.array([-float(ndtri(level / 2))])
     return _beyond(z, shift) / _beyond(critical, shift)
+
+
+def expected_shares(power: float, edges: Array) -> Array:
+    """The shares of significant p-values expected between `edges` (rising, 0 to 0.05) in studies with this `power`."""
+    shift = 0.0 if power <= _LEVEL else _shift_of_power(power)
+    z = -ndtri(np.maximum(np.asarray(edges, dtype=float), 1e-300) / 2)
+    return np.diff(_conditional(z, shift, _LEVEL))
 
 
 def p_curve(funnel: FunnelData) -> PCurve:

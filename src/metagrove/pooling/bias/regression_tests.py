@@ -10,7 +10,7 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from metagrove.core.errors import MethodError, UnknownName
 from metagrove.core.registry import Registry
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation, Result, Script
 from metagrove.core.values import Array
 from metagrove.pooling.bias.funnel_data import FunnelData
 from metagrove.pooling.bias.rank_correlation import rank_correlation
@@ -145,6 +145,7 @@ class RegressionTest(Result):
     ci_lb: float | None
     ci_ub: float | None
     fit: LineFit
+    script: Script | None = None
 
     @property
     def tval(self) -> float:
@@ -248,6 +249,7 @@ class RankTest(Result):
     tau: float
     pval: float
     exact: bool
+    script: Script | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """One row: tau and its p-value."""
@@ -295,6 +297,7 @@ class PetPeese(Result):
     pet: RegressionTest
     peese: RegressionTest
     alpha: float
+    script: Script | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """One row each for PET and PEESE."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtr, ndtri
 
 from metagrove.core.errors import ConvergenceError, MethodError
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation, Result, Script
 from metagrove.core.values import Array
 from metagrove.pooling.bias.descent import lowest_point
 from metagrove.pooling.bias.funnel_data import FunnelData
@@ -66,6 +66,7 @@ class SelectionModel(Result):
     steps: tuple[float, ...]
     ptable: tuple[int, ...]
     notes: tuple[str, ...]
+    script: Script | None = None
 
     @property
     def zval(self) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrove.core.errors import MethodError, UnknownName
 from metagrove.core.registry import Registry
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation, Result, Script
 from metagrove.core.values import Array
 from metagrove.pooling.bias.funnel_data import FunnelData
 
@@ -173,6 +173,7 @@ class TrimFill(Result):
 
     fit: Result
     filling: FilledFunnel
+    script: Script | None = None
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name in TrimFill.__slots__:
@@ -232,6 +233,14 @@ class TrimFill(Result):
         chance = "" if f.p_k0 is None else f", p = {f.p_k0:.4f}"
         head = f"Trim and fill ({f.estimator}): {f.k0} studies added on the {f.side} (SE {f.se_k0:.2f}{chance})"
         return f"{head}\n\n{self.fit.summary()}"
+
+    def to_r(self) -> str:
+        """Code in R: the analysis and its filling, or the pooling of the filled effects."""
+        return self.script.r if self.script is not None else self.fit.to_r()
+
+    def to_stata(self) -> str:
+        """Code in Stata: the analysis and its filling, or the pooling of the filled effects."""
+        return self.script.stata if self.script is not None and self.script.stata else self.fit.to_stata()
 
     def explain(self) -> Explanation:
         """The methods sentence and its references."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from metagrove.effects.escalation import EffectSizes
 from metagrove.effects.measures import MEASURES
 from metagrove.pooling.counts.models import GLMM_MODELS, GlmmFit
 from metagrove.pooling.counts.scripts import Counted, r_call, stata_binomial_model
+from metagrove.pooling.regression.coefficients import view
+from metagrove.pooling.regression.predictions import Predictions, new_rows, transformed
 from metagrove.pooling.wording import p_text
 
 __all__ = ["FitStatistics", "GlmmResult"]
@@ -73,6 +76,10 @@ class GlmmResult(Result):
     arms: int = 1
     excluded: tuple[tuple[str, str], ...] = ()
     source: Counted | None = None
+
+    def __post_init__(self) -> None:
+        if self.test == "t" and self.k <= self.p:
+            raise MethodError(f"test 't' needs more studies than coefficients; here are {self.k} and {self.p}")
 
     def to_r(self) -> str:
         """R code that repeats this analysis."""
@@ -286,20 +293,41 @@ class GlmmResult(Result):
         """Labels of the studies in the model."""
         return self.effects.slab
 
-    def predict(self, level: float | None = None) -> dict[str, float]:
+    def predict(
+        self, newmods: Any = None, *, level: float | None = None, transf: Callable[[Any], Any] | None = None
+    ) -> Any:
         """The estimate with limits and a prediction interval (metafor's `pred`, `ci_lb`, `pi_lb` …).
 
-        Raises MethodError where the model has covariates.
+        A dict for a model of one mean without `newmods`; else Predictions: of the studies, or of rows of covariates
+        `newmods` (numbers, without the intercept). `level` is a proportion, or in percent.
         """
-        if self.p > 1:
-            raise MethodError("predict() of a GLMM with covariates is not available; use the coefficients b and vb")
-        share = 0.5 + (self.level if level is None else level) / 2
-        q = float(special.ndtri(share) if np.isinf(self.ddf) else special.stdtrit(self.ddf, share))
-        b, se = float(self.b[0]), float(self.se[0])
-        wide = float(np.sqrt(se**2 + self.tau2))
-        return {
-            "pred": b, "se": se, "ci_lb": b - q * se, "ci_ub": b + q * se, "pi_lb": b - q * wide, "pi_ub": b + q * wide,
-        }  # fmt: skip
+        share = self.level if level is None else level / 100 if level > 1 else level
+        tail = 0.5 + share / 2
+        q = float(special.ndtri(tail) if np.isinf(self.ddf) else special.stdtrit(self.ddf, tail))
+        if self.p == 1 and newmods is None and transf is None:
+            b, se = float(self.b[0]), float(self.se[0])
+            wide = float(np.sqrt(se**2 + self.tau2))
+            return {
+                "pred": b, "se": se, "ci_lb": b - q * se, "ci_ub": b + q * se,
+                "pi_lb": b - q * wide, "pi_ub": b + q * wide,
+            }  # fmt: skip
+        rows, labels = self.X, self.slab
+        if newmods is not None:
+            rows = new_rows(newmods, self.p, has_intercept=self.coef_names[0] == "intrcpt")
+            labels = tuple(str(i + 1) for i in range(rows.shape[0]))
+        elif self.p == 1:
+            rows, labels = np.ones((1, 1)), ("1",)
+        pred, vcov = rows @ self.b, rows @ self.vb @ rows.T
+        error = np.sqrt(np.diag(vcov))
+        reach = q * np.sqrt(error**2 + self.tau2)
+        found = Predictions(
+            labels, pred, error, pred - q * error, pred + q * error, pred - reach, pred + reach, rows, vcov
+        )
+        return transformed(found, transf)
+
+    def __getattr__(self, name: str) -> Any:
+        """A view of the result by its name: forest, funnel."""
+        return view(self, name)
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict per coefficient."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, gammaln
+from scipy.special import expit, gammaln, log_expit
 
 from metagrove.core.values import Array
 
@@ -15,16 +15,26 @@ __all__ = ["Binomial", "Hypergeometric", "Poisson"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Binomial:
-    """`x` events among `n` with logit p = eta + offset; all of shape (k, A)."""
+    """`x` events among `n` with logit p = eta + offset; all of shape (k, A), as the log coefficients in `constant`."""
 
     x: Array
     n: Array
     offset: Array
-    constant: Array = field(init=False)
+    constant: Array = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
-        choose = gammaln(self.n + 1) - gammaln(self.x + 1) - gammaln(self.n - self.x + 1)
-        object.__setattr__(self, "constant", choose)
+        if not self.constant.size:
+            choose = gammaln(self.n + 1) - gammaln(self.x + 1) - gammaln(self.n - self.x + 1)
+            object.__setattr__(self, "constant", choose)
+
+    @property
+    def cells(self) -> int:
+        """Numbers that one node of every study takes."""
+        return self.x.size
+
+    def repeated(self, copies: int) -> Binomial:
+        """The same studies, so many times one after another."""
+        return Binomial(*(np.concatenate([c] * copies) for c in (self.x, self.n, self.offset, self.constant)))
 
     def value(self, eta: Array) -> Array:
         """Log-likelihood with the binomial coefficient."""
@@ -38,14 +48,10 @@ class Binomial:
         return np.asarray(self.x[:, :, None] - self.n[:, :, None] * expit(eta + self.offset[:, :, None]))
 
     def value_and_slope(self, eta: Array) -> tuple[Array, Array]:
-        """Log-likelihood and first derivative from one exponential."""
+        """Log-likelihood and first derivative."""
         e = eta + self.offset[:, :, None]
         x, n = self.x[:, :, None], self.n[:, :, None]
-        # log(1 + exp(e)) and expit(e) from exp(-|e|), which never overflows.
-        decay = np.exp(-np.abs(e))
-        soft = np.maximum(e, 0.0) + np.log1p(decay)
-        p = np.where(e >= 0, 1.0, decay) / (1.0 + decay)
-        return x * e - n * soft + self.constant[:, :, None], x - n * p
+        return n * log_expit(e) - (n - x) * e + self.constant[:, :, None], x - n * expit(e)
 
     def derivatives(self, eta: Array) -> tuple[Array, Array, Array]:
         """The derivatives x - np, -np(1 - p) and -np(1 - p)(1 - 2p)."""
@@ -56,14 +62,24 @@ class Binomial:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Poisson:
-    """`x` events with log mean eta + offset (the log of person-time); both of shape (k, A)."""
+    """`x` events with log mean eta + offset (the log of person-time); of shape (k, A), as minus log x! in `constant`."""
 
     x: Array
     offset: Array
-    constant: Array = field(init=False)
+    constant: Array = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "constant", -gammaln(self.x + 1))
+        if not self.constant.size:
+            object.__setattr__(self, "constant", -gammaln(self.x + 1))
+
+    @property
+    def cells(self) -> int:
+        """Numbers that one node of every study takes."""
+        return self.x.size
+
+    def repeated(self, copies: int) -> Poisson:
+        """The same studies, so many times one after another."""
+        return Poisson(*(np.concatenate([column] * copies) for column in (self.x, self.offset, self.constant)))
 
     def _mean(self, eta: Array) -> Array:
         # Above e^300 products of means leave a double; such trial points are turned away by their likelihood.
@@ -101,11 +117,11 @@ class Hypergeometric:
     events : events of both arms, shape (k,).
     """
 
-    __slots__ = ("_at", "_first", "_j", "_log_w", "_study", "a", "high", "low")
+    __slots__ = ("_at", "_first", "_j", "_log_w", "_study", "a", "high", "low", "margins")
 
     def __init__(self, a: ArrayLike, n1: ArrayLike, n2: ArrayLike, events: ArrayLike) -> None:
         size1, size2, m = (np.asarray(v, dtype=float) for v in (n1, n2, events))
-        self.a = np.asarray(a, dtype=float)
+        self.a, self.margins = np.asarray(a, dtype=float), (size1, size2, m)
         self.low, self.high = np.maximum(0.0, m - size2), np.minimum(size1, m)
         widths = (self.high - self.low).astype(int) + 1
         self._first = np.concatenate([[0], np.cumsum(widths)[:-1]])
@@ -116,6 +132,15 @@ class Hypergeometric:
         self._log_w += gammaln(right + 1) - gammaln(rest + 1) - gammaln(right - rest + 1)
         self._j = j
         self._at = self._log_w[self._first + (self.a - self.low).astype(int)]
+
+    @property
+    def cells(self) -> int:
+        """Numbers that one node of every study takes."""
+        return int(self._j.size)
+
+    def repeated(self, copies: int) -> Hypergeometric:
+        """The same studies, so many times one after another."""
+        return Hypergeometric(*(np.tile(column, copies) for column in (self.a, *self.margins)))
 
     def _sums(self, eta: Array, powers: int) -> tuple[Array, list[Array]]:
         """The log normalising constants (k, nodes) and the first `powers` moments about the observed events."""

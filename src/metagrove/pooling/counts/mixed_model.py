@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,21 +10,30 @@ import numpy as np
 from metagrove.core.errors import MethodError
 from metagrove.core.values import Array
 from metagrove.pooling.counts.likelihoods import Binomial, Hypergeometric, Poisson
-from metagrove.pooling.counts.maximum import Evaluation, Objective, Optimum, maximum
-from metagrove.pooling.counts.quadrature import Integrand, marginal_likelihood
-from metagrove.pooling.counts.two_way_quadrature import TwoWayIntegrand, two_way_evaluation
+from metagrove.pooling.counts.maximum import Blocks, Differences, Evaluation, Evaluations, Optimum, maximum, together
+from metagrove.pooling.counts.quadrature import Integrand, Marginal, marginal_likelihood
+from metagrove.pooling.counts.two_way_quadrature import TwoWayIntegrand, two_way_batch
 
-__all__ = ["FixedFit", "MixedFit", "Saturated", "fixed_fit", "mixed_fit", "mixed_fit_at", "two_way_fit"]
+__all__ = [
+    "FixedFit",
+    "MixedFit",
+    "Saturated",
+    "fixed_fit",
+    "mixed_fit",
+    "mixed_fit_at",
+    "two_way_fit",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FixedFit:
-    """A model without a random effect: `beta` (P,), its `covariance` (P, P), the log-likelihood."""
+    """A model without a random effect: `beta` (P,), its `covariance` (P, P), the log-likelihood, the largest slope left."""
 
     beta: Array
     covariance: Array
     log_likelihood: float
     own: Array | None = None
+    gradient: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,52 +84,139 @@ def _inverse(information: Array) -> Array:
     return np.asarray(covariance)
 
 
-def _flat(integrand: Integrand) -> Objective:
-    """The log-likelihood without a random effect, as an objective in β alone (and the studies' own parameters)."""
-    likelihood, X = integrand.likelihood, integrand.X
+@dataclass(frozen=True, slots=True, eq=False)
+class _Flat:
+    """The log-likelihood without a random effect in β alone (and the studies' own parameters), with its curvature."""
 
-    def objective(beta: Array, own: Array | None) -> Evaluation:
-        eta = (X @ beta)[:, :, None]
-        if own is not None and integrand.local is not None:
-            eta = eta + (own[:, None] * integrand.local)[:, :, None]
-        slope = likelihood.slope(eta)[:, :, 0]
-        gradient = np.matmul(slope[:, None, :], X)[:, 0, :]
+    integrand: Integrand
+    exact: bool = True
+
+    def at(self, shared: Array, own: Array | None) -> Evaluation:
+        """Value and slopes."""
+        return self.bent(shared, own)[0]
+
+    def bent(self, shared: Array, own: Array | None) -> tuple[Evaluation, Blocks]:
+        """Value, slopes and minus the Hessian."""
+        likelihood, X, local = self.integrand.likelihood, self.integrand.X, self.integrand.local
+        eta = (X @ shared)[:, :, None]
+        if own is not None and local is not None:
+            eta = eta + (own[:, None] * local)[:, :, None]
+        first, second, _ = (d[:, :, 0] for d in likelihood.derivatives(eta))
         value = float(likelihood.value(eta).sum())
-        return Evaluation(value, gradient, None if integrand.local is None else slope @ integrand.local)
+        rows = X.reshape(-1, X.shape[2])
+        gradient = first.ravel() @ rows
+        big = -(rows.T @ (second.reshape(-1, 1) * rows))
+        if own is None or local is None:
+            return Evaluation(value, gradient, None), (big, None, None)
+        cross = -np.matmul((second * local)[:, None, :], X)[:, 0, :]
+        return Evaluation(value, gradient, first @ local), (big, cross, -(second @ (local * local)))
 
-    return objective
+    def curvature(self, shared: Array, own: Array | None) -> Blocks:
+        """Minus the Hessian."""
+        return self.bent(shared, own)[1]
 
 
 def fixed_fit(integrand: Integrand, start: Array, own: Array | None = None) -> FixedFit:
     """The maximum-likelihood fit without a random effect."""
-    found = maximum(_flat(integrand), start, own)
-    return FixedFit(found.shared, _inverse(found.information), found.value, found.own)
+    found = maximum(_Flat(integrand), start, own)
+    return FixedFit(found.shared, _inverse(found.information), found.value, found.own, found.gradient)
 
 
-def _objective(integrand: Integrand) -> Objective:
-    """The marginal log-likelihood in (β, τ); modes of the last point are where the next search for them starts."""
-    p = integrand.X.shape[2]
-    last: list[Array | None] = [None]
+#: Numbers that one call for several points may take at once, and up to which the call costs more than they do.
+_ROOM, _SMALL = 4_000_000, 4_000
 
-    def objective(shared: Array, own: Array | None) -> Evaluation:
-        out = marginal_likelihood(integrand, shared[:p], float(shared[p]), own, last[0])
-        last[0] = out.mode
-        gradient = out.gradient
-        return Evaluation(
-            float(out.value.sum()), gradient[:, : p + 1], gradient[:, p + 1] if integrand.local is not None else None
+
+class MarginalBatch:
+    """The marginal log-likelihood in (β, τ), or in β with τ `held`, at several points at once.
+
+    The search for modes starts where those of the last call's first point have drifted to.
+    """
+
+    __slots__ = ("_base", "_drift", "_held", "_integrand", "_last", "_modes", "_stacks")
+
+    def __init__(self, integrand: Integrand, held: float | None = None) -> None:
+        self._integrand, self._held, self._stacks = integrand, held, {1: integrand}
+        self._modes = np.zeros(integrand.X.shape[0])
+        self._base: tuple[Array, Array | None] | None = None
+        self._drift = np.zeros(0)
+        self._last: Marginal | None = None
+
+    @property
+    def small(self) -> bool:
+        """Whether a call costs more than what is in it."""
+        return self._integrand.likelihood.cells * self._integrand.nodes <= _SMALL
+
+    def _start(self, shared: Array, own: Array | None) -> Array:
+        if self._base is None:
+            return np.tile(self._modes, shared.shape[0])
+        base, base_own = self._base
+        moved = (shared - base) @ self._drift[:, : base.size].T
+        if own is not None and base_own is not None:
+            moved += (np.atleast_2d(own) - base_own) * self._drift[:, -1]
+        return np.asarray((self._modes + np.minimum(np.maximum(moved, -2.0), 2.0)).ravel())
+
+    def begin(self, i: int, shared: Array, own: Array | None, seen: Marginal | None) -> None:
+        """Search for modes from those of the i-th point of a call, whose outcome `last` gave."""
+        if seen is not None:
+            rows = slice(i * self._modes.size, (i + 1) * self._modes.size)
+            if np.isfinite(seen.mode[rows]).all():
+                self._modes, self._drift, self._base = seen.mode[rows], seen.drift[rows], (shared, own)
+
+    @property
+    def last(self) -> Marginal | None:
+        """What the last call found, all points end to end; None where it took them one by one."""
+        return self._last
+
+    def modes_at(self, shared: Array, own: Array | None) -> Array:
+        """The modes at a point, shape (k,)."""
+        if self._base is None or float(np.abs(shared - self._base[0]).max()) > 1e-5:
+            self(shared[None, :], None if own is None else own[None, :])
+            return self._modes
+        # so near to where the last call found them, they have drifted in a straight line
+        return self._start(shared[None, :], own)
+
+    def __call__(self, shared: Array, own: Array | None) -> Evaluations:
+        """Values and slopes at each of the points (B, G) with own parameters (B, k) or None."""
+        copies, (k, _, p) = shared.shape[0], self._integrand.X.shape
+        if copies > 1 and copies * self._integrand.likelihood.cells * self._integrand.nodes > _ROOM:
+            parts = [self(shared[i : i + 1], None if own is None else own[i : i + 1]) for i in range(copies)]
+            self._last = None
+            return together(parts)
+        if copies not in self._stacks:
+            self._stacks[copies] = self._integrand.repeated(copies)
+        rows, used = np.repeat(shared, k, axis=0), p + 1 if self._held is None else p
+        tau = rows[:, p] if self._held is None else self._held
+        out = marginal_likelihood(
+            self._stacks[copies], rows[:, :p], tau, None if own is None else own.ravel(), self._start(shared, own)
         )
+        self._last = out
+        values, slopes = out.value.reshape(copies, k).sum(axis=1), out.gradient.reshape(copies, k, -1)
+        if math.isfinite(values[0]):
+            self._modes, self._drift = out.mode[:k], out.drift[:k]
+            self._base = shared[0], None if own is None else own[0]
+        return Evaluations(values, slopes[:, :, :used].sum(axis=1), None if own is None else slopes[:, :, p + 1])
 
-    return objective
+
+def _peaks_at_zero(integrand: Integrand, fixed: FixedFit) -> bool:
+    """Whether τ = 0 is a peak: the second derivative in τ there, where all mixed ones vanish, is below 0."""
+    eta = integrand.X @ fixed.beta
+    if fixed.own is not None and integrand.local is not None:
+        eta = eta + fixed.own[:, None] * integrand.local
+    first, second, _ = (d[:, :, 0] for d in integrand.likelihood.derivatives(eta[:, :, None]))
+    return float(((first @ integrand.c) ** 2).sum() + (second @ integrand.c**2).sum()) < 0
 
 
 def mixed_fit(integrand: Integrand, fixed: FixedFit, spreads: tuple[float, ...] = (0.3, 1.0, 3.0)) -> MixedFit:
     """The maximum-likelihood fit with a random effect, from the best of several starts for τ, and from others if it ends at 0.
 
+    Where τ = 0 is a peak, the searches look for a second one further out, and each is broken off where it comes down
+    to the start of the one before.
+
     Parameters
     ----------
     integrand : the studies and the random effect's place in them.
     fixed : the fit without it, where the search starts.
-    spreads : values of τ to start from.
+    spreads : values of τ to start from, rising.
 
     Raises
     ------
@@ -128,35 +225,47 @@ def mixed_fit(integrand: Integrand, fixed: FixedFit, spreads: tuple[float, ...] 
     MethodError
         Where the likelihood has no maximum.
     """
-    objective = _objective(integrand)
-    values = [objective(np.append(fixed.beta, tau), fixed.own).value for tau in spreads]
-    start = spreads[int(np.argmax(values))]
-    found = maximum(objective, np.append(fixed.beta, start), fixed.own)
-    if abs(float(found.shared[-1])) < 1e-4 or found.value < fixed.log_likelihood + 1e-9:
+    batch = MarginalBatch(integrand)
+    surface = Differences(batch, batch.small)
+    starts = np.array([[*fixed.beta, tau] for tau in spreads])
+    bent = surface.bent_at(starts, fixed.own)
+    seen, each = batch.last, 1 + (2 if batch.small else 1) * (starts.shape[1] + (fixed.own is not None))
+    best = max(range(len(spreads)), key=lambda i: bent[i][0].value if math.isfinite(bent[i][0].value) else -math.inf)
+    zero = _peaks_at_zero(integrand, fixed)
+    found: Optimum | None = None
+    steps = 0
+    for i in range(best, len(spreads)):
+        least = 0.0 if not zero else (spreads[i - 1] if i > best else 0.1)
+        batch.begin(i * each, starts[i], fixed.own, seen)
+        other = maximum(
+            surface, starts[i], fixed.own, first=bent[i], least=least, extrapolate=surface.exact and fixed.own is None
+        )
+        steps += other.iterations
+        if other.left:
+            continue
+        found = other if found is None or other.value > found.value + 1e-9 else found
         # The likelihood can have a second peak far from 0; a search that ends at 0 is repeated from further out.
-        for further in (spread for spread in spreads if spread > start):
-            other = maximum(objective, np.append(fixed.beta, further), fixed.own)
-            found = other if other.value > found.value + 1e-9 else found
+        if abs(float(found.shared[-1])) >= 1e-4 and found.value >= fixed.log_likelihood + 1e-9:
+            break
+    if found is None or abs(float(found.shared[-1])) < 1e-4 or found.value < fixed.log_likelihood + 1e-9:
+        return _at_zero(integrand, fixed, steps)
     tau = abs(float(found.shared[-1]))
-    if tau < 1e-4 or found.value < fixed.log_likelihood + 1e-9:
-        return _at_zero(integrand, fixed, found)
     covariance = _inverse(found.information)
-    out = marginal_likelihood(integrand, found.shared[:-1], tau, found.own)
     return MixedFit(
         beta=found.shared[:-1],
         covariance=covariance[:-1, :-1],
         tau2=tau * tau,
         log_likelihood=found.value,
         nodes=integrand.nodes,
-        iterations=found.iterations,
+        iterations=steps,
         gradient=found.gradient,
         se_tau2=float(2 * tau * np.sqrt(covariance[-1, -1])),
         own=found.own,
-        modes=out.mode,
+        modes=batch.modes_at(found.shared, found.own) * np.sign(found.shared[-1]),
     )
 
 
-def _at_zero(integrand: Integrand, fixed: FixedFit, found: Optimum) -> MixedFit:
+def _at_zero(integrand: Integrand, fixed: FixedFit, steps: int) -> MixedFit:
     """The fit on the boundary τ² = 0, where it is the fit without the random effect."""
     k = integrand.X.shape[0]
     return MixedFit(
@@ -165,8 +274,8 @@ def _at_zero(integrand: Integrand, fixed: FixedFit, found: Optimum) -> MixedFit:
         tau2=0.0,
         log_likelihood=fixed.log_likelihood,
         nodes=integrand.nodes,
-        iterations=found.iterations,
-        gradient=found.gradient,
+        iterations=steps,
+        gradient=fixed.gradient,
         own=fixed.own,
         modes=np.zeros(k),
     )
@@ -174,17 +283,12 @@ def _at_zero(integrand: Integrand, fixed: FixedFit, found: Optimum) -> MixedFit:
 
 def mixed_fit_at(integrand: Integrand, fixed: FixedFit, tau2: float) -> MixedFit:
     """The maximum-likelihood fit with the variance of the random effect held at `tau2`."""
-    tau, whole = float(np.sqrt(tau2)), _objective(integrand)
-
-    def objective(beta: Array, own: Array | None) -> Evaluation:
-        at = whole(np.append(beta, tau), own)
-        return Evaluation(at.value, at.shared[:, :-1], at.own)
-
-    found = maximum(objective, fixed.beta, fixed.own)
-    out = marginal_likelihood(integrand, found.shared, tau, found.own)
+    tau = float(np.sqrt(tau2))
+    batch = MarginalBatch(integrand, tau)
+    found = maximum(Differences(batch, batch.small), fixed.beta, fixed.own)
     return MixedFit(
         found.shared, _inverse(found.information), tau2, found.value, integrand.nodes, found.iterations,
-        found.gradient, own=found.own, modes=out.mode,
+        found.gradient, own=found.own, modes=batch.modes_at(found.shared, found.own),
     )  # fmt: skip
 
 
@@ -193,13 +297,8 @@ def two_way_fit(integrand: TwoWayIntegrand, start: Array, spreads: tuple[float, 
 
     `start` holds the fixed effects to start from; `spreads` the standard deviations of levels and effects.
     """
-    modes: list[Array | None] = [None]
-
-    def objective(shared: Array, own: Array | None) -> Evaluation:
-        out, modes[0] = two_way_evaluation(integrand, shared, modes[0])
-        return out
-
-    found = maximum(objective, np.append(start, spreads), tolerance=1e-9 if integrand.nodes == 1 else 1e-7)
+    surface = Differences(two_way_batch(integrand), integrand.nodes == 1 and integrand.X.size <= 1000)
+    found = maximum(surface, np.append(start, spreads))
     sigma, tau = (abs(float(value)) for value in found.shared[-2:])
     # A standard deviation at 0 has no slope and no information of its own.
     free = np.append(np.ones(start.size, dtype=bool), [sigma >= 1e-4, tau >= 1e-4])

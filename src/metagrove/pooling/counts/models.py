@@ -240,14 +240,28 @@ def _times_model(d: PersonTimes, model: str, x: Array, nodes: int | None, coding
     return _unconditional(likelihood, arms, levels, x, coding, nodes or (1 if random else 7), random=random)
 
 
-def _wald(saturated: Saturated, x: Array) -> float:
-    """Residual heterogeneity of the saturated effects around the design; effects at infinity weigh nothing."""
+def _wald(saturated: Saturated, x: Array) -> tuple[float, float]:
+    """Residual heterogeneity of the saturated effects around the design, and the moment estimate of tau2 it gives.
+
+    Effects at infinity weigh nothing.
+    """
     seen = np.isfinite(saturated.y) & np.isfinite(saturated.v)
-    w, y = np.where(seen, 1 / np.where(seen, saturated.v, 1.0), 0.0), np.where(seen, saturated.y, 0.0)
     if not seen.any():
-        return 0.0
-    beta = np.linalg.lstsq(x * np.sqrt(w)[:, None], y * np.sqrt(w), rcond=None)[0]
-    return float(w @ (y - x @ beta) ** 2)
+        return 0.0, 0.0
+    y, v, x = saturated.y[seen], saturated.v[seen], x[seen]
+    w = 1 / v
+    beta = w @ y / w.sum() * np.ones(1) if _one_mean(x) else _regressed(y, w, x)
+    q, total = float(w @ (y - x @ beta) ** 2), float(w.sum())
+    spread = total - float(w @ w) / total
+    return q, max(0.0, (q - y.size + x.shape[1]) / spread) if spread > 1e-12 * total else 0.0
+
+
+def _one_mean(x: Array) -> bool:
+    return x.shape[1] == 1 and bool((x == 1).all())
+
+
+def _regressed(y: Array, w: Array, x: Array) -> Array:
+    return np.asarray(np.linalg.lstsq(x * np.sqrt(w)[:, None], y * np.sqrt(w), rcond=None)[0])
 
 
 def glmm_fit(problem: CountModel, *, tau2: float | None = None, heterogeneity: bool = True) -> GlmmFit:
@@ -276,13 +290,21 @@ def glmm_fit(problem: CountModel, *, tau2: float | None = None, heterogeneity: b
             raise MethodError("a model with random study levels (UM.RS) cannot hold tau2 at a given value; use UM.FS")
         return _random_levels(problem, problem.levels, df, heterogeneity=heterogeneity)
     fixed = fixed_fit(integrand, problem.start, problem.own)
+    wald, moment = _wald(problem.saturated, arm)
     if df < 1:
         mixed = mixed_fit_at(integrand, fixed, 0.0)
+    elif tau2 is None:
+        mixed = mixed_fit(integrand, fixed, _spreads(float(np.sqrt(moment))))
     else:
-        mixed = mixed_fit(integrand, fixed) if tau2 is None else mixed_fit_at(integrand, fixed, tau2)
+        mixed = mixed_fit_at(integrand, fixed, tau2)
     lrt = max(0.0, 2 * (problem.saturated.log_likelihood - fixed.log_likelihood))
     top = problem.saturated.log_likelihood
-    return GlmmFit(fixed, mixed, _wald(problem.saturated, arm), lrt, df, top, _at_modes(integrand, mixed))
+    return GlmmFit(fixed, mixed, wald, lrt, df, top, _at_modes(integrand, mixed))
+
+
+def _spreads(moment: float) -> tuple[float, ...]:
+    """Values of τ to start from: three across what is plausible, and the moment estimate where it is above 0."""
+    return tuple(sorted((0.3, 1.0, 3.0, *((min(max(moment, 0.05), 5.0),) if moment > 0 else ()))))
 
 
 def _at_modes(integrand: Integrand, mixed: MixedFit) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from metagrove.core.errors import MethodError
@@ -15,6 +16,7 @@ from metagrove.effects.arms import Columns, PersonTimes, Tables
 from metagrove.effects.corrections import Correction, corrected_person_times, corrected_tables
 from metagrove.effects.escalation import EffectSizes, effect_sizes
 from metagrove.effects.measures import MEASURES
+from metagrove.pooling.counts.refits import count_refits, deleted_residuals, standardised_residuals
 from metagrove.pooling.counts.scripts import Counted, r_call, stata_esize
 from metagrove.pooling.counts.tables import (
     COUNT_METHODS,
@@ -27,6 +29,9 @@ from metagrove.pooling.counts.tables import (
     mantel_haenszel_rates_test,
     peto,
 )
+from metagrove.pooling.regression.case_diagnostics import RefitTable, Residuals, order_of
+from metagrove.pooling.regression.coefficients import view
+from metagrove.pooling.regression.predictions import Predictions, transformed
 from metagrove.pooling.wording import p_text
 
 __all__ = ["CountResult", "mantel_haenszel_result", "peto_result"]
@@ -110,8 +115,10 @@ class CountResult(Result):
 
     @property
     def zval(self) -> float:
-        """Wald statistic of no effect."""
-        return self.b / self.se if self.se > 0 else _NAN
+        """Wald statistic of no effect; without a standard error 0 for no effect and infinite for any other."""
+        if self.se > 0:
+            return self.b / self.se
+        return 0.0 if self.b == 0 else float(np.copysign(np.inf, self.b))
 
     @property
     def pval(self) -> float:
@@ -201,6 +208,57 @@ class CountResult(Result):
         """Estimate and limits on the reporting scale."""
         turn = np.exp if MEASURES[self.measure].ratio else (lambda x: x)
         return {"b": float(turn(self.b)), "ci_lb": float(turn(self.ci_lb)), "ci_ub": float(turn(self.ci_ub))}
+
+    def _of(self, keep: NDArray[np.intp]) -> CountResult:
+        """The same analysis of the studies at positions."""
+        if self.source is None:
+            raise MethodError("this result does not hold its counts; make it with rma_mh or rma_peto")
+        columns = self.source.counts.columns().values()
+        counts = type(self.source.counts)(*(values[keep] for values in columns))
+        slab = tuple(self.slab[i] for i in keep)
+        show, weigh = self.source.rules
+        if self.method == "MH":
+            return mantel_haenszel_result(
+                counts, self.measure, weigh=weigh, show=show, level=self.level, correct=self.correct, slab=slab
+            )
+        assert isinstance(counts, Tables)
+        return peto_result(counts, weigh=weigh, show=show, level=self.level, slab=slab)
+
+    def leave_one_out(self) -> RefitTable:
+        """The estimate without each study."""
+        everyone = np.arange(self.k)
+        sets = [np.delete(everyone, i) for i in everyone]
+        return count_refits(self, sets, tuple(f"without {name}" for name in self.slab), self._of)
+
+    leave1out = leave_one_out
+
+    def cumulative(self, order: Any = None) -> RefitTable:
+        """The estimate as studies are added in the order of `order` (values to sort by)."""
+        index = order_of(order, self.k)
+        labels = tuple(f"+ {self.slab[i]}" for i in index)
+        return count_refits(self, [index[: i + 1] for i in range(self.k)], labels, self._of)
+
+    cumul = cumulative
+
+    def rstandard(self) -> Residuals:
+        """Standardised residuals of the single effects."""
+        return standardised_residuals(self)
+
+    def rstudent(self) -> Residuals:
+        """Deleted residuals of the single effects."""
+        return deleted_residuals(self, self._of)
+
+    def predict(self, *, level: float | None = None, transf: Any = None) -> Predictions:
+        """The estimate with its limits, transformed where asked; there is no prediction interval."""
+        share = self.level if level is None else level / 100 if level > 1 else level
+        half = float(special.ndtri(0.5 + share / 2)) * self.se
+        b, none = np.array([self.b]), np.array([_NAN])
+        found = Predictions(("1",), b, np.array([self.se]), b - half, b + half, none, none, np.ones((1, 1)), None)
+        return transformed(found, transf)
+
+    def __getattr__(self, name: str) -> Any:
+        """A view of the result by its name: forest, funnel."""
+        return view(self, name)
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict per study with its effect and weight in percent, then the pooled effect."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from metagrove.core.values import Array
-from metagrove.pooling.counts.maximum import Evaluation, maximum
-from metagrove.pooling.counts.mixed_model import MixedFit, Saturated
-from metagrove.pooling.counts.quadrature import Integrand, Likelihood, marginal_likelihood
+from metagrove.pooling.counts.maximum import Differences, Evaluations, maximum
+from metagrove.pooling.counts.mixed_model import MarginalBatch, MixedFit, Saturated
+from metagrove.pooling.counts.quadrature import Integrand, Likelihood
 
 __all__ = ["random_level_heterogeneity"]
 
@@ -32,22 +32,23 @@ def random_level_heterogeneity(
     integrand = Integrand(likelihood, level, np.ones(2), np.array([1.0, 0.0]), nodes)
     finite = np.isfinite(first.y)
     frozen = np.where(first.y > 0, 30.0, -30.0)
-    modes: list[Array | None] = [None]
+    within = MarginalBatch(integrand)
 
-    def objective(shared: Array, own: Array | None) -> Evaluation:
+    def batch(shared: Array, own: Array | None) -> Evaluations:
         if own is None:
             raise AssertionError
         effects = np.where(finite, own, frozen)
-        out = marginal_likelihood(integrand, shared[:1], float(shared[1]), effects, modes[0])
-        modes[0] = out.mode
         # A quadratic pull keeps the frozen effects where they are without touching the others.
-        slope = np.where(finite, out.gradient[:, 2], -(own - frozen))
-        value = float(out.value.sum()) - 0.5 * float(((own - frozen)[~finite] ** 2).sum())
-        return Evaluation(value, out.gradient[:, :2], slope)
+        away = np.where(finite, 0.0, own - frozen)
+        found = within(shared, effects)
+        if found.own is None:
+            raise AssertionError
+        values = found.values - 0.5 * (away * away).sum(axis=1)
+        return Evaluations(values, found.shared, np.asarray(np.where(finite, found.own, -away)))
 
     start_effects = np.where(finite, np.where(finite, first.y, 0.0) - common.beta[0], frozen)
     start = np.array([common.beta[0], max(np.sqrt(common.tau2), 0.1)])
-    found = maximum(objective, start, start_effects)
+    found = maximum(Differences(batch, within.small), start, start_effects)
     own, info, cross = found.own, found.own_information, found.cross
     if own is None or info is None or cross is None:
         raise AssertionError

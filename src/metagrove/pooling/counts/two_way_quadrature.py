@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from metagrove.core.values import Array
-from metagrove.pooling.counts.maximum import Evaluation
+from metagrove.pooling.counts.maximum import Batch, Evaluation, Evaluations, together
 from metagrove.pooling.counts.quadrature import Likelihood, hermite_nodes
 
-__all__ = ["TwoWayIntegrand", "two_way_evaluation", "two_way_marginal"]
+__all__ = ["TwoWayIntegrand", "two_way_batch", "two_way_evaluation", "two_way_marginal"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,24 +30,52 @@ class TwoWayIntegrand:
     c: Array
     nodes: int = 1
 
+    def repeated(self, copies: int) -> TwoWayIntegrand:
+        """The same studies, so many times one after another."""
+        if copies == 1:
+            return self
+        return TwoWayIntegrand(self.likelihood.repeated(copies), np.concatenate([self.X] * copies), self.c, self.nodes)
 
-def _modes(integrand: TwoWayIntegrand, fixed: Array, sigma: float, tau: float, start: Array) -> tuple[Array, Array]:
+
+def _loads(c: Array, sigma: Array | float, tau: Array | float, k: int) -> Array:
+    """What level and effect of each study are multiplied by in each arm, (k, 2, A)."""
+    loads = np.empty((k, 2, c.size))
+    loads[:, 0] = np.reshape(sigma, (-1, 1))
+    loads[:, 1] = np.reshape(tau, (-1, 1)) * c
+    return loads
+
+
+def _inverse(m: Array) -> Array:
+    """Inverses of symmetric 2x2 matrices, (k, 2, 2)."""
+    a, b, d = m[:, 0, 0], m[:, 0, 1], m[:, 1, 1]
+    found = np.empty_like(m)
+    found[:, 0, 0], found[:, 1, 1] = d, a
+    found[:, 0, 1] = found[:, 1, 0] = -b
+    return np.asarray(found / (a * d - b * b)[:, None, None])
+
+
+def _eta(fixed: Array, u: Array, loads: Array) -> Array:
+    return np.asarray(fixed + np.matmul(u[:, None, :], loads)[:, 0, :, None])
+
+
+def _modes(likelihood: Likelihood, fixed: Array, loads: Array, start: Array) -> tuple[Array, Array]:
     """Modes (k, 2) of the integrands and minus their Hessians there (k, 2, 2)."""
-    likelihood = integrand.likelihood
-    loads = np.stack([np.full_like(integrand.c, sigma), tau * integrand.c])  # (2, A)
-    outer = loads[:, None, :] * loads[None, :, :]
     u = start
 
     def height(at: Array) -> Array:
-        eta = fixed + (at @ loads)[:, :, None]
-        return np.asarray(likelihood.value(eta).sum(axis=(1, 2)) - 0.5 * (at * at).sum(axis=1))
+        return np.asarray(likelihood.value(_eta(fixed, at, loads)).sum(axis=(1, 2)) - 0.5 * (at * at).sum(axis=1))
+
+    def bend(at: Array) -> tuple[Array, Array]:
+        first, second, _ = likelihood.derivatives(_eta(fixed, at, loads))
+        curve = np.eye(2) - np.matmul(loads * second[:, None, :, 0], loads.transpose(0, 2, 1))
+        return np.matmul(loads, first)[:, :, 0] - at, np.asarray(curve)
 
     now = height(u)
+    slope, curve = bend(u)
     for _ in range(100):
-        first, second, _ = likelihood.derivatives(fixed + (u @ loads)[:, :, None])
-        slope = first[:, :, 0] @ loads.T - u
-        curve = np.eye(2) - np.einsum("ka,ija->kij", second[:, :, 0], outer)
-        move = np.linalg.solve(curve, slope[:, :, None])[:, :, 0]
+        move = np.matmul(_inverse(curve), slope[:, :, None])[:, :, 0]
+        if np.abs(move).max() < 1e-9 * (1.0 + np.abs(u).max()):
+            break
         size = np.ones(u.shape[0])
         for _ in range(40):
             trial = u + size[:, None] * move
@@ -57,10 +85,8 @@ def _modes(integrand: TwoWayIntegrand, fixed: Array, sigma: float, tau: float, s
                 break
             size = np.where(worse, size / 2, size)
         u, now = trial, then
-        if np.abs(move).max() < 1e-9 * (1.0 + np.abs(u).max()):
-            break
-    second = likelihood.derivatives(fixed + (u @ loads)[:, :, None])[1]
-    return u, np.asarray(np.eye(2) - np.einsum("ka,ija->kij", second[:, :, 0], outer))
+        slope, curve = bend(u)
+    return u, curve
 
 
 def two_way_marginal(
@@ -69,7 +95,8 @@ def two_way_marginal(
     """Marginal log-likelihoods (k,) and modes (k, 2) at the given parameters."""
     fixed = (integrand.X @ beta)[:, :, None]
     k = fixed.shape[0]
-    u, curve = _modes(integrand, fixed, sigma, tau, np.zeros((k, 2)) if start is None else start)
+    loads = _loads(integrand.c, sigma, tau, k)
+    u, curve = _modes(integrand.likelihood, fixed, loads, np.zeros((k, 2)) if start is None else start)
     root = np.linalg.cholesky(np.linalg.inv(curve))  # (k, 2, 2)
     x, log_w = hermite_nodes(integrand.nodes)
     grid = np.stack(np.meshgrid(x, x, indexing="ij"), axis=-1).reshape(-1, 2)  # (Q, 2)
@@ -83,39 +110,45 @@ def two_way_marginal(
     return np.asarray(total + log_scale - np.log(np.pi)), u
 
 
-def _laplace(integrand: TwoWayIntegrand, shared: Array, start: Array | None) -> tuple[Evaluation, Array]:
-    """The Laplace approximation with its exact gradient: modes and curvature move with the parameters."""
-    p, c = integrand.X.shape[2], integrand.c
-    sigma, tau = float(shared[p]), float(shared[p + 1])
-    fixed = (integrand.X @ shared[:p])[:, :, None]
-    k = fixed.shape[0]
-    u, curve = _modes(integrand, fixed, sigma, tau, np.zeros((k, 2)) if start is None else start)
-    loads = np.stack([np.full_like(c, sigma), tau * c])  # (2, A)
-    eta = fixed + (u @ loads)[:, :, None]
-    value = integrand.likelihood.value(eta).sum(axis=(1, 2)) - 0.5 * (u * u).sum(axis=1)
-    first, second, third = (d[:, :, 0] for d in integrand.likelihood.derivatives(eta))
-    inverse = np.linalg.inv(curve)
-    value = value + 0.5 * np.log(np.linalg.det(inverse))
+def _laplace(integrand: TwoWayIntegrand, shared: Array, start: Array) -> tuple[Array, Array, Array]:
+    """The Laplace approximation (k,) with its exact gradient (k, P + 2), and the modes (k, 2).
+
+    `shared` (k, P + 2) holds the parameters of each study. Modes and curvature move with the parameters.
+    """
+    p, c, likelihood = integrand.X.shape[2], integrand.c, integrand.likelihood
+    k = shared.shape[0]
+    loads = _loads(c, shared[:, p], shared[:, p + 1], k)
+    fixed = np.matmul(integrand.X, shared[:, :p, None])
+    u, curve = _modes(likelihood, fixed, loads, start)
+    eta = _eta(fixed, u, loads)
+    inverse = _inverse(curve)
+    value = likelihood.value(eta).sum(axis=(1, 2)) - 0.5 * (u * u).sum(axis=1)
+    value = value - 0.5 * np.log(curve[:, 0, 0] * curve[:, 1, 1] - curve[:, 0, 1] ** 2)
+    first, second, third = (d[:, :, 0] for d in likelihood.derivatives(eta))
     # How each linear predictor moves with (beta, sigma, tau) while the random effects stay: (k, A, P + 2).
-    stay = np.concatenate(
-        [integrand.X, np.broadcast_to(u[:, None, :1], (k, c.size, 1)), u[:, None, 1:] * c[:, None]], 2
-    )
-    turns = np.zeros((p + 2, 2, c.size))  # the loads' own derivatives
-    turns[p, 0], turns[p + 1, 1] = 1.0, c
-    slope = np.einsum("ja,ka,kat->kjt", loads, second, stay) + np.einsum("tja,ka->kjt", turns, first)
-    d_eta = stay + np.einsum("ja,kjt->kat", loads, inverse @ slope)
+    stay = np.empty((k, c.size, p + 2))
+    stay[:, :, :p], stay[:, :, p], stay[:, :, p + 1] = integrand.X, u[:, :1], u[:, 1:] * c
+    slope = np.matmul(loads * second[:, None, :], stay)
+    # The loads' own derivatives, 1 by sigma and c by tau, act on level and effect alone.
+    slope[:, 0, p] += first.sum(axis=1)
+    slope[:, 1, p + 1] += first @ c
+    d_eta = stay + np.matmul(loads.transpose(0, 2, 1), np.matmul(inverse, slope))
     # Minus the derivative of the curvature, traced with its inverse.
-    reach = np.einsum("kij,ia,ja->ka", inverse, loads, loads)
-    twist = np.einsum("kij,tia,ja->kta", inverse, turns, loads)
-    bend = np.einsum("ka,kat,ka->kt", third, d_eta, reach) + 2 * np.einsum("ka,kta->kt", second, twist)
-    gradient = np.einsum("ka,kat->kt", first, stay) + 0.5 * bend
-    return Evaluation(float(value.sum()), np.asarray(gradient), None), u
+    pulled = np.matmul(inverse, loads)  # (k, 2, A)
+    reach = (loads * pulled).sum(axis=1)
+    bend = np.matmul((third * reach)[:, None, :], d_eta)[:, 0, :]
+    bend[:, p] += 2 * (second * pulled[:, 0]).sum(axis=1)
+    bend[:, p + 1] += 2 * (second * pulled[:, 1]) @ c
+    return value, np.matmul(first[:, None, :], stay)[:, 0, :] + 0.5 * bend, u
 
 
 def two_way_evaluation(integrand: TwoWayIntegrand, shared: Array, start: Array | None) -> tuple[Evaluation, Array]:
     """The objective in (β, σ, τ) with its gradient, and the modes; by central differences for several nodes."""
+    k = integrand.X.shape[0]
     if integrand.nodes == 1:
-        return _laplace(integrand, shared, start)
+        rows = np.tile(shared, (k, 1))
+        value, gradient, modes = _laplace(integrand, rows, np.zeros((k, 2)) if start is None else start)
+        return Evaluation(float(value.sum()), gradient.sum(axis=0), None), modes
     p = integrand.X.shape[2]
 
     def values(at: Array, modes: Array | None) -> tuple[Array, Array]:
@@ -128,4 +161,32 @@ def two_way_evaluation(integrand: TwoWayIntegrand, shared: Array, start: Array |
         ahead = np.zeros(shared.size)
         ahead[j] = h
         gradient[:, j] = (values(shared + ahead, modes)[0] - values(shared - ahead, modes)[0]) / (2 * h)
-    return Evaluation(float(here.sum()), gradient, None), modes
+    return Evaluation(float(here.sum()), gradient.sum(axis=0), None), modes
+
+
+#: Studies that one call for several points may take at once.
+_ROOM = 200_000
+
+
+def two_way_batch(integrand: TwoWayIntegrand) -> Batch:
+    """The objective in (β, σ, τ) at several points, each search for modes starting where the last call's first ended."""
+    k = integrand.X.shape[0]
+    stacks: dict[int, TwoWayIntegrand] = {1: integrand}
+    last = np.zeros((k, 2))
+
+    def batch(shared: Array, own: Array | None) -> Evaluations:
+        nonlocal last
+        copies = shared.shape[0]
+        if integrand.nodes > 1 or copies * k > _ROOM:
+            found = []
+            for point in shared:
+                out, last = two_way_evaluation(integrand, point, last)
+                found.append(Evaluations(np.array([out.value]), out.shared[None, :], None))
+            return together(found)
+        if copies not in stacks:
+            stacks[copies] = integrand.repeated(copies)
+        value, gradient, modes = _laplace(stacks[copies], np.repeat(shared, k, axis=0), np.tile(last, (copies, 1)))
+        last = modes[:k]
+        return Evaluations(value.reshape(copies, k).sum(axis=1), gradient.reshape(copies, k, -1).sum(axis=1), None)
+
+    return batch

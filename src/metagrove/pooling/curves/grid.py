@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CurveGrid", "StudyCurve", "automatic_step", "curve_grid", "grid_rows", "grid_table"]
 
+#: Most grid times of a table made from patients, and of a curve that is pooled: its covariance grows with their square.
+_MOST_TIMES, _MOST_POOLED = 50_000, 2_000
+
 #: Survival read from a figure may rise by rounding in its last printed digit; not by more.
 _ROUNDING = 1e-9
 
@@ -202,6 +205,8 @@ def curve_grid(
         trimmed.append(kept)
         notes.extend(said)
     grid = np.unique(np.concatenate([curve.time for curve in trimmed]))
+    if grid.size > _MOST_POOLED:
+        raise DataError(f"{grid.size:,} grid times; at most {_MOST_POOLED:,} are pooled: use wider intervals")
     placed = [_on_grid(curve, grid) for curve in trimmed]
     for curve, (_, _, filled) in zip(trimmed, placed, strict=True):
         if filled and gaps == "refuse":
@@ -295,6 +300,11 @@ def grid_rows(
     width = automatic_step(longest) if step is None else float(step)
     if not width > 0 or not math.isfinite(width):
         raise DataError(f"the grid's step is {width:g}; it is above 0")
+    reach = longest if horizon is None else min(longest, horizon)
+    if reach / width > _MOST_TIMES:
+        raise DataError(
+            f"a step of {width:g} up to {reach:g} gives {reach / width:.3g} grid times; at most {_MOST_TIMES:,} are made"
+        )
     names: list[str] = []
     columns: list[tuple[Array, Array, Array]] = []
     for name, p in groups.items():
@@ -302,7 +312,7 @@ def grid_rows(
             raise DataError(f"{name}: no patients")
         end = float(p.time.max()) / width
         count = math.ceil(end - 1e-9) if last == "contains" else math.floor(end + 1e-9)
-        times: Array = width * np.arange(1.0, count + 1)
+        times: Array = width * np.arange(1.0, min(count, _MOST_TIMES + 1) + 1)
         if horizon is not None:
             times = times[times <= horizon * (1 + 1e-12)]
         followed = p.time.size - np.searchsorted(np.sort(p.time), times - width + 1e-9 * longest, side="right")

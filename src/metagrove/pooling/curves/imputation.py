@@ -17,7 +17,7 @@ from metagrove.pooling.curves.grid import CurveGrid, StudyCurve, automatic_step,
 from metagrove.pooling.curves.intervals import arcsine_survival, area, crossing, crossings, log_covariance
 from metagrove.pooling.curves.summary import CurveSettings, PooledCurve, chi_square_tail, curve_of_fit
 
-__all__ = ["Imputed", "ImputedCurve", "combine_imputations", "imputed_curve", "imputed_estimate"]
+__all__ = ["Imputed", "ImputedCurve", "combine_imputations", "drawn_sets", "imputed_curve", "imputed_estimate"]
 
 _RUBIN = "Rubin DB. Multiple Imputation for Nonresponse in Surveys. Wiley 1987. doi:10.1002/9780470316696"
 
@@ -142,6 +142,11 @@ def _draws(studies: Mapping[str, Any]) -> Iterator[dict[str, PatientTimes]]:
         raise MethodError("one draw; a combination needs at least 2 draws of a study (a column 'draw')")
     for i in range(count):
         yield {name: piece[i % len(piece)] for name, piece in pieces.items()}
+
+
+def drawn_sets(studies: Mapping[str, Any]) -> list[dict[str, PatientTimes]]:
+    """One set of studies for each draw, for tables of `draw, time, event` as `imputed_curve` takes them."""
+    return list(_draws(studies))
 
 
 def imputed_estimate(

@@ -123,14 +123,14 @@ def observed_curves(curves: Array, patients: int, rng: np.random.Generator) -> A
 
 
 def _even_normals(size: int, draws: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Standard normal values, shape (size, draws), whose first six rows fill space evenly from a random start.
+    """Standard normal values, shape (size, draws), whose first ten rows fill space evenly from a random start.
 
-    The points step by powers of the root of x^7 = x + 1, the golden ratio's relative for six dimensions (Niederreiter,
+    The points step by powers of the root of x^11 = x + 1, the golden ratio's relative for ten dimensions (Niederreiter,
     Random Number Generation and Quasi-Monte Carlo Methods, 1992, doi:10.1137/1.9781611970081).
     """
     from scipy.special import ndtri
 
-    even = min(size, 6)
+    even = min(size, 10)
     root = 1.0
     for _ in range(60):
         root = (1 + root) ** (1 / (even + 1))

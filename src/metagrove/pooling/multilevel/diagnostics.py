@@ -16,6 +16,7 @@ from metagrove.core.errors import ConvergenceError, DataError, MethodError
 from metagrove.core.values import Array
 from metagrove.pooling.multilevel.fit import MixedFit, mixed_fit
 from metagrove.pooling.multilevel.marginal_likelihood import Component
+from metagrove.pooling.multilevel.user_weights import weighted_fit
 from metagrove.pooling.regression.case_diagnostics import Residuals
 from metagrove.pooling.regression.design import Design
 from metagrove.pooling.regression.linear_model import critical_value
@@ -29,6 +30,8 @@ Index = NDArray[np.intp]
 def hat_matrix(fit: MixedFit) -> Array:
     """H with fitted values Hy, shape (k, k)."""
     X = fit.like.X
+    if fit.weights is not None:
+        return np.asarray(X @ np.linalg.solve(X.T @ fit.weights @ X, X.T @ fit.weights))
     return np.asarray(X @ fit.vb @ X.T @ np.linalg.inv(fit.M))
 
 
@@ -52,7 +55,9 @@ def _without(fit: MixedFit, design: Design, rows: Index) -> MixedFit:
     parts = [_kept(c, keep) for c in fit.like.components]
     plain = len(fit.plain)
     cut = replace(design, X=design.X[keep])
-    return mixed_fit(y[keep], V[np.ix_(keep, keep)], cut, plain=parts[:plain], inner=parts[plain:], method=fit.method)
+    square = np.ix_(keep, keep)
+    other = mixed_fit(y[keep], V[square], cut, plain=parts[:plain], inner=parts[plain:], method=fit.method)
+    return other if fit.weights is None else weighted_fit(other, fit.weights[square])
 
 
 def _deletions(fit: MixedFit, design: Design, codes: Index) -> Iterator[tuple[Index, MixedFit | str]]:
@@ -93,9 +98,10 @@ def random_effects(fit: MixedFit, *, level: float, ddf: float) -> dict[str, Pred
     """Best linear unbiased predictions of every component's random effects, with prediction limits."""
     X, M = fit.like.X, fit.M
     W = np.linalg.inv(M)
-    WX = W @ X
-    P = W - WX @ fit.vb @ WX.T
     Wr = W @ (fit.like.y - X @ fit.b)
+    # the predictor is linear in y: C A y with A = W (I - H), whatever weights made H
+    A = W @ (np.eye(M.shape[0]) - hat_matrix(fit))
+    P = A + A.T - A @ M @ A.T
     crit = critical_value(level, ddf)
     found = {}
     for number, component in enumerate(fit.like.components):

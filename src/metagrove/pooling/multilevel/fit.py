@@ -23,6 +23,10 @@ from metagrove.pooling.regression.linear_model import EQUAL_EFFECTS
 __all__ = ["Fixed", "MixedFit", "containment", "maximum", "mixed_fit"]
 
 
+#: How many points off an edge are climbed from.
+_TRIED = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Fixed:
     """Variances and correlations held at given values; None leaves one free. Empty tuples leave all free."""
@@ -46,6 +50,7 @@ class MixedFit:
     theta : parameters at the maximum.
     at : the likelihood there.
     method : "REML" or "ML" (equal effects are fitted with method "EE": no random effects).
+    weights : the user's weight matrix (k, k), None for the inverse of the marginal covariance.
     """
 
     like: Marginal
@@ -56,6 +61,7 @@ class MixedFit:
     theta: Array
     at: Evaluation
     method: str
+    weights: Array | None = None
 
     @property
     def b(self) -> Array:
@@ -122,7 +128,16 @@ def _close_in(
     for spots, values, name in ((scales, variances, "tau2"), (others, correlations, "rho")):
         for i, value in zip(spots, _held(values, len(spots), name), strict=True):
             if value is not None:
-                at = {"sd": np.sqrt(value), "angle": np.arcsin(value)}.get(kinds[i], value)
+                if not (-1 <= value <= 1 if name == "rho" else value >= 0):
+                    raise DataError(f"{name} is held at {value:g}; {'a correlation' if name == 'rho' else 'a variance'} "
+                                    f"is {'between -1 and 1' if name == 'rho' else '0 or above'}")  # fmt: skip
+                at = (
+                    float(np.sqrt(value))
+                    if kinds[i] == "sd"
+                    else float(np.arcsin(value))
+                    if kinds[i] == "angle"
+                    else value
+                )
                 box[0][first + i] = box[1][first + i] = at
 
 
@@ -138,11 +153,40 @@ def _starts(like: Marginal) -> list[Array]:
     if n > 1:
         shares += [np.where(np.arange(n) == c, 0.9, 0.1 / (n - 1)) for c in range(min(n, 4))]
     correlated = any(c.J > 1 for c in like.components)
-    starts = []
+    starts: list[Array] = []
     for share, rho in product(shares, (0.5, 0.0, -0.4) if correlated else (0.5,)):
         parts = [c.structure.start(total * s, c.J, rho) for c, s in zip(like.components, share, strict=True)]
         starts.append(np.concatenate(parts))
-    return starts
+    for component, cut in zip(like.components, like.cuts, strict=True):
+        kinds = component.structure.box(component.J).kinds
+        spread = [i for i, kind in enumerate(kinds) if kind == "sd"] if kinds.count("angle") <= 1 else []
+        for i in spread if len(spread) <= 4 else ():  # unequal variances: each in turn the small one
+            lopsided = starts[0].copy()
+            lopsided[cut.start + i] *= 0.2
+            starts.append(lopsided)
+    return _over_ranges(like, starts)
+
+
+def _over_ranges(like: Marginal, starts: list[Array]) -> list[Array]:
+    """The starts and, where correlations fall with distance, others at ranges of every scale that the distances have.
+
+    A start whose range is far from the one that the data tell can lead to a lower peak; of many ranges those are taken
+    at which the likelihood is higher than at the ranges next to them.
+    """
+    more: list[Array] = []
+    for c, component in enumerate(like.components):
+        if component.distances is None:
+            continue
+        apart, place = component.distances[component.distances > 0], like.cuts[c].start + 1
+        grid = np.geomspace(0.3 * apart.min(), 3 * apart.max(), 24)
+        for base in starts[:: max(1, len(starts) // 3)]:
+            rows = np.tile(np.clip(base, like.lower, like.upper), (grid.size, 1))
+            rows[:, place] = grid
+            ll = np.array([-np.inf if (at := like(row)) is None else at.ll for row in rows])
+            padded = np.concatenate([[-np.inf], ll, [-np.inf]])
+            peaks = np.flatnonzero((padded[1:-1] >= padded[:-2]) & (padded[1:-1] >= padded[2:]) & np.isfinite(ll))
+            more += [rows[i] for i in peaks[np.argsort(-ll[peaks])][:3]]
+    return [*more, *starts]
 
 
 def maximum(like: Marginal, starts: Sequence[Array], lower: Array, upper: Array) -> Climb:
@@ -160,6 +204,58 @@ def maximum(like: Marginal, starts: Sequence[Array], lower: Array, upper: Array)
     if best is None:
         raise failure or ConvergenceError("the likelihood has no maximum")
     return best
+
+
+def _cornered(component: Component, theta: Array, lower: Array, upper: Array) -> bool:
+    """Whether a component with an inner factor stands at the edge of its box: a variance at 0, a correlation at its end."""
+    kinds = np.array(component.structure.box(component.J).kinds)
+    scales, free = np.isin(kinds, ("sd", "variance")), lower < upper
+    low, high = theta <= lower + 1e-6, theta >= upper - 1e-6
+    return component.J > 1 and bool((free & np.where(scales, low, low | high)).any())
+
+
+def _edges(component: Component, theta: Array, lower: Array, upper: Array, typical: float) -> list[Array]:
+    """Points all over a component's box: each level's variance small in turn, correlations of either sign."""
+    kinds = np.array(component.structure.box(component.J).kinds)
+    scales = np.flatnonzero(np.isin(kinds, ("sd", "variance")))
+    turning = np.flatnonzero(~np.isin(kinds, ("sd", "variance")))
+    variances = np.where(kinds[scales] == "sd", theta[scales] ** 2, theta[scales])
+    level = max(float(variances.mean()), 0.1 * typical)
+    sizes = [np.full(scales.size, part * level) for part in (0.3, 1.0)]
+    if 1 < scales.size <= 4:
+        sizes += [np.where(np.arange(scales.size) == j, 0.01, 1.0) * level for j in range(scales.size)]
+    turns: list[tuple[float, ...]] = [(t,) * turning.size for t in (-0.95, 0.0, 0.95)]
+    if 1 < turning.size <= 3:
+        turns = list(product((-0.7, 0.7), repeat=turning.size))
+    points = []
+    for size, turn in product(sizes, turns if turning.size else [()]):
+        point = theta.copy()
+        point[scales] = np.where(kinds[scales] == "sd", np.sqrt(size), size)
+        ends = np.where(np.array(turn) < 0, -lower[turning], upper[turning])
+        point[turning] = np.array(turn) * ends
+        points.append(np.clip(point, lower, upper))
+    return points
+
+
+def _ways_out(like: Marginal, theta: Array, box: tuple[Array, Array]) -> list[Array]:
+    """Starting points off the edge that a search has run into; none where it ended inside the box.
+
+    A standard deviation has no slope at 0, nor has a correlation where a variance is 0, nor an angle at its end, so an
+    edge can hold a search although the likelihood rises away from it; and edges often hold several maxima. Of many
+    points those where the likelihood stands highest are returned.
+    """
+    lower, upper = box
+    typical = float(np.median(np.diag(like.V)))
+    points = []
+    for component, cut in zip(like.components, like.cuts, strict=True):
+        if _cornered(component, theta[cut], lower[cut], upper[cut]):
+            for piece in _edges(component, theta[cut], lower[cut], upper[cut], typical):
+                point = theta.copy()
+                point[cut] = piece
+                points.append(point)
+    heights = [-np.inf if at is None else at.ll for at in map(like, points)]
+    best = np.argsort(heights, kind="stable")[::-1][:_TRIED]
+    return [points[i] for i in best if np.isfinite(heights[i])]
 
 
 def _checked_covariance(V: Array, k: int) -> Array:
@@ -236,6 +332,8 @@ def mixed_fit(
     starts = _starts(like)
     _identified(like, lower, upper, np.clip(starts[0], lower, upper))
     best = maximum(like, starts, lower, upper)
+    further = _ways_out(like, best.theta, (lower, upper))
+    best = maximum(like, [best.theta, *further], lower, upper) if further else best
     return MixedFit(like, tuple(plain), tuple(inner), lower, upper, best.theta, best.at, method)
 
 

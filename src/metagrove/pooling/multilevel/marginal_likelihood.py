@@ -39,6 +39,7 @@ class Component:
     outer : the outer level's index of each effect, shape (k,).
     groups : the outer levels' names.
     known : the outer levels' known correlation, shape (levels, levels), or None for independent levels.
+    distances : of a spatial structure, how far the inner levels are apart, shape (J, J).
     """
 
     name: str
@@ -49,6 +50,7 @@ class Component:
     outer: NDArray[np.intp]
     groups: tuple[str, ...]
     known: Array | None = None
+    distances: Array | None = None
 
     def shared(self, rows: NDArray[np.intp], others: NDArray[np.intp]) -> Array:
         """S between effects: 1 where two share the outer level, or the levels' known correlation; broadcasts."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,7 @@ class MixedModel(CoefficientResult):
     columns : the columns they refer to.
     excluded : for each effect left out, its label and why.
     origin : the table the effects came from, the rows used, and how many rows it had.
+    measure : the code of the effect measure, "" where it is not known.
     """
 
     fit: MixedFit
@@ -67,6 +68,7 @@ class MixedModel(CoefficientResult):
     columns: Mapping[str, Any]
     excluded: tuple[str, ...] = ()
     origin: Origin | None = None
+    measure: str = ""
     _memo: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def _once(self, key: str, value: Callable[[], Any]) -> Any:
@@ -200,7 +202,9 @@ class MixedModel(CoefficientResult):
 
     @property
     def W(self) -> Array:
-        """Its inverse, shape (k, k)."""
+        """The weights: its inverse, or the user's, shape (k, k)."""
+        if self.fit.weights is not None:
+            return self.fit.weights
         found: Array = self._once("W", lambda: np.linalg.inv(self.M))
         return found
 
@@ -470,9 +474,9 @@ class MixedModel(CoefficientResult):
         """Cluster-robust tests: CR1 (CR0 with adjust=False), or CR2 with Satterthwaite degrees of freedom."""
         model = WorkingModel(self.yi, self.X, self.M, self.W, self.b, self.design.names)
         kind = "CR2" if clubSandwich else ("CR1" if adjust else "CR0")
-        return robust_inference(
-            model, clusters(cluster, self.k, self.origin), kind=kind, btt=self.btt, level=self.level
-        )
+        groups = clusters(cluster, self.k, self.origin)
+        found = robust_inference(model, groups, kind=kind, btt=self.btt, level=self.level)
+        return replace(found, source_model=self, cluster=groups)
 
     def __getattr__(self, name: str) -> Any:
         """A view of the result by its name: forest, funnel."""

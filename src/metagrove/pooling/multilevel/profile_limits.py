@@ -21,7 +21,7 @@ from metagrove.pooling.multilevel.structures import STRUCTURES, angles_of
 from metagrove.pooling.regression.coefficients import Intervals
 from metagrove.pooling.roots import bracketed_root
 
-__all__ = ["profile_intervals", "profile_limits"]
+__all__ = ["profile_intervals", "profile_limits", "profile_values"]
 
 _NAN = float("nan")
 
@@ -87,6 +87,19 @@ def profile_limits(fit: MixedFit, j: int, *, level: float = 0.95) -> tuple[float
         return lower, _NAN
 
 
+def profile_values(fit: MixedFit, j: int, grid: Array) -> Array:
+    """The log-likelihood maximised over all else at each value of parameter `j`; NaN where no maximum is found."""
+    above = _Profile(fit, j, 0.95)
+    found = np.full(grid.shape, _NAN)
+    order = np.argsort(np.abs(grid - float(fit.theta[j])), kind="stable")
+    for i in order:  # outwards from the maximum, so that each start is near
+        try:
+            found[i] = above(float(grid[i])) + above.floor
+        except ConvergenceError:
+            continue
+    return found
+
+
 def _reordered(fit: MixedFit, c: int, first: tuple[int, int]) -> MixedFit:
     """The same unstructured model with two inner levels put first, so that one angle alone is their correlation."""
     component = fit.like.components[c]
@@ -131,7 +144,15 @@ def _component_rows(fit: MixedFit, c: int, names: tuple[str, str], level: float)
             rows.append((names[1], float(fit.theta[first + i]), *profile_limits(fit, first + i, level=level)))
     if component.structure is STRUCTURES["UN"] and fit.lower[first + component.J] < fit.upper[first + component.J]:
         rows += _pair_rows(fit, c, names[1], level)
-    return rows
+    return rows if component.distances is None else _open_ended(rows, float(fit.upper[first + 1]), names[1])
+
+
+def _open_ended(rows: list[Row], bound: float, name: str) -> list[Row]:
+    """The rows of a spatial structure: a range that reaches its bound has no upper limit, and then no variance has one."""
+    ends = [high for label, _, _, high in rows if label == name]
+    if not ends or not ends[0] > 0.999 * bound:
+        return rows
+    return [(label, at, low, _NAN) for label, at, low, _ in rows]
 
 
 def _pair_rows(fit: MixedFit, c: int, name: str, level: float) -> list[Row]:

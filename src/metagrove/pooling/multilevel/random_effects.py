@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metagrove.core.errors import DataError, MethodError, SpecError, UnknownName
 from metagrove.core.values import Array
+from metagrove.pooling.multilevel.distances import DISTANCES, SPATIAL, spatial_structure
 from metagrove.pooling.multilevel.marginal_likelihood import Component
 from metagrove.pooling.multilevel.structures import STRUCTURES, slopes
 from metagrove.pooling.regression.design import factor_levels, formula_design
@@ -36,8 +37,8 @@ def structures_for(terms: Sequence[RandomTerm], struct: str | Sequence[str]) -> 
         if used == 2:
             raise SpecError("at most two random terms may have an inner factor")
         code = asked[min(used, len(asked) - 1)]
-        if code not in STRUCTURES:
-            raise UnknownName(STRUCTURES.kind, code, STRUCTURES)
+        if code not in STRUCTURES and code not in SPATIAL:
+            raise UnknownName(STRUCTURES.kind, code, [*STRUCTURES, *SPATIAL])
         codes.append(code)
         used += 1
     return codes
@@ -101,6 +102,67 @@ def _intercepts(term: RandomTerm, columns: Mapping[str, ArrayLike], k: int, R: M
     return found
 
 
+#: A code of DISTANCES, a function of coordinates, a matrix, or a list of these.
+Dist: TypeAlias = Any
+
+
+def _spatial(term: RandomTerm, struct: str, columns: Mapping[str, ArrayLike], k: int, dist: Dist) -> Component:
+    """Effects at places: the inner part is one or more columns of coordinates, or of names with `dist` a matrix."""
+    assert term.inner is not None
+    outer, groups = _codes(columns, term.outer, k)
+    names = [name for name in term.columns if name not in term.outer]
+    if not isinstance(dist, str) and not callable(dist):
+        codes, levels = _codes(columns, tuple(names), k)
+        distances = _matrix_for(dist, levels)
+    else:
+        places = np.column_stack([_coordinate(columns[name], name) for name in names])
+        distinct, codes = np.unique(places, axis=0, return_inverse=True)
+        codes = codes.ravel()
+        levels = tuple("/".join(f"{value:g}" for value in place) for place in distinct)
+        distances = np.asarray((DISTANCES[dist] if isinstance(dist, str) else dist)(distinct), dtype=float)
+    J = len(levels)
+    if distances.shape != (J, J) or not np.isfinite(distances).all() or (distances < 0).any():
+        raise DataError(
+            f"random '{term.text}': dist gives {distances.shape}; {J} places need a ({J}, {J}) of distances"
+        )
+    Z = np.zeros((k, J))
+    Z[np.arange(k), codes] = 1.0
+    name = f"{deparse(term.inner)} | {term.outer[0]}"
+    return Component(
+        name, Z, spatial_structure(struct, distances), np.arange(J, dtype=float), levels, outer, groups,
+        distances=distances,
+    )  # fmt: skip
+
+
+def _listed(dist: Dist) -> bool:
+    """Whether `dist` is a list with one entry for each term with an inner part."""
+    return isinstance(dist, (list, tuple)) and all(isinstance(d, str) or callable(d) or np.ndim(d) == 2 for d in dist)
+
+
+def _coordinate(values: ArrayLike, name: str) -> Array:
+    try:
+        found = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise DataError(
+            "a coordinate is a number; give dist= a matrix of distances for named places", column=name
+        ) from None
+    return found
+
+
+def _matrix_for(dist: ArrayLike, levels: Sequence[str]) -> Array:
+    """A matrix of distances in the order of the levels, by its row names where it has them."""
+    order = getattr(dist, "index", None)
+    matrix = np.asarray(dist, dtype=float)
+    if order is None:
+        return matrix
+    place = {str(key): i for i, key in enumerate(order)}
+    lacking = [level for level in levels if level not in place]
+    if lacking:
+        raise DataError(f"dist has no row for '{lacking[0]}'")
+    index = [place[level] for level in levels]
+    return np.asarray(matrix[np.ix_(index, index)])
+
+
 def _inner(term: RandomTerm, struct: str, columns: Mapping[str, ArrayLike], k: int) -> Component:
     outer, groups = _codes(columns, term.outer, k)
     assert term.inner is not None
@@ -146,8 +208,12 @@ def components(
     columns: Mapping[str, ArrayLike],
     k: int,
     R: Mapping[str, Any] | None = None,
+    dist: Dist = "euclidean",
 ) -> tuple[list[Component], list[Component]]:
     """The components without and with an inner factor, in the order they were written.
+
+    `R` holds known correlation matrices of groupings; `dist` says how distances between places are measured: a code of
+    DISTANCES, a function of coordinates (J, d), or a matrix whose index names the places; a list for several terms.
 
     Raises
     ------
@@ -155,9 +221,14 @@ def components(
     """
     plain: list[Component] = []
     inner: list[Component] = []
+    measures = list(dist) if _listed(dist) else [dist] * max(len(terms), 1)
     for term, struct in zip(terms, structs, strict=True):
         if term.inner is None:
             plain += _intercepts(term, columns, k, R or {})
+        elif struct in SPATIAL:
+            if len(measures) <= len(inner):
+                raise DataError(f"dist has {len(measures)} entries for {len(inner) + 1} terms with an inner part")
+            inner.append(_spatial(term, struct, columns, k, measures[len(inner)]))
         else:
             inner.append(_inner(term, struct, columns, k))
     for i, one in enumerate(plain):

@@ -7,7 +7,7 @@ doi:10.1002/jrsm.11. Cases: `influence_bcg`, `influence_raudenbush1985`, `metare
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -230,6 +230,7 @@ class RefitTable(ColumnResult):
     """The pooled estimate of several subsets, one row each, under the names `leave1out` and `cumul` give them.
 
     `estimate`, `se`, `zval`, `pval`, `ci_lb`, `ci_ub`, `Q`, `Qp`, `tau2`, `I2` (a fraction), `H2`: shape (m,).
+    `whole` is the estimate from all studies with its limits at `level`.
     """
 
     labels: tuple[str, ...]
@@ -244,6 +245,9 @@ class RefitTable(ColumnResult):
     tau2: Array
     I2: Array
     H2: Array
+    whole: tuple[float, float, float] = (float("nan"), float("nan"), float("nan"))
+    level: float = 0.95
+    measure: str = ""
 
     COLUMNS: ClassVar[tuple[str, ...]] = (
         "estimate",
@@ -302,8 +306,10 @@ def refits(fit: LinearFit, subsets: Iterable[NDArray[np.intp]], labels: tuple[st
         p = float(two_sided(np.array(z), other.ddf))
         limits = (estimate - crit * se, estimate + crit * se)
         rows.append((estimate, se, z, p, *limits, het["QE"], het["QEp"], other.tau2, het["I2"], het["H2"]))
-    columns = np.array(rows).T
-    return RefitTable(labels, *columns)
+    half = float(critical_value(fit.settings.level, fit.ddf)) * float(np.sqrt(fit.vb[0, 0]))
+    middle = float(fit.b[0])
+    found = RefitTable(labels, *np.array(rows).T)
+    return replace(found, whole=(middle, middle - half, middle + half), level=fit.settings.level)
 
 
 def order_of(order: object, k: int) -> NDArray[np.intp]:

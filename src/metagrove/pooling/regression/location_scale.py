@@ -15,7 +15,7 @@ import numpy as np
 from metagrove.core.errors import ConvergenceError, DataError, MethodError, UnknownName
 from metagrove.core.results import Explanation
 from metagrove.core.values import Array
-from metagrove.pooling.regression.coefficients import CoefficientResult, Coefficients
+from metagrove.pooling.regression.coefficients import CoefficientResult, Coefficients, view
 from metagrove.pooling.regression.columns import text_table
 from metagrove.pooling.regression.contrasts import Compared, LikelihoodRatio, WaldTest, likelihood_ratio, wald
 from metagrove.pooling.regression.design import Design, check_rank
@@ -137,6 +137,7 @@ class LocationScale(CoefficientResult):
     tau2: Array
     s2w: float
     excluded: tuple[str, ...] = ()
+    measure: str = ""
 
     @property
     def coefficients(self) -> Coefficients:
@@ -329,6 +330,10 @@ class LocationScale(CoefficientResult):
             width = prediction_width(found.se, tau2, own=own, residual=residual, level=chance, predtype=predtype)
             found = replace(found, pi_lb=found.pred - width, pi_ub=found.pred + width)
         return transformed(found, transf)
+
+    def __getattr__(self, name: str) -> Any:
+        """A view of the result by its name: forest, funnel."""
+        return view(self, name)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per coefficient of the mean, then of the variance."""

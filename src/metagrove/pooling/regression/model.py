@@ -60,6 +60,7 @@ class Regression(CoefficientResult):
     excluded : for each study left out, its label and why.
     notes : what else a reader must know.
     origin : the table the studies came from, the rows used, and how many rows it had.
+    measure : the code of the effect measure, "" where it is not known.
     """
 
     fit: LinearFit
@@ -69,6 +70,7 @@ class Regression(CoefficientResult):
     excluded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     origin: Origin | None = None
+    measure: str = ""
     _memo: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def _once(self, key: str, value: Callable[[], Any]) -> Any:
@@ -200,7 +202,8 @@ class Regression(CoefficientResult):
     def R2(self) -> float:
         """Share of the heterogeneity that the moderators account for, percent; NaN without moderators.
 
-        For equal effects the adjusted R² of the weighted regression.
+        0 where the model without moderators has no heterogeneity to account for, as in metafor. For equal effects the
+        adjusted R² of the weighted regression.
         """
         return float(self._once("R2", self._r2))
 
@@ -215,7 +218,7 @@ class Regression(CoefficientResult):
             left, total = float(a @ self.fit.residuals**2), float(a @ (self.yi - mean) ** 2)
             return 100 * max(0.0, 1 - left / total * (self.k - 1) / (self.k - self.p)) if total > 0 else float("nan")
         null = linear_fit(self.yi, self.vi, ones, replace(self.fit.settings, test="z")).tau2
-        return 100 * max(0.0, (null - self.tau2) / null) if null > 0 else float("nan")
+        return 100 * max(0.0, (null - self.tau2) / null) if null > 0 else 0.0
 
     # omnibus test
     def _qm(self) -> tuple[float, Array, float]:
@@ -318,7 +321,8 @@ class Regression(CoefficientResult):
         """The pooled estimate without each study."""
         everyone = np.arange(self.k)
         labels = tuple(f"without {name}" for name in self.slab)
-        return case_diagnostics.refits(self.fit, (np.delete(everyone, i) for i in everyone), labels)
+        found = case_diagnostics.refits(self.fit, (np.delete(everyone, i) for i in everyone), labels)
+        return replace(found, measure=self.measure)
 
     leave1out = leave_one_out
 
@@ -326,7 +330,8 @@ class Regression(CoefficientResult):
         """The pooled estimate as studies are added in the order of `order` (values to sort by)."""
         index = order_of(order, self.k)
         labels = tuple(f"+ {self.slab[i]}" for i in index)
-        return case_diagnostics.refits(self.fit, (index[: i + 1] for i in range(self.k)), labels)
+        found = case_diagnostics.refits(self.fit, (index[: i + 1] for i in range(self.k)), labels)
+        return replace(found, measure=self.measure)
 
     cumul = cumulative
 
@@ -464,7 +469,8 @@ class Regression(CoefficientResult):
         total = self.fit.total
         model = WorkingModel(self.yi, self.X, np.diag(total), np.diag(self.fit.A), self.b, self.coef_names)
         kind = "CR2" if clubSandwich else ("CR1" if adjust else "CR0")
-        return robust_inference(model, groups, kind=kind, btt=self.btt, level=self.level)
+        found = robust_inference(model, groups, kind=kind, btt=self.btt, level=self.level)
+        return replace(found, source_model=self, cluster=groups)
 
     def __getattr__(self, name: str) -> Any:
         """A view of the result by its name: forest, funnel, baujat, regtest, ranktest, trimfill, selmodel, gosh."""

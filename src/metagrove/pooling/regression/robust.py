@@ -17,7 +17,7 @@ from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.core.registry import Registry
 from metagrove.core.results import Explanation
 from metagrove.core.values import Array
-from metagrove.pooling.regression.coefficients import CoefficientResult, Coefficients
+from metagrove.pooling.regression.coefficients import CoefficientResult, Coefficients, view
 from metagrove.pooling.regression.columns import text_table
 from metagrove.pooling.regression.linear_model import omnibus
 
@@ -53,7 +53,8 @@ class Robust(CoefficientResult):
     """Coefficients with cluster-robust tests, under metafor's names.
 
     `b`, `se`, `stat`, `pval`, `ci_lb`, `ci_ub`, `dfs`: shape (p,); `vb` (p, p); `QM` with `QM_df` (m, ddf) and `QM_p`,
-    NaN where the clusters are too few to test the coefficients together.
+    NaN where the clusters are too few to test the coefficients together. `source_model` is the fitted model that is
+    tested and `cluster` the cluster of each of its k effects.
     """
 
     table: Coefficients
@@ -64,6 +65,8 @@ class Robust(CoefficientResult):
     k: int
     kind: str
     confidence: float
+    source_model: Any = None
+    cluster: NDArray[Any] | None = None
 
     TITLE: ClassVar[str] = "Cluster-robust tests"
 
@@ -103,12 +106,37 @@ class Robust(CoefficientResult):
         return f"{head}\n{text_table(self.rows())}{note}"
 
     def explain(self) -> Explanation:
-        """The methods sentence and its reference."""
+        """The methods sentence of the model, where it is known, and of these tests."""
         entry = SANDWICHES.entry(self.kind)
-        return Explanation(
+        own = Explanation(
             f"Dependence within clusters was allowed for by a sandwich covariance ({self.kind}: {entry.title}).",
             (entry.cite,),
         )
+        return own if self.source_model is None else self.source_model.explain() + own
+
+    def __getattr__(self, name: str) -> Any:
+        """A view of the result by its name: forest, funnel."""
+        return view(self, name)
+
+    def to_r(self) -> str:
+        """R code that repeats the model with metafor, and these tests (CR2 with clubSandwich)."""
+        if self.source_model is None or self.cluster is None:
+            raise MethodError("these robust tests do not know their model; make them with robust(model, cluster)")
+        *lines, call = self.source_model.to_r().rstrip("\n").split("\n")
+        asked = "clubSandwich = TRUE" if self.kind == "CR2" else f"adjust = {str(self.kind == 'CR1').upper()}"
+        tests = f"robust(model, cluster = cluster, {asked})"
+        return "\n".join([*lines, f"model <- {call}", f"cluster <- {_r_labels(self.cluster)}", tests, ""])
+
+    def to_stata(self) -> str:
+        """Stata's meta commands have no cluster-robust tests of their own: MethodError."""
+        raise MethodError(
+            "Stata's meta commands take no clusters (vce(cluster) is not among their options); use to_r()"
+        )
+
+
+def _r_labels(values: NDArray[Any]) -> str:
+    quoted = (str(value).replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "c(" + ", ".join(f'"{value}"' for value in quoted) + ")"
 
 
 def clusters(cluster: Any, k: int, origin: Origin | None) -> NDArray[Any]:

@@ -1,0 +1,153 @@
+"""Forward passes over the hidden path under each belief about censoring, within a beam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.values import Array
+from metagrove.survival.censoring import Shape, shapes
+from metagrove.survival.path_model import DROP, WITNESS, Plan, Weights, weights_of
+from metagrove.survival.printed_facts import Facts
+from metagrove.survival.steps import Reading
+
+__all__ = [
+    "COARSE",
+    "NARROW",
+    "WIDE",
+    "Beam",
+    "Run",
+    "evidence_of",
+    "likely_shapes",
+    "limits_of",
+    "misfit",
+    "operations_of",
+    "path_levels",
+    "run_of",
+    "runs_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Beam:
+    """How wide the search is: states kept, smallest weight kept, width of a level bin and reach in standard errors."""
+
+    keep: int = 200
+    cut: float = 1e-5
+    bins: float = 0.4
+    reach: float = 4.5
+
+
+NARROW = Beam(keep=80, cut=1e-5, bins=0.5)
+WIDE = Beam(keep=1500, cut=1e-11, bins=0.2, reach=6.0)
+#: Levels hardly told apart: finds a path where many are nearly as good; drawn paths are reweighted afterwards.
+COARSE = Beam(keep=1500, cut=1e-11, bins=1.0, reach=6.0)
+
+
+def path_levels(plan: Plan, paths: NDArray[np.int32]) -> Array:
+    """Survival after each drop of each path, shape (paths, drops): the product of 1 - d / n along it."""
+    drop = plan.kind == DROP
+    before, after = paths[:, :-1][:, drop], paths[:, 1:][:, drop]
+    return np.cumprod(after / np.maximum(before, 1), axis=1, dtype=np.float64)
+
+
+def misfit(plan: Plan, reading: Reading, levels: Array) -> Array:
+    """Half the squared distance of each path from the levels read, in standard errors; shape (paths,)."""
+    row = plan.row[plan.kind == DROP]
+    return np.asarray(0.5 * np.sum(((levels - reading.level[row]) / reading.error[row]) ** 2, axis=1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A forward pass under `shape`: what `forward` of path_kernels returned, its operations and weights, and the log evidence.
+
+    The evidence includes the belief's own prior; it is minus infinity where no path came through.
+    """
+
+    passed: Any
+    operations: Any
+    weights: Weights
+    evidence: float
+    shape: Shape
+
+
+def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Shape]:
+    """The beliefs about censoring that a quick screen leaves standing, likeliest first where it looked."""
+    beliefs = shapes(reading, facts)
+    if len(beliefs) <= 2:
+        return beliefs
+    quick = [run_of(plan, reading, facts, shape, NARROW) for shape in beliefs]
+    evidence = np.array([run.evidence for run in quick])
+    if not np.isfinite(evidence).any():
+        return beliefs
+    return [beliefs[int(i)] for i in np.argsort(-evidence)[:4] if evidence[i] > evidence.max() - 4]
+
+
+def runs_of(plan: Plan, reading: Reading, facts: Facts, beam: Beam, beliefs: list[Shape]) -> list[Run]:
+    """Forward passes for every belief about censoring, without those that found no path."""
+    runs = [run_of(plan, reading, facts, shape, beam) for shape in beliefs]
+    return [run for run in runs if np.isfinite(run.evidence)]
+
+
+def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> float:
+    """Log likelihood of the readings, summed over all paths and averaged over beliefs; minus infinity without a path."""
+    values = [run_of(plan, reading, facts, shape, NARROW).evidence for shape in beliefs]
+    return float(np.logaddexp.reduce(values)) if np.isfinite(values).any() else -np.inf
+
+
+def run_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape, beam: Beam) -> Run:
+    """One forward pass under one belief."""
+    from metagrove.survival.path_kernels import forward
+
+    weights = weights_of(plan, reading, facts, shape)
+    none = np.zeros(plan.kind.size)
+    operations = operations_of(plan, weights, none, none)
+    passed = forward(operations, limits_of(reading, facts, beam, plan.kind.size, peak=False))
+    evidence = float(passed[3]) + shape.prior if passed[4] == plan.kind.size else -np.inf
+    return Run(passed, operations, weights, evidence, shape)
+
+
+def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array) -> Any:
+    """The operations of `plan` as the kernels take them."""
+    from metagrove.survival.path_kernels import Operations
+
+    return Operations(
+        np.where(plan.kind == WITNESS, DROP, plan.kind),
+        weights.a,
+        weights.b,
+        weights.c,
+        weights.hazard,
+        plan.low,
+        plan.most,
+        centre,
+        spread,
+        weights.mass,
+        weights.dying,
+        weights.staying,
+        weights.count,
+    )
+
+
+def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool) -> Any:
+    """The bounds of a pass over `k` operations."""
+    from metagrove.survival.path_kernels import Limits
+
+    width = max(beam.bins * float(np.median(reading.error)), 1e-7) if reading.error.size else 1.0
+    room = min(max((beam.keep * 12 + 2000) * (k + 2) // 2, 100_000), 4_000_000)
+    return Limits(
+        n=facts.n,
+        events=-1 if facts.events is None else facts.events,
+        alive=0 if reading.ends_at_zero else 1,
+        bin=width,
+        reach=beam.reach,
+        cut=beam.cut,
+        chain_cut=1e-200 if reading.sigma_s < 1e-5 else beam.cut,
+        keep=beam.keep,
+        peak=int(peak),
+        nodes=room,
+        edges=room,
+        bits=15 if beam.keep < 1000 else 19,
+    )
