@@ -59,13 +59,14 @@ def methods_paragraphs(sections: Sequence[Section]) -> list[tuple[str, str, tupl
 
 
 def column_shares(table: Table) -> list[float]:
-    """Each column's share of the width: room for its longest word, and more for long texts up to 34 characters."""
+    """Each column's share of the width: room for its longest word, and more for long texts where columns are few."""
+    most = 34 if len(table.columns) <= 7 else 14
     weights = []
     for i, column in enumerate(table.columns):
         whole = (row for j, row in enumerate(table.rows) if j not in table.heads and i < len(row))
         texts = [column.label, *(row[i].text for row in whole)]
         word = max(len(part) for text in texts for part in [*text.split(), ""])
-        weights.append(max(min(word, 24) + 5, min(max(len(text) for text in texts), 34)))
+        weights.append(max(min(word, 24) + 5, min(max(len(text) for text in texts), most)))
     return [weight / sum(weights) for weight in weights]
 
 

@@ -189,6 +189,7 @@ def _section(document: Any, section: Section, pngs: Mapping[str, bytes], *, head
     if section.kind == "search":
         for name, text in section.code:
             _bold(document, name)
+            document.paragraphs[-1].paragraph_format.keep_with_next = True
             _printed(document, text)
 
 
