@@ -141,7 +141,11 @@ def standardised_deviations(funnel: FunnelData) -> Array:
     "controlled trials with binary endpoints. Statistics in Medicine 25:3443-3457. doi:10.1002/sim.2380",
 )
 def harbord(funnel: FunnelData) -> BiasStatistic:
-    """The slope of Z/V on 1/sqrt(V) with weights V: scores of the log odds ratio, or of the log risk ratio for RR."""
+    """The slope of Z/V on 1/sqrt(V) with weights V: scores of the log odds ratio, or of the log risk ratio for RR.
+
+    The variance of the score of the log risk ratio is n1 n0 d / (n h) (Harbord, Harris and Sterne 2009, Stata Journal
+    9:197-210); R meta has n d / (4 h) in its place, which is the same for arms of one size.
+    """
     z, v = _scores(funnel)
     return _dispersed(z / v, 1 / np.sqrt(v), v)
 
