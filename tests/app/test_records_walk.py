@@ -213,5 +213,5 @@ def test_a_whole_review_from_exports_to_report_stays_as_it_is_and_notices_a_chan
     again = run("run", review)
     assert "selection" in again.stdout
     page = (review / "out" / "report.html").read_text(encoding="utf-8")
-    assert "1 records lack a decision at title and abstract" in page
+    assert "1 record lacks a decision at title and abstract" in page
     assert run("flow", review).exit_code == 1

@@ -96,7 +96,7 @@ def test_two_reports_of_one_study():
         ([say(ONE, "A", "exclude")], "2 records lack a decision at title and abstract: pubmed.nbib:2, pubmed.nbib:3"),
         (
             [say(TWO, "A", "exclude"), say(THREE, "A", "exclude"), say(ONE, "A", "include")],
-            "1 records lack a decision at full text: pubmed.nbib:1",
+            "1 record lacks a decision at full text: pubmed.nbib:1",
         ),
         (
             [say(r, p, "exclude") for r in (TWO, THREE) for p in "AB"]

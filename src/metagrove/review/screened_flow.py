@@ -53,7 +53,8 @@ def _refuse_open(screening: Screening) -> None:
         if open_:
             needed = screening.required[stage]
             people = "a decision" if needed == 1 else f"all {needed} decisions"
-            raise DataError(f"the flow does not close: {len(open_)} records lack {people} at {shown}: {_listed(open_)}")
+            many = f"{len(open_)} records lack" if len(open_) > 1 else "1 record lacks"
+            raise DataError(f"the flow does not close: {many} {people} at {shown}: {_listed(open_)}")
         torn = screening.works(stage, "conflict")
         if torn:
             raise DataError(
