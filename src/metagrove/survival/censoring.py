@@ -15,6 +15,8 @@ __all__ = ["Shape", "mean_levels", "shapes"]
 
 #: Log weight of a curve that is cut where many are still followed, with the normalisation of its wide distribution.
 CUT_PRIOR = -4.0
+#: Log weight lost for each e-fold that hidden marks are more or fewer than their usual number.
+HIDDEN_PRIOR = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +59,8 @@ def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
     level = mean_levels(reading)
     if facts.marks is not None and facts.events is None and not facts.risk_time.size:
         # The marks themselves say where; only the share of hidden censorings is open.
-        return [_from_marks(reading, level, facts, facts.marks, x) for x in (0.3, 1.0, 3.0, 10.0)]
+        found = [_from_marks(reading, level, facts, facts.marks, x) for x in (0.3, 1.0, 2.5, 5.0, 10.0)]
+        return [replace(s, prior=-abs(np.log(s.hidden)) * HIDDEN_PRIOR) for s in found]
     if facts.risk_time.size:
         known = _from_risk_table(reading, level, facts)
         start = float(known.time[-1])

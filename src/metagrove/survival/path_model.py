@@ -35,7 +35,7 @@ CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
 WITNESS = 7
 
 #: Ratio of two deaths to one in a drop where nearly all are single.
-TIES = 0.025
+TIES = 0.05
 #: Odds that a row is a drop where rows may be none.
 REAL = 20.0
 
@@ -322,9 +322,9 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
     else:
         some = np.where(plan.stop[gap] > plan.start[gap], 1.0, 0.2)
         mu = np.maximum(mu, 0.015 * some / (4.0 if reading.columns else 1.0))
-    # Twice the variance of a Poisson number at least: the trend of censoring within the belief is not known.
+    # Three times the variance of a Poisson number at least: the trend of censoring within the belief is not known.
     most = 1.0 if not reading.columns and reading.sigma_t > 0 else 0.5
-    clump = np.clip(2 * mu, 1e-3, most)
+    clump = np.clip(mu, 1e-3, most)
     a[gap], b[gap] = clump, mu / clump / (1 + mu / clump)
     if shape.cut:
         b[plan.kind == SCORE] = 0.95

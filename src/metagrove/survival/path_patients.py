@@ -18,7 +18,9 @@ __all__ = ["patients_of"]
 Whole = NDArray[np.int64]
 
 #: Standard deviation of the log-linear trend of censoring over the whole follow-up.
-TREND = 4.0
+TREND = 6.0
+#: Spread of drawn times of deaths in standard errors of a click; above 1 because sorted clicks err less than single ones.
+JITTER = 1.5
 #: Chance that a share of those left at the last drop is followed up to the end of the curve, as where it is cut there.
 CUT = 0.5
 #: Half the width within which one mark hides another, as a share of follow-up.
@@ -172,7 +174,7 @@ def _death_times(reading: Reading, ends: Array, lattice: Lattice | None, rng: np
         return when
     if rng is None or reading.sigma_t <= 0:
         return np.broadcast_to(time, shape)
-    moved = np.sort(time + 1.2 * reading.sigma_t * rng.standard_normal(shape), axis=1)
+    moved = np.sort(time + JITTER * reading.sigma_t * rng.standard_normal(shape), axis=1)
     if reading.ends_at_zero and time.size:
         moved[:, -1] = ends
     return np.clip(moved, 1e-4 * reading.end, ends[:, None])
@@ -210,7 +212,7 @@ def _tilted(share: Array, length: Array, group: Whole, rng: np.random.Generator)
     length : of the stretches as shares of follow-up. group : number of the stretch of each patient.
     """
     _, place = np.unique(group, return_inverse=True)
-    slope = rng.standard_normal(int(place.max()) + 1 if place.size else 0)[place] * np.minimum(TREND * length, 2.5)
+    slope = rng.standard_normal(int(place.max()) + 1 if place.size else 0)[place] * np.minimum(TREND * length, 4.0)
     slope = np.where(np.abs(slope) < 1e-6, 1e-6, slope)
     return np.asarray(np.log1p(share * np.expm1(slope)) / slope, dtype=np.float64)
 
