@@ -333,7 +333,8 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
     x, y = plot.scales.x, plot.scales.y
     seen = np.append(steps.seen, steps.seen[-1])
     s_error = np.where(seen > 0, 0.5 + y.residual, 0.5 + y.residual + look.width) * per_y
-    t_error = np.full(len(seen), 0.75 + x.residual) * per_x
+    # a drop inside a gap of a dashed line may stand anywhere in it
+    t_error = np.full(len(seen), 0.75 + x.residual + look.dash.off / 2) * per_x
     marks = mark_places(
         trace.paths[index], steps, own, look.width, tallest=max(4.0, 2.2 * look.width + 2, 0.02 * len(own))
     )
