@@ -103,7 +103,8 @@ def axis_through(pixels: ArrayLike, values: ArrayLike, *, tolerance: float, log:
     values_out = tuple(float(f"{x:.10g}") for x in shown)
     even = _even(np.sort(v[chosen])) or (log and _round_decades(shown))
     reach = 0.5 * np.ptp(p[chosen]) / max(len(chosen) - 1, 1)
-    within = (p > p[chosen].min() - reach) & (p < p[chosen].max() + reach)
+    # two labels fit any scale, so every other number in line with them speaks against it
+    within = (p > p[chosen].min() - reach) & (p < p[chosen].max() + reach) | (len(chosen) == 2)
     stray = len(set(p[within].tolist()) - set(p[chosen].tolist()))
     return Axis(
         tuple(map(float, p[chosen])),

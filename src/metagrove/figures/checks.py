@@ -76,7 +76,7 @@ def _axis_doubts(reading: FigureReading, hints: Hints) -> list[Finding]:
             out.append(Finding(f"{labels - axis.on_ticks} of {labels} labels of the {name} axis stand at no tick mark"))
         if not axis.even:
             out.append(Finding(f"the labels of the {name} axis are not evenly spaced"))
-        if axis.left_out > max(1, labels // 4):
+        if axis.left_out > (max(1, labels // 4) if labels > 2 else 0):
             out.append(Finding(f"{axis.left_out} numbers in line with the {name} axis do not fit its scale"))
     return out
 

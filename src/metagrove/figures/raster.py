@@ -13,6 +13,7 @@ from metagrove.figures.arms import ArmSpec, Scene, arm_specs
 from metagrove.figures.axes import Axis, axis_unit, near_plot
 from metagrove.figures.calibration import Scales, plot_scales
 from metagrove.figures.checks import Finding, judged, unique_names
+from metagrove.figures.clearing import axis_mask, enclosed, letters, unframed, unguided, written
 from metagrove.figures.dashes import dash_fit
 from metagrove.figures.evidence import ArmLook, Canvas, canvas, coverage, gains
 from metagrove.figures.frame import dark_lines, darkness
@@ -108,7 +109,7 @@ def _reading(picture: Picture, near: list[Word], scales: Scales, hints: Hints) -
     arms = [_arm(plot, field, spec, trace, i) for i, spec in enumerate(specs)]
     arms = _named(arms, rows, hints)
     cells, more = _cells(rows, arms)
-    prose = _inside([(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if _written(p, least=0.45)], plot)
+    prose = _inside([(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if written(p, least=0.45)], plot)
     findings = [*findings, *more, *_ink_doubts(field, prose, trace, looks, arms, plot)]
     findings += _dash_doubts(field, trace, looks, arms)
     left, right = scales.x.pixel(0.0) if not scales.x.log else min(scales.x.pixels), plot.columns[1]
@@ -149,12 +150,12 @@ def _scene(
     c0, c1 = max(int(left), 0), int(right)
     cut = picture.rgb.copy()
     paper = np.median(cut[r0:r1, c0:c1].reshape(-1, 3), axis=0).astype(np.uint8)
-    erased = _enclosed(ink, [*_letters(words), *(s.box for s in samples)])
+    erased = enclosed(ink, [*letters(words), *(s.box for s in samples)])
     cut[erased] = paper
-    _unframed(erased, ink, samples)
+    unframed(erased, ink, samples)
     cut[erased] = paper
     crop, dark = cut[r0:r1, c0:c1], ink[r0:r1, c0:c1]
-    blank: NDArray[np.bool_] = np.array(_axis_mask(dark, round(bottom) - r0) | erased[r0:r1, c0:c1])
+    blank: NDArray[np.bool_] = np.array(axis_mask(dark, round(bottom) - r0) | erased[r0:r1, c0:c1])
     blank[round(bottom) - r0 + 2 :] = True
     for line in dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.25):
         row = round(line.place - 0.5) - r0
@@ -162,7 +163,7 @@ def _scene(
         if 0 <= row < len(blank) and (beyond or row < top - r0 - 3):
             blank[max(row - 2, 0) : row + 3] = True
     if not scales.y.log:
-        _unguided(blank, dark, float(scales.y.pixel(0.5 * scales.scale)) - r0, bottom - r0)
+        unguided(blank, dark, float(scales.y.pixel(0.5 * scales.scale)) - r0, bottom - r0)
     rising = hints.direction == "incidence" or (hints.direction is None and _rises(dark, blank, top - r0, bottom - r0))
     start = top - r0
     if rising:
@@ -184,78 +185,6 @@ def _foot(scales: Scales, tall: int) -> float:
     return max(min(low, zero), lowest)
 
 
-def _unguided(blank: NDArray[np.bool_], dark: NDArray[np.float32], half: float, foot: float) -> None:
-    """Also let the guide lines of the median say nothing: level at one half from the axis on, upright down to it.
-
-    A curve is near 1 where it begins, so ink at one half beside the axis is no curve. Guides are thin: bands stay.
-    """
-    row, wide = round(half - 0.5), dark.shape[1]
-    if not 8 < row < len(dark) - 10 or round(foot) - row < 20:
-        return
-    level = dark[row - 2 : row + 3].max(axis=0) - np.maximum(dark[row - 7 : row - 4].min(axis=0), dark[row + 5])
-    alone = level > 0.15
-    first = np.flatnonzero(alone[: max(12, wide // 12)])
-    if len(first) < max(4, wide // 50):
-        return
-    places = np.flatnonzero(alone)
-    gaps = np.flatnonzero(np.diff(places) > 14)
-    end = int(places[gaps[0]] if len(gaps) else places[-1])
-    blank[row - 2 : row + 3, : max(end - 4, 0)] = True
-    below = dark[row + 4 : round(foot) - 1]
-    thin = np.zeros(below.shape, dtype=bool)
-    thin[:, 5:-5] = below[:, 5:-5] - np.maximum(below[:, :-10], below[:, 10:]) > 0.15
-    share = thin[:, : end + 6].mean(axis=0)
-    for c in np.flatnonzero((share > 0.4) & (np.arange(len(share)) > 6)):
-        blank[row + 4 :, max(int(c) - 1, 0) : int(c) + 2] = True
-
-
-def _unframed(erased: NDArray[np.bool_], ink: NDArray[np.float32], samples: Sequence[Sample]) -> None:
-    """Also erase the box drawn round a legend: straight lines just outside its entries."""
-    if not samples:
-        return
-    boxes = np.array([s.box for s in samples])
-    size = float(np.median(boxes[:, 3] - boxes[:, 1]))
-    low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
-    reach = round(1.8 * size)
-    left, top = max(int(low[0]) - reach, 0), max(int(low[1]) - reach, 0)
-    right, bottom = int(high[0]) + reach, int(high[1]) + reach
-    block = ink[top:bottom, left:right] > 0.12
-    inner = slice(reach, max(block.shape[1] - reach, reach + 1)), slice(reach, max(block.shape[0] - reach, reach + 1))
-    for r in [*range(reach), *range(max(block.shape[0] - reach, 0), block.shape[0])]:
-        if block[r, inner[0]].mean() > 0.9:
-            erased[max(top + r - 1, 0) : top + r + 2, left:right] |= block[r]
-    for c in [*range(reach), *range(max(block.shape[1] - reach, 0), block.shape[1])]:
-        if block[inner[1], c].mean() > 0.9:
-            erased[top:bottom, max(left + c - 1, 0) : left + c + 2] |= block[:, c : c + 1]
-
-
-def _enclosed(ink: NDArray[np.float32], boxes: Sequence[tuple[float, float, float, float]]) -> NDArray[np.bool_]:
-    """The pieces of ink that lie wholly inside one of the boxes: letters go, a line that passes through stays."""
-    import cv2
-
-    out = np.zeros(ink.shape, dtype=np.uint8)
-    for box in boxes:
-        left, top, right, bottom = (round(v) for v in box)
-        rows = slice(max(top - 3, 0), bottom + 3)
-        columns = slice(max(left - 3, 0), right + 3)
-        piece = (ink[rows, columns] > 0.15).astype(np.uint8)
-        if not piece.any():
-            continue
-        tall, wide = piece.shape
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(piece, connectivity=8)
-        x, y, w, h = stats[:, 0], stats[:, 1], stats[:, 2], stats[:, 3]
-        inside = (x > 0) & (y > 0) & (x + w < wide) & (y + h < tall)
-        inside[0] = False
-        if count > 1:
-            out[rows, columns] |= inside[labels].astype(np.uint8)
-    return np.asarray(cv2.dilate(out, np.ones((5, 5), np.uint8)) > 0)
-
-
-def _letters(words: list[Word]) -> list[tuple[float, float, float, float]]:
-    """Boxes of what surely is writing: words of three letters or digits and what stands in line with them."""
-    return [(p.x0, p.y0, p.x1, p.y1) for p in phrases(words, gap=1.1) if _written(p)]
-
-
 def _inside(boxes: Sequence[tuple[float, float, float, float]], plot: _Plot) -> NDArray[np.bool_]:
     """The pixels of the plot that lie in boxes of the picture."""
     out = np.zeros((plot.rows[1], plot.columns[1]), dtype=bool)
@@ -264,36 +193,6 @@ def _inside(boxes: Sequence[tuple[float, float, float, float]], plot: _Plot) -> 
         out[max(top - 2, 0) : bottom + 2, max(left - 2, 0) : right + 2] = True
     own = out[plot.rows[0] :, plot.columns[0] :]
     return np.asarray(own[::-1] if plot.rising else own)
-
-
-def _written(phrase: Word, *, least: float = 0.7) -> bool:
-    """Whether a phrase is writing and not a piece of a curve with its marks, which reads as `XXXK` or `111`."""
-    solid = [c for c in phrase.text if c.isalnum()]
-    if len(solid) < 3 or phrase.score < least or len(solid) < 0.5 * len(phrase.text.replace(" ", "")):
-        return False
-    sure = phrase.score > 0.95 and len(solid) > 3
-    vowels = any(c in "aeiou" or (sure and c in "AEIOU") for c in solid)
-    figures = len({c for c in solid if c.isdigit()}) > (1 if phrase.score > 0.9 else 2)
-    return len(set(solid)) > 1 and (vowels or figures)
-
-
-def _axis_mask(dark: NDArray[np.float32], foot: int) -> NDArray[np.bool_]:
-    """Columns at the sides and rows at the foot and head that are dark for most of their length."""
-    mask = np.zeros(dark.shape, dtype=bool)
-    tall, wide = dark.shape
-    inked = dark > 0.15
-    for c in [*range(min(7, wide)), *range(max(wide - 9, 0), wide)]:
-        mask[:, c] |= _ruled(inked[:, max(c - 1, 0) : c + 2], c - max(c - 1, 0))
-    for r in [*range(min(9, tall)), *range(max(foot - 4, 0), tall)]:
-        mask[r] |= _ruled(inked[max(r - 1, 0) : r + 2].T, r - max(r - 1, 0))
-    return mask
-
-
-def _ruled(strip: NDArray[np.bool_], own: int) -> bool:
-    """Whether a column belongs to a straight line; one that is not quite level changes columns on its way."""
-    share = float(strip[:, own].mean())
-    beside = max(float((strip[:, own] | strip[:, k]).mean()) for k in range(strip.shape[1]) if k != own)
-    return share > 0.7 or (share > 0.12 and beside > 0.85)
 
 
 def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bottom: float) -> bool:
@@ -333,7 +232,8 @@ def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) ->
     x, y = plot.scales.x, plot.scales.y
     seen = np.append(steps.seen, steps.seen[-1])
     s_error = np.where(seen > 0, 0.5 + y.residual, 0.5 + y.residual + look.width) * per_y
-    t_error = np.full(len(seen), 0.75 + x.residual) * per_x
+    # a drop inside a gap of a dashed line may stand anywhere in it
+    t_error = np.full(len(seen), 0.75 + x.residual + look.dash.off / 2) * per_x
     marks = mark_places(
         trace.paths[index], steps, own, look.width, tallest=max(4.0, 2.2 * look.width + 2, 0.02 * len(own))
     )
