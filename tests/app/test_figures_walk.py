@@ -256,7 +256,9 @@ def example(tmp_path_factory):
     shutil.copytree(EXAMPLE, folder, ignore=left_out)
     protocol = folder / "review.toml"
     head, *analyses = re.split(r"(?=^\[\[analysis\]\])", protocol.read_text(), flags=re.MULTILINE)
-    protocol.write_text(head + "".join(a for a in analyses if re.search(r'name = "(os|pfs)"', a)))
+    kept = head + "".join(a for a in analyses if re.search(r'name = "(os|pfs)"', a))
+    # judgements of analyses that are left out
+    protocol.write_text(re.sub(r"(?ms)^\[certainty\.(?!os\]|pfs\]).*?(?=^\[)", "", kept))
     return folder, rebuild(folder)
 
 

@@ -82,7 +82,14 @@ TOGETHER = [
     ("metagen", {"df": [5] * 6}, {"method_ci": "z"}),
     ("metagen", {"seTE": None, "lower": [0.1] * 6, "upper": [0.9] * 6}, {"level_ci": 0.9}),
     ("metagen", {}, {"transf": False}),
+    ("metagen", {}, {"weights": [1, 2, 3, 4, 5, 6]}),
+    ("metagen", {}, {"weights_common": [1, 2, 3, 4, 5, 6]}),
+    ("metagen", {}, {"weights_random": [1, 2, 3, 4, 5, 6]}),
+    ("metagen", {"method_tau": "DL"}, {"TE_tau": 0.1}),
+    ("metagen", {"lower": [0.1] * 6, "upper": [0.9] * 6}, {"approx_TE": "ci"}),
+    ("metagen", {"lower": [0.1] * 6, "upper": [0.9] * 6}, {"approx_seTE": "ci"}),
 ]
+LABELS = {"label_e": "Sorafenib", "label_c": "Watchful", "label_left": "for the drug", "label_right": "for waiting"}
 NUMBERS = """
     TE seTE lower upper pval TE_common lower_common upper_common pval_common TE_random lower_random upper_random pval_random
     df_random lower_predict upper_predict tau2 lower_tau2 upper_tau2 I2 lower_I2 Q Rb w_random w_common studlab
@@ -146,11 +153,23 @@ def test_increments_below_zero_are_refused(door):
         told(door, {"incr": -0.5})
 
 
+@pytest.mark.parametrize("door", ["metabin", "metacont", "metainc", "metagen"])
+def test_names_of_arms_and_sides_are_in_the_forest_plot(door):
+    columns, base = DOORS[door]
+    given = {**columns, **base} if door != "metagen" else {**columns, **base, "n_e": SIZES, "n_c": OTHERS}
+    drawing = getattr(mg, door)(**given, **LABELS).forest()
+    shown = " ".join(getattr(mark, "text", "") for mark in drawing.page().marks)
+    sides = ["label_left", "label_right"]
+    for label in LABELS if door != "metagen" else sides:
+        assert LABELS[label] in shown, label
+
+
 def test_every_option_is_known_here():
     """An option that is added to a door is to be added to this file."""
     inputs = set("data cluster transf df lower upper pval level_ci n_e n_c n median q1 q3 min max time".split())
     inputs |= {f"{part}_{arm}" for part in ("median", "q1", "q3", "min", "max") for arm in "ec"}
     for door, (columns, base) in DOORS.items():
         seen = set(columns) | set(base) | set(EVERYWHERE) | set(OF_ONE.get(door, {})) | CODES | inputs
+        seen |= set(LABELS)
         seen |= {option for _, before, last in TOGETHER for option in {**before, **last}}
         assert set(inspect.signature(getattr(mg, door)).parameters) <= seen, door
