@@ -246,21 +246,20 @@ def test_printed_limits_tell_how_many_were_at_risk():
         rates = {x: greenwood(time, event, x) for x in (8.0, 16.0)}
         true = np.array([np.sum(time >= x) for x in rates])
         errors = []
-        for given in ({}, {"rates": rates}):
-            sampled = mg.reconstruct(clicks, n=160, **given, draws=50).sampled
+        for printed in ({}, {"rates": rates}):
+            sampled = mg.reconstruct(clicks, n=160, **printed, draws=50).sampled
             errors.append(np.abs(np.mean([np.sum(sampled.time >= x, axis=1) for x in rates], axis=1) - true).sum())
         closer.append(errors[1] - errors[0])
     assert np.mean(closer) < 0 and np.mean(np.array(closer) < 0) >= 0.5
 
 
 def test_printed_rates_hold_in_every_draw():
-    _people, curves, risk, _ = BY_NAME["sim_long_plateau-B"]
-    people = BY_NAME["sim_long_plateau-B"][0]
+    people, curves, _risk, _ = BY_NAME["sim_long_plateau-B"]
     time, event = people[:, 0], people[:, 1] == 1
     rates = {x: round(float(survival(time, event, np.array([x]))[0]), 3) for x in (10.0, 20.0, 30.0)}
     off = []
-    for given in ({}, {"rates": rates}):
-        sampled = mg.reconstruct(np.array(curves["clicks_s2"]), n=len(people), **given, draws=40).sampled
+    for printed in ({}, {"rates": rates}):
+        sampled = mg.reconstruct(np.array(curves["clicks_s2"]), n=len(people), **printed, draws=40).sampled
         drawn = [
             [survival(a, b, np.array([x]))[0] for x in rates] for a, b in zip(sampled.time, sampled.event, strict=True)
         ]
