@@ -16,7 +16,8 @@ Box = tuple[int, int, int, int]
 
 _GAP = 0.36
 # ones stand as far apart as other digits, but their ink is thin
-_WIDE_GAP = 0.56
+_THIN_GAP = 0.1
+_LARGE = 12
 _TALLEST = 46
 _SHORTEST = 5
 
@@ -92,7 +93,9 @@ def _words(boxes: Sequence[Box], *, turned: bool) -> list[TextBox]:
     for i in sorted([*letters, *small], key=lambda i: places[i][0]):
         best = -1
         for k, band in enumerate(bands):
-            gap = _WIDE_GAP if _thin(places[i]) and _thin(places[lines[k][-1]]) else _GAP
+            thin = _thin(places[i]) + _thin(places[lines[k][-1]])
+            # small letters are blurred into each other, so only large ones may stand further apart
+            gap = _GAP + (thin if thin == 2 or band[3] - band[1] >= _LARGE else 0) * _THIN_GAP
             near = places[i][0] - band[2] < gap * (band[3] - band[1])
             fits = _crumb_fits(band, places[i]) or (i not in small and _level(band, places[i]))
             if near and fits and (best < 0 or band[2] > bands[best][2]):
