@@ -25,7 +25,7 @@ def read(seed=4, n=60, error=0.0012):
 
 def test_the_form_is_recognised_and_nothing_else_is():
     rows, *_ = read()
-    assert digitized_curve(rows).kind == "steps"
+    assert digitized_curve(rows).kind == "digitized"
     assert digitized_curve(rows[:-1]).kind == "clicks"
     other = rows.copy()
     other[0, 1] = 0.999

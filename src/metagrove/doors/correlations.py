@@ -86,7 +86,7 @@ def rcalc(
 
     >>> table = {"r": [0.5, 0.3, 0.2], "a": ["x", "x", "y"], "b": ["y", "z", "z"], "n": [101, 101, 101]}
     >>> rcalc("r ~ a + b", "n", table).V.round(6)[0].tolist()
-    [0.005625, 0.000807, 0.001612]
+    [0.005625, 0.000855, 0.00182]
     """
     left, one, other, study = _parts(x)
     source = Columns(data)

@@ -51,7 +51,7 @@ def correlation_covariance(R: Array, pairs: Sequence[tuple[int, int]], n: float,
 
     >>> R = np.array([[1.0, 0.5, 0.3], [0.5, 1.0, 0.2], [0.3, 0.2, 1.0]])
     >>> correlation_covariance(R, [(0, 1), (0, 2)], 101).round(6).tolist()
-    [[0.005625, 0.000807], [0.000807, 0.008281]]
+    [[0.005625, 0.000855], [0.000855, 0.008281]]
     """
     m = len(pairs)
     found = np.empty((m, m))
