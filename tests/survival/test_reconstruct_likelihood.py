@@ -265,3 +265,24 @@ def test_printed_rates_hold_in_every_draw():
         ]
         off.append(np.mean(np.abs(np.array(drawn) - list(rates.values()))))
     assert off[1] < 0.7 * off[0]
+
+
+def test_a_large_trial_is_no_contradiction():
+    """Two thousand patients: every drop holds several deaths, and thousands of states are alive between two drops."""
+    rng = np.random.default_rng(0)
+    died, end = 12 * rng.weibull(1.1, 2000), rng.uniform(6, 30, 2000)
+    time, event = np.minimum(died, end), died <= end
+    drops = np.sort(time[event])
+    level = survival(time, event, drops)
+    shown = np.flatnonzero(np.diff(np.floor(level * 400), prepend=400) < 0)  # what 400 pixels tell apart
+    clicks = np.column_stack((drops[shown], level[shown] + 0.001 * rng.standard_normal(shown.size)))
+    curve = np.vstack(([0, 1], clicks, [time.max(), level[-1]]))
+    ticks = np.arange(0, time.max(), 6)
+    risk = np.array([(t, np.sum(time >= t)) for t in ticks])
+    for printed in ({"at_risk": risk}, {"n": 2000}):
+        rebuilt = mg.reconstruct(curve, **printed, events=int(event.sum()))
+        assert rebuilt.report["contradictions"] == []
+        assert rebuilt.time.size == 2000 and rebuilt.event.sum() == event.sum()
+        grid = np.linspace(0.5, 25, 50)
+        error = np.abs(survival(rebuilt.time, rebuilt.event, grid) - survival(time, event, grid))
+        assert error.mean() < 0.003

@@ -152,7 +152,8 @@ def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool)
     from metagrove.survival.path_kernels import Limits
 
     width = max(beam.bins * float(np.median(reading.error)), 1e-7) if reading.error.size else 1.0
-    room = min(max((beam.keep * 12 + 2000) * (k + 2) // 2, 100_000), 4_000_000)
+    # Only what is used is ever touched, so room costs little; layers of large trials hold some 4,000 states.
+    room = min(max((beam.keep * 16 + 4000) * (k + 2), 100_000), 6_000_000)
     return Limits(
         n=facts.n,
         events=-1 if facts.events is None else facts.events,
