@@ -28,6 +28,7 @@ from metagrove.survival.path_search import (
     limits_of,
     misfit,
     operations_of,
+    passed_through,
     path_levels,
     runs_of,
 )
@@ -262,12 +263,12 @@ def _point(
     plan: Plan, weights: Weights, drawn: NDArray[np.int32], reading: Reading, facts: Facts, beam: Beam
 ) -> NDArray[np.int32]:
     """The likeliest path among those whose numbers at risk stay near the mean of the draws."""
-    from metagrove.survival.path_kernels import forward, sampled
+    from metagrove.survival.path_kernels import sampled
 
     after = drawn[:, 1:]
     centre, spread = after.mean(axis=0), np.maximum(0.6, 0.5 * after.std(axis=0))
     operations = operations_of(plan, weights, centre, spread)
-    run = forward(operations, limits_of(reading, facts, beam, plan.kind.size, peak=True))
+    run = passed_through(operations, limits_of(reading, facts, beam, plan.kind.size, peak=True))
     if run[4] == plan.kind.size:
         pulled = np.asarray(sampled(run[0], run[1], run[2], operations, 1, 1, 1)[0])
         fit = misfit(plan, reading, path_levels(plan, np.concatenate((pulled, drawn))))

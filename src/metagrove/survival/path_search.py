@@ -26,12 +26,15 @@ __all__ = [
     "limits_of",
     "misfit",
     "operations_of",
+    "passed_through",
     "path_levels",
     "run_of",
     "runs_of",
 ]
 
 
+#: States of one pass at most; all of them take some 400 MB.
+MOST_STATES = 6_000_000
 #: Beliefs about censoring that are weighed at most, and how far their log evidence may lie behind the best.
 MOST, FAR = 5, 6.0
 
@@ -116,14 +119,24 @@ def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]
 
 def run_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape, beam: Beam) -> Run:
     """One forward pass under one belief."""
-    from metagrove.survival.path_kernels import forward
-
     weights = weights_of(plan, reading, facts, shape)
     none = np.zeros(plan.kind.size)
     operations = operations_of(plan, weights, none, none)
-    passed = forward(operations, limits_of(reading, facts, beam, plan.kind.size, peak=False))
+    passed = passed_through(operations, limits_of(reading, facts, beam, plan.kind.size, peak=False))
     evidence = float(passed[3]) + shape.prior if passed[4] == plan.kind.size else -np.inf
     return Run(passed, operations, weights, evidence, shape)
+
+
+def passed_through(operations: Any, limits: Any) -> Any:
+    """What `forward` of path_kernels returns, with as much more room for states as a large trial needs."""
+    from metagrove.survival.path_kernels import forward
+
+    passed = forward(operations, limits)
+    while passed[4] < 0 and limits.nodes < MOST_STATES:
+        room = min(3 * limits.nodes, MOST_STATES)
+        limits = limits._replace(nodes=room, edges=room)
+        passed = forward(operations, limits)
+    return passed
 
 
 def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array) -> Any:
@@ -152,8 +165,7 @@ def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool)
     from metagrove.survival.path_kernels import Limits
 
     width = max(beam.bins * float(np.median(reading.error)), 1e-7) if reading.error.size else 1.0
-    # Only what is used is ever touched, so room costs little; layers of large trials hold some 4,000 states.
-    room = min(max((beam.keep * 16 + 4000) * (k + 2), 100_000), 6_000_000)
+    room = min(max((beam.keep * 12 + 2000) * (k + 2) // 2, 100_000), 4_000_000)
     return Limits(
         n=facts.n,
         events=-1 if facts.events is None else facts.events,
