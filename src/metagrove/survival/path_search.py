@@ -21,6 +21,7 @@ __all__ = [
     "WIDE",
     "Beam",
     "Run",
+    "Tilt",
     "evidence_of",
     "likely_shapes",
     "limits_of",
@@ -84,6 +85,29 @@ class Run:
     shape: Shape
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Tilt:
+    """Log weights that evidence from outside the arm gives to a path, linear in it; shape (k,) each.
+
+    Parameters
+    ----------
+    pull : of each patient at risk after an operation beyond `centre`. toll : of each death in a DROP.
+    """
+
+    pull: Array
+    toll: Array
+    centre: Array
+
+    def times(self, factor: float) -> Tilt:
+        """The tilt, `factor` times as strong."""
+        return Tilt(factor * self.pull, factor * self.toll, self.centre)
+
+    def of(self, plan: Plan, paths: NDArray[np.int32]) -> Array:
+        """Log weight of each path, shape (paths,)."""
+        deaths = np.where(plan.kind == DROP, paths[:, :-1] - paths[:, 1:], 0)
+        return np.asarray((paths[:, 1:] - self.centre) @ self.pull + deaths @ self.toll, dtype=np.float64)
+
+
 def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Shape]:
     """The beliefs about censoring that a quick screen leaves standing, likeliest first where it looked."""
     beliefs = shapes(reading, facts)
@@ -105,9 +129,11 @@ def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) 
     return [(quick[i], beliefs[i]) for i in order[:MOST]]
 
 
-def runs_of(plan: Plan, reading: Reading, facts: Facts, beam: Beam, beliefs: list[Shape]) -> list[Run]:
+def runs_of(
+    plan: Plan, reading: Reading, facts: Facts, beam: Beam, beliefs: list[Shape], *, tilt: Tilt | None = None
+) -> list[Run]:
     """Forward passes for every belief about censoring, without those that found no path."""
-    runs = [run_of(plan, reading, facts, shape, beam) for shape in beliefs]
+    runs = [run_of(plan, reading, facts, shape, beam, tilt=tilt) for shape in beliefs]
     return [run for run in runs if np.isfinite(run.evidence)]
 
 
@@ -117,11 +143,11 @@ def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]
     return float(np.logaddexp.reduce(values)) if np.isfinite(values).any() else -np.inf
 
 
-def run_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape, beam: Beam) -> Run:
+def run_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape, beam: Beam, *, tilt: Tilt | None = None) -> Run:
     """One forward pass under one belief."""
     weights = weights_of(plan, reading, facts, shape)
     none = np.zeros(plan.kind.size)
-    operations = operations_of(plan, weights, none, none)
+    operations = operations_of(plan, weights, none, none, tilt=tilt)
     passed = passed_through(operations, limits_of(reading, facts, beam, plan.kind.size, peak=False))
     evidence = float(passed[3]) + shape.prior if passed[4] == plan.kind.size else -np.inf
     return Run(passed, operations, weights, evidence, shape)
@@ -139,10 +165,13 @@ def passed_through(operations: Any, limits: Any) -> Any:
     return passed
 
 
-def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array) -> Any:
-    """The operations of `plan` as the kernels take them."""
+def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array, *, tilt: Tilt | None = None) -> Any:
+    """The operations of `plan` as the kernels take them; a tilt brings its own centre where there is no spread."""
     from metagrove.survival.path_kernels import Operations
 
+    none = np.zeros(plan.kind.size)
+    if tilt is not None and not spread.any():
+        centre = tilt.centre
     return Operations(
         np.where(plan.kind == WITNESS, DROP, plan.kind),
         weights.a,
@@ -157,6 +186,8 @@ def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array) ->
         weights.dying,
         weights.staying,
         weights.count,
+        none if tilt is None else tilt.pull,
+        none if tilt is None else tilt.toll,
     )
 
 
