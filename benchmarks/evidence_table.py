@@ -144,7 +144,8 @@ def run(pairs, levels, ways=3):
                 table[level, source[:5], "met"].append(float(rounded[0]))
                 table[level, source[:5], "draws met"].append(float(rounded[1:].mean()))
                 table[level, source[:5], "said"].append(float(bool(pair.contradictions)))
-            raw.append((name, level, source, way, score, [c.message for f in found for c in f.contradictions]))
+            said = [c.message for f in (*found, *([] if pair is None else [pair])) for c in f.contradictions]
+            raw.append((name, level, source, way, score, said))
     return table, raw, failures, seconds
 
 
@@ -176,7 +177,7 @@ def lines(table, levels, ways=3):
 
 
 def main(words):
-    """Print the table; options: quick, sim=pairs, first=seed, level=…, input=…, worst=measure, ways=1 to 3."""
+    """Print the table; options: quick, sim=pairs, first=seed, level=…, input=…, worst=measure (losses by printed facts), ways=1 to 3."""
     options = dict(w.split("=", 1) for w in words if "=" in w)
     inputs = [i for i in INPUTS if any(i.startswith(x) for x in options.get("input", "e,c,t").split(","))]
     if "quick" in words:
@@ -195,9 +196,11 @@ def main(words):
     print(f"{len(failures)} failures; median seconds a pair: {spent}")
     if "worst" in options:
         name = options["worst"]
-        rows = sorted(raw, key=lambda r: -max(r[4][name]))
+        alone = {r[:3]: max(r[4][name]) for r in raw if r[3] == 0}
+        rows = sorted((r for r in raw if r[3]), key=lambda r: alone[r[:3]] - max(r[4][name]))
         for case, level, source, way, score, said in rows[:30]:
-            print(case, level, source, WAYS[way], {k: np.round(v, 4).tolist() for k, v in score.items()}, said)
+            shown = {k: np.round(v, 4).tolist() for k, v in score.items()}
+            print(case, level, source, WAYS[way], f"before {alone[case, level, source]:.4f}", shown, said)
     return table, raw
 
 

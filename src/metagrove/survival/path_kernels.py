@@ -52,8 +52,8 @@ class Operations(NamedTuple):
     mass : DROP: a second, larger ratio, for drops of many deaths at once.
     dying : share of those at risk expected to die later. staying, count : share expected to be at risk at the next
         printed number, and that number (-1: none). All three only steer what is kept.
-    pull, toll : log weight of each patient at risk after the operation beyond `centre`, and of each death in a DROP, as
-        evidence from outside the arm tilts them.
+    pull, toll : log weight of each patient at risk after the operation beyond `centre`, and of each patient who leaves
+        in it (but for a CENSOR, whose own chances hold that), as evidence from outside the arm tilts them.
     """
 
     kind: Any
@@ -288,7 +288,7 @@ def _moved(
             else:
                 to_n, to_tag, x = _told(op, n, tag, d, w)
             if pull != 0.0 or toll != 0.0:
-                x *= np.exp(min(pull * (to_n - centre) + (toll * d if drop else 0.0), 300.0))
+                x *= np.exp(min(pull * (to_n - centre) + toll * (n - to_n), 300.0))
             if x <= least_x or to_n < 0:
                 continue
             key = _key(to_n, to_died, to_level, width)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape, shapes
-from metagrove.survival.path_model import DROP, WITNESS, Plan, Weights, weights_of
+from metagrove.survival.path_model import CENSOR, DROP, WITNESS, Plan, Weights, weights_of
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
@@ -91,7 +91,7 @@ class Tilt:
 
     Parameters
     ----------
-    pull : of each patient at risk after an operation beyond `centre`. toll : of each death in a DROP.
+    pull : of each patient at risk after an operation beyond `centre`. toll : of each patient who leaves in it.
     """
 
     pull: Array
@@ -102,10 +102,10 @@ class Tilt:
         """The tilt, `factor` times as strong."""
         return Tilt(factor * self.pull, factor * self.toll, self.centre)
 
-    def of(self, plan: Plan, paths: NDArray[np.int32]) -> Array:
+    def of(self, paths: NDArray[np.int32]) -> Array:
         """Log weight of each path, shape (paths,)."""
-        deaths = np.where(plan.kind == DROP, paths[:, :-1] - paths[:, 1:], 0)
-        return np.asarray((paths[:, 1:] - self.centre) @ self.pull + deaths @ self.toll, dtype=np.float64)
+        left = paths[:, :-1] - paths[:, 1:]
+        return np.asarray((paths[:, 1:] - self.centre) @ self.pull + left @ self.toll, dtype=np.float64)
 
 
 def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Shape]:
@@ -166,16 +166,18 @@ def passed_through(operations: Any, limits: Any) -> Any:
 
 
 def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array, *, tilt: Tilt | None = None) -> Any:
-    """The operations of `plan` as the kernels take them; a tilt brings its own centre where there is no spread."""
+    """The operations of `plan` as the kernels take them, for a sum-product pass perhaps under a tilt."""
     from metagrove.survival.path_kernels import Operations
 
-    none = np.zeros(plan.kind.size)
-    if tilt is not None and not spread.any():
-        centre = tilt.centre
+    a, b = weights.a, weights.b
+    pull = toll = np.zeros(plan.kind.size)
+    if tilt is not None:
+        a, b = _tilted_clumps(plan, weights, tilt)
+        centre, pull, toll = tilt.centre, tilt.pull, np.where(plan.kind == CENSOR, 0.0, tilt.toll)
     return Operations(
         np.where(plan.kind == WITNESS, DROP, plan.kind),
-        weights.a,
-        weights.b,
+        a,
+        b,
         weights.c,
         weights.hazard,
         plan.low,
@@ -186,9 +188,23 @@ def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array, *,
         weights.dying,
         weights.staying,
         weights.count,
-        none if tilt is None else tilt.pull,
-        none if tilt is None else tilt.toll,
+        pull,
+        toll,
     )
+
+
+def _tilted_clumps(plan: Plan, weights: Weights, tilt: Tilt) -> tuple[Array, Array]:
+    """Chance and ratio of the clumps of censorings when each patient in them weighs `tilt.toll` more.
+
+    A geometric number stays geometric under such a weight.
+    """
+    gap = plan.kind == CENSOR
+    w, q = weights.a[gap], weights.b[gap]
+    ratio = np.minimum(q * np.exp(np.clip(tilt.toll[gap], -50, 50)), 0.995)
+    odds = w * (1 - q) / (1 - w * q)
+    a, b = weights.a.copy(), weights.b.copy()
+    a[gap], b[gap] = odds / (1 - ratio + odds * ratio), ratio
+    return a, b
 
 
 def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool) -> Any:
