@@ -51,7 +51,8 @@ def solved_arm(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.G
     paths = solve(curve, facts, draws, rng)
     if paths is None:
         return None
-    return SolvedArm(curve, facts, paths, lattice_of(paths.reading, time_decimals(curve)), conflicts(curve, facts))
+    lattice = lattice_of(paths.reading, time_decimals(curve), time_error=facts.time_error)
+    return SolvedArm(curve, facts, paths, lattice, conflicts(curve, facts))
 
 
 def rebuilt_arm(arm: SolvedArm, point: tuple[Array, NDArray[np.bool_]], sets: Draws, draws: int) -> RebuiltPatients:
@@ -71,6 +72,7 @@ def rebuilt_arm(arm: SolvedArm, point: tuple[Array, NDArray[np.bool_]], sets: Dr
         contradictions=left_out(arm.paths.fallback, arm.facts, arm.known),
         guesses=open_stretches(arm.facts, sets, arm.curve.end),
         notes=notes,
+        lattice=arm.lattice,
     )
 
 

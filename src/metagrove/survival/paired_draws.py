@@ -160,8 +160,11 @@ def with_tilt(
     loghr = float(compared(_one(points[0]), _one(points[1]), np.zeros((1, 2), dtype=np.int64))[0, 0])
     out = []
     for a, (arm, pool) in enumerate(zip(arms, pools, strict=True)):
-        other = OtherArm(*points[1 - a], loghr, treated=a == 0)
         paths = arm.paths
+        if not paths.beliefs:  # a curve without drops
+            out.append(pool)
+            continue
+        other = OtherArm(*points[1 - a], loghr, treated=a == 0)
         centre = pool.paths[:, 1:].mean(axis=0)
         tilt = comparison_tilt(paths.plan, centre, arm.facts.n, paths.reading.end, other)
         out.append(_leaning(arm, pool, tilt, lean, rng))

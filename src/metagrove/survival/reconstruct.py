@@ -77,6 +77,7 @@ def reconstruct(
     median: Any = None,
     rates: Any = None,
     axis: float | None = None,
+    time_error: float | None = None,
     method: str = "likelihood",
     draws: int = 0,
     rng: np.random.Generator | int | None = None,
@@ -91,6 +92,8 @@ def reconstruct(
     n, events : printed totals; `n` may be left out where `at_risk` gives it.
     marks : times of the censor marks in the figure; leave out where the figure shows none.
     axis : where the figure's time axis ends, if beyond the curve and the numbers at risk; clicks err in proportion to it.
+    time_error : half-width of the error with which times were read off the figure, where its reading says so; else it is
+        inferred from the kind of input. Times that all lie within it of whole days, weeks, months or tenths are put there.
     method : "likelihood" (every fact together, with uncertainty), or "guyot" and "bounded" (iterative).
     draws : plausible patient sets wanted besides the best one.
     rng : generator or seed for the draws; default seed 1.
@@ -108,6 +111,16 @@ def reconstruct(
     if draws < 0 or draws != int(draws):
         raise MethodError(f"draws is {draws}; it is a whole number, 0 or more")
     read = digitized_curve(curve)
-    facts = printed_facts(read, at_risk, n=n, events=events, marks=marks, median=median, rates=rates, axis=axis)
+    facts = printed_facts(
+        read,
+        at_risk,
+        n=n,
+        events=events,
+        marks=marks,
+        median=median,
+        rates=rates,
+        axis=axis,
+        time_error=time_error,
+    )
     generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(1 if rng is None else rng)
     return RECONSTRUCTIONS[method](read, facts, draws, generator)

@@ -21,9 +21,9 @@ __all__ = ["RebuiltArms", "reconstruct_arms"]
 #: Draws of each arm; every one is matched with all those of the other.
 POOL = 400
 #: Log weight below which no pair is said to agree with what is printed.
-DENIED = -4.5
+DENIED = -3.5
 #: How much softer the printed values are taken at most where ties or rounded times keep pairs from meeting them.
-SOFTEST = 8.0
+SOFTEST = 4.0
 Patients = tuple[Array, NDArray[np.bool_]]
 
 
@@ -249,6 +249,9 @@ def _points(arms: Any, pools: Any, alone: Any, pairs: Any, printed: PrintedCompa
     if not printed.names or printed.log_weight(values)[0] > -0.1:
         return alone[0], alone[1]
     column, window = _aim(printed, float(values[0, 2]))
+    # Where the printed value is known loosely, the curves hold the pairs, and the point with them, off it.
+    middle = float(pairs.share @ pairs.values[:, column])
+    window = Window(min(window.low, middle), max(window.high, middle), window.soft)
     own = [against(pool, alone[1 - a], treated=a == 1)[:, column] for a, pool in enumerate(pools)]
     return paired_point(arms, pools, pairs, (own[0], own[1]), (column, window))
 
