@@ -9,7 +9,7 @@ from scipy import special
 
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array
-from metagrove.doors.columns import Columns, named_arms, one_of
+from metagrove.doors.columns import Columns, named_arms, one_of, settings_of
 from metagrove.doors.quantiles import moments
 from metagrove.effects.arms import PersonTimes, Tables, TwoMeans
 from metagrove.effects.contrasts import (
@@ -122,7 +122,7 @@ def metabin(
         tables, sm, incr=_incr(source, incr, k), method_incr=method_incr, allstudies=allstudies,
         RR_Cochrane=RR_Cochrane, peto=method == "Peto",
     )  # fmt: skip
-    settings = Settings(
+    settings = settings_of(
         sm=sm, method=method, method_tau=method_tau or ("ML" if method == "GLMM" else "REML"),
         method_tau_ci=method_tau_ci, method_random_ci=method_random_ci, adhoc_hakn_ci=adhoc_hakn_ci,
         method_predict=method_predict, adhoc_hakn_pi=adhoc_hakn_pi, method_I2=method_I2, level=level,
@@ -228,7 +228,7 @@ def metainc(
     filled = {name: np.where(known, column, 1.0) for name, column in columns.items()}
     times = PersonTimes(filled["event_e"], filled["event_c"], filled["time_e"], filled["time_c"])
     contrast = person_time_contrasts(times, sm, incr=_incr(source, incr, k), method_incr=method_incr)
-    settings = Settings(
+    settings = settings_of(
         sm=sm, method=method, method_tau=method_tau or ("ML" if method == "GLMM" else "REML"),
         method_tau_ci=method_tau_ci, method_random_ci=method_random_ci, adhoc_hakn_ci=adhoc_hakn_ci,
         method_predict=method_predict, adhoc_hakn_pi=adhoc_hakn_pi, method_I2=method_I2, level=level,
@@ -344,7 +344,7 @@ def metacont(
         means, sm, pooledvar=pooledvar, method_smd=method_smd, sd_glass=sd_glass, exact_smd=exact_smd
     )
     one_of("method_ci", method_ci, ("z", "t"))
-    settings = Settings(
+    settings = settings_of(
         sm=sm, method_tau=method_tau, method_tau_ci=method_tau_ci, method_random_ci=method_random_ci,
         adhoc_hakn_ci=adhoc_hakn_ci, method_predict=method_predict, adhoc_hakn_pi=adhoc_hakn_pi, method_I2=method_I2,
         level=level, level_ma=level_ma, level_predict=level_predict, level_hetstat=level_hetstat, common=common,

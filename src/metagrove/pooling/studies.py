@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from metagrove.core.errors import DataError
 from metagrove.core.values import Array
 
-__all__ = ["Studies", "studies_of"]
+__all__ = ["Studies", "all_finite", "numbered", "sound", "studies_of"]
+
+
+_FEW = 40  # up to here lists beat NumPy
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,13 +81,14 @@ class Studies:
 
 
 @lru_cache(maxsize=64)
-def _numbers(k: int) -> tuple[str, ...]:
+def numbered(k: int) -> tuple[str, ...]:
+    """Labels of studies that have none: "1" to k."""
     return tuple(str(i) for i in range(1, k + 1))
 
 
 def _read_only(values: NDArray[Any]) -> NDArray[Any]:
     copy = values.copy()
-    copy.flags.writeable = False
+    copy.setflags(write=False)
     return copy
 
 
@@ -105,28 +109,36 @@ def studies_of(
     Arrays have shape (k,). `reasons` gives what is known already ("" for a study to be pooled).
     """
     k = TE.size
-    labels = _numbers(k) if studlab is None else tuple(map(str, studlab))
+    labels = numbered(k) if studlab is None else tuple(map(str, studlab))
     given = tuple(reasons) if reasons is not None else ("",) * k
     for name, column in (("studlab", labels), ("subgroup", subgroup)):
         if column is not None and len(column) != k:
             raise DataError(f"{len(column)} entries for {k} studies", column=name)
-    why = given if _sound(TE, seTE) else tuple(
+    why = given if sound(TE, seTE) else tuple(
         reason or ("" if np.isfinite(te) and 0 < se < np.inf else _flaw(te, se))
         for reason, te, se in zip(given, TE, seTE, strict=True)
     )  # fmt: skip
+    block = np.array((TE, seTE, lower, upper), dtype=float)
+    block.setflags(write=False)
+    te, se, low, high = block
     return Studies(
-        labels, _read_only(TE), _read_only(seTE), _read_only(lower), _read_only(upper), why,
+        labels, te, se, low, high, why,
         None if subgroup is None else tuple(str(group) for group in subgroup),
         {name: _read_only(column) for name, column in (columns or {}).items()},
         None if size is None else _read_only(size),
     )  # fmt: skip
 
 
-def _sound(te: Array, se: Array) -> bool:
-    """Whether all effects are finite and all standard errors above 0 and finite."""
-    if te.size > 40:  # up to here lists beat NumPy
-        return bool(np.isfinite(te).all() and (se > 0).all() and (se < np.inf).all())
-    return all(map(math.isfinite, te.tolist())) and all(0.0 < value < math.inf for value in se.tolist())
+def sound(te: Array, se: Array) -> bool:
+    """Whether all effects are finite and all standard errors (or variances) above 0 and finite."""
+    return all_finite(te, se) and (min(se.tolist(), default=1.0) > 0 if se.size <= _FEW else bool((se > 0).all()))
+
+
+def all_finite(*columns: Array) -> bool:
+    """Whether no number is missing or infinite in any of the columns."""
+    if columns[0].size > _FEW:
+        return all(bool(np.isfinite(column).all()) for column in columns)
+    return all(all(map(math.isfinite, column.tolist())) for column in columns)
 
 
 def _flaw(te: float, se: float) -> str:
