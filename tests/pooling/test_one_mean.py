@@ -1,12 +1,14 @@
 """Scalar arithmetic of one mean: the climb with its proof against the search over all peaks and the general path."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import metagrove as mg
 from metagrove.pooling import one_mean
 from metagrove.pooling.one_mean import (
     Peak,
@@ -115,3 +117,26 @@ def test_the_unit_of_the_effects_does_not_matter(scale):
 def test_equal_effects_have_no_variance_between_them():
     found = likelihood_peak([0.0] * 4, [0.1, 0.2, 0.3, 0.4], True)
     assert isinstance(found, Peak) and found.tau2 == 0 and math.isfinite(found.sums.w)
+
+
+def test_limits_of_studies_are_those_of_the_call_whenever_they_are_read():
+    effects, errors = np.array([0.1, 0.4, 0.2]), np.array([0.2, 0.1, 0.3])
+    low, high = np.array([-0.4, np.nan, -0.5]), np.array([0.6, np.nan, 0.9])
+    made = [mg.metagen(effects, errors), mg.metagen(effects, errors, lower=low, upper=high)]
+    again = [pickle.loads(pickle.dumps(m)) for m in made]
+    expected = effects - 1.959963984540054 * errors
+    for column in (effects, errors, low, high):
+        column[:] = 9.0
+    for plain, printed in (made, again):
+        assert plain.lower == pytest.approx(expected)
+        assert printed.lower == pytest.approx([-0.4, expected[1], -0.5])
+        assert not plain.lower.flags.writeable
+
+
+@pytest.mark.parametrize("sm", ["PFT", "PLOGIT", "PRAW"])
+def test_limits_of_proportions_are_those_of_the_call_whenever_they_are_read(sm):
+    events, n = np.array([2.0, 0.0, 5.0]), np.array([10.0, 12.0, 20.0])
+    first, later = (mg.metaprop(events, n, sm=sm, method="Inverse") for _ in range(2))
+    expected = first.upper.copy()
+    events[:], n[:] = 1.0, 2.0
+    assert later.upper == pytest.approx(expected, nan_ok=True)

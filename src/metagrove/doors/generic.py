@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -154,7 +153,8 @@ def metagen(
         )  # fmt: skip
         effect = ways.effects(effect, approx_TE)
         se = ways.errors(effect, se, approx_seTE)
-    ends = _limits(effect, se, _quantile(level, freedom if method_ci != "z" else None))
+    reach = _quantile(level, freedom if method_ci != "z" else None)
+    printed = _printed(low, high) if level == level_ci else None
     columns: dict[str, NDArray[Any]] = {
         name: source.numbers(value, name, k) for name, value in (("n_e", n_e), ("n_c", n_c)) if value is not None
     }
@@ -175,10 +175,8 @@ def metagen(
         subgroup_name=source.name_of(subgroup) if subgroup_name is None else subgroup_name, backtransf=backtransf,
         door="metagen", options=(("TE_tau", TE_tau), *named_arms(label_e, label_c, label_left, label_right)),
     )  # fmt: skip
-    if level == level_ci:
-        ends = _printed(ends, (low, high))
     studies = studies_of(
-        effect, se, lower=ends[0], upper=ends[1],
+        effect, se, limits=lambda TE, seTE: _limits(TE, seTE, reach, printed),
         studlab=source.texts(studlab, "studlab", k), subgroup=groups, reasons=source.excluded(exclude, k),
         columns=columns,
     )  # fmt: skip
@@ -195,13 +193,15 @@ def _model(nested: bool, weighted: bool, centre: float | None) -> Model | None:
     return OwnTerms(centre) if weighted or centre is not None else None
 
 
-def _limits(effect: Array, se: Array, quantile: Array | float) -> tuple[Array, Array]:
-    """Study limits; what is infinite or missing gives NaN."""
-    half = quantile * se
-    if math.inf not in se.tolist():
-        return effect - half, effect + half
+def _limits(effect: Array, se: Array, reach: Array | float, printed: tuple[Array, Array] | None) -> tuple[Array, Array]:
+    """Study limits, the printed pair where there is one; what is infinite or missing gives NaN."""
     with np.errstate(invalid="ignore"):
-        return effect - half, effect + half
+        half = reach * se
+        ends = effect - half, effect + half
+    if printed is None:
+        return ends
+    whole = np.isfinite(printed[0])
+    return np.where(whole, printed[0], ends[0]), np.where(whole, printed[1], ends[1])
 
 
 def _of_limits(low: Array, high: Array, df: Array | None, level: float) -> Array:
@@ -220,13 +220,12 @@ def _of_p(te: Array, p: Array, df: Array | None) -> Array:
     return np.asarray(np.where(usable, np.abs(te) / z, _NAN), dtype=float)
 
 
-def _printed(computed: tuple[Array, Array], printed: tuple[Array | None, Array | None]) -> tuple[Array, Array]:
-    """Study limits: the printed pair where both are there, else the computed one."""
-    low, high = printed
+def _printed(low: Array | None, high: Array | None) -> tuple[Array, Array] | None:
+    """Study limits as printed, the lower one first; NaN where not both are there."""
     if low is None or high is None:
-        return computed
+        return None
     whole = np.isfinite(low) & np.isfinite(high)
-    return np.where(whole, np.minimum(low, high), computed[0]), np.where(whole, np.maximum(low, high), computed[1])
+    return np.where(whole, np.minimum(low, high), _NAN), np.where(whole, np.maximum(low, high), _NAN)
 
 
 def _quantile(level: float, df: Array | None) -> Array | float:

@@ -371,14 +371,11 @@ def _label(labels: tuple[str, ...] | None, i: Any) -> str:
 
 
 def _check_counts(events: Array, n: Array, labels: tuple[str, ...] | None) -> None:
-    with np.errstate(invalid="ignore"):
-        above, none = events > n, n == 0
-        if not (above | none).any():
-            return
-    for i in np.flatnonzero(above)[:1]:
-        raise DataError(f"{_label(labels, i)}: {events[i]:g} events among {n[i]:g}; events lie between 0 and n")
-    for i in np.flatnonzero(none)[:1]:
-        raise DataError(f"{_label(labels, i)}: n is 0; a study has at least one person")
+    for i, (some, everyone) in enumerate(zip(events.tolist(), n.tolist(), strict=True)):
+        if some > everyone:
+            raise DataError(f"{_label(labels, i)}: {some:g} events among {everyone:g}; events lie between 0 and n")
+        if everyone == 0:
+            raise DataError(f"{_label(labels, i)}: n is 0; a study has at least one person")
 
 
 def _check_positive(values: Array, name: str, labels: tuple[str, ...] | None) -> None:
@@ -429,11 +426,15 @@ def _single_arm(
     if not known.all():
         reasons = tuple(why or ("" if ok else "a value is missing") for why, ok in zip(reasons, known, strict=True))
         blank = np.where(known, 0.0, _NAN)
+        whole = effects.limits
         effects = OneArm(
-            effects.TE + blank, effects.seTE + blank, effects.lower + blank, effects.upper + blank, effects.incr_event
+            effects.TE + blank,
+            effects.seTE + blank,
+            lambda: (whole()[0] + blank, whole()[1] + blank),
+            effects.incr_event,
         )
     studies = studies_of(
-        effects.TE, effects.seTE, lower=effects.lower, upper=effects.upper, studlab=labels,
+        effects.TE, effects.seTE, limits=lambda te, se: effects.limits(), studlab=labels,
         subgroup=source.texts(subgroup, "subgroup", k), reasons=reasons,
         columns=columns | {"incr_event": effects.incr_event}, size=size,
     )  # fmt: skip

@@ -22,6 +22,7 @@ from metagrove.pooling.counts.glmm import two_arm_model
 from metagrove.pooling.counts.models import GLMM_MODELS
 from metagrove.pooling.counts.penalised import PenalisedPooling
 from metagrove.pooling.counts.pooled import CountPooling
+from metagrove.pooling.estimate import normal_quantile
 from metagrove.pooling.model import InverseVariance, Model
 from metagrove.pooling.results import MetaResult, meta_analysis
 from metagrove.pooling.settings import Settings
@@ -379,18 +380,23 @@ def _label(labels: tuple[str, ...] | None, i: Any) -> str:
 
 
 def _known(columns: dict[str, Array]) -> Any:
-    return np.isfinite(np.vstack(list(columns.values()))).all(axis=0)
+    known: Any = np.True_
+    for column in columns.values():
+        known = known & np.isfinite(column)
+    return known
 
 
 def _check_arms(columns: dict[str, Array], labels: tuple[str, ...] | None) -> None:
     for arm in ("e", "c"):
-        events, n = np.nan_to_num(columns[f"event_{arm}"]), np.nan_to_num(columns[f"n_{arm}"], nan=np.inf)
-        for i in np.flatnonzero(events > n)[:1]:
-            raise DataError(
-                f"{_label(labels, i)}: event_{arm} is {events[i]:g} among n_{arm} {n[i]:g}; events lie between 0 and n"
-            )
-        for i in np.flatnonzero(n == 0)[:1]:
-            raise DataError(f"{_label(labels, i)}: n_{arm} is 0; an arm has at least one person")
+        events, n = columns[f"event_{arm}"].tolist(), columns[f"n_{arm}"].tolist()
+        for i, (some, everyone) in enumerate(zip(events, n, strict=True)):
+            if some > everyone:
+                raise DataError(
+                    f"{_label(labels, i)}: event_{arm} is {some:g} among n_{arm} {everyone:g}; "
+                    "events lie between 0 and n"
+                )
+            if everyone == 0:
+                raise DataError(f"{_label(labels, i)}: n_{arm} is 0; an arm has at least one person")
 
 
 def _check_positive(
@@ -400,11 +406,11 @@ def _check_positive(
     zero_allowed: tuple[str, ...] = (),
 ) -> None:
     for name in names:
-        values = np.nan_to_num(columns[name], nan=1.0)
-        bad = np.flatnonzero(values < 0 if name in zero_allowed else values <= 0)
-        for i in bad[:1]:
-            right = "0 or above" if name in zero_allowed else "above 0"
-            raise DataError(f"{_label(labels, i)}: {name} is {values[i]:g}; it must be {right}")
+        may_be_zero = name in zero_allowed
+        for i, value in enumerate(columns[name].tolist()):
+            if value < 0 or (value == 0 and not may_be_zero):
+                right = "0 or above" if may_be_zero else "above 0"
+                raise DataError(f"{_label(labels, i)}: {name} is {value:g}; it must be {right}")
 
 
 def _two_arms(
@@ -427,13 +433,10 @@ def _two_arms(
     )
     te, se = np.where(known, contrast.TE, _NAN), np.where(known, contrast.seTE, _NAN)
     tail = 0.5 + settings.level / 2
-    if df is None:
-        quantile = np.full(k, float(special.ndtri(tail)))
-    else:
-        quantile = np.asarray(special.stdtrit(np.maximum(df, 1e-9), tail))
+    quantile = normal_quantile(settings.level) if df is None else special.stdtrit(np.maximum(df, 1e-9), tail)
     added = {"incr_e": contrast.incr_e, "incr_c": contrast.incr_c}
     studies = studies_of(
-        te, se, lower=te - quantile * se, upper=te + quantile * se, studlab=labels,
+        te, se, limits=lambda effect, error: (effect - quantile * error, effect + quantile * error), studlab=labels,
         subgroup=source.texts(subgroup, "subgroup", k), reasons=reasons,
         columns=columns | (added if settings.door != "metacont" else {}),
     )  # fmt: skip
