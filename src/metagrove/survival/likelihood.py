@@ -40,8 +40,8 @@ __all__ = ["Paths", "solve", "time_decimals"]
 
 #: Paths drawn to find the mean path, whatever number is asked for.
 DRAWS = 100
-#: Paths drawn for each one kept.
-SURPLUS = 6
+#: Paths drawn for each one kept, and where they serve only to find the mean path.
+SURPLUS, FEW = 6, 2
 #: Readings that the usual error of a click counts for, beside those at hand.
 PRIOR_READINGS = 6.0
 #: Power of the evidence with which beliefs about censoring share the draws (Miller JW, Dunson DB. Robust Bayesian inference
@@ -187,7 +187,8 @@ def _attempt(
     if not runs:
         return None
     evidence = np.array([run.evidence for run in runs])
-    drawn = _drawn(plan, reading, facts, runs, draws, rng)
+    weighed = wanted.uncertain or facts.median is not None or bool(facts.rates)
+    drawn = _drawn(plan, reading, facts, runs, draws, rng, surplus=SURPLUS if weighed else FEW)
     best = runs[int(np.argmax(evidence))].weights
     point = _point(plan, best, drawn, reading, facts, beam)
     total = float(np.logaddexp.reduce(evidence) - np.log(evidence.size))
@@ -202,6 +203,8 @@ def _drawn(
     runs: list[Run],
     draws: int,
     rng: np.random.Generator,
+    *,
+    surplus: int = SURPLUS,
 ) -> NDArray[np.int32]:
     """Paths drawn from the runs, shared out by their evidence; shape (draws, k + 1)."""
     from metagrove.survival.path_kernels import sampled_gains
@@ -209,7 +212,7 @@ def _drawn(
     evidence = np.array([run.evidence for run in runs])
     # Beliefs about censoring are crude, so the evidence between them is worth less than it says.
     share = np.exp(COARSENED * (evidence - evidence.max()))
-    counts = _shared(share / share.sum(), SURPLUS * draws)
+    counts = _shared(share / share.sum(), surplus * draws)
     pairs = [
         sampled_gains(run.passed[0], run.passed[1], run.passed[2], run.operations, count, int(rng.integers(2**62)))
         for run, count in zip(runs, counts.tolist(), strict=True)

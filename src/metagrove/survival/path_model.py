@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import erf
 
@@ -51,6 +51,7 @@ class Plan:
     row : shape (k,), the step of a DROP, else -1. gap : shape (k,), the gap between boundaries it lies in.
     low, most : shape (k,), see path_kernels.Operations.
     marks : marks by gap, None without marks.
+    kept : what has been worked out for the plan, by belief.
     """
 
     kind: NDArray[np.int64]
@@ -64,6 +65,7 @@ class Plan:
     low: NDArray[np.int64]
     most: NDArray[np.int64]
     marks: MarkPlan | None = None
+    kept: dict[Shape, tuple[Array, Facts, Weights]] = field(default_factory=dict, repr=False)
 
 
 def _before_tick(reading: Reading, tick: float) -> Array:
