@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import erf
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,8 +103,7 @@ def _windows(reading: Reading, ticks: Array) -> list[dict[int, float]]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """A stretch for censoring, and what stands at its end: the number at risk `look`, the step `row`, or the rate `seen`."""
 
     start: float
@@ -365,9 +365,12 @@ def _outlook(plan: Plan, reading: Reading, level: Array, facts: Facts, shape: Sh
     j = np.searchsorted(ticks, plan.stop, side="left")
     # Within the reach of a tick it is unknown whether it has been seen; the one after it steers.
     near = np.flatnonzero(plan.kind == LOOK)
-    for o in near.tolist():
-        seen = int(np.argmin(np.abs(facts.risk_time - plan.start[o])))
-        j[max(o - 1, 0) : o + 3] = np.maximum(j[max(o - 1, 0) : o + 3], seen + 1)
+    if near.size:
+        closest = np.argmin(np.abs(facts.risk_time - plan.start[near][:, None]), axis=1) + 1
+        for shift in (-1, 0, 1, 2):
+            at = near + shift
+            inside = (at >= 0) & (at < j.size)
+            np.maximum.at(j, at[inside], closest[inside])
     count = np.append(facts.risk_n.astype(np.float64), -1.0)[np.minimum(j, ticks.size - 1)]
     then = path(np.append(facts.risk_time, 0.0))[np.minimum(j, ticks.size - 1)]
     return dying, np.clip(then / now, 0.0, 1.0), count

@@ -50,6 +50,8 @@ class Beam:
 
 
 NARROW = Beam(keep=80, cut=1e-5, bins=0.5)
+#: To tell which beliefs are far behind; where it finds no path, `NARROW` decides.
+SCREEN = Beam(keep=80, cut=1e-4, bins=0.7)
 #: For the error of reading alone: on the public arms its likeliest value lies as near to a wide search's as with `NARROW`.
 QUICK = Beam(keep=60, cut=1e-3, bins=0.5)
 #: For many patients and rows: the levels hardly told apart, so that the states kept reach farther.
@@ -102,7 +104,11 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Shape]:
 
 def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> list[tuple[float, Shape]]:
     """The likeliest beliefs in a narrow beam, with their evidence, best first; none where no path comes through."""
-    quick = [run_of(plan, reading, facts, shape, NARROW).evidence for shape in beliefs]
+    quick = [run_of(plan, reading, facts, shape, SCREEN).evidence for shape in beliefs]
+    quick = [
+        seen if np.isfinite(seen) else run_of(plan, reading, facts, shape, NARROW).evidence
+        for seen, shape in zip(quick, beliefs, strict=True)
+    ]
     order = [int(i) for i in np.argsort(-np.array(quick), kind="stable") if np.isfinite(quick[i])]
     return [(quick[i], beliefs[i]) for i in order[:MOST]]
 
@@ -179,12 +185,18 @@ def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array) ->
     )
 
 
+def _middle(values: Array) -> float:
+    """The median, in a fifth of the time that NumPy takes for so few."""
+    ordered = np.sort(values)
+    return 0.5 * float(ordered[(values.size - 1) // 2] + ordered[values.size // 2])
+
+
 def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool) -> Any:
     """The bounds of a pass over `k` operations."""
     from metagrove.survival.path_kernels import Limits
 
-    width = max(beam.bins * float(np.median(reading.error)), 1e-7) if reading.error.size else 1.0
-    room = min(max((beam.keep * 12 + 2000) * (k + 2) // 2, 100_000), 4_000_000)
+    width = max(beam.bins * _middle(reading.error), 1e-7) if reading.error.size else 1.0
+    room = min(max((beam.keep * 3 + 500) * (k + 2) // 2, 100_000), 4_000_000)
     return Limits(
         n=facts.n,
         events=-1 if facts.events is None else facts.events,
