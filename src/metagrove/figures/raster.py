@@ -25,6 +25,7 @@ from metagrove.figures.reading import ArmReading, FigureReading, RiskCell
 from metagrove.figures.readout import Steps, snapped_by
 from metagrove.figures.risk_table import RiskRow, risk_rows, tied
 from metagrove.figures.samples import Sample, legend_samples
+from metagrove.figures.stripes import marked, stripes
 from metagrove.figures.tracing import Trace, traced
 from metagrove.figures.tracking import Path
 from metagrove.figures.words import phrases, tokens
@@ -96,7 +97,7 @@ def _reading(picture: Picture, near: list[Word], scales: Scales, hints: Hints) -
     ink = darkness(picture.rgb)
     foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
     rows = risk_rows(near, scales.x, below=foot + 2)
-    samples = legend_samples(picture.rgb, ink, names, [r.label for r in rows])
+    samples = _samples(picture, ink, names, [r.label for r in rows])
     if len(samples) == 1 and rows and samples[0].name not in [r.label for r in rows]:
         samples = []
     plot, scene = _scene(picture, ink, scales, near, samples, hints)
@@ -128,6 +129,19 @@ def _reading(picture: Picture, near: list[Word], scales: Scales, hints: Hints) -
         frame=(float(left), float(ends.min()), float(right), float(ends.max())),
     )
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
+
+
+def _samples(
+    picture: Picture, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str]
+) -> list[Sample]:
+    """The legend; where lines inside filled keys give these entries and more, that."""
+    samples = legend_samples(picture.rgb, ink, names, labels)
+    if not names:
+        return samples
+    reach = round(0.42 * float(np.median([w.size for w in names])))
+    inside = legend_samples(picture.rgb, stripes(picture.rgb, max(reach, 3)), names, labels)
+    more = len(inside) > max(len(samples), 1) and {s.name for s in samples[1:]} <= {s.name for s in inside}
+    return inside if more else samples
 
 
 def _scene(
@@ -388,6 +402,8 @@ def _ink_doubts(
             distance[path.leave[-1] :, max(path.last - 2, 0) :] = 0
     total = max(int(inked.sum()), 1)
     width = max(look.width for look in looks)
+    cover = np.any([c == 2 for c in trace.covers], axis=0)
+    inked &= ~marked(inked, cover, max(12.0, 0.09 * len(inked)))
     far = float((inked & (distance > max(9.0, 2.2 * width + 2, 0.018 * len(inked)))).sum() / total)
     near = float((inked & (distance > 2)).sum() / total)
     if far > 0.04:
