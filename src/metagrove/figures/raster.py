@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.alignment import centred
 from metagrove.figures.arms import ArmSpec, Scene, arm_specs
 from metagrove.figures.axes import Axis, axis_unit, near_plot
 from metagrove.figures.calibration import Scales, plot_scales
@@ -105,9 +106,10 @@ def _reading(
     names = phrases(near)
     ink = darkness(picture.rgb)
     foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
-    rows = respelled(recounted(risk_rows(near, scales.x, below=foot + 2), scales.x, find), names)
+    counted = recounted(risk_rows(near, scales.x, below=foot + 2), scales.x, find)
+    rows = respelled(centred(counted, scales.x), names)
     samples = _samples(picture, ink, names, [r.label for r in rows])
-    if len(samples) == 1 and rows and samples[0].name not in [r.label for r in rows]:
+    if len(samples) == 1 and any(r.label for r in rows) and samples[0].name not in [r.label for r in rows]:
         samples = []
     plot, scene = _scene(picture, ink, scales, near, samples, hints)
     specs, witnesses, findings = arm_specs(scene, samples, rows, names, hints)
@@ -172,7 +174,7 @@ def _scene(
     c0, c1 = max(int(left), 0), int(right)
     cut = picture.rgb.copy()
     paper = np.median(cut[r0:r1, c0:c1].reshape(-1, 3), axis=0).astype(np.uint8)
-    erased = enclosed(ink, [*letters(words), *(s.box for s in samples)])
+    erased = enclosed(ink, [*letters(words), *(_key(s) for s in samples)])
     cut[erased] = paper
     unframed(erased, ink, samples)
     cut[erased] = paper
@@ -193,6 +195,13 @@ def _scene(
     plot = _Plot(scales, (r0, r1), (c0, c1), start, rising)
     crop = np.ascontiguousarray(crop)
     return plot, Scene(picture.rgb, ink, crop, np.ascontiguousarray(blank), (r0, c0), erased)
+
+
+def _key(sample: Sample) -> tuple[float, float, float, float]:
+    """The box of a legend entry with its key, which may be filled and higher than the letters."""
+    left, top, right, bottom = sample.box
+    more = 0.7 * (bottom - top)
+    return left - more, top - more, right, bottom + more
 
 
 def _foot(scales: Scales, tall: int) -> float:
