@@ -42,8 +42,8 @@ __all__ = ["Paths", "point_near", "solve", "tilted_draws", "time_decimals"]
 
 #: Paths drawn to find the mean path, whatever number is asked for.
 DRAWS = 100
-#: Paths drawn for each one kept.
-SURPLUS = 6
+#: Paths drawn for each one kept, and where they serve only to find the mean path.
+SURPLUS, FEW = 6, 2
 #: Readings that the usual error of a click counts for, beside those at hand.
 PRIOR_READINGS = 6.0
 #: Power of the evidence with which beliefs about censoring share the draws (Miller JW, Dunson DB. Robust Bayesian inference
@@ -102,7 +102,7 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     the error is doubled; then single facts are left out, and the one that had to go is named in `fallback`.
     """
     wanted = Wanted(time_decimals(curve), max(draws, DRAWS), draws > 0)
-    for label, sigma, tried, beam in _ladder(curve, facts):
+    for label, sigma, tried, beam in _ladder(curve, facts, draws > 0):
         found = _attempt(steps_of(curve, facts, sigma=sigma), tried, beam, wanted, rng)
         if found is None and curve.kind in ("clicks", "digitized") and beam is COARSE:
             # Rows that are not one per drop: some none at all, or places on the curve.
@@ -142,10 +142,17 @@ def time_decimals(curve: DigitizedCurve) -> int:
     return 6
 
 
-def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | None, Facts, Beam]]:
-    """What to try, in order: label, standard error (None: as read), facts, beam."""
+def _ladder(curve: DigitizedCurve, facts: Facts, uncertain: bool) -> Iterator[tuple[str, float | None, Facts, Beam]]:
+    """What to try, in order: label, standard error (None: as read), facts, beam.
+
+    Where a point is all that is asked for, unlikely states need not be kept for the tails of draws.
+    """
     reading = steps_of(curve, facts)
-    usual = Beam(keep=300, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
+    usual = (
+        Beam(keep=300, cut=1e-5 if uncertain else 1e-4, bins=0.8)
+        if reading.columns or reading.time.size > 100
+        else Beam()
+    )
     first = reading.sigma_s
     yield "", None, facts, usual
     yield "", None, facts, LONG
@@ -191,7 +198,8 @@ def _attempt(
     if not runs:
         return None
     evidence = np.array([run.evidence for run in runs])
-    drawn = _drawn(plan, reading, facts, runs, draws, rng)
+    weighed = wanted.uncertain or facts.median is not None or bool(facts.rates)
+    drawn = _drawn(plan, reading, facts, runs, draws, rng, surplus=SURPLUS if weighed else FEW)
     best = runs[int(np.argmax(evidence))].weights
     point = _point(plan, best, drawn, reading, facts, beam)
     total = float(np.logaddexp.reduce(evidence) - np.log(evidence.size))
@@ -206,6 +214,8 @@ def _drawn(
     runs: list[Run],
     draws: int,
     rng: np.random.Generator,
+    *,
+    surplus: int = SURPLUS,
 ) -> NDArray[np.int32]:
     """Paths drawn from the runs, shared out by their evidence; shape (draws, k + 1)."""
     from metagrove.survival.path_kernels import sampled_gains
@@ -213,7 +223,7 @@ def _drawn(
     evidence = np.array([run.evidence for run in runs])
     # Beliefs about censoring are crude, so the evidence between them is worth less than it says.
     share = np.exp(COARSENED * (evidence - evidence.max()))
-    counts = _shared(share / share.sum(), SURPLUS * draws)
+    counts = _shared(share / share.sum(), surplus * draws)
     pairs = [
         sampled_gains(run.passed[0], run.passed[1], run.passed[2], run.operations, count, int(rng.integers(2**62)))
         for run, count in zip(runs, counts.tolist(), strict=True)

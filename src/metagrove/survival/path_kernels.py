@@ -398,14 +398,27 @@ def _passed(whole: Any, real: Any, edges: Any, load: Any, keys: Any, nodes: Any,
     return evidence + np.log(last), k
 
 
+def _room(
+    nodes: int, edges: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
+    """`Beam.real`, `Edges.weight`, `Beam.whole` and `Edges.whole`, not yet filled.
+
+    One piece of memory, so that the next pass gets the same again: several pieces of this size go back to the system
+    each time, and to ask for their pages anew costs as much as half the pass.
+    """
+    memory = np.empty(7 * nodes + 2 * edges)
+    real, load = memory[: 4 * nodes], memory[4 * nodes : 4 * nodes + edges]
+    whole, links = memory[4 * nodes + edges : -edges].view(np.int32), memory[-edges:].view(np.int32)
+    return real.reshape(nodes, 4), load, whole.reshape(nodes, 6), links.reshape(edges, 2)
+
+
 def forward(ops: Operations, lim: Limits) -> tuple[Beam, Edges, NDArray[np.int64], float, int]:
     """All states by layer, the log evidence, and how far it came.
 
     Returns beam, edges, layer starts (k + 2,), log evidence, and the operation that nothing survived (k: none; -1 minus
     the operation: no room).
     """
-    whole, real = np.empty((lim.nodes, 6), np.int32), np.empty((lim.nodes, 4))
-    edges, load = np.empty((lim.edges, 2), np.int32), np.empty(lim.edges)
+    real, load, whole, edges = _room(lim.nodes, lim.edges)
     keys, nodes = np.empty(1 << lim.bits, np.uint64), np.full(1 << lim.bits, -1, np.int32)
     starts = np.zeros(len(ops.kind) + 2, np.int64)
     rows = np.array(ops, dtype=np.float64).T.copy()

@@ -51,6 +51,10 @@ class Beam:
 
 
 NARROW = Beam(keep=80, cut=1e-5, bins=0.5)
+#: To tell which beliefs are far behind; where it finds no path, `NARROW` decides.
+SCREEN = Beam(keep=80, cut=1e-4, bins=0.7)
+#: For the error of reading alone: on the public arms its likeliest value lies as near to a wide search's as with `NARROW`.
+QUICK = Beam(keep=60, cut=1e-3, bins=0.5)
 #: For many patients and rows: the levels hardly told apart, so that the states kept reach farther.
 LONG = Beam(keep=1000, cut=1e-7, bins=2.0)
 WIDE = Beam(keep=1500, cut=1e-11, bins=0.2, reach=6.0)
@@ -124,7 +128,11 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Shape]:
 
 def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> list[tuple[float, Shape]]:
     """The likeliest beliefs in a narrow beam, with their evidence, best first; none where no path comes through."""
-    quick = [run_of(plan, reading, facts, shape, NARROW).evidence for shape in beliefs]
+    quick = [run_of(plan, reading, facts, shape, SCREEN).evidence for shape in beliefs]
+    quick = [
+        seen if np.isfinite(seen) else run_of(plan, reading, facts, shape, NARROW).evidence
+        for seen, shape in zip(quick, beliefs, strict=True)
+    ]
     order = [int(i) for i in np.argsort(-np.array(quick), kind="stable") if np.isfinite(quick[i])]
     return [(quick[i], beliefs[i]) for i in order[:MOST]]
 
@@ -139,18 +147,35 @@ def runs_of(
 
 def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> float:
     """Log likelihood of the readings, summed over all paths and averaged over beliefs; minus infinity without a path."""
-    values = [run_of(plan, reading, facts, shape, NARROW).evidence for shape in beliefs]
-    return float(np.logaddexp.reduce(values)) if np.isfinite(values).any() else -np.inf
+    for beam in (QUICK, NARROW):
+        values = [run_of(plan, reading, facts, shape, beam).evidence for shape in beliefs]
+        if np.isfinite(values).any():
+            return float(np.logaddexp.reduce(values))
+    return -np.inf
 
 
 def run_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape, beam: Beam, *, tilt: Tilt | None = None) -> Run:
     """One forward pass under one belief."""
-    weights = weights_of(plan, reading, facts, shape)
+    weights = _weights(plan, reading, facts, shape)
     none = np.zeros(plan.kind.size)
     operations = operations_of(plan, weights, none, none, tilt=tilt)
     passed = passed_through(operations, limits_of(reading, facts, beam, plan.kind.size, peak=False))
     evidence = float(passed[3]) + shape.prior if passed[4] == plan.kind.size else -np.inf
     return Run(passed, operations, weights, evidence, shape)
+
+
+def _weights(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weights:
+    """The weights of a belief; another error in the same levels of drops changes only itself."""
+    if reading.columns:
+        return weights_of(plan, reading, facts, shape)
+    known = plan.kept.get(shape)
+    if known is not None and known[0] is reading.level and known[1] is facts:
+        b = known[2].b.copy()
+        b[plan.kind == DROP] = reading.error
+        return replace(known[2], b=b)
+    found = weights_of(plan, reading, facts, shape)
+    plan.kept[shape] = reading.level, facts, found
+    return found
 
 
 def passed_through(operations: Any, limits: Any) -> Any:
@@ -193,6 +218,12 @@ def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array, *,
     )
 
 
+def _middle(values: Array) -> float:
+    """The median, in a fifth of the time that NumPy takes for so few."""
+    ordered = np.sort(values)
+    return 0.5 * float(ordered[(values.size - 1) // 2] + ordered[values.size // 2])
+
+
 def _tilted_clumps(plan: Plan, weights: Weights, tilt: Tilt) -> tuple[Array, Array]:
     """Chance and ratio of the clumps of censorings when each patient in them weighs `tilt.toll` more.
 
@@ -211,8 +242,8 @@ def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool)
     """The bounds of a pass over `k` operations."""
     from metagrove.survival.path_kernels import Limits
 
-    width = max(beam.bins * float(np.median(reading.error)), 1e-7) if reading.error.size else 1.0
-    room = min(max((beam.keep * 12 + 2000) * (k + 2) // 2, 100_000), 4_000_000)
+    width = max(beam.bins * _middle(reading.error), 1e-7) if reading.error.size else 1.0
+    room = min(max((beam.keep * 3 + 500) * (k + 2) // 2, 100_000), 4_000_000)
     return Limits(
         n=facts.n,
         events=-1 if facts.events is None else facts.events,
