@@ -20,7 +20,9 @@ __all__ = ["paired_point"]
 #: Points that are tried on the way to the printed value.
 STEPS = 10
 #: Agreeing pairs among which the point is looked for where it reaches none itself.
-MATCHES = 60
+MATCHES = 200
+#: Of these, the nearest that are tried at times between their likeliest and their own.
+TRIED = 120
 #: Share of a window's width by which the point is to lie inside it.
 INSIDE = 0.05
 
@@ -194,6 +196,14 @@ def _nearest(
     return best, at, least
 
 
+def _farthest(pool: Pool, i: int, point: Patients) -> float:
+    """How far the deaths of a drawn set lie from those of the point at most, as a share of follow-up; 1 for other numbers."""
+    drawn, known = pool.sets.time[i][pool.sets.event[i]], point[0][point[1]]
+    if drawn.size != known.size:
+        return 1.0
+    return float(np.abs(drawn - known).max(initial=0.0) / point[0][-1])
+
+
 def _drawn_point(
     courses: list[_Course],
     pools: tuple[Pool, Pool],
@@ -201,7 +211,7 @@ def _drawn_point(
     aim: tuple[int, Window],
     best: tuple[Patients, Patients],
 ) -> tuple[Patients, Patients]:
-    """Of the pairs that agree, that nearest in time to the best point, at likeliest times where it then still agrees."""
+    """Of the pairs that agree, that whose deaths lie nearest the best point's, at likeliest times if it agrees there too."""
     column, window = aim
     fine = np.flatnonzero(np.abs(window.excess(pairs.values[:, column])) <= 0.0)
     fine = fine[np.argsort(-pairs.weight[fine], kind="stable")[:MATCHES]]
@@ -209,17 +219,34 @@ def _drawn_point(
         return best
     off = np.zeros(fine.size)
     for a in range(2):
-        sets = pools[a].sets.time[pairs.number[fine, a]]
-        off += np.abs(sets - best[a][0]).mean(axis=1) / best[a][0][-1]
-    ordered = fine[np.argsort(off, kind="stable")].tolist()
-    for m in ordered:
-        i, j = pairs.number[m].tolist()
-        found = (courses[0].arm.point(pools[0].paths[i : i + 1]), courses[1].arm.point(pools[1].paths[j : j + 1]))
-        if not _excess(found, column, window):
-            return found
-    i, j = pairs.number[ordered[0]].tolist()
-    one, other = pools[0].sets, pools[1].sets
-    return (one.time[i].copy(), one.event[i].copy()), (other.time[j].copy(), other.event[j].copy())
+        off = np.maximum(off, [_farthest(pools[a], i, best[a]) for i in pairs.number[fine, a].tolist()])
+    order = np.argsort(off, kind="stable")[:TRIED]
+    least, found = np.inf, best
+    for m, far in zip(fine[order].tolist(), off[order].tolist(), strict=True):
+        ends = [_ends(courses[a].arm, pools[a], int(pairs.number[m, a])) for a in range(2)]
+        for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+            if share * far >= least:
+                break
+            tried = (_between(*ends[0], share), _between(*ends[1], share))
+            if not _excess(tried, column, window):
+                least, found = share * far, tried
+                break
+    return found
+
+
+def _ends(arm: SolvedArm, pool: Pool, i: int) -> tuple[Patients, Patients]:
+    """The patients of a drawn path at their likeliest times, and as drawn."""
+    return arm.point(pool.paths[i : i + 1]), (pool.sets.time[i], pool.sets.event[i])
+
+
+def _between(one: Patients, other: Patients, share: float) -> Patients:
+    """Deaths and censorings moved a share of the way from one set to the other, of the same path."""
+    time, event = np.array(one[0]), one[1]
+    for kind in (event, ~event):
+        theirs = other[0][other[1] == event[kind][0]] if kind.any() else time[kind]
+        time[kind] += share * (theirs - time[kind])
+    order = np.lexsort((~event, time))
+    return time[order], event[order]
 
 
 def _inner(window: Window) -> tuple[float, float]:
