@@ -425,10 +425,14 @@ def forward(ops: Operations, lim: Limits) -> tuple[Beam, Edges, NDArray[np.int64
     evidence, reached = _passed(whole, real, edges, load, keys, nodes, rows, lim, starts, begin)
     while reached < 0 and size < lim.most:
         size, made, linked = min(2 * size, lim.most), int(starts[int(begin[0]) + 1]), int(begin[2])
-        past = real[:made], load[:linked], whole[:made], edges[:linked]
+        past = real, load, whole, edges
         real, load, whole, edges = _room(size, max(size, lim.edges))
-        for new, old in zip((real, load, whole, edges), past, strict=True):
-            new[: len(old)] = old
+        real[:made], load[:linked], whole[:made], edges[:linked] = (
+            past[0][:made],
+            past[1][:linked],
+            past[2][:made],
+            past[3][:linked],
+        )
         keys, nodes = np.empty(2 * keys.size, np.uint64), np.full(2 * keys.size, -1, np.int32)
         evidence, reached = _passed(whole, real, edges, load, keys, nodes, rows, lim, starts, begin)
     return Beam(whole, real), Edges(edges, load), starts, evidence, reached
