@@ -23,7 +23,7 @@ from metagrove.figures.inverted import (
     runs_down,
 )
 from metagrove.figures.last_drop import with_last_drops
-from metagrove.figures.ocr import can_read, picture_words
+from metagrove.figures.ocr import can_read, number_finder, picture_words
 from metagrove.figures.page import Page, Word
 from metagrove.figures.painting import overlay_png, painted
 from metagrove.figures.pdf import pdf_image, pdf_pages
@@ -173,8 +173,9 @@ def _in_picture(
     if not upright.rotation:
         k = upright.scale
         hints = labelled(hints, [replace(w, x0=w.x0 / k, x1=w.x1 / k, y0=w.y0 / k, y1=w.y1 / k) for w in words])
+    find = number_finder(upright.rgb, threads=threads)
     original = upright.rgb if not upright.rotation else _turned_back(upright)
-    found = [Figure(r, original, upright.scale) for r in picture_readings(upright, words, hints)]
+    found = [Figure(r, original, upright.scale) for r in picture_readings(upright, words, hints, find=find)]
     if redraw is None:
         return found
     found = [_finer(f, picture, redraw, hints, threads) for f in found]

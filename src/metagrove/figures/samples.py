@@ -11,13 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.checks import Finding
 from metagrove.figures.image import Pixels
+from metagrove.figures.naming import named_like, plain_name
 from metagrove.figures.page import RGB, Word, colour_distance, number
 from metagrove.figures.tracking import Dash
 
-__all__ = ["Sample", "legend_samples"]
+__all__ = ["Sample", "legend_samples", "unlined"]
 
 _LONGEST, _SHORTEST = 110, 9
+_FAINT, _PALE = 0.14, 0.6
+# a line must differ this much from the paper
+_BLANK = 40.0
 # what rows of censor marks are misread as
 _MARKS = set("IlTtLHJiK1|!+-.,:;'\" ")
 _STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
@@ -25,7 +30,10 @@ _STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One legend entry: the name, the colour and style of its line, and the box of line and name together."""
+    """One legend entry: the name, the colour and style of its line, and the box of line and name together.
+
+    `start` is where the name begins.
+    """
 
     name: str
     colour: RGB
@@ -33,6 +41,7 @@ class Sample:
     dash: Dash
     box: tuple[float, float, float, float]
     width: float
+    start: float = 0.0
 
 
 def legend_samples(
@@ -65,13 +74,30 @@ def legend_samples(
         sample = _sample(rgb, ink, word, paper)
         if sample is not None:
             found.append(sample)
-    known = {_plain(label) for label in labels}
-    listed = [s for s in found if _plain(s.name) in known]
-    return _aligned(_dots(listed if len({_plain(s.name) for s in listed}) > 1 else found))
+    listed = [
+        replace(s, name=labels[k] if plain_name(s.name) != plain_name(labels[k]) else s.name)
+        for s in found
+        if (k := named_like(s.name, labels)) is not None
+    ]
+    return _aligned(_dots(listed if len({plain_name(s.name) for s in listed}) > 1 else found))
 
 
-def _plain(text: str) -> str:
-    return "".join(c for c in text.lower() if c.isalnum())
+def unlined(samples: Sequence[Sample], names: Sequence[Word]) -> list[Finding]:
+    """Doubts about a legend in a column: a name between two entries, in line with theirs, whose own line was not seen."""
+    starts = [s.start for s in samples]
+    if len(samples) < 2 or max(starts) - min(starts) > 6:
+        return []
+    rows = [(s.box[1] + s.box[3]) / 2 for s in samples]
+    size = float(np.median([s.box[3] - s.box[1] for s in samples]))
+    between = [
+        w
+        for w in names
+        if abs(w.x0 - starts[0]) <= 6
+        and min(rows) < w.cy < max(rows)
+        and min(abs(w.cy - r) for r in rows) > 0.7 * size
+        and sum(c.isalpha() for c in w.text) > 1
+    ]
+    return [Finding(f"'{w.text}' stands in the legend without a line") for w in between]
 
 
 def _dots(found: list[Sample]) -> list[Sample]:
@@ -102,7 +128,7 @@ def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word, paper: Array) -> 
     near = block[:, -round(3 * size) :]
     # a pale line is judged by its own darkness
     block = block * max(1.0, 0.75 / max(float(near.max(initial=0.0)), 0.2))
-    runs = _row_runs(block, nearest=2.6 * size + 4)
+    runs = _row_runs(block, nearest=2.6 * size + 4, whole=2.0 * size)
     if runs is None:
         return None
     row, pieces = runs
@@ -118,22 +144,27 @@ def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word, paper: Array) -> 
         return None
     style, dash = drawn
     box = (left + begin - 1.0, word.y0, word.x1, word.y1)
-    return Sample(word.text.rstrip(" -–—.:"), colour, style, dash, box, thick)
+    if float(np.linalg.norm(np.array(colour) - paper)) < _BLANK:
+        return None
+    return Sample(word.text.rstrip(" -–—.:"), colour, style, dash, box, thick, word.x0)
 
 
-def _row_runs(block: NDArray[np.float32], *, nearest: float) -> tuple[int, list[tuple[int, int]]] | None:
-    """The row with most ink that comes within `nearest` of the right end, and its runs, leftwards to a wide gap."""
-    best: tuple[int, int, list[tuple[int, int]]] | None = None
+def _row_runs(block: NDArray[np.float32], *, nearest: float, whole: float) -> tuple[int, list[tuple[int, int]]] | None:
+    """The row with most ink that comes within `nearest` of the right end, and its runs, leftwards to a wide gap.
+
+    A run of at least `whole` pixels is no dash but a sample by itself.
+    """
+    best: tuple[float, int, list[tuple[int, int]]] | None = None
     for r in range(1, block.shape[0] - 1):
-        inked = block[r] > 0.3
+        inked = _inked(block[r], nearest)
         change = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
         runs = list(zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True))
         kept: list[tuple[int, int]] = []
         for a, b in reversed(runs):
-            if kept and not _continues(kept[0], (a, b), cut=len(kept) == 1):
+            if kept and not _continues(kept[0], (a, b), cut=len(kept) == 1, whole=whole):
                 break
             kept.insert(0, (a, b))
-        total = sum(b - a for a, b in kept)
+        total = sum(float(block[r, a:b].sum()) for a, b in kept)
         if not kept or block.shape[1] - kept[-1][1] > nearest:
             continue
         if kept[-1][1] - kept[0][0] >= _SHORTEST and (best is None or total > best[0]):
@@ -141,10 +172,23 @@ def _row_runs(block: NDArray[np.float32], *, nearest: float) -> tuple[int, list[
     return None if best is None else (best[1], best[2])
 
 
-def _continues(right: tuple[int, int], left: tuple[int, int], *, cut: bool) -> bool:
+def _inked(row: NDArray[np.float32], nearest: float) -> NDArray[np.bool_]:
+    """Where a row is inked like what stands nearest to its right end: pale lines do not run on into dark ones."""
+    seen = np.flatnonzero(row > _FAINT)
+    if not len(seen) or len(row) - seen[-1] > nearest:
+        return np.asarray(row > 0.3)
+    own = float(row[max(int(seen[-1]) - 8, 0) : int(seen[-1]) + 1].max())
+    if own > _PALE:
+        return np.asarray(row > 0.3)
+    return np.asarray((row > 0.5 * own) & (row < 1.7 * own))
+
+
+def _continues(right: tuple[int, int], left: tuple[int, int], *, cut: bool, whole: float) -> bool:
     """Whether a run can be the dash before another: near it and about as long; the last may be `cut` short."""
     own, other = right[1] - right[0], left[1] - left[0]
     gap = right[0] - left[1]
+    if max(own, other) > whole:
+        return gap <= 2
     if cut and own < other <= _LONGEST // 2 and gap <= 0.8 * other:
         return True
     return gap <= max(8, 1.4 * own) and 0.4 * own - 1 <= other <= 2.5 * own + 1

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from metagrove.core.values import Array
 from metagrove.figures.axes import Axis, axis_unit, column_axes, near_plot, row_axes, snapped
-from metagrove.figures.checks import Finding, judged, unique_names
+from metagrove.figures.checks import Finding, judged
 from metagrove.figures.hints import Hints
 from metagrove.figures.legend import coloured_name, legend_entries, sample_names
 from metagrove.figures.page import Page, Stroke, Word, colour_distance
-from metagrove.figures.reading import ArmReading, FigureReading, RiskCell
-from metagrove.figures.risk_table import RiskRow, risk_rows, tied
+from metagrove.figures.reading import ArmReading, FigureReading
+from metagrove.figures.risk_table import risk_rows
 from metagrove.figures.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
+from metagrove.figures.tying import Ground, named_and_counted
 from metagrove.figures.words import phrases, tokens
 
 __all__ = ["page_readings"]
@@ -139,7 +140,7 @@ def _on_ticks(axis: Axis, strokes: Sequence[Stroke], *, across: bool) -> Axis:
         extent = box[aside + 2] - box[aside]
         end = box[aside + 2] if across else box[aside]
         gap = (edge - end) if across else (end - edge)
-        if -2 <= gap <= 2.2 * size and extent > 0.8:
+        if -0.6 * size <= gap <= 2.2 * size and extent > 0.8:
             (short if extent < 16 else long).append((box[along] + box[along + 2]) / 2)
     fitted = snapped(axis, np.unique(short), reach=2.6)
     if fitted.on_ticks < 2:
@@ -170,8 +171,8 @@ def _reading(
     curves, found, limits = [curves[i] for i in kept], [found[i] for i in kept], limits + len(curves) - len(kept)
     marks = censor_marks(curves, [s for s in page.strokes if _within(s, plot)], size=_MARK_SIZE)
     arms = [_arm(c, plot, n, m) for c, n, m in zip(curves, found, marks, strict=True)]
-    arms = _renamed(arms, found, rows, hints)
-    cells, more = _cells(rows, arms)
+    ground = Ground(plot.x, plot.y, plot.scale, rising)
+    arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
     findings += more
     witnesses = [w for w in (_named_count(listed, found, names, plot), len(rows)) if w]
     reading = FigureReading(
@@ -256,32 +257,3 @@ def _per_pixel(axis: Axis) -> float:
         return axis.slope
     middle = float(np.mean(axis.pixels))
     return float(axis.value(middle + 0.5) - axis.value(middle - 0.5))
-
-
-def _renamed(arms: list[ArmReading], found: list[str | None], rows: list[RiskRow], hints: Hints) -> list[ArmReading]:
-    """Arms named by the legend, else by the row of their numbers at risk, else by their place."""
-    if any(n is None for n in found) and len(rows) == len(arms):
-        order, how = tied(rows, arms)
-        if order is not None and how in ("one arm", "colour", "drops", "the rest"):
-            labels = {i: r.label for r, i in zip(rows, order, strict=True)}
-            arms = [a if a.name else replace(a, name=labels.get(i, "")) for i, a in enumerate(arms)]
-    return unique_names(arms, hints)
-
-
-def _cells(rows: list[RiskRow], arms: list[ArmReading]) -> tuple[list[RiskCell], list[Finding]]:
-    if not rows:
-        return [], []
-    order, how = tied(rows, arms)
-    if order is None:
-        return [], [Finding(how)]
-    findings = [
-        Finding(f"numbers at risk of '{arms[i].name}' have gaps between the ticks")
-        for r, i in zip(rows, order, strict=True)
-        if r.holes
-    ]
-    cells = [
-        RiskCell(arms[i].name, c.time, c.n, c.censored, c.sure, c.box, c.text)
-        for r, i in sorted(zip(rows, order, strict=True), key=lambda p: p[1])
-        for c in r.cells
-    ]
-    return cells, findings

@@ -7,7 +7,15 @@ from dataclasses import replace
 
 from metagrove.figures.page import Word, colour_distance
 
-__all__ = ["phrases", "tokens"]
+__all__ = ["legible", "phrases", "tokens"]
+
+
+def legible(words: Sequence[Word]) -> list[Word]:
+    """The words without strokes that were taken for letters: one or two letters far wider than letters are."""
+    return [w for w in words if w.angle or len(w.text) > 2 or w.x1 - w.x0 <= _WIDEST * len(w.text) * w.size]
+
+
+_WIDEST = 2.2
 
 
 def tokens(words: Sequence[Word]) -> list[Word]:

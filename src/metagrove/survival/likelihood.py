@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape
 from metagrove.survival.curve_input import DigitizedCurve, Kind
-from metagrove.survival.path_model import Plan, Weights, plan_of
+from metagrove.survival.path_model import Plan, Weights, plan_of, weights_of
 from metagrove.survival.path_search import (
     COARSE,
     LONG,
     WIDE,
     Beam,
     Run,
+    Tilt,
     evidence_of,
     likely_shapes,
     limits_of,
@@ -30,13 +31,14 @@ from metagrove.survival.path_search import (
     operations_of,
     passed_through,
     path_levels,
+    run_of,
     runs_of,
 )
 from metagrove.survival.printed_evidence import printed_fit
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import CLICK_S, Reading, steps_of
 
-__all__ = ["Paths", "solve", "time_decimals"]
+__all__ = ["Paths", "point_near", "solve", "tilted_draws", "time_decimals"]
 
 #: Paths drawn to find the mean path, whatever number is asked for.
 DRAWS = 100
@@ -65,6 +67,7 @@ class Paths:
     point : shape (1, k + 1), numbers at risk before each operation and at the end.
     drawn : shape (draws, k + 1), the same for draws, in random order.
     beliefs : shapes of censoring that were weighed, likeliest first. evidence : log likelihood. fallback : what had to be given up to find a path, in words; "" for nothing.
+    beam : how wide the search was.
     """
 
     plan: Plan
@@ -75,6 +78,7 @@ class Paths:
     evidence: float
     beliefs: list[Shape] = field(default_factory=list)
     fallback: str = ""
+    beam: Beam = field(default_factory=Beam)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,7 @@ def _attempt(
     point = _point(plan, best, drawn, reading, facts, beam)
     total = float(np.logaddexp.reduce(evidence) - np.log(evidence.size))
     order = np.argsort(-evidence, kind="stable").tolist()
-    return Paths(plan, reading, facts, point, drawn, total, [runs[i].shape for i in order])
+    return Paths(plan, reading, facts, point, drawn, total, [runs[i].shape for i in order], beam=beam)
 
 
 def _drawn(
@@ -270,13 +274,31 @@ def _shared(share: Array, total: int) -> NDArray[np.int64]:
 
 
 def _point(
-    plan: Plan, weights: Weights, drawn: NDArray[np.int32], reading: Reading, facts: Facts, beam: Beam
+    plan: Plan,
+    weights: Weights,
+    drawn: NDArray[np.int32],
+    reading: Reading,
+    facts: Facts,
+    beam: Beam,
 ) -> NDArray[np.int32]:
     """The likeliest path among those whose numbers at risk stay near the mean of the draws."""
+    after = drawn[:, 1:]
+    near = (after.mean(axis=0), np.maximum(0.6, 0.5 * after.std(axis=0)), drawn)
+    return _pulled(plan, weights, near, reading, facts, beam)
+
+
+def _pulled(
+    plan: Plan,
+    weights: Weights,
+    near: tuple[Array, Array, NDArray[np.int32]],
+    reading: Reading,
+    facts: Facts,
+    beam: Beam,
+) -> NDArray[np.int32]:
+    """The likeliest path near a centre with a spread, else the one of those drawn that is nearest to it."""
     from metagrove.survival.path_kernels import sampled
 
-    after = drawn[:, 1:]
-    centre, spread = after.mean(axis=0), np.maximum(0.6, 0.5 * after.std(axis=0))
+    centre, spread, drawn = near
     operations = operations_of(plan, weights, centre, spread)
     run = passed_through(operations, limits_of(reading, facts, beam, plan.kind.size, peak=True))
     if run[4] == plan.kind.size:
@@ -284,7 +306,7 @@ def _point(
         fit = misfit(plan, reading, path_levels(plan, np.concatenate((pulled, drawn))))
         if fit[0] <= np.median(fit[1:]) + 3:
             return pulled
-    nearest = int(np.argmin((((after - centre) / spread) ** 2).sum(axis=1)))
+    nearest = int(np.argmin((((drawn[:, 1:] - centre) / spread) ** 2).sum(axis=1)))
     return drawn[nearest : nearest + 1]
 
 
@@ -356,3 +378,21 @@ def _noise_settled(curve: DigitizedCurve, found: Paths, beam: Beam, wanted: Want
         if other is not None:
             drawn[i * side : (i + 1) * side] = other
     return replace(found, drawn=drawn[rng.permutation(len(drawn))])
+
+
+def tilted_draws(found: Paths, tilt: Tilt, draws: int, rng: np.random.Generator) -> NDArray[np.int32] | None:
+    """Paths drawn with the log weights of `tilt` besides their own, shape (draws, k + 1); None where none is left."""
+    plain = runs_of(found.plan, found.reading, found.facts, found.beam, found.beliefs)
+    runs = []
+    for run in plain:
+        leaning = run_of(found.plan, found.reading, found.facts, run.shape, found.beam, tilt=tilt)
+        if np.isfinite(leaning.evidence):
+            # Between beliefs the curve's own evidence is coarsened, that of the tilt is not.
+            runs.append(replace(leaning, evidence=run.evidence + (leaning.evidence - run.evidence) / COARSENED))
+    return _drawn(found.plan, found.reading, found.facts, runs, draws, rng) if runs else None
+
+
+def point_near(found: Paths, centre: Array, spread: Array, drawn: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The likeliest path near `centre`, shape (1, k + 1); of the `drawn` ones where the curve denies it."""
+    weights = weights_of(found.plan, found.reading, found.facts, found.beliefs[0])
+    return _pulled(found.plan, weights, (centre, spread, drawn), found.reading, found.facts, found.beam)

@@ -30,7 +30,7 @@ __all__ = [
 
 CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
 #: Places of the fields of `Operations` in a row.
-KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, DYING, STAYING, COUNT = range(13)
+KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, DYING, STAYING, COUNT, PULL, TOLL = range(15)
 #: Columns of `Beam.whole`, `Beam.real` and `Edges.whole`.
 N, DIED, TAG, UP, FIRST, LINE = range(6)
 LEVEL, WEIGHT, SOURCE, CARRY = range(4)
@@ -52,6 +52,8 @@ class Operations(NamedTuple):
     mass : DROP: a second, larger ratio, for drops of many deaths at once.
     dying : share of those at risk expected to die later. staying, count : share expected to be at risk at the next
         printed number, and that number (-1: none). All three only steer what is kept.
+    pull, toll : log weight of each patient at risk after the operation beyond `centre`, and of each patient who leaves
+        in it (but for a CENSOR, whose own chances hold that), as evidence from outside the arm tilts them.
     """
 
     kind: Any
@@ -67,6 +69,8 @@ class Operations(NamedTuple):
     dying: Any
     staying: Any
     count: Any
+    pull: Any
+    toll: Any
 
 
 class Limits(NamedTuple):
@@ -147,7 +151,7 @@ def _censored(
     w, q, sure, low, centre, spread = op[A], op[B], int(op[C]), int(op[LOW]), op[CENTRE], op[SPREAD]
     stay, leave = 1.0 - w + w * (1.0 - q), w * (1.0 - q)
     peak, width, need = lim.peak, lim.bin, lim.events + lim.alive if lim.events >= 0 else -1
-    stop = ends[0]
+    pull, stop = op[PULL], ends[0]
     room = min(whole.shape[0], stop + keys.size // 2)
     made, top, lowest = stop, 0, lim.n
     for s in range(start, stop):
@@ -199,6 +203,8 @@ def _censored(
                     real[u, LEVEL] = level
                 real[u, CARRY], whole[u, UP] = down, v
                 lowest = min(lowest, n - 1)
+            if pull != 0.0:
+                real[v, WEIGHT] *= np.exp(min(pull * (n - centre), 300.0))
             v = whole[v, LINE]
         n -= 1
     ends[1] = made
@@ -246,6 +252,7 @@ def _moved(
     Returns whether there was room.
     """
     a, b, c, hazard, mass, low, most = op[A], op[B], op[C], op[HAZARD], op[MASS], int(op[LOW]), int(op[MOST])
+    pull, toll, centre = op[PULL], op[TOLL], op[CENTRE]
     off, peak, width = lim.reach * b, lim.peak, lim.bin
     drop, counted, least = op[KIND] == DROP, lim.events >= 0, 1 if hazard < 0.0 else 0
     floor, least_x = (lim.cut * 1e-2, 1e-300) if drop else (0.0, 0.0)
@@ -281,6 +288,8 @@ def _moved(
                     x *= 1.0 - some if d == 0 else some
             else:
                 to_n, to_tag, x = _told(op, n, tag, d, w)
+            if pull != 0.0 or toll != 0.0:
+                x *= np.exp(min(pull * (to_n - centre) + toll * (n - to_n), 300.0))
             if x <= least_x or to_n < 0:
                 continue
             key = _key(to_n, to_died, to_level, width)

@@ -158,12 +158,12 @@ def _pieces(reading: Reading, facts: Facts) -> list[_Piece]:
         inside: list[tuple[float, int, float, float]] = [(float(facts.risk_time[j]), j, 0, 0) for j in looks.get(g, ())]
         inside += [(t, -1, value, error) for t, value, error in rates.get(g, ())]
         for time, j, value, error in sorted(inside, key=lambda x: x[0]):
+            if j < 0:  # survival alone is seen; censorings pass by
+                found.append(_Piece(here, here, boundary=False, seen=value, error=error))
+                continue
             stop = min(max(time, here), edges[g + 1])
-            if j < 0:
-                found.append(_Piece(here, stop, boundary=False, seen=value, error=error))
-            else:
-                weight, force = windows[j][g], g == max(windows[j])
-                found.append(_Piece(here, stop, look=j, weight=weight, force=force, boundary=weight >= 1.0))
+            weight, force = windows[j][g], g == max(windows[j])
+            found.append(_Piece(here, stop, look=j, weight=weight, force=force, boundary=weight >= 1.0))
             here = stop
         if g < reading.time.size:
             found.append(_Piece(here, edges[g + 1], row=g))
@@ -195,6 +195,9 @@ def plan_of(reading: Reading, facts: Facts, decimals: int = 9) -> Plan:
     for piece in pieces:
         stretch = (piece.start, piece.stop)
         place = (piece.stop, piece.stop)
+        if piece.error > 0:
+            rows.append((WITNESS, piece.seen, piece.error, 0.0, *place, -1, gap))
+            continue
         sure = 0.0
         if marks is not None and fresh:
             sure = float(marks.sure[gap])
@@ -205,8 +208,6 @@ def plan_of(reading: Reading, facts: Facts, decimals: int = 9) -> Plan:
             rows.append((CONSUME, float(marks.consume[gap]), float(marks.remain[gap]), 0.0, *stretch, -1, gap))
         if piece.row >= 0:
             rows.append((DROP, 0.0, 0.0, 0.0, *place, piece.row, gap))
-        elif piece.look < 0:
-            rows.append((WITNESS, piece.seen, piece.error, 0.0, *place, -1, gap))
         else:
             rows.append((LOOK, float(facts.risk_n[piece.look]), piece.weight, 0.0, *place, -1, gap))
             if piece.force:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape, shapes
-from metagrove.survival.path_model import DROP, WITNESS, Plan, Weights, weights_of
+from metagrove.survival.path_model import CENSOR, DROP, WITNESS, Plan, Weights, weights_of
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
@@ -21,6 +21,7 @@ __all__ = [
     "WIDE",
     "Beam",
     "Run",
+    "Tilt",
     "evidence_of",
     "likely_shapes",
     "limits_of",
@@ -88,6 +89,29 @@ class Run:
     shape: Shape
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Tilt:
+    """Log weights that evidence from outside the arm gives to a path, linear in it; shape (k,) each.
+
+    Parameters
+    ----------
+    pull : of each patient at risk after an operation beyond `centre`. toll : of each patient who leaves in it.
+    """
+
+    pull: Array
+    toll: Array
+    centre: Array
+
+    def times(self, factor: float) -> Tilt:
+        """The tilt, `factor` times as strong."""
+        return Tilt(factor * self.pull, factor * self.toll, self.centre)
+
+    def of(self, paths: NDArray[np.int32]) -> Array:
+        """Log weight of each path, shape (paths,)."""
+        left = paths[:, :-1] - paths[:, 1:]
+        return np.asarray((paths[:, 1:] - self.centre) @ self.pull + left @ self.toll, dtype=np.float64)
+
+
 def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Shape]:
     """The beliefs about censoring that a quick screen leaves standing, likeliest first where it looked."""
     beliefs = shapes(reading, facts)
@@ -114,9 +138,11 @@ def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) 
     return [(quick[i], beliefs[i]) for i in order[:MOST]]
 
 
-def runs_of(plan: Plan, reading: Reading, facts: Facts, beam: Beam, beliefs: list[Shape]) -> list[Run]:
+def runs_of(
+    plan: Plan, reading: Reading, facts: Facts, beam: Beam, beliefs: list[Shape], *, tilt: Tilt | None = None
+) -> list[Run]:
     """Forward passes for every belief about censoring, without those that found no path."""
-    runs = [run_of(plan, reading, facts, shape, beam) for shape in beliefs]
+    runs = [run_of(plan, reading, facts, shape, beam, tilt=tilt) for shape in beliefs]
     return [run for run in runs if np.isfinite(run.evidence)]
 
 
@@ -129,11 +155,11 @@ def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]
     return -np.inf
 
 
-def run_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape, beam: Beam) -> Run:
+def run_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape, beam: Beam, *, tilt: Tilt | None = None) -> Run:
     """One forward pass under one belief."""
     weights = _weights(plan, reading, facts, shape)
     none = np.zeros(plan.kind.size)
-    operations = operations_of(plan, weights, none, none)
+    operations = operations_of(plan, weights, none, none, tilt=tilt)
     passed = passed_through(operations, limits_of(reading, facts, beam, plan.kind.size, peak=False))
     evidence = float(passed[3]) + shape.prior if passed[4] == plan.kind.size else -np.inf
     return Run(passed, operations, weights, evidence, shape)
@@ -160,14 +186,19 @@ def passed_through(operations: Any, limits: Any) -> Any:
     return forward(operations, limits)
 
 
-def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array) -> Any:
-    """The operations of `plan` as the kernels take them."""
+def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array, *, tilt: Tilt | None = None) -> Any:
+    """The operations of `plan` as the kernels take them, for a sum-product pass perhaps under a tilt."""
     from metagrove.survival.path_kernels import Operations
 
+    a, b = weights.a, weights.b
+    pull = toll = np.zeros(plan.kind.size)
+    if tilt is not None:
+        a, b = _tilted_clumps(plan, weights, tilt)
+        centre, pull, toll = tilt.centre, tilt.pull, np.where(plan.kind == CENSOR, 0.0, tilt.toll)
     return Operations(
         np.where(plan.kind == WITNESS, DROP, plan.kind),
-        weights.a,
-        weights.b,
+        a,
+        b,
         weights.c,
         weights.hazard,
         plan.low,
@@ -178,6 +209,8 @@ def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array) ->
         weights.dying,
         weights.staying,
         weights.count,
+        pull,
+        toll,
     )
 
 
@@ -185,6 +218,20 @@ def _middle(values: Array) -> float:
     """The median, in a fifth of the time that NumPy takes for so few."""
     ordered = np.sort(values)
     return 0.5 * float(ordered[(values.size - 1) // 2] + ordered[values.size // 2])
+
+
+def _tilted_clumps(plan: Plan, weights: Weights, tilt: Tilt) -> tuple[Array, Array]:
+    """Chance and ratio of the clumps of censorings when each patient in them weighs `tilt.toll` more.
+
+    A geometric number stays geometric under such a weight.
+    """
+    gap = plan.kind == CENSOR
+    w, q = weights.a[gap], weights.b[gap]
+    ratio = np.minimum(q * np.exp(np.clip(tilt.toll[gap], -50, 50)), 0.995)
+    odds = w * (1 - q) / (1 - w * q)
+    a, b = weights.a.copy(), weights.b.copy()
+    a[gap], b[gap] = odds / (1 - ratio + odds * ratio), ratio
+    return a, b
 
 
 def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool) -> Any:
