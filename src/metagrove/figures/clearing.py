@@ -105,7 +105,7 @@ def unguided(blank: NDArray[np.bool_], dark: NDArray[np.float32], half: float, f
     if len(first) < max(4, wide // 50):
         return
     places = np.flatnonzero(alone)
-    gaps = np.flatnonzero(np.diff(places) > 14)
+    gaps = np.flatnonzero(np.diff(places) > max(14, wide // 60))
     end = int(places[gaps[0]] if len(gaps) else places[-1])
     blank[row - 2 : row + 3, : max(end - 4, 0)] = True
     below = dark[row + 4 : round(foot) - 1]

@@ -27,11 +27,11 @@ from metagrove.figures.reading import ArmReading, FigureReading
 from metagrove.figures.readout import Steps, snapped_by
 from metagrove.figures.recount import recounted
 from metagrove.figures.risk_table import risk_rows
-from metagrove.figures.samples import Sample, legend_samples, unlined
+from metagrove.figures.samples import Sample, legend_samples, lined, unlined
 from metagrove.figures.tracing import Trace, traced
 from metagrove.figures.tracking import Path
 from metagrove.figures.tying import Ground, named_and_counted, respelled
-from metagrove.figures.words import legible, phrases, tokens
+from metagrove.figures.words import legible, phrases, statistics, tokens
 
 __all__ = ["picture_readings"]
 
@@ -106,7 +106,7 @@ def _reading(
     foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
     rows = respelled(recounted(risk_rows(near, scales.x, below=foot + 2), scales.x, find), names)
     samples = legend_samples(picture.rgb, ink, names, [r.label for r in rows])
-    if len(samples) == 1 and rows and samples[0].name not in [r.label for r in rows]:
+    if len(samples) == 1 and any(r.label for r in rows) and samples[0].name not in [r.label for r in rows]:
         samples = []
     plot, scene = _scene(picture, ink, scales, near, samples, hints)
     specs, witnesses, findings = arm_specs(scene, samples, rows, names, hints)
@@ -119,7 +119,8 @@ def _reading(
     arms = [_arm(plot, field, spec, trace, i) for i, spec in enumerate(specs)]
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
-    prose = _inside([(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if written(p, least=0.45)], plot)
+    said = [(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if written(p, least=0.45)]
+    prose = _inside([*said, *statistics(near)], plot)
     findings = [*findings, *more, *_ink_doubts(field, prose, trace, looks, arms, plot)]
     findings += _dash_doubts(field, trace, looks, arms)
     left, right = scales.x.pixel(0.0) if not scales.x.log else min(scales.x.pixels), plot.columns[1]
@@ -160,7 +161,7 @@ def _scene(
     c0, c1 = max(int(left), 0), int(right)
     cut = picture.rgb.copy()
     paper = np.median(cut[r0:r1, c0:c1].reshape(-1, 3), axis=0).astype(np.uint8)
-    erased = enclosed(ink, [*letters(words), *(s.box for s in samples)])
+    erased = enclosed(ink, [*letters(words), *statistics(words), *(s.box for s in samples)]) | lined(samples, ink.shape)
     cut[erased] = paper
     unframed(erased, ink, samples)
     cut[erased] = paper

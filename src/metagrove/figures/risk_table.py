@@ -178,7 +178,8 @@ def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
     cells = tuple(_cell(float(times[t]), counts[chosen[t]]) for t in sorted(chosen))
     if any(a.n < b.n for a, b in pairwise(cells)) and cells[0].n < cells[-1].n:
         return None
-    if all(c.n == 1 for c in cells) and float(np.median([w.cy for w in line])) < x.band[0]:
+    above = float(np.median([w.cy for w in line])) < x.band[0]
+    if all(c.n == 1 for c in cells) and (above or len(cells) > 3) and all(w.text in "1l|!I" for w in line):
         return None  # tick marks read as ones
     first = counts[chosen[min(chosen)]][3][0]
     # a name may be printed into the first count

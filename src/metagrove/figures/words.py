@@ -7,12 +7,21 @@ from dataclasses import replace
 
 from metagrove.figures.page import Word, colour_distance
 
-__all__ = ["legible", "phrases", "tokens"]
+__all__ = ["legible", "phrases", "statistics", "tokens"]
 
 
 def legible(words: Sequence[Word]) -> list[Word]:
-    """The words without strokes that were taken for letters: one or two letters far wider than letters are."""
-    return [w for w in words if w.angle or len(w.text) > 2 or w.x1 - w.x0 <= _WIDEST * len(w.text) * w.size]
+    """The words without strokes taken for letters: too wide for one or two letters, or a lone letter read unsurely."""
+    return [
+        w
+        for w in words
+        if w.angle
+        or len(w.text) > 2
+        or (
+            w.x1 - w.x0 <= _WIDEST * len(w.text) * w.size
+            and not (w.text.isalpha() and len(w.text) == 1 and w.score < 0.5)
+        )
+    ]
 
 
 _WIDEST = 2.2
@@ -60,6 +69,23 @@ def _slice(word: Word, first: float, last: float) -> Word:
     if word.angle == 90:
         return replace(word, y0=word.y1 - last * tall, y1=word.y1 - first * tall)
     return replace(word, y0=word.y0 + first * tall, y1=word.y0 + last * tall)
+
+
+def statistics(words: Sequence[Word]) -> list[tuple[float, float, float, float]]:
+    """The boxes of p values: a lone `p` with a number behind it, and the sign between them whether it was read or not."""
+    out = []
+    for word in words:
+        if word.angle or word.text.rstrip(" =<>≤").lower() != "p" or word.score < 0.8:
+            continue
+        behind = [
+            w
+            for w in words
+            if 0 <= w.x0 - word.x1 < 3.5 * word.size
+            and abs(w.cy - word.cy) < 0.7 * word.size
+            and w.text.lstrip("=<>≤ ")[:2] in ("0.", "0,", "0·", ".0")
+        ]
+        out += [(word.x0, min(word.y0, w.y0), w.x1, max(word.y1, w.y1)) for w in behind[:1]]
+    return out
 
 
 def phrases(words: Sequence[Word], *, gap: float = 0.75) -> list[Word]:
