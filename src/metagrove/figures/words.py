@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,12 +26,14 @@ def legible(words: Sequence[Word]) -> list[Word]:
 
 
 _WIDEST = 2.2
+_DECIMAL = re.compile(r"\d{1,4}\.\d\d")
+_GLUED = re.compile(r"(?:\d{1,4}\.\d\d){2,4}")
 
 
 def tokens(words: Sequence[Word]) -> list[Word]:
     """Words without spaces inside; a phrase is cut at its spaces, each part placed by its share of the letters."""
     out: list[Word] = []
-    for word in words:
+    for word in map(_parted, words):
         parts = word.text.split()
         if len(parts) < 2:
             out.append(replace(word, text=word.text.strip()) if word.text != word.text.strip() else word)
@@ -48,6 +51,14 @@ def tokens(words: Sequence[Word]) -> list[Word]:
                 second = seconds[index] if len(seconds) == len(parts) else ""
             out.append(replace(_slice(word, first, last), text=part, second=second))
     return [w for w in out if w.text]
+
+
+def _parted(word: Word) -> Word:
+    """The word with a space between decimals that stand too close: `166.67333.33` is two labels."""
+    if not _GLUED.fullmatch(word.text):
+        return word
+    second = word.second if word.second != word.text else " ".join(_DECIMAL.findall(word.text))
+    return replace(word, text=" ".join(_DECIMAL.findall(word.text)), second=second)
 
 
 def _advance(letter: str) -> float:
