@@ -18,6 +18,7 @@ from metagrove.figures.dashes import dash_fit
 from metagrove.figures.evidence import ArmLook, Canvas, canvas, coverage, gains
 from metagrove.figures.frame import dark_lines, darkness
 from metagrove.figures.hints import Hints
+from metagrove.figures.hues import miscoloured
 from metagrove.figures.image import Picture
 from metagrove.figures.limits import limit_lines
 from metagrove.figures.marks import mark_places
@@ -123,6 +124,7 @@ def _reading(
     prose = _inside([*said, *statistics(near)], plot)
     findings = [*findings, *more, *_ink_doubts(field, prose, trace, looks, arms, plot)]
     findings += _dash_doubts(field, trace, looks, arms)
+    findings += miscoloured(field, [_foreign(trace, i) for i in range(len(looks))], looks, trace.paths, arms)
     left, right = scales.x.pixel(0.0) if not scales.x.log else min(scales.x.pixels), plot.columns[1]
     ends = scales.y.pixel([0.0, scales.scale])
     reading = FigureReading(
