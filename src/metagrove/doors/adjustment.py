@@ -119,14 +119,18 @@ def _refitted_meta(x: MetaResult, filling: FilledFunnel) -> MetaResult:
     from scipy.special import ndtri
 
     se = np.sqrt(filling.v)
-    reach = float(ndtri((1 + x.settings.level) / 2)) * se
+    reach = float(ndtri((1 + x.settings.level) / 2))
     size = None
     if x.pooled.size is not None:
         names = {name: i for i, name in enumerate(x.pooled.studlab)}
         sources = [names[label.removeprefix("Filled: ")] for label in filling.labels]
         size = x.pooled.size[sources]
     studies: Studies = studies_of(
-        filling.y, se, lower=filling.y - reach, upper=filling.y + reach, studlab=filling.labels, size=size
+        filling.y,
+        se,
+        limits=lambda te, error: (te - reach * error, te + reach * error),
+        studlab=filling.labels,
+        size=size,
     )
     settings = replace(x.settings, method="Inverse", door="trimfill", subgroup_name="", options=())
     return meta_analysis(studies, settings)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.alignment import centred
 from metagrove.figures.arms import ArmSpec, Scene, arm_specs
 from metagrove.figures.axes import Axis, axis_unit, near_plot
 from metagrove.figures.calibration import Scales, plot_scales
@@ -29,6 +30,7 @@ from metagrove.figures.readout import Steps, snapped_by
 from metagrove.figures.recount import recounted
 from metagrove.figures.risk_table import risk_rows
 from metagrove.figures.samples import Sample, legend_samples, lined, unlined
+from metagrove.figures.stripes import marked, stripes
 from metagrove.figures.tracing import Trace, traced
 from metagrove.figures.tracking import Path
 from metagrove.figures.tying import Ground, named_and_counted, respelled
@@ -105,8 +107,9 @@ def _reading(
     names = phrases(near)
     ink = darkness(picture.rgb)
     foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
-    rows = respelled(recounted(risk_rows(near, scales.x, below=foot + 2), scales.x, find), names)
-    samples = legend_samples(picture.rgb, ink, names, [r.label for r in rows])
+    counted = recounted(risk_rows(near, scales.x, below=foot + 2), scales.x, find)
+    rows = respelled(centred(counted, scales.x), names)
+    samples = _samples(picture, ink, names, [r.label for r in rows])
     if len(samples) == 1 and any(r.label for r in rows) and samples[0].name not in [r.label for r in rows]:
         samples = []
     plot, scene = _scene(picture, ink, scales, near, samples, hints)
@@ -143,6 +146,17 @@ def _reading(
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
 
 
+def _samples(picture: Picture, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str]) -> list[Sample]:
+    """The legend; where lines inside filled keys give these entries and more, that."""
+    samples = legend_samples(picture.rgb, ink, names, labels)
+    if not names:
+        return samples
+    reach = round(0.42 * float(np.median([w.size for w in names])))
+    inside = legend_samples(picture.rgb, stripes(picture.rgb, max(reach, 3)), names, labels)
+    more = len(inside) > max(len(samples), 1) and {s.name for s in samples[1:]} <= {s.name for s in inside}
+    return inside if more else samples
+
+
 def _scene(
     picture: Picture,
     ink: NDArray[np.float32],
@@ -163,7 +177,8 @@ def _scene(
     c0, c1 = max(int(left), 0), int(right)
     cut = picture.rgb.copy()
     paper = np.median(cut[r0:r1, c0:c1].reshape(-1, 3), axis=0).astype(np.uint8)
-    erased = enclosed(ink, [*letters(words), *statistics(words), *(s.box for s in samples)]) | lined(samples, ink.shape)
+    keys = [*letters(words), *statistics(words), *(_key(s) for s in samples)]
+    erased = enclosed(ink, keys) | lined(samples, ink.shape)
     cut[erased] = paper
     unframed(erased, ink, samples)
     cut[erased] = paper
@@ -184,6 +199,13 @@ def _scene(
     plot = _Plot(scales, (r0, r1), (c0, c1), start, rising)
     crop = np.ascontiguousarray(crop)
     return plot, Scene(picture.rgb, ink, crop, np.ascontiguousarray(blank), (r0, c0), erased)
+
+
+def _key(sample: Sample) -> tuple[float, float, float, float]:
+    """The box of a legend entry with its key, which may be filled and higher than the letters."""
+    left, top, right, bottom = sample.box
+    more = 0.7 * (bottom - top)
+    return left - more, top - more, right, bottom + more
 
 
 def _foot(scales: Scales, tall: int) -> float:
@@ -388,6 +410,8 @@ def _ink_doubts(
     inked &= ~limit_lines(field, inked & (distance > 2), looks, trace.paths)
     total = max(int(inked.sum()), 1)
     width = max(look.width for look in looks)
+    cover = np.any([c == 2 for c in trace.covers], axis=0)
+    inked &= ~marked(inked, cover, max(12.0, 0.09 * len(inked)))
     far = float((inked & (distance > max(9.0, 2.2 * width + 2, 0.018 * len(inked)))).sum() / total)
     near = float((inked & (distance > 2)).sum() / total)
     if far > 0.04:

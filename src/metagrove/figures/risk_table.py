@@ -78,7 +78,7 @@ def risk_rows(words: Sequence[Word], x: Axis, *, below: float) -> list[RiskRow]:
             bottom = max(bottom, top)
         if row is not None:
             rows.append(row)
-    return _block(rows)
+    return _block(_without_ticks(rows))
 
 
 def _inside(line: Sequence[Word], left: float, right: float) -> bool:
@@ -221,6 +221,17 @@ def _cell(time: float, count: tuple[float, int, int | None, list[Word]]) -> Cell
     sure = all(w.second is None or w.second == w.text for w in held)
     box = (min(w.x0 for w in held), min(w.y0 for w in held), max(w.x1 for w in held), max(w.y1 for w in held))
     return Cell(time, count[1], count[2], sure, box, " ".join(w.text for w in held))
+
+
+def _without_ticks(rows: list[RiskRow]) -> list[RiskRow]:
+    """The rows without tick marks and grid lines that were read as ones: lower or higher than the counts of the others."""
+    tall = [float(np.median([c.box[3] - c.box[1] for c in r.cells])) for r in rows]
+    ones = [all(c.n == 1 for c in r.cells) for r in rows]
+    usual = [t for t, one in zip(tall, ones, strict=True) if not one]
+    if not usual or not any(ones):
+        return rows
+    size = float(np.median(usual))
+    return [r for r, t, one in zip(rows, tall, ones, strict=True) if not one or 0.8 < t / max(size, 1.0) < 1.25]
 
 
 def _block(rows: list[RiskRow]) -> list[RiskRow]:

@@ -145,9 +145,7 @@ def _on_ticks(axis: Axis, strokes: Sequence[Stroke], *, across: bool) -> Axis:
         extent = box[aside + 2] - box[aside]
         end = box[aside + 2] if across else box[aside]
         gap = (edge - end) if across else (end - edge)
-        # where text is drawn as outlines, a tick that touches its label is read into it
-        touching = -extent - 0.5 <= gap < 0 and extent < size
-        if (touching or -2 <= gap <= 2.2 * size) and extent > 0.8:
+        if -0.6 * size <= gap <= 2.2 * size and extent > 0.8:
             (short if extent < 16 else long).append((box[along] + box[along + 2]) / 2)
     fitted = snapped(axis, np.unique(short), reach=2.6)
     if fitted.on_ticks < 2:

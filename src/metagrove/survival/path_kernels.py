@@ -30,7 +30,7 @@ __all__ = [
 
 CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
 #: Places of the fields of `Operations` in a row.
-KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, DYING, STAYING, COUNT = range(13)
+KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, DYING, STAYING, COUNT, PULL, TOLL = range(15)
 #: Columns of `Beam.whole`, `Beam.real` and `Edges.whole`.
 N, DIED, TAG, UP, FIRST, LINE = range(6)
 LEVEL, WEIGHT, SOURCE, CARRY = range(4)
@@ -52,6 +52,8 @@ class Operations(NamedTuple):
     mass : DROP: a second, larger ratio, for drops of many deaths at once.
     dying : share of those at risk expected to die later. staying, count : share expected to be at risk at the next
         printed number, and that number (-1: none). All three only steer what is kept.
+    pull, toll : log weight of each patient at risk after the operation beyond `centre`, and of each patient who leaves
+        in it (but for a CENSOR, whose own chances hold that), as evidence from outside the arm tilts them.
     """
 
     kind: Any
@@ -67,6 +69,8 @@ class Operations(NamedTuple):
     dying: Any
     staying: Any
     count: Any
+    pull: Any
+    toll: Any
 
 
 class Limits(NamedTuple):
@@ -146,7 +150,7 @@ def _censored(
     w, q, sure, low, centre, spread = op[A], op[B], int(op[C]), int(op[LOW]), op[CENTRE], op[SPREAD]
     stay, leave = 1.0 - w + w * (1.0 - q), w * (1.0 - q)
     peak, width, need = lim.peak, lim.bin, lim.events + lim.alive if lim.events >= 0 else -1
-    stop = ends[0]
+    pull, stop = op[PULL], ends[0]
     room = min(whole.shape[0], stop + keys.size // 2)
     made, top, lowest = stop, 0, lim.n
     for s in range(start, stop):
@@ -198,6 +202,8 @@ def _censored(
                     real[u, LEVEL] = level
                 real[u, CARRY], whole[u, UP] = down, v
                 lowest = min(lowest, n - 1)
+            if pull != 0.0:
+                real[v, WEIGHT] *= np.exp(min(pull * (n - centre), 300.0))
             v = whole[v, LINE]
         n -= 1
     ends[1] = made
@@ -245,6 +251,7 @@ def _moved(
     Returns whether there was room.
     """
     a, b, c, hazard, mass, low, most = op[A], op[B], op[C], op[HAZARD], op[MASS], int(op[LOW]), int(op[MOST])
+    pull, toll, centre = op[PULL], op[TOLL], op[CENTRE]
     off, peak, width = lim.reach * b, lim.peak, lim.bin
     drop, counted, least = op[KIND] == DROP, lim.events >= 0, 1 if hazard < 0.0 else 0
     floor, least_x = (lim.cut * 1e-2, 1e-300) if drop else (0.0, 0.0)
@@ -280,6 +287,8 @@ def _moved(
                     x *= 1.0 - some if d == 0 else some
             else:
                 to_n, to_tag, x = _told(op, n, tag, d, w)
+            if pull != 0.0 or toll != 0.0:
+                x *= np.exp(min(pull * (to_n - centre) + toll * (n - to_n), 300.0))
             if x <= least_x or to_n < 0:
                 continue
             key = _key(to_n, to_died, to_level, width)
@@ -389,14 +398,27 @@ def _passed(whole: Any, real: Any, edges: Any, load: Any, keys: Any, nodes: Any,
     return evidence + np.log(last), k
 
 
+def _room(
+    nodes: int, edges: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
+    """`Beam.real`, `Edges.weight`, `Beam.whole` and `Edges.whole`, not yet filled.
+
+    One piece of memory, so that the next pass gets the same again: several pieces of this size go back to the system
+    each time, and to ask for their pages anew costs as much as half the pass.
+    """
+    memory = np.empty(7 * nodes + 2 * edges)
+    real, load = memory[: 4 * nodes], memory[4 * nodes : 4 * nodes + edges]
+    whole, links = memory[4 * nodes + edges : -edges].view(np.int32), memory[-edges:].view(np.int32)
+    return real.reshape(nodes, 4), load, whole.reshape(nodes, 6), links.reshape(edges, 2)
+
+
 def forward(ops: Operations, lim: Limits) -> tuple[Beam, Edges, NDArray[np.int64], float, int]:
     """All states by layer, the log evidence, and how far it came.
 
     Returns beam, edges, layer starts (k + 2,), log evidence, and the operation that nothing survived (k: none; -1 minus
     the operation: no room).
     """
-    whole, real = np.empty((lim.nodes, 6), np.int32), np.empty((lim.nodes, 4))
-    edges, load = np.empty((lim.edges, 2), np.int32), np.empty(lim.edges)
+    real, load, whole, edges = _room(lim.nodes, lim.edges)
     keys, nodes = np.empty(1 << lim.bits, np.uint64), np.full(1 << lim.bits, -1, np.int32)
     starts = np.zeros(len(ops.kind) + 2, np.int64)
     rows = np.array(ops, dtype=np.float64).T.copy()
