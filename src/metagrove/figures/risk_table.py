@@ -118,7 +118,8 @@ def count_places(x: Axis) -> tuple[Array, Array]:
     if x.log or len(times) < 2:
         return ticks, times
     step = float(np.diff(times).min())
-    lowest = times[0] - step if abs(times[0] - step) < 1e-6 * step else times[0]
+    # labels are rounded: 166.67, 333.33, …
+    lowest = 0.0 if abs(times[0] - step) < 2e-3 * step else times[0]
     full = np.arange(round((times[-1] - lowest) / step) + 1) * step + lowest
     fitted = x.pixel(full)
     nearest = np.abs(fitted[:, None] - ticks[None, :]).argmin(axis=1)
@@ -178,7 +179,9 @@ def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
     cells = tuple(_cell(float(times[t]), counts[chosen[t]]) for t in sorted(chosen))
     if any(a.n < b.n for a, b in pairwise(cells)) and cells[0].n < cells[-1].n:
         return None
-    if all(c.n == 1 for c in cells) and float(np.median([w.cy for w in line])) < x.band[0]:
+    above = float(np.median([w.cy for w in line])) < x.band[0]
+    strokes = len(cells) > 3 and all(w.text in "1l|!I-" for w in line)
+    if all(c.n == 1 for c in cells) and (above or strokes):
         return None  # tick marks read as ones
     first = counts[chosen[min(chosen)]][3][0]
     # a name may be printed into the first count

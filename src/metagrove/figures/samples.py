@@ -17,7 +17,7 @@ from metagrove.figures.naming import named_like, plain_name
 from metagrove.figures.page import RGB, Word, colour_distance, number
 from metagrove.figures.tracking import Dash
 
-__all__ = ["Sample", "legend_samples", "unlined"]
+__all__ = ["Sample", "legend_samples", "lined", "unlined"]
 
 _LONGEST, _SHORTEST = 110, 9
 _FAINT, _PALE = 0.14, 0.6
@@ -79,7 +79,22 @@ def legend_samples(
         for s in found
         if (k := named_like(s.name, labels)) is not None
     ]
-    return _aligned(_dots(listed if len({plain_name(s.name) for s in listed}) > 1 else found))
+    known = _aligned(_dots(listed)) if len({plain_name(s.name) for s in listed}) > 1 else []
+    if 0 < len(known) < len(labels):
+        # a name that was read too badly to be known still counts where the legend has its line
+        every = _aligned(_dots([next((k for k in listed if k.box == s.box), s) for s in found]))
+        return every if len(every) == len(labels) else known
+    return known or _aligned(_dots(found))
+
+
+def lined(samples: Sequence[Sample], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The pixels of the legend's own lines with what is drawn on them, a filled box or a mark."""
+    out = np.zeros(shape, dtype=bool)
+    for s in samples:
+        tall = s.box[3] - s.box[1]
+        top, bottom = round(s.box[1] - 0.35 * tall), round(s.box[3] + 0.35 * tall)
+        out[max(top, 0) : bottom + 1, max(round(s.box[0]) - 3, 0) : max(round(s.start) - 1, 0)] = True
+    return out
 
 
 def unlined(samples: Sequence[Sample], names: Sequence[Word]) -> list[Finding]:
@@ -125,6 +140,8 @@ def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word, paper: Array) -> 
     if right - left < _SHORTEST or middle - half < 0 or middle + half + 1 > ink.shape[0]:
         return None
     block = ink[middle - half : middle + half + 1, left:right]
+    # a legend may stand on a band
+    block = np.maximum(block - np.float32(np.median(block)), 0)
     near = block[:, -round(3 * size) :]
     # a pale line is judged by its own darkness
     block = block * max(1.0, 0.75 / max(float(near.max(initial=0.0)), 0.2))
