@@ -227,7 +227,10 @@ def _inside(boxes: Sequence[tuple[float, float, float, float]], plot: _Plot) -> 
 
 
 def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bottom: float) -> bool:
-    """Whether the lines begin at the foot of the plot: no ink near 1 at the start, some near 0."""
+    """Whether the lines begin at the foot of the plot: no ink near 1 at the start, some near 0.
+
+    Lines that run on the axis at first show neither; then the first third of the plot tells.
+    """
     wide = dark.shape[1]
     inked = (dark > 0.2) & ~blank
     first = inked[:, max(3, wide // 60) : max(10, wide // 20)]
@@ -235,6 +238,10 @@ def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bott
     rows = np.arange(dark.shape[0]) + 0.5
     head = first[np.abs(rows - top) < near].any(axis=0).mean()
     foot = first[(rows > bottom - near) & (rows < bottom - 1)].any(axis=0).mean()
+    if head == foot == 0:
+        third = inked[:, max(3, wide // 60) : wide // 3]
+        head = third[np.abs(rows - top) < near].any(axis=0).mean()
+        foot = 3 * third[(rows > bottom - near) & (rows < bottom - 1)].any(axis=0).mean()
     return bool(head < 0.2 and foot > 0.5)
 
 

@@ -79,7 +79,12 @@ def legend_samples(
         for s in found
         if (k := named_like(s.name, labels)) is not None
     ]
-    return _aligned(_dots(listed if len({plain_name(s.name) for s in listed}) > 1 else found))
+    known = _aligned(_dots(listed)) if len({plain_name(s.name) for s in listed}) > 1 else []
+    if 0 < len(known) < len(labels):
+        # a name that was read too badly to be known still counts where the legend has its line
+        every = _aligned(_dots([next((k for k in listed if k.box == s.box), s) for s in found]))
+        return every if len(every) == len(labels) else known
+    return known or _aligned(_dots(found))
 
 
 def unlined(samples: Sequence[Sample], names: Sequence[Word]) -> list[Finding]:
@@ -125,6 +130,8 @@ def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word, paper: Array) -> 
     if right - left < _SHORTEST or middle - half < 0 or middle + half + 1 > ink.shape[0]:
         return None
     block = ink[middle - half : middle + half + 1, left:right]
+    # a legend may stand on a band
+    block = np.maximum(block - np.float32(np.median(block)), 0)
     near = block[:, -round(3 * size) :]
     # a pale line is judged by its own darkness
     block = block * max(1.0, 0.75 / max(float(near.max(initial=0.0)), 0.2))
