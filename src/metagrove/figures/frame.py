@@ -67,14 +67,16 @@ def dark_lines(dark: NDArray[np.float32], *, level: bool, least: float, threshol
         row = _closed(inked[r])
         change = np.diff(np.concatenate([[0], row.astype(np.int8), [0]]))
         begins, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
-        if len(begins):
-            k = int(np.argmax(ends - begins))
-            if ends[k] - begins[k] >= least:
-                found.append((int(r), int(begins[k]), int(ends[k]), float(field[r, begins[k] : ends[k]].mean())))
+        # two figures on a page may have their lines in one row
+        found += [
+            (int(r), int(begins[k]), int(ends[k]), float(field[r, begins[k] : ends[k]].mean()))
+            for k in np.flatnonzero(ends - begins >= least)
+        ]
     groups: list[list[tuple[int, int, int, float]]] = []
     for item in found:
-        if groups and item[0] - groups[-1][-1][0] <= 1 and abs(item[1] - groups[-1][-1][1]) < 0.2 * wide:
-            groups[-1].append(item)
+        near = [g for g in groups[-8:] if item[0] - g[-1][0] <= 1 and _along(item, g[-1], 0.2 * wide)]
+        if near:
+            near[-1].append(item)
         else:
             groups.append([item])
     lines = []
@@ -93,6 +95,11 @@ def dark_lines(dark: NDArray[np.float32], *, level: bool, least: float, threshol
         )
         lines.append(Line(place, float(core[1]), float(core[2]), level, core[3]))
     return sorted(lines, key=lambda line: -line.length)
+
+
+def _along(a: tuple[int, int, int, float], b: tuple[int, int, int, float], reach: float) -> bool:
+    """Whether two runs of neighbouring rows are one line: they overlap and begin near each other."""
+    return abs(a[1] - b[1]) < reach and min(a[2], b[2]) > max(a[1], b[1])
 
 
 def _closed(row: NDArray[np.bool_], gap: int = 2) -> NDArray[np.bool_]:

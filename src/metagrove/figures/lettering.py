@@ -22,6 +22,7 @@ _LARGE = 12
 _TALLEST = 46
 _SHORTEST = 5
 _REACH = 25
+_BLURRED, _PLAIN = 0.62, 90.0
 _PALEST, _PALE = 20.0, 140.0
 
 
@@ -45,6 +46,9 @@ def writing(rgb: Pixels) -> NDArray[np.float32]:
     import cv2
 
     ink = _against_paper(rgb)
+    if _steepness(ink) < _BLURRED:
+        soft = cv2.GaussianBlur(rgb, (0, 0), 1.0)
+        ink = _against_paper(np.asarray(cv2.addWeighted(rgb, 2.0, soft, -1.0, 0), dtype=np.uint8))
     pale = _pale_lines(ink, max(48, round(0.05 * max(rgb.shape[:2]))))
     # pale letters count as much as black ones: ink is judged against the darkest within a letter's reach
     near = cv2.dilate(cv2.medianBlur(ink.astype(np.uint8), 3), np.ones((25, 25), np.uint8)).astype(np.float32)
@@ -55,6 +59,17 @@ def writing(rgb: Pixels) -> NDArray[np.float32]:
     upright = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((long, 1), np.uint8))
     lines = np.maximum(lines, upright)
     return np.asarray(np.where((lines > 0) | pale, 0, ink), dtype=np.float32)
+
+
+def _steepness(ink: NDArray[np.float32]) -> float:
+    """How much of a stroke's ink comes within one pixel at its edge, as a median; low where a picture was enlarged."""
+    import cv2
+
+    near = cv2.dilate(ink, np.ones((9, 9), np.uint8))
+    jump = np.maximum(np.abs(np.diff(ink, axis=1))[:-1], np.abs(np.diff(ink, axis=0))[:, :-1])
+    steepest, near = cv2.dilate(jump, np.ones((9, 9), np.uint8)), near[:-1, :-1]
+    strokes = (ink[:-1, :-1] > 0.6 * near) & (near > _PLAIN)
+    return float(np.median(steepest[strokes] / near[strokes])) if strokes.any() else 1.0
 
 
 def _against_paper(rgb: Pixels) -> NDArray[np.float32]:
@@ -78,7 +93,9 @@ def _against_paper(rgb: Pixels) -> NDArray[np.float32]:
         light = rgb.astype(np.int16) - cv2.morphologyEx(soft, cv2.MORPH_OPEN, near, borderType=cv2.BORDER_REPLICATE)
         turned = cv2.resize(inverse, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_NEAREST) > 0
         ink = np.where(turned, light.max(axis=2), ink)
-    return np.asarray(np.maximum(ink, 0), dtype=np.float32)
+    # what most of the page shows is the grain of its paper, not ink
+    grain = float(np.median(ink[::3, ::3]))
+    return np.asarray(np.maximum(ink - grain, 0), dtype=np.float32)
 
 
 def _pale_lines(ink: NDArray[np.float32], long: int) -> NDArray[np.bool_]:

@@ -107,10 +107,10 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
     return _settled(found)
 
 
-def number_finder(rgb: Pixels, *, threads: int = 2) -> Finder:
+def number_finder(rgb: Pixels, *, threads: int = 2, scale: float = 1.0) -> Finder:
     """A reader of numbers at places where they are expected: their pieces are chosen by the place, not by their gaps.
 
-    The word it finds holds two readings by digits alone, at two scales.
+    The word it finds holds two readings by digits alone, at two scales. Places are in units of `scale` pixels.
     """
     reader = _reader(threads)
 
@@ -123,7 +123,7 @@ def number_finder(rgb: Pixels, *, threads: int = 2) -> Finder:
         if reader is None:
             return None
         ink, known = pieces()
-        run = _centred(known, across, down, size)
+        run = _centred(known, across * scale, down * scale, size * scale)
         if not run:
             return None
         box = TextBox(
@@ -135,7 +135,7 @@ def number_finder(rgb: Pixels, *, threads: int = 2) -> Finder:
         (_, text, score), (_, again, _) = _read(reader, crops)
         if not text.isdigit():
             return None
-        left, top, right, bottom = (float(v) for v in box.box)
+        left, top, right, bottom = (v / scale for v in box.box)
         return Word(text, left, top, right, bottom, 0, score, _colour(rgb, ink, box), again)
 
     return find

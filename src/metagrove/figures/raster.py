@@ -19,6 +19,7 @@ from metagrove.figures.dashes import dash_fit
 from metagrove.figures.evidence import ArmLook, Canvas, canvas, coverage, gains
 from metagrove.figures.frame import dark_lines, darkness
 from metagrove.figures.hints import Hints
+from metagrove.figures.hues import miscoloured
 from metagrove.figures.image import Picture
 from metagrove.figures.limits import limit_lines
 from metagrove.figures.marks import mark_places
@@ -28,12 +29,12 @@ from metagrove.figures.reading import ArmReading, FigureReading
 from metagrove.figures.readout import Steps, snapped_by
 from metagrove.figures.recount import recounted
 from metagrove.figures.risk_table import risk_rows
-from metagrove.figures.samples import Sample, legend_samples, unlined
+from metagrove.figures.samples import Sample, legend_samples, lined, parted, unlined
 from metagrove.figures.stripes import marked, stripes
 from metagrove.figures.tracing import Trace, traced
 from metagrove.figures.tracking import Path
 from metagrove.figures.tying import Ground, named_and_counted, respelled
-from metagrove.figures.words import legible, phrases, tokens
+from metagrove.figures.words import legible, phrases, statistics, tokens
 
 __all__ = ["picture_readings"]
 
@@ -122,9 +123,11 @@ def _reading(
     arms = [_arm(plot, field, spec, trace, i) for i, spec in enumerate(specs)]
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
-    prose = _inside([(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if written(p, least=0.45)], plot)
+    said = [(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if written(p, least=0.45)]
+    prose = _inside([*said, *statistics(near)], plot)
     findings = [*findings, *more, *_ink_doubts(field, prose, trace, looks, arms, plot)]
     findings += _dash_doubts(field, trace, looks, arms)
+    findings += miscoloured(field, [_foreign(trace, i) for i in range(len(looks))], looks, trace.paths, arms)
     left, right = scales.x.pixel(0.0) if not scales.x.log else min(scales.x.pixels), plot.columns[1]
     ends = scales.y.pixel([0.0, scales.scale])
     reading = FigureReading(
@@ -148,6 +151,7 @@ def _samples(picture: Picture, ink: NDArray[np.float32], names: Sequence[Word], 
     samples = legend_samples(picture.rgb, ink, names, labels)
     if not names:
         return samples
+    names = parted(names, picture.rgb)
     reach = round(0.42 * float(np.median([w.size for w in names])))
     inside = legend_samples(picture.rgb, stripes(picture.rgb, max(reach, 3)), names, labels)
     more = len(inside) > max(len(samples), 1) and {s.name for s in samples[1:]} <= {s.name for s in inside}
@@ -174,7 +178,8 @@ def _scene(
     c0, c1 = max(int(left), 0), int(right)
     cut = picture.rgb.copy()
     paper = np.median(cut[r0:r1, c0:c1].reshape(-1, 3), axis=0).astype(np.uint8)
-    erased = enclosed(ink, [*letters(words), *(_key(s) for s in samples)])
+    keys = [*letters(words), *statistics(words), *(_key(s) for s in samples)]
+    erased = enclosed(ink, keys) | lined(samples, ink.shape)
     cut[erased] = paper
     unframed(erased, ink, samples)
     cut[erased] = paper
@@ -227,7 +232,10 @@ def _inside(boxes: Sequence[tuple[float, float, float, float]], plot: _Plot) -> 
 
 
 def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bottom: float) -> bool:
-    """Whether the lines begin at the foot of the plot: no ink near 1 at the start, some near 0."""
+    """Whether the lines begin at the foot of the plot: no ink near 1 at the start, some near 0.
+
+    Lines that run on the axis at first show neither; then the first third of the plot tells.
+    """
     wide = dark.shape[1]
     inked = (dark > 0.2) & ~blank
     first = inked[:, max(3, wide // 60) : max(10, wide // 20)]
@@ -235,6 +243,10 @@ def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bott
     rows = np.arange(dark.shape[0]) + 0.5
     head = first[np.abs(rows - top) < near].any(axis=0).mean()
     foot = first[(rows > bottom - near) & (rows < bottom - 1)].any(axis=0).mean()
+    if head == foot == 0:
+        third = inked[:, max(3, wide // 60) : wide // 3]
+        head = third[np.abs(rows - top) < near].any(axis=0).mean()
+        foot = 3 * third[(rows > bottom - near) & (rows < bottom - 1)].any(axis=0).mean()
     return bool(head < 0.2 and foot > 0.5)
 
 

@@ -118,7 +118,8 @@ def count_places(x: Axis) -> tuple[Array, Array]:
     if x.log or len(times) < 2:
         return ticks, times
     step = float(np.diff(times).min())
-    lowest = times[0] - step if abs(times[0] - step) < 1e-6 * step else times[0]
+    # labels are rounded: 166.67, 333.33, …
+    lowest = 0.0 if abs(times[0] - step) < 2e-3 * step else times[0]
     full = np.arange(round((times[-1] - lowest) / step) + 1) * step + lowest
     fitted = x.pixel(full)
     nearest = np.abs(fitted[:, None] - ticks[None, :]).argmin(axis=1)
@@ -178,7 +179,9 @@ def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
     cells = tuple(_cell(float(times[t]), counts[chosen[t]]) for t in sorted(chosen))
     if any(a.n < b.n for a, b in pairwise(cells)) and cells[0].n < cells[-1].n:
         return None
-    if all(c.n == 1 for c in cells) and float(np.median([w.cy for w in line])) < x.band[0]:
+    above = float(np.median([w.cy for w in line])) < x.band[0]
+    strokes = len(cells) > 3 and all(w.text in "1l|!I-" for w in line)
+    if all(c.n == 1 for c in cells) and (above or strokes):
         return None  # tick marks read as ones
     first = counts[chosen[min(chosen)]][3][0]
     # a name may be printed into the first count
@@ -221,14 +224,16 @@ def _cell(time: float, count: tuple[float, int, int | None, list[Word]]) -> Cell
 
 
 def _without_ticks(rows: list[RiskRow]) -> list[RiskRow]:
-    """The rows without tick marks and grid lines that were read as ones: lower or higher than the counts of the others."""
+    """The rows without tick marks and grid lines that were read as ones: not as high as other counts, or hairlines."""
     tall = [float(np.median([c.box[3] - c.box[1] for c in r.cells])) for r in rows]
+    thin = [float(np.median([(c.box[2] - c.box[0]) / max(c.box[3] - c.box[1], 1.0) for c in r.cells])) for r in rows]
     ones = [all(c.n == 1 for c in r.cells) for r in rows]
     usual = [t for t, one in zip(tall, ones, strict=True) if not one]
     if not usual or not any(ones):
         return rows
-    size = float(np.median(usual))
-    return [r for r, t, one in zip(rows, tall, ones, strict=True) if not one or 0.8 < t / max(size, 1.0) < 1.25]
+    size = max(float(np.median(usual)), 1.0)
+    ticks = [one and (not 0.8 < t / size < 1.25 or w < 0.22) for t, w, one in zip(tall, thin, ones, strict=True)]
+    return [r for r, tick in zip(rows, ticks, strict=True) if not tick]
 
 
 def _block(rows: list[RiskRow]) -> list[RiskRow]:

@@ -17,7 +17,7 @@ from metagrove.figures.naming import named_like, plain_name
 from metagrove.figures.page import RGB, Word, colour_distance, number
 from metagrove.figures.tracking import Dash
 
-__all__ = ["Sample", "legend_samples", "unlined"]
+__all__ = ["Sample", "legend_samples", "lined", "parted", "unlined"]
 
 _LONGEST, _SHORTEST = 110, 9
 _FAINT, _PALE = 0.14, 0.6
@@ -25,6 +25,7 @@ _FAINT, _PALE = 0.14, 0.6
 _BLANK = 40.0
 # what rows of censor marks are misread as
 _MARKS = set("IlTtLHJiK1|!+-.,:;'\" ")
+_KEY_READ = re.compile(r"^\W*\w{0,2}\W* ([^\W\d].{2,})$")
 _STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
 
 
@@ -79,7 +80,22 @@ def legend_samples(
         for s in found
         if (k := named_like(s.name, labels)) is not None
     ]
-    return _aligned(_dots(listed if len({plain_name(s.name) for s in listed}) > 1 else found))
+    known = _aligned(_dots(listed)) if len({plain_name(s.name) for s in listed}) > 1 else []
+    if 0 < len(known) < len(labels):
+        # a name that was read too badly to be known still counts where the legend has its line
+        every = _aligned(_dots([next((k for k in listed if k.box == s.box), s) for s in found]))
+        return every if len(every) == len(labels) else known
+    return known or _aligned(_dots(found))
+
+
+def lined(samples: Sequence[Sample], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The pixels of the legend's own lines with what is drawn on them, a filled box or a mark."""
+    out = np.zeros(shape, dtype=bool)
+    for s in samples:
+        tall = s.box[3] - s.box[1]
+        top, bottom = round(s.box[1] - 0.35 * tall), round(s.box[3] + 0.35 * tall)
+        out[max(top, 0) : bottom + 1, max(round(s.box[0]) - 3, 0) : max(round(s.start) - 1, 0)] = True
+    return out
 
 
 def unlined(samples: Sequence[Sample], names: Sequence[Word]) -> list[Finding]:
@@ -107,12 +123,34 @@ def _dots(found: list[Sample]) -> list[Sample]:
 
 
 def _without_words(ink: NDArray[np.float32], names: Sequence[Word]) -> NDArray[np.float32]:
-    """The ink without what was read as words of two letters or more."""
+    """The ink without what was read as words of two letters or more; strokes read at their ends may be sample lines."""
     out = ink.copy()
     for word in names:
         if sum(c.isalnum() for c in word.text) > 1 and word.score > 0.6:
             top, left = max(int(word.y0) - 1, 0), max(int(word.x0) - 1, 0)
-            out[top : int(word.y1) + 2, left : int(word.x1) + 2] = 0
+            own = len(word.text.rstrip(" -–—_~=+|.")) / len(word.text)
+            right = word.x1 if own > 0.95 else word.x0 + (word.x1 - word.x0) * own
+            out[top : int(word.y1) + 2, left : int(right) + 2] = 0
+    return out
+
+
+def parted(names: Sequence[Word], rgb: Pixels) -> list[Word]:
+    """The names, those with a key read as a letter or two before them also without it: `E Placebo`, `+ Drug A`."""
+    out = list(names)
+    for word in names:
+        found = _KEY_READ.match(word.text)
+        if not found or word.angle:
+            continue
+        top, bottom, left, right = int(word.y0), int(word.y1) + 1, int(word.x0), int(word.x1) + 1
+        block = rgb[top:bottom, left:right].astype(np.int16)
+        paper = np.median(block.reshape(-1, 3), axis=0)
+        blank = np.abs(block - paper).max(axis=(0, 2)) < 40
+        ends = np.flatnonzero(np.diff(np.concatenate([[0], blank.astype(np.int8), [0]])))
+        gaps = [
+            (b - a, b) for a, b in zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True) if 0 < a < len(blank) / 2
+        ]
+        if gaps and max(gaps)[0] > 0.25 * word.size:
+            out.append(replace(word, text=found[1], x0=float(left + max(gaps)[1]), score=max(word.score, 0.5)))
     return out
 
 
@@ -125,6 +163,8 @@ def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word, paper: Array) -> 
     if right - left < _SHORTEST or middle - half < 0 or middle + half + 1 > ink.shape[0]:
         return None
     block = ink[middle - half : middle + half + 1, left:right]
+    # a legend may stand on a band
+    block = np.maximum(block - np.float32(np.median(block)), 0)
     near = block[:, -round(3 * size) :]
     # a pale line is judged by its own darkness
     block = block * max(1.0, 0.75 / max(float(near.max(initial=0.0)), 0.2))

@@ -12,7 +12,7 @@ from metagrove.core.values import Array
 from metagrove.figures.axes import Axis
 from metagrove.figures.checks import Finding, unique_names
 from metagrove.figures.hints import Hints
-from metagrove.figures.naming import named_like, plain_name
+from metagrove.figures.naming import named_like, paired_by_spelling, plain_name
 from metagrove.figures.page import RGB, Word, colour_distance
 from metagrove.figures.reading import ArmReading, RiskCell
 from metagrove.figures.risk_table import RiskRow, allowed_by_curve
@@ -85,8 +85,17 @@ def tied(
     if len(set(exact)) == len(exact) and sorted(exact) == sorted(labels):
         return Tie(tuple(exact.index(label) for label in labels), "name")
     near = [named_like(r.label, known) for r in rows]
+    near = [i if near.count(i) == 1 else None for i in near]
     if None not in near and len(set(near)) == len(near):
         return Tie(tuple(near), "name")
+    spelled = paired_by_spelling([r.label for r in rows], known)
+    if spelled is not None:
+        return Tie(spelled, "name")
+    inorder = tuple(range(len(arms)))
+    agree = sum(i == k for k, i in enumerate(near))
+    listed = agree >= max(2, len(arms) - 2) and all(i in (None, k) for k, i in enumerate(near))
+    if listed and all(_allowed(r, a) for r, a in zip(rows, arms, strict=True)):
+        return Tie(inorder, "order")
     rest = [i for i in range(len(arms)) if i not in near]
     unused = [k for k, i in enumerate(near) if i is None]
     if len(rest) == len(unused) == 1 and labels[unused[0]]:

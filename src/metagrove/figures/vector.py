@@ -12,8 +12,10 @@ from metagrove.figures.axes import Axis, axis_unit, column_axes, near_plot, row_
 from metagrove.figures.checks import Finding, judged
 from metagrove.figures.hints import Hints
 from metagrove.figures.legend import coloured_name, legend_entries, sample_names
+from metagrove.figures.ocr import Finder
 from metagrove.figures.page import Page, Stroke, Word, colour_distance
 from metagrove.figures.reading import ArmReading, FigureReading
+from metagrove.figures.recount import recounted
 from metagrove.figures.risk_table import risk_rows
 from metagrove.figures.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
 from metagrove.figures.tying import Ground, named_and_counted
@@ -40,15 +42,18 @@ class _Plot:
         return min(self.x.pixels), float(min(ends)), right, float(max(ends))
 
 
-def page_readings(page: Page, hints: Hints | None = None, *, digest: str = "") -> list[FigureReading]:
-    """Every Kaplan-Meier figure drawn on the page, top to bottom; empty where there is none."""
+def page_readings(page: Page, hints: Hints | None = None, *, find: Finder | None = None) -> list[FigureReading]:
+    """Every Kaplan-Meier figure drawn on the page, top to bottom; empty where there is none.
+
+    `find` reads a number at a place, where the page's words were read from its picture.
+    """
     hints = hints or Hints()
     curves = [c for c in staircases(page.strokes) if len(c.levels[0]) > 1]
     if not curves:
         return []
     words = tokens(page.words)
     plots = _plots(page, words, curves, hints)
-    readings = [_reading(page, words, plot, [p for p in plots if p is not plot], hints, digest) for plot in plots]
+    readings = [_reading(page, words, plot, [p for p in plots if p is not plot], hints, find) for plot in plots]
     return sorted(readings, key=lambda r: (round(r.frame[1] / 40), r.frame[0]))
 
 
@@ -149,12 +154,12 @@ def _on_ticks(axis: Axis, strokes: Sequence[Stroke], *, across: bool) -> Axis:
 
 
 def _reading(
-    page: Page, words: list[Word], plot: _Plot, others: Sequence[_Plot], hints: Hints, digest: str
+    page: Page, words: list[Word], plot: _Plot, others: Sequence[_Plot], hints: Hints, find: Finder | None
 ) -> FigureReading:
     findings: list[Finding] = []
     near = _nearby(words, plot, others)
     names = phrases(near)
-    rows = risk_rows(near, plot.x, below=min(plot.frame[3], max(plot.y.pixels)) + 1)
+    rows = recounted(risk_rows(near, plot.x, below=min(plot.frame[3], max(plot.y.pixels)) + 1), plot.x, find)
     listed = len(legend_entries(page.strokes, names))
     curves, limits = without_limits(plot.curves, ragged_lines(page.strokes), expected=len(rows) or listed)
     directions = {c.rising for c in curves}
@@ -187,7 +192,6 @@ def _reading(
         unit=axis_unit(near, plot.x),
         direction="incidence" if rising else "survival",
         page=page.number,
-        digest=digest,
         frame=(left, top, right, bottom),
         checks=(("limits_left_out", float(limits)),),
     )
