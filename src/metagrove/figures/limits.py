@@ -71,6 +71,8 @@ def _likeness(field: Canvas, look: ArmLook) -> NDArray[np.float32]:
 def _companion(ink: NDArray[np.bool_], path: Path, width: float, side: int) -> _Companion:
     """The line that runs beside a curve on one side (-1 above, 1 below): the one seen longest at a steady distance."""
     level = np.asarray(path.leave, dtype=float)
+    if ink[:, path.first : path.first + len(level)].any(axis=0).mean() < _SHOWN:
+        return _Companion(np.zeros(0, dtype=np.intp), np.zeros(0), alike=False)
     seen = [(i, _runs(ink[:, path.first + i], level[i], side, tallest=width + 3)) for i in range(len(level))]
     at, apart = _steadiest([(i, runs) for i, runs in seen if len(runs)])
     columns = at + path.first
