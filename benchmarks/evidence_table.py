@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.reconstruction_calibration import cox, distance, pair_of
 from benchmarks.reconstruction_calibration import known as known_of_simulation
-from benchmarks.reconstruction_table import INPUTS, LEVELS, cases, known
+from benchmarks.reconstruction_table import INPUTS, LEVELS, ROOT, cases, known
 
 WAYS = ("level alone", "+ median, rates", "+ hazard ratio, p")
 MEASURES = ("curve", "iae", "dloghr")
@@ -177,7 +177,7 @@ def lines(table, levels, ways=3):
 
 
 def main(words):
-    """Print the table; options: quick, sim=pairs, first=seed, level=…, input=…, worst=measure (losses by printed facts), ways=1 to 3."""
+    """Print the table; options: quick, write, sim=pairs, first=seed, level=…, input=…, worst=measure (losses by printed facts), ways=1 to 3."""
     options = dict(w.split("=", 1) for w in words if "=" in w)
     inputs = [i for i in INPUTS if any(i.startswith(x) for x in options.get("input", "e,c,t").split(","))]
     if "quick" in words:
@@ -189,7 +189,14 @@ def main(words):
     )
     ways = int(options.get("ways", 3))
     table, raw, failures, seconds = run(pairs, levels, ways)
-    print("\n".join(lines(table, levels, ways)))
+    shown = "\n".join(lines(table, levels, ways))
+    print(shown)
+    if "write" in words:
+        page = ROOT / "docs" / "reconstruction.md"
+        before, _, rest = page.read_text(encoding="utf-8").partition("<!-- evidence -->")
+        after = rest.partition("<!-- end of evidence -->")[2]
+        text = f"{before}<!-- evidence -->\n{shown}\n<!-- end of evidence -->{after}"
+        page.write_text(text, encoding="utf-8")
     for failure in failures[:12]:
         print("FAILED", *failure)
     spent = ", ".join(f"{WAYS[way]}: {np.median(seconds[way]):.3f}" for way in range(3) if seconds[way])

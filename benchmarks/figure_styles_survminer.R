@@ -68,7 +68,7 @@ for (seed in seq(as.integer(args[2]), as.integer(args[3]))) {
     censor = marks, censor.shape = one_of("+", "|", 124), censor.size = one_of(3, 4.5),
     pval = count > 1 && either(.6), surv.median.line = one_of("none", "none", "hv", "h"),
     risk.table = if (with_table) one_of(TRUE, TRUE, "absolute", "nrisk_cumcensor") else FALSE,
-    risk.table.col = if (black) "black" else one_of("strata", "black"), risk.table.y.text = either(.6), risk.table.y.text.col = !black && either(.7),
+    risk.table.col = if (black || count == 1) "black" else one_of("strata", "black"), risk.table.y.text = either(.6), risk.table.y.text.col = !black && either(.7),
     risk.table.height = .25, risk.table.fontsize = one_of(3.5, 4.5), tables.theme = one_of(theme_survminer(), theme_cleantable()),
     break.time.by = every, xlim = c(0, horizon), xlab = if (days) "Time in days" else one_of("Months", "Time (months)", "Time since randomisation (months)"),
     ylab = if (incidence) "Cumulative incidence" else one_of("Overall survival", "Progression-free survival", "Survival probability"),

@@ -164,17 +164,6 @@ def test_two_arms_agree_with_the_printed_hazard_ratio():
     assert "no rebuilt pair" in wrong.contradictions[0].message
 
 
-def test_without_a_curve_the_draws_are_wide_and_say_so():
-    rebuilt = mg.reconstruct_summary(40, median=(5.6, 3.9, 8.0), events=30, draws=60)
-    assert rebuilt.n == 40 and rebuilt.events == 30
-    assert (rebuilt.sampled.event.sum(axis=1) == 30).all()
-    assert rebuilt.guesses[0].what == "everything"
-    middle = np.median(rebuilt.sampled.time, axis=1)
-    assert np.quantile(middle, 0.95) / np.quantile(middle, 0.05) > 1.5
-    with pytest.raises(mg.DataError, match="median or a rate"):
-        mg.reconstruct_summary(40)
-
-
 @settings(derandomize=True, deadline=None, max_examples=25)
 @given(st.integers(1, 30), st.integers(0, 10_000), st.booleans(), st.booleans())
 def test_any_arm_is_rebuilt_with_its_totals(n, seed, with_events, with_risk):

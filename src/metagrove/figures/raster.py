@@ -29,7 +29,7 @@ from metagrove.figures.reading import ArmReading, FigureReading
 from metagrove.figures.readout import Steps, snapped_by
 from metagrove.figures.recount import recounted
 from metagrove.figures.risk_table import risk_rows
-from metagrove.figures.samples import Sample, legend_samples, lined, unlined
+from metagrove.figures.samples import Sample, legend_samples, lined, parted, unlined
 from metagrove.figures.stripes import marked, stripes
 from metagrove.figures.tracing import Trace, traced
 from metagrove.figures.tracking import Path
@@ -151,6 +151,7 @@ def _samples(picture: Picture, ink: NDArray[np.float32], names: Sequence[Word], 
     samples = legend_samples(picture.rgb, ink, names, labels)
     if not names:
         return samples
+    names = parted(names, picture.rgb)
     reach = round(0.42 * float(np.median([w.size for w in names])))
     inside = legend_samples(picture.rgb, stripes(picture.rgb, max(reach, 3)), names, labels)
     more = len(inside) > max(len(samples), 1) and {s.name for s in samples[1:]} <= {s.name for s in inside}

@@ -224,14 +224,16 @@ def _cell(time: float, count: tuple[float, int, int | None, list[Word]]) -> Cell
 
 
 def _without_ticks(rows: list[RiskRow]) -> list[RiskRow]:
-    """The rows without tick marks and grid lines that were read as ones: lower or higher than the counts of the others."""
+    """The rows without tick marks and grid lines that were read as ones: not as high as other counts, or hairlines."""
     tall = [float(np.median([c.box[3] - c.box[1] for c in r.cells])) for r in rows]
+    thin = [float(np.median([(c.box[2] - c.box[0]) / max(c.box[3] - c.box[1], 1.0) for c in r.cells])) for r in rows]
     ones = [all(c.n == 1 for c in r.cells) for r in rows]
     usual = [t for t, one in zip(tall, ones, strict=True) if not one]
     if not usual or not any(ones):
         return rows
-    size = float(np.median(usual))
-    return [r for r, t, one in zip(rows, tall, ones, strict=True) if not one or 0.8 < t / max(size, 1.0) < 1.25]
+    size = max(float(np.median(usual)), 1.0)
+    ticks = [one and (not 0.8 < t / size < 1.25 or w < 0.22) for t, w, one in zip(tall, thin, ones, strict=True)]
+    return [r for r, tick in zip(rows, ticks, strict=True) if not tick]
 
 
 def _block(rows: list[RiskRow]) -> list[RiskRow]:

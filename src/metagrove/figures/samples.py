@@ -17,7 +17,7 @@ from metagrove.figures.naming import named_like, plain_name
 from metagrove.figures.page import RGB, Word, colour_distance, number
 from metagrove.figures.tracking import Dash
 
-__all__ = ["Sample", "legend_samples", "lined", "unlined"]
+__all__ = ["Sample", "legend_samples", "lined", "parted", "unlined"]
 
 _LONGEST, _SHORTEST = 110, 9
 _FAINT, _PALE = 0.14, 0.6
@@ -25,6 +25,7 @@ _FAINT, _PALE = 0.14, 0.6
 _BLANK = 40.0
 # what rows of censor marks are misread as
 _MARKS = set("IlTtLHJiK1|!+-.,:;'\" ")
+_KEY_READ = re.compile(r"^\W*\w{0,2}\W* ([^\W\d].{2,})$")
 _STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
 
 
@@ -122,12 +123,34 @@ def _dots(found: list[Sample]) -> list[Sample]:
 
 
 def _without_words(ink: NDArray[np.float32], names: Sequence[Word]) -> NDArray[np.float32]:
-    """The ink without what was read as words of two letters or more."""
+    """The ink without what was read as words of two letters or more; strokes read at their ends may be sample lines."""
     out = ink.copy()
     for word in names:
         if sum(c.isalnum() for c in word.text) > 1 and word.score > 0.6:
             top, left = max(int(word.y0) - 1, 0), max(int(word.x0) - 1, 0)
-            out[top : int(word.y1) + 2, left : int(word.x1) + 2] = 0
+            own = len(word.text.rstrip(" -–—_~=+|.")) / len(word.text)
+            right = word.x1 if own > 0.95 else word.x0 + (word.x1 - word.x0) * own
+            out[top : int(word.y1) + 2, left : int(right) + 2] = 0
+    return out
+
+
+def parted(names: Sequence[Word], rgb: Pixels) -> list[Word]:
+    """The names, those with a key read as a letter or two before them also without it: `E Placebo`, `+ Drug A`."""
+    out = list(names)
+    for word in names:
+        found = _KEY_READ.match(word.text)
+        if not found or word.angle:
+            continue
+        top, bottom, left, right = int(word.y0), int(word.y1) + 1, int(word.x0), int(word.x1) + 1
+        block = rgb[top:bottom, left:right].astype(np.int16)
+        paper = np.median(block.reshape(-1, 3), axis=0)
+        blank = np.abs(block - paper).max(axis=(0, 2)) < 40
+        ends = np.flatnonzero(np.diff(np.concatenate([[0], blank.astype(np.int8), [0]])))
+        gaps = [
+            (b - a, b) for a, b in zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True) if 0 < a < len(blank) / 2
+        ]
+        if gaps and max(gaps)[0] > 0.25 * word.size:
+            out.append(replace(word, text=found[1], x0=float(left + max(gaps)[1]), score=max(word.score, 0.5)))
     return out
 
 

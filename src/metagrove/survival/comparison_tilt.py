@@ -85,7 +85,7 @@ def _places(plan: Plan, seen: Array, end: float) -> tuple[NDArray[np.int64], Arr
 
 
 def levelled(tilt: Tilt, plan: Plan, n: int, *, counted: bool) -> Tilt:
-    """The same tilt, each leave-taking weighed against what the patient was expected to add later.
+    """The same tilt, each leave-taking weighed against what the patient was expected to add otherwise.
 
     The log weight of every whole path changes by one constant, but that of a path's beginning holds what its end is
     expected to bring, so that a beam keeps the right beginnings.
@@ -94,29 +94,33 @@ def levelled(tilt: Tilt, plan: Plan, n: int, *, counted: bool) -> Tilt:
     ----------
     n : patients. counted : whether the number of deaths is given.
     """
-    k = plan.kind.size
     before = np.concatenate(([float(n)], tilt.centre[:-1]))
     leaving = np.isin(plan.kind, (CENSOR, DROP, CONSUME))
     gone = np.where(leaving, np.maximum(before - tilt.centre, 0.0), 0.0)
-    later = np.cumsum(tilt.pull[::-1])[::-1]
-    drop = plan.kind == DROP
+    each = tilt.toll - np.cumsum(tilt.pull[::-1])[::-1]
+    if counted:
+        return _against_totals(tilt, plan, gone, each)
+    value = np.zeros(plan.kind.size + 1)
     chance = _chances_to_leave(plan, before, gone)
+    for o in range(plan.kind.size - 1, -1, -1):
+        value[o] = chance[o] * each[o] + (1 - chance[o]) * value[o + 1]
+    return Tilt(np.diff(value), np.where(leaving, each - value[:-1], 0.0), tilt.centre)
 
-    def tolls(toll: Array) -> tuple[Array, Array]:
-        each, value = toll - later, np.zeros(k + 1)
-        for o in range(k - 1, -1, -1):
-            value[o] = chance[o] * each[o] + (1 - chance[o]) * value[o + 1]
-        return np.where(leaving, each - value[:-1], 0.0), np.diff(value)
 
-    toll, pull = tolls(tilt.toll)
-    if counted and drop.any():
-        # With the deaths given, a weight that all of them share is no weight.
-        shared = tolls(np.where(drop, tilt.toll - 1.0, tilt.toll))[0]
-        change = float(np.sum((gone * (toll - shared))[drop]))
-        if change > 1e-9:
-            share = float(np.sum((gone * toll)[drop])) / change
-            toll, pull = tolls(np.where(drop, tilt.toll - share, tilt.toll))
-    return Tilt(pull, toll, tilt.centre)
+def _against_totals(tilt: Tilt, plan: Plan, gone: Array, each: Array) -> Tilt:
+    """Leave-takings weighed against the others: all deaths together are given, and all who leave before a number at risk."""
+    drop = plan.kind == DROP
+    seen = np.isin(plan.kind, (LOOK,)) & np.append(True, np.diff(plan.a * (plan.kind == LOOK)) != 0)
+    stretch = np.cumsum(seen)
+    design = np.zeros((plan.kind.size + 1, int(stretch[-1]) + 2))
+    design[np.arange(plan.kind.size), stretch] = 1.0
+    design[-1, -2] = 1.0  # those left at the end
+    design[:-1, -1] = drop
+    load = np.sqrt(np.append(gone, max(float(tilt.centre[-1]), 0.0)) + 1e-9)
+    target = np.append(each, 0.0)
+    fitted = design @ np.linalg.lstsq(design * load[:, None], target * load, rcond=None)[0]
+    left = np.where(np.isin(plan.kind, (CENSOR, DROP, CONSUME)), (target - fitted)[:-1], 0.0)
+    return Tilt(np.zeros(plan.kind.size), left, tilt.centre)
 
 
 def _chances_to_leave(plan: Plan, before: Array, gone: Array) -> Array:

@@ -386,6 +386,8 @@ def tilted_draws(found: Paths, tilt: Tilt, draws: int, rng: np.random.Generator)
     runs = []
     for run in plain:
         leaning = run_of(found.plan, found.reading, found.facts, run.shape, found.beam, tilt=tilt)
+        if not np.isfinite(leaning.evidence):
+            leaning = run_of(found.plan, found.reading, found.facts, run.shape, WIDE, tilt=tilt)
         if np.isfinite(leaning.evidence):
             # Between beliefs the curve's own evidence is coarsened, that of the tilt is not.
             runs.append(replace(leaning, evidence=run.evidence + (leaning.evidence - run.evidence) / COARSENED))

@@ -17,6 +17,7 @@ from metagrove.survival.papers import GODSILL, PATHS
 from metagrove.survival.path_patients import patients_of
 from metagrove.survival.printed_facts import Contradiction, Facts
 from metagrove.survival.rebuilt import Draws, RebuiltPatients
+from metagrove.survival.steps import CLICK_T
 
 __all__ = ["SEEN", "SolvedArm", "rebuilt_arm", "solved_arm", "unexplained"]
 
@@ -76,10 +77,34 @@ def rebuilt_arm(arm: SolvedArm, point: tuple[Array, NDArray[np.bool_]], sets: Dr
     )
 
 
-def unexplained(curve: DigitizedCurve, facts: Facts, draws: int) -> RebuiltPatients:
-    """The iterative answer where no patients explain curve and totals together, and that they contradict."""
+def unexplained(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> RebuiltPatients:
+    """The iterative answer where no patients explain curve and totals together, and that they contradict.
+
+    Draws keep patients and events; their times scatter about the curve.
+    """
     time, event = guyot_patients(curve, facts, bounded=True)
     text = "no patients explain curve and totals together"
     known = (*conflicts(curve, facts), Contradiction(("curve", "n", "events"), text))
-    sampled = Draws(np.tile(time, (draws, 1)), np.tile(event, (draws, 1))) if draws else None
+    sets = [_scattered(curve, facts, rng) for _ in range(draws)]
+    sampled = Draws(np.array([x[0] for x in sets]), np.array([x[1] for x in sets])) if sets else None
     return RebuiltPatients(time, event, "likelihood", (PATHS,), curve, facts, sampled=sampled, contradictions=known)
+
+
+def _scattered(curve: DigitizedCurve, facts: Facts, rng: np.random.Generator) -> tuple[Array, NDArray[np.bool_]]:
+    """Patients whose chances to have died follow the curve, one from each nth of it; the printed events hold."""
+    at = 1 - (np.arange(facts.n) + rng.random(facts.n)) / facts.n
+    level = np.minimum.accumulate(curve.survival)
+    place = np.searchsorted(-level, -at, side="left")
+    event = place < level.size
+    last = np.maximum(curve.end - rng.exponential(0.05 * curve.end, facts.n) * (rng.random(facts.n) < 0.5), 0.0)
+    seen = curve.time[np.minimum(place, level.size - 1)]
+    if curve.kind != "exact":
+        seen = seen + CLICK_T * facts.axis * rng.standard_normal(facts.n)
+    time = np.where(event, seen, last)
+    if facts.events is not None:
+        extra = int(event.sum()) - facts.events
+        pick = rng.permutation(np.flatnonzero(event if extra > 0 else ~event))[: abs(extra)]
+        event[pick] = extra < 0
+    time = np.clip(time, 1e-4 * curve.end, curve.end)
+    order = np.lexsort((~event, time))
+    return time[order], event[order]

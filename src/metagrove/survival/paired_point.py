@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ __all__ = ["paired_point"]
 
 #: Points that are tried on the way to the printed value.
 STEPS = 10
+#: Agreeing pairs among which the point is looked for where it reaches none itself.
+MATCHES = 60
 #: Share of a window's width by which the point is to lie inside it.
 INSIDE = 0.05
 
@@ -39,11 +42,14 @@ class _Course:
     slope: Array
     lag: Array
 
-    def at(self, off: float) -> Patients:
-        """The patients when the value aimed at is moved by `off`."""
-        path = self.arm.paths.point
-        if self.arm.paths.beliefs:
-            path = point_near(self.arm.paths, self.centre + off * self.slope, self.spread, self.chosen)
+    def path(self, off: float) -> NDArray[np.int32]:
+        """The likeliest path when the value aimed at is moved by `off`, shape (1, k + 1)."""
+        if not self.arm.paths.beliefs:
+            return self.arm.paths.point
+        return point_near(self.arm.paths, self.centre + off * self.slope, self.spread, self.chosen)
+
+    def patients(self, path: NDArray[np.int32], off: float) -> Patients:
+        """The patients of a path, their times moved for `off`."""
         time, event = self.arm.point(path)
         moved = _moved(self.arm, (time, event), _smooth(off * self.lag, event), self.late + off * self.lag)
         order = np.lexsort((~event, moved))
@@ -150,20 +156,70 @@ def paired_point(
         total += float(own @ (value - own @ value) ** 2)
     courses = [_course(arms[a], pools[a], pairs.number[:, a], share, values[a], total) for a in range(2)]
     column, window = aim
-    narrow = Window(*_inner(window), window.soft)
-    best: tuple[Patients, Patients] = (courses[0].at(0.0), courses[1].at(0.0))
-    least = excess = _excess(best, column, narrow)
-    tried, far = [(0.0, excess)], 6 * float(np.sqrt(total))
+    narrow, far = Window(*_inner(window), window.soft), 6 * float(np.sqrt(total))
+
+    def moved(off: float) -> tuple[Patients, Patients]:
+        return courses[0].patients(courses[0].path(off), off), courses[1].patients(courses[1].path(off), off)
+
+    best, at, off = _nearest(moved, far, column, narrow)
+    if off:
+        # A path changes in whole patients; the times close what it leaves.
+        paths = [course.path(at) for course in courses]
+
+        def retimed(more: float) -> tuple[Patients, Patients]:
+            return courses[0].patients(paths[0], at + more), courses[1].patients(paths[1], at + more)
+
+        best, at, off = _nearest(retimed, far, column, narrow)
+    return best if not off else _drawn_point(courses, pools, pairs, (column, window), best)
+
+
+def _nearest(
+    moved: Callable[[float], tuple[Patients, Patients]], far: float, column: int, window: Window
+) -> tuple[tuple[Patients, Patients], float, float]:
+    """The patients nearest to the window, the move that gave them, and what they lack."""
+    best, at = moved(0.0), 0.0
+    least = excess = _excess(best, column, window)
+    tried = [(0.0, excess)]
     for _ in range(STEPS):
-        if abs(least) <= 0:
+        if not least:
             break
         off = _next(tried, far)
-        found = (courses[0].at(off), courses[1].at(off))
-        excess = _excess(found, column, narrow)
+        if any(abs(off - x) < 1e-12 for x, _ in tried):
+            break
+        found = moved(off)
+        excess = _excess(found, column, window)
         if abs(excess) < abs(least):
-            best, least = found, excess
+            best, at, least = found, off, excess
         tried.append((off, excess))
-    return best
+    return best, at, least
+
+
+def _drawn_point(
+    courses: list[_Course],
+    pools: tuple[Pool, Pool],
+    pairs: Pairs,
+    aim: tuple[int, Window],
+    best: tuple[Patients, Patients],
+) -> tuple[Patients, Patients]:
+    """Of the pairs that agree, that nearest in time to the best point, at likeliest times where it then still agrees."""
+    column, window = aim
+    fine = np.flatnonzero(np.abs(window.excess(pairs.values[:, column])) <= 0.0)
+    fine = fine[np.argsort(-pairs.weight[fine], kind="stable")[:MATCHES]]
+    if not fine.size:
+        return best
+    off = np.zeros(fine.size)
+    for a in range(2):
+        sets = pools[a].sets.time[pairs.number[fine, a]]
+        off += np.abs(sets - best[a][0]).mean(axis=1) / best[a][0][-1]
+    ordered = fine[np.argsort(off, kind="stable")].tolist()
+    for m in ordered:
+        i, j = pairs.number[m].tolist()
+        found = (courses[0].arm.point(pools[0].paths[i : i + 1]), courses[1].arm.point(pools[1].paths[j : j + 1]))
+        if not _excess(found, column, window):
+            return found
+    i, j = pairs.number[ordered[0]].tolist()
+    one, other = pools[0].sets, pools[1].sets
+    return (one.time[i].copy(), one.event[i].copy()), (other.time[j].copy(), other.event[j].copy())
 
 
 def _inner(window: Window) -> tuple[float, float]:

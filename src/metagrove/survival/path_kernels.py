@@ -79,7 +79,7 @@ class Limits(NamedTuple):
     n : patients. events : total deaths or -1. alive : 1 where the curve ends above 0. bin : width within which levels
     are one state. reach : standard errors a level may be off. cut : smallest weight kept, relative to the best, and
     chain_cut the same within a gap. keep : most states kept. peak : 1 for max-product, 0 for sum-product. nodes, edges :
-    room. bits : size of the look-up table.
+    room to begin with. most : room at most. bits : size of the look-up table.
     """
 
     n: int
@@ -94,6 +94,7 @@ class Limits(NamedTuple):
     nodes: int
     edges: int
     bits: int
+    most: int
 
 
 class Beam(NamedTuple):
@@ -362,13 +363,20 @@ def _thinned(whole: Any, real: Any, op: Any, lim: Any, start: Any, stop: Any) ->
 
 
 @_compiled
-def _passed(whole: Any, real: Any, edges: Any, load: Any, keys: Any, nodes: Any, op: Any, lim: Any, starts: Any) -> Any:
-    """The forward pass over all operations, in place: log evidence and how far it came, see `forward`."""
-    k = op.shape[0]
-    whole[0, N], whole[0, DIED], whole[0, TAG], real[0, LEVEL], real[0, WEIGHT] = lim.n, 0, 0, 1.0, 1.0
-    heads, ends = np.full(lim.n + 2, -1, np.int32), np.array([1, 1, 0])
-    starts[0], starts[1], evidence = 0, 1, 0.0
-    for o in range(k):
+def _passed(
+    whole: Any, real: Any, edges: Any, load: Any, keys: Any, nodes: Any, op: Any, lim: Any, starts: Any, begin: Any
+) -> Any:
+    """The forward pass over the operations from `begin[0]` on, in place, with what `begin` holds: log evidence so far, edges.
+
+    Returns log evidence and how far it came, see `forward`; where there was no room `begin` says where to go on.
+    """
+    k, first, evidence = op.shape[0], int(begin[0]), begin[1]
+    heads, ends = np.full(lim.n + 2, -1, np.int32), np.array([1, 1, int(begin[2])])
+    if first == 0:
+        whole[0, N], whole[0, DIED], whole[0, TAG], real[0, LEVEL], real[0, WEIGHT] = lim.n, 0, 0, 1.0, 1.0
+        starts[0], starts[1] = 0, 1
+    for o in range(first, k):
+        begin[0], begin[1], begin[2] = o, evidence, ends[2]
         start, stop = starts[o], starts[o + 1]
         ends[0], ends[1] = stop, stop
         if op[o, KIND] == CENSOR:
@@ -413,7 +421,7 @@ def _room(
 
 
 def forward(ops: Operations, lim: Limits) -> tuple[Beam, Edges, NDArray[np.int64], float, int]:
-    """All states by layer, the log evidence, and how far it came.
+    """All states by layer, the log evidence, and how far it came; with more room where it has to go on.
 
     Returns beam, edges, layer starts (k + 2,), log evidence, and the operation that nothing survived (k: none; -1 minus
     the operation: no room).
@@ -422,7 +430,20 @@ def forward(ops: Operations, lim: Limits) -> tuple[Beam, Edges, NDArray[np.int64
     keys, nodes = np.empty(1 << lim.bits, np.uint64), np.full(1 << lim.bits, -1, np.int32)
     starts = np.zeros(len(ops.kind) + 2, np.int64)
     rows = np.array(ops, dtype=np.float64).T.copy()
-    evidence, reached = _passed(whole, real, edges, load, keys, nodes, rows, lim, starts)
+    begin, size = np.zeros(3), lim.nodes
+    evidence, reached = _passed(whole, real, edges, load, keys, nodes, rows, lim, starts, begin)
+    while reached < 0 and size < lim.most:
+        size, made, linked = min(2 * size, lim.most), int(starts[int(begin[0]) + 1]), int(begin[2])
+        past = real, load, whole, edges
+        real, load, whole, edges = _room(size, max(size, lim.edges))
+        real[:made], load[:linked], whole[:made], edges[:linked] = (
+            past[0][:made],
+            past[1][:linked],
+            past[2][:made],
+            past[3][:linked],
+        )
+        keys, nodes = np.empty(2 * keys.size, np.uint64), np.full(2 * keys.size, -1, np.int32)
+        evidence, reached = _passed(whole, real, edges, load, keys, nodes, rows, lim, starts, begin)
     return Beam(whole, real), Edges(edges, load), starts, evidence, reached
 
 

@@ -129,10 +129,11 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Shape]:
 def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> list[tuple[float, Shape]]:
     """The likeliest beliefs in a narrow beam, with their evidence, best first; none where no path comes through."""
     quick = [run_of(plan, reading, facts, shape, SCREEN).evidence for shape in beliefs]
-    quick = [
-        seen if np.isfinite(seen) else run_of(plan, reading, facts, shape, NARROW).evidence
-        for seen, shape in zip(quick, beliefs, strict=True)
-    ]
+    if np.isfinite(quick).any():  # else there are too many states for either
+        quick = [
+            seen if np.isfinite(seen) else run_of(plan, reading, facts, shape, NARROW).evidence
+            for seen, shape in zip(quick, beliefs, strict=True)
+        ]
     order = [int(i) for i in np.argsort(-np.array(quick), kind="stable") if np.isfinite(quick[i])]
     return [(quick[i], beliefs[i]) for i in order[:MOST]]
 
@@ -179,15 +180,10 @@ def _weights(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weight
 
 
 def passed_through(operations: Any, limits: Any) -> Any:
-    """What `forward` of path_kernels returns, with as much more room for states as a large trial needs."""
+    """What `forward` of path_kernels returns."""
     from metagrove.survival.path_kernels import forward
 
-    passed = forward(operations, limits)
-    while passed[4] < 0 and limits.nodes < MOST_STATES:
-        room = min(3 * limits.nodes, MOST_STATES)
-        limits = limits._replace(nodes=room, edges=room)
-        passed = forward(operations, limits)
-    return passed
+    return forward(operations, limits)
 
 
 def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array, *, tilt: Tilt | None = None) -> Any:
@@ -257,4 +253,5 @@ def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool)
         nodes=room,
         edges=room,
         bits=15 if beam.keep < 1000 else 19,
+        most=MOST_STATES,
     )

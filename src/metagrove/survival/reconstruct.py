@@ -63,7 +63,7 @@ def _likelihood(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.
 
     arm = solved_arm(curve, facts, draws, rng)
     if arm is None:
-        return unexplained(curve, facts, draws)
+        return unexplained(curve, facts, draws, rng)
     return rebuilt_arm(arm, arm.point(), arm.sets(arm.paths.drawn[: max(draws, SEEN)], rng), draws)
 
 
