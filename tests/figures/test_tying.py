@@ -89,7 +89,7 @@ def test_a_row_of_no_curve_is_kept_with_a_question():
         [],
         GROUND,
     )
-    assert {c.arm for c in cells} == {"Drug", "Control"}
+    assert {(c.arm, c.sure) for c in cells} == {("Drug", True), ("Control", False)}
     assert [c.n for c in cells if c.arm == "Control"] == [88, 30, 11, 4]
     assert any("2 rows" in f.message and f.grave for f in findings)
     assert [a.name for a in arms] == ["Drug"]
@@ -121,3 +121,12 @@ def test_a_missing_count_is_looked_for_at_its_tick(second, sure):
 def test_a_count_that_is_nowhere_stays_a_hole():
     rows = recounted([row("A", (90, None, 45, 30)), row("B", (88, 50, 40, 20))], GROUND.x, lambda *_: None)
     assert [r.holes for r in rows] == [1, 0]
+
+
+def test_counts_of_rows_that_nothing_ties_are_unsure():
+    arms = [arm("", 10, (200, 0, 0)), arm("", 10.2, (0, 0, 200))]
+    rows = [row("?", (90, 38, 16, 6)), row("!", (88, 37, 15, 6), 520.0)]
+    _, cells, findings = named_and_counted(arms, rows, Hints(), [], GROUND)
+    assert len(cells) == 8
+    assert not any(c.sure for c in cells)
+    assert any("name no arm" in f.message for f in findings)

@@ -129,6 +129,9 @@ def _risk_doubts(reading: FigureReading) -> list[Finding]:
                 )
             )
         unsure = [c for c in cells if not c.sure]
+        if len(unsure) == len(cells) > 2:
+            out.append(Finding(f"none of the numbers at risk of '{name}' is sure"))
+            continue
         out += [
             Finding(f"number at risk of '{name}' at {c.time:g}: two readings disagree ('{c.text}')") for c in unsure
         ]

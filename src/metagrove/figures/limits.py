@@ -17,7 +17,7 @@ __all__ = ["limit_lines"]
 _HUE, _RIVAL = 0.93, 0.02
 # a limit is inked in a quarter of its columns at least, and its distance to the curve changes by less than half of what
 # the curve falls; a curve of other patients falls at other times
-_SHOWN, _OWN_WAY = 0.25, 0.5
+_SHOWN, _OWN_WAY, _ALONE = 0.25, 0.5, 0.15
 _BALANCE = 3.0
 _BLOCK, _LOOK_BACK = 12, 6
 _PER_ROW, _BREAK = 0.3, 25.0
@@ -71,6 +71,8 @@ def _likeness(field: Canvas, look: ArmLook) -> NDArray[np.float32]:
 def _companion(ink: NDArray[np.bool_], path: Path, width: float, side: int) -> _Companion:
     """The line that runs beside a curve on one side (-1 above, 1 below): the one seen longest at a steady distance."""
     level = np.asarray(path.leave, dtype=float)
+    if ink[:, path.first : path.first + len(level)].any(axis=0).mean() < _SHOWN:
+        return _Companion(np.zeros(0, dtype=np.intp), np.zeros(0), alike=False)
     seen = [(i, _runs(ink[:, path.first + i], level[i], side, tallest=width + 3)) for i in range(len(level))]
     at, apart = _steadiest([(i, runs) for i, runs in seen if len(runs)])
     columns = at + path.first
@@ -79,7 +81,15 @@ def _companion(ink: NDArray[np.bool_], path: Path, width: float, side: int) -> _
     block = at // _BLOCK
     held, off = (np.array([np.median(v[block == k]) for k in np.unique(block)]) for v in (level[at], apart))
     fallen, strayed = float(np.abs(np.diff(held)).sum()), float(np.abs(np.diff(off)).sum())
-    return _Companion(columns, apart, alike=fallen > 12 and strayed < _OWN_WAY * fallen)
+    steady = fallen > 12 and strayed < _OWN_WAY * fallen
+    return _Companion(columns, apart, alike=steady or _moves_with(level[at], level[at] + side * apart))
+
+
+def _moves_with(level: Array, row: Array) -> bool:
+    """Whether a line changes its height only where the curve drops, however much: limits near 1 are cut or turn back."""
+    moved, dropped = np.abs(np.diff(row)), np.abs(np.diff(level)) >= 1
+    total, alone = float(moved.sum()), float(moved[~dropped & (moved > 1)].sum())
+    return total > 12 and float((~dropped).mean()) > 0.5 and alone <= _ALONE * total
 
 
 def _steadiest(seen: Sequence[tuple[int, Array]]) -> tuple[NDArray[np.intp], Array]:

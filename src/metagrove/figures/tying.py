@@ -172,8 +172,10 @@ def _by_curves(rows: Sequence[RiskRow], arms: Sequence[ArmReading], beside: tupl
     fits = [p for p in permutations(range(len(arms))) if all(allowed[k][i] for k, i in enumerate(p))]
     if len(fits) == 1 and beside in (None, fits[0]):
         return Tie(fits[0], "drops")
-    inorder = tuple(range(len(arms)))
-    likely = beside or (inorder if not fits or inorder in fits else fits[0])
+    # the order of the legend, unless another order is allowed for more rows
+    likely = beside or max(
+        permutations(range(len(arms))), key=lambda p: (sum(allowed[k][i] for k, i in enumerate(p)), [-i for i in p])
+    )
     return Tie(likely, "the rows of numbers at risk name no arm; they were tied by order and drops alone", sure=False)
 
 
@@ -210,7 +212,8 @@ def named_and_counted(
         label = known[i] if i is not None else _free(row.label or f"Row {k + 1}", known)
         if row.holes:
             findings.append(Finding(f"numbers at risk of '{label}' have gaps"))
-        cells += [RiskCell(label, c.time, c.n, c.censored, c.sure, c.box, c.text) for c in row.cells]
+        whose = tie.sure or (i is not None and len(rows) != len(arms))
+        cells += [RiskCell(label, c.time, c.n, c.censored, c.sure and whose, c.box, c.text) for c in row.cells]
     return arms, cells, findings
 
 
