@@ -11,7 +11,7 @@ from metagrove.core.values import Array
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading, falling
 
-__all__ = ["Shape", "mean_levels", "shapes"]
+__all__ = ["Shape", "mean_levels", "shapes", "solved_for_events"]
 
 #: Log weight of a curve that is cut where many are still followed, with the normalisation of its wide distribution.
 CUT_PRIOR = -4.0
@@ -25,7 +25,8 @@ class Shape:
 
     With `single` each drop is believed to be one death but for a few; else as many as the number at risk suggests. With
     `cut` the curve is cut where many are still followed, so that the last mark may hide any number; `hidden`
-    multiplies the censorings hidden under marks. `prior` is the log weight beside the evidence.
+    multiplies the censorings hidden under marks. `prior` is the log weight beside the evidence. With `blind` a fall under a
+    pixel and a half is not seen as a drop; deaths are gathered until they make one.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Shape:
     cut: bool = False
     hidden: float = 1.0
     prior: float = 0.0
+    blind: bool = False
 
     def at(self, t: Array) -> Array:
         """Cumulative censoring hazard at each of `t`."""
@@ -69,11 +71,11 @@ def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
             return [_tail(known, reading.end, 1.0)]
         if facts.events is not None:
             # The total bounds the tail, but loosely: a few deaths more or less there mean many censorings.
-            solved = _solved(lambda h: _tail(known, reading.end, h), reading, level, facts)
+            solved = solved_for_events(lambda h: _tail(known, reading.end, h), reading, level, facts)
             return [solved, *(_tail(known, reading.end, h) for h in (0.3, 1.0, 3.0))]
         return [_tail(known, reading.end, h) for h in (0.05, 0.5, 1.5, 4.0)]
     if facts.events is not None:
-        return [_solved(family, reading, level, facts) for family in _families(reading.end)]
+        return [solved_for_events(family, reading, level, facts) for family in _families(reading.end)]
     return _guessed(reading.end)
 
 
@@ -165,7 +167,7 @@ def _deaths(shape: Shape, reading: Reading, level: Array, n: int) -> float:
     return float(n * np.sum(np.exp(-shape.at(reading.time)) * fall))
 
 
-def _solved(family: Callable[[float], Shape], reading: Reading, level: Array, facts: Facts) -> Shape:
+def solved_for_events(family: Callable[[float], Shape], reading: Reading, level: Array, facts: Facts) -> Shape:
     """The member of a family whose expected deaths are the printed events (expected deaths fall with the parameter)."""
     low, high = 0.0, 12.0
     target = float(facts.events or 0)

@@ -23,6 +23,7 @@ __all__ = [
     "FORCE",
     "LOOK",
     "SCORE",
+    "VISIBLE",
     "WITNESS",
     "Plan",
     "Weights",
@@ -36,6 +37,8 @@ WITNESS = 7
 
 #: Ratio of two deaths to one in a drop where nearly all are single.
 TIES = 0.05
+#: Smallest fall of a curve that is seen as a drop of its own: 1.5 pixels of 600.
+VISIBLE = 0.0025
 #: Odds that a row is a drop where rows may be none.
 REAL = 20.0
 
@@ -306,6 +309,7 @@ class Weights:
     dying: Array
     staying: Array
     count: Array
+    seen: Array
 
 
 def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weights:
@@ -339,11 +343,20 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
         hazard[drop] = REAL / np.maximum(
             facts.n * np.concatenate(([1.0], level[:-1])) * np.exp(-shape.at(reading.time)), 0.5
         )
-    c[drop] = TIES if shape.single else np.clip((usual - 1) / np.maximum(usual, 1e-9), TIES, 0.97)
-    mass[drop] = np.clip((own - 1) / np.maximum(own, 1e-9), 2 * TIES, 0.97)
+    smallest = _smallest_falls(plan, drop, shape)
+    enough = np.maximum(np.ceil(smallest[drop] * facts.n * np.exp(-shape.at(reading.time)) - 0.1), 1.0)
+    c[drop] = TIES if shape.single else np.clip((usual - enough) / np.maximum(usual - enough + 1, 0.1), TIES, 0.97)
+    mass[drop] = np.clip((own - enough) / np.maximum(own - enough + 1, 0.1), 2 * TIES, 0.97)
     seen = plan.kind == WITNESS
     hazard[seen], c[seen], mass[seen] = 0.0, 0.05, 0.1
-    return Weights(a, b, c, hazard, mass, *_outlook(plan, reading, level, facts, shape))
+    return Weights(a, b, c, hazard, mass, *_outlook(plan, reading, level, facts, shape), smallest)
+
+
+def _smallest_falls(plan: Plan, drop: NDArray[np.bool_], shape: Shape) -> Array:
+    """The fall below which a drop would not have been seen, 0 where there is none; shape (k,)."""
+    smallest = np.where(drop, VISIBLE if shape.blind else 0.0, 0.0)
+    smallest[np.flatnonzero(drop)[-1:]] = 0.0  # the last fall is clicked however small it is
+    return smallest
 
 
 def _outlook(plan: Plan, reading: Reading, level: Array, facts: Facts, shape: Shape) -> tuple[Array, Array, Array]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival.lattice import Lattice
-from metagrove.survival.path_model import CENSOR, CONSUME, DROP, LOOK, Plan
+from metagrove.survival.path_model import CENSOR, CONSUME, DROP, LOOK, VISIBLE, Plan
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
@@ -23,6 +23,8 @@ TREND = 6.0
 JITTER = 1.5
 #: Chance that a share of those left at the last drop is followed up to the end of the curve, as where it is cut there.
 CUT = 0.5
+#: Deaths that share their time beside those seen to do so.
+TIED = 0.15
 #: Half the width within which one mark hides another, as a share of follow-up.
 MARK_WIDTH = 0.003
 
@@ -62,9 +64,9 @@ def patients_of(
     waited = np.flatnonzero(plan.kind == CONSUME)
     censored[:, waited - 1] += change[:, waited]
     gaps = _gaps(plan, reading, when, ends)
-    draw, o = _owners(deaths)
+    draw, o, place, _ = _owners_placed(deaths)
     who = [draw]
-    time = [when[draw, plan.row[o]]]
+    time = [_unseen_earlier(when[draw, plan.row[o]], (draw, o, place), (plan, reading, n, gaps), lattice, rng)]
     owners = _owners_placed(censored)
     who.append(owners[0])
     left = _censor_times(plan, gaps, owners, reading.end, rng)
@@ -136,14 +138,8 @@ def _beside_ticks(times: Array, facts: Facts, end: float) -> Array:
     return times
 
 
-def _owners(counts: Whole) -> tuple[Whole, Whole]:
-    """Draw and operation of every patient counted in `counts`, shape (draws, k)."""
-    flat = np.repeat(np.arange(counts.size), counts.ravel())
-    return flat // counts.shape[1], flat % counts.shape[1]
-
-
 def _owners_placed(counts: Whole) -> tuple[Whole, Whole, Whole, Whole]:
-    """The same with each patient's place among those of the same operation, and how many these are."""
+    """Draw and operation of every patient counted in `counts`, shape (draws, k); place among those of the same operation, and how many these are."""
     flat = counts.ravel()
     cell = np.repeat(np.arange(flat.size), flat)
     place = np.arange(cell.size) - np.repeat(np.cumsum(flat) - flat, flat)
@@ -189,6 +185,45 @@ class _Gaps:
 
     start: Array
     stop: Array
+
+
+def _unseen_earlier(
+    when: Array,
+    owners: tuple[Whole, Whole, Whole],
+    known: tuple[Plan, Reading, Whole, _Gaps],
+    lattice: Lattice | None,
+    rng: np.random.Generator | None,
+) -> Array:
+    """Times of deaths at clicked drops, those moved before the click that the eye could not tell from a flat curve.
+
+    A drop is clicked once the curve has fallen by `VISIBLE`; with many at risk one death falls short of that, and a click
+    that stands for several was preceded by those that were not seen yet.
+
+    Parameters
+    ----------
+    when : time of the click of each death. owners : draw, operation and place of each death.
+    """
+    plan, reading, n, gaps = known
+    draw, o, place = owners
+    if reading.columns or reading.sigma_t <= 0 or not when.size:
+        return when
+    drops = np.flatnonzero(plan.kind == DROP)
+    after = np.cumprod(n[:, drops + 1] / np.maximum(n[:, drops], 1), axis=1, dtype=np.float64)
+    before = np.concatenate((np.ones((n.shape[0], 1)), after[:, :-1]), axis=1)
+    fall = before[draw, plan.row[o]] / np.maximum(n[draw, o], 1)
+    early = ((place + 1) * fall < VISIBLE) & (place + 1 < n[draw, o] - n[draw, o + 1])
+    lead = np.maximum.accumulate(np.where(plan.kind == CENSOR, np.arange(plan.kind.size), 0))
+    start = gaps.start[draw, lead[o]]
+    share = (place + 1) * fall / VISIBLE if rng is None else rng.random(when.size)
+    if rng is not None:
+        # Deaths beyond what the eye needs for a drop share its time; the more of them, the likelier do the others.
+        ties = np.bincount(draw, ~early & (place > 0) & ((place + 1) * fall >= VISIBLE + fall), n.shape[0])
+        tied = (TIED + ties) / (1 + ties + np.bincount(draw, early, n.shape[0]))
+        early &= rng.random(when.size) >= tied[draw]
+    moved = start + (when - start) * share
+    if lattice is not None:
+        moved = np.clip(lattice.nearest(moved), start, when)
+    return np.where(early, moved, when)
 
 
 def _gaps(plan: Plan, reading: Reading, when: Array, ends: Array) -> _Gaps:

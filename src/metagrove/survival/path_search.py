@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape, shapes
-from metagrove.survival.path_model import DROP, WITNESS, Plan, Weights, weights_of
+from metagrove.survival.path_model import DROP, VISIBLE, WITNESS, Plan, Weights, weights_of
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
@@ -87,6 +87,9 @@ class Run:
 def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Shape]:
     """The beliefs about censoring that a quick screen leaves standing, likeliest first where it looked."""
     beliefs = shapes(reading, facts)
+    if facts.n * VISIBLE > 1 and not reading.columns and reading.sigma_t > 0:
+        # One death may be too small to be seen; then clicks stand for several.
+        beliefs = beliefs + [replace(shape, blind=True) for shape in beliefs]
     if len(beliefs) <= 2:
         return beliefs
     known = _screened(plan, reading, facts, beliefs)
@@ -157,6 +160,7 @@ def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array) ->
         weights.dying,
         weights.staying,
         weights.count,
+        weights.seen,
     )
 
 
