@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from metagrove.core.values import Array
-from metagrove.survival.censoring import Shape, mean_levels, solved_for_events
+from metagrove.survival.censoring import Shape, mean_levels, shape_from_marks, solved_for_events
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
@@ -21,7 +21,10 @@ WAVE = 0.3
 #: Chance that censoring behind the last number at risk takes (nearly) everybody off, as at a data cut-off.
 CUTOFF = 0.5
 #: Standard deviation of the logarithm of hidden marks' number beside the usual one.
-HIDDEN = 1.0
+HIDDEN = 0.7
+#: Standard deviation of the logarithm of the power with which hidden marks follow the crowding of marks: their width, and
+#: thus how soon they touch, is not known.
+STEEP = 0.4
 #: Share of patients still followed at the end of a wave that takes nearly everybody off.
 LEFT = 0.02
 
@@ -37,8 +40,13 @@ def drawn_shapes(
     found = []
     for _ in range(count):
         base = beliefs[int(rng.integers(len(beliefs)))]
+        if facts.marks is not None:
+            base = replace(base, steep=float(np.exp(STEEP * rng.standard_normal())))
         if facts.marks is not None and not facts.risk_time.size and facts.events is None:
-            found.append(base)
+            # The marks say where; how many more they hide is drawn.
+            size = base.hidden * float(np.exp(HIDDEN * rng.standard_normal()))
+            shape = shape_from_marks(reading, mean_levels(reading), facts, facts.marks, size)
+            found.append(replace(base, name=shape.name, hazard=shape.hazard, hidden=size))
         elif facts.risk_time.size:
             found.append(_between(base, reading, facts, rng))
         else:

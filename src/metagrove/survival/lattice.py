@@ -44,7 +44,7 @@ class Lattice:
 
     def before(self, t: Array) -> Array:
         """The last grid time that is not later."""
-        return np.asarray(np.floor(t / self.step + 1e-6) * self.step)
+        return np.asarray(np.floor(t / self.step + 1e-4) * self.step)
 
 
 def lattice_of(reading: Reading, decimals: int) -> Lattice | None:

@@ -70,13 +70,14 @@ def patients_of(
     owners = _owners_placed(censored)
     who.append(owners[0])
     left = _censor_times(plan, gaps, owners, reading.end, rng)
-    time.append(_on_grid(left, gaps.start[owners[:2]], gaps.stop[owners[:2]], lattice))
+    marked = plan.marks is not None
+    time.append(_on_grid(left, gaps.start[owners[:2]], gaps.stop[owners[:2]], lattice, marked=marked))
     total_deaths = int(deaths.sum())
     fixed = np.flatnonzero((plan.kind == DROP) | (plan.kind == LOOK))
     last = gaps.stop[:, fixed[-1]] if fixed.size else np.zeros(n.shape[0])
     tail_who, tail = _tails(plan, reading, n[:, -1], (last, ends), rng)
     who.append(tail_who)
-    on_grid = _on_grid(tail, last[tail_who], 2 * ends[tail_who], lattice)
+    on_grid = _on_grid(tail, last[tail_who], 2 * ends[tail_who], lattice, marked=marked)
     time.append(np.where(tail < ends[tail_who], on_grid, tail))
     owner, times = np.concatenate(who), np.concatenate(time)
     event = np.arange(times.size) < total_deaths
@@ -119,11 +120,11 @@ def _as_printed(when: Array, level: Array, reading: Reading, facts: Facts) -> Ar
     return when
 
 
-def _on_grid(t: Array, start: Array, stop: Array, lattice: Lattice | None) -> Array:
-    """Censoring times as recorded: at the last grid time before, within their stretch."""
+def _on_grid(t: Array, start: Array, stop: Array, lattice: Lattice | None, *, marked: bool) -> Array:
+    """Censoring times as recorded: at the grid time of their mark, else at the last one before, within their stretch."""
     if lattice is None:
         return t
-    on = lattice.before(t)
+    on = lattice.nearest(t) if marked else lattice.before(t)
     slack = 1e-3 * lattice.step
     on = np.where(on >= stop - slack, on - lattice.step, on)
     return np.where(on >= start - slack, np.maximum(on, start), np.clip(t, start, np.maximum(stop, start)))
@@ -289,9 +290,10 @@ def _marks_by_operation(plan: Plan, used: Whole) -> tuple[Array, Array, Whole]:
     """Marks that each operation in `used` may hold: padded tables of times and of `_hiding`, (k, most); their number (k,)."""
     assert plan.marks is not None
     found: dict[int, list[float]] = {}
+    slack = plan.marks.slack
     for o in used.tolist():
         marks = plan.marks.places[int(plan.gap[o])]
-        inside = [m for m in marks if plan.start[o] <= m <= plan.stop[o]]
+        inside = [m for m in marks if plan.start[o] - slack <= m <= plan.stop[o] + slack]
         found[o] = inside or marks
     shape = (plan.kind.size, max(map(len, found.values()), default=0) or 1)
     table, crowded = np.zeros(shape), np.ones(shape)
