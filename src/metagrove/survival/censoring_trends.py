@@ -15,7 +15,7 @@ from metagrove.survival.steps import Reading
 __all__ = ["drawn_shapes"]
 
 #: Standard deviation of the log-linear trend of censoring across one interval of the at-risk table.
-TILT = 1.5
+TILT = 2.0
 #: Chance that censoring begins within an interval, or ends there, as where a trial is analysed or a visit is due.
 WAVE = 0.3
 #: Chance that censoring behind the last number at risk takes (nearly) everybody off, as at a data cut-off.

@@ -20,6 +20,7 @@ from metagrove.survival.path_draws import drawn_paths, scaled, widened_paths
 from metagrove.survival.path_model import Plan, Weights, plan_of
 from metagrove.survival.path_search import (
     COARSE,
+    LARGE,
     LONG,
     WIDE,
     Beam,
@@ -140,6 +141,8 @@ def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | 
     usual = Beam(keep=300, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
     first = reading.sigma_s
     yield "", None, facts, usual
+    if facts.n >= 1000:
+        yield "", None, facts, LARGE
     yield "", None, facts, LONG
     yield "", None, facts, WIDE
     yield "", None, facts, COARSE

@@ -28,7 +28,7 @@ SURPLUS = 6
 #: via coarsening. J Am Stat Assoc 2019;114:1113-1125. doi:10.1080/01621459.2018.1469995).
 COARSENED = 0.5
 #: Courses of censoring drawn and screened, and passes made with those picked.
-VARIANTS, PICKED = 16, 8
+VARIANTS, PICKED = 24, 16
 
 
 def drawn_paths(

@@ -16,6 +16,7 @@ from metagrove.survival.steps import Reading
 
 __all__ = [
     "COARSE",
+    "LARGE",
     "LONG",
     "NARROW",
     "WIDE",
@@ -52,6 +53,8 @@ class Beam:
 NARROW = Beam(keep=80, cut=1e-5, bins=0.5)
 #: For many patients and rows: the levels hardly told apart, so that the states kept reach farther.
 LONG = Beam(keep=1000, cut=1e-7, bins=2.0)
+#: For a thousand patients and more, whose states no beam holds: those that come through tell little of single deaths.
+LARGE = Beam(keep=700, cut=1e-4, bins=4.0)
 WIDE = Beam(keep=1500, cut=1e-11, bins=0.2, reach=6.0)
 #: Levels hardly told apart: finds a path where many are nearly as good; drawn paths are reweighted afterwards.
 COARSE = Beam(keep=1500, cut=1e-11, bins=1.0, reach=6.0)
