@@ -17,7 +17,7 @@ from metagrove.survival.printed_evidence import printed_fit
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
-__all__ = ["drawn_paths", "scaled", "widened_paths"]
+__all__ = ["COARSENED", "SURPLUS", "drawn_paths", "scaled", "widened_paths"]
 
 Known: TypeAlias = tuple[Plan, Reading, Facts]
 Pair: TypeAlias = tuple[NDArray[np.int32], Array]
@@ -32,10 +32,17 @@ VARIANTS, PICKED = 24, 16
 
 
 def drawn_paths(
-    plan: Plan, reading: Reading, facts: Facts, runs: list[Run], draws: int, rng: np.random.Generator
+    plan: Plan,
+    reading: Reading,
+    facts: Facts,
+    runs: list[Run],
+    draws: int,
+    rng: np.random.Generator,
+    *,
+    surplus: int = SURPLUS,
 ) -> NDArray[np.int32]:
-    """Paths drawn from the runs, shared out by their evidence; shape (draws, k + 1)."""
-    counts = _shared(_coarsened(np.array([run.evidence for run in runs])), SURPLUS * draws)
+    """Paths drawn from the runs, shared out by their evidence, `surplus` for each one kept; shape (draws, k + 1)."""
+    counts = _shared(_coarsened(np.array([run.evidence for run in runs])), surplus * draws)
     pairs = [_sampled(run, count, rng) for run, count in zip(runs, counts.tolist(), strict=True) if count]
     return _corrected((plan, reading, facts), pairs, draws, rng)
 

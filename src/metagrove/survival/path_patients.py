@@ -50,11 +50,11 @@ def patients_of(
     n = paths.astype(np.int64)
     change = n[:, :-1] - n[:, 1:]
     ends = _ends(reading, n.shape[0], rng)
-    if lattice is not None and reading.sigma_t > 0:
-        ends = lattice.nearest(ends)
+    if lattice is not None:
+        ends = lattice.placed(ends)
     when = _death_times(reading, ends, lattice, rng)
-    if lattice is not None and not reading.columns and reading.sigma_t > 0:
-        when = np.minimum(lattice.nearest(when), ends[:, None])
+    if lattice is not None and not reading.columns:
+        when = np.minimum(lattice.placed(when), ends[:, None])
     drops = plan.kind == DROP
     if facts.median is not None or facts.rates:
         level = np.cumprod(n[:, 1:][:, drops] / np.maximum(n[:, :-1][:, drops], 1), axis=1, dtype=np.float64)
@@ -161,11 +161,13 @@ def _death_times(reading: Reading, ends: Array, lattice: Lattice | None, rng: np
     """Times of the deaths of every step, shape (draws, m)."""
     time = reading.time
     shape = (ends.size, time.size)
-    if reading.columns and lattice is not None:
-        return np.broadcast_to(lattice.before(time), shape)
     if reading.columns:
         share = 0.5 if rng is None else rng.random(shape)
+        middle = (reading.since + time) / 2
         when = np.broadcast_to(reading.since + (time - reading.since) * share, shape).copy()
+        if lattice is not None:  # a column that holds no grid time, or some error of it, leaves the time open
+            known = lattice.placed(middle)
+            return np.maximum.accumulate(np.where(known == middle, when, known), axis=1)
         if time.size and (reading.ends_at_zero or time[-1] >= reading.end):
             when[:, -1] = time[-1]
         return when
