@@ -56,6 +56,10 @@ def leaving_times(rng, n, kind, follow_up):
         return follow_up * (1 - rng.uniform(0, 0.15, n))
     if kind == "uniform":
         return rng.uniform(0.02, 1, n) * follow_up
+    if kind == "heavy":
+        return np.minimum(rng.exponential(0.35 * follow_up, n), follow_up)
+    if kind == "early":
+        return np.where(rng.random(n) < 0.5, 0.3 * follow_up * rng.random(n) ** 2, follow_up * rng.uniform(0.6, 1, n))
     if kind == "front":
         return np.where(rng.random(n) < 0.35, rng.uniform(0.01, 0.25, n), rng.uniform(0.7, 1, n)) * follow_up
     return np.minimum(rng.exponential(2.5 * follow_up, n), follow_up * (1 - rng.uniform(0, 0.5, n)))
@@ -70,13 +74,25 @@ def pair_of(seed):
         "n": n,
         "survival": str(rng.choice(["weibull 0.8", "weibull 1", "weibull 1.5", "cure", "piecewise"])),
         "censoring": str(
-            rng.choice(["none", "dropout", "administrative", "late", "uniform", "front", "dropout+administrative"])
+            rng.choice(
+                [
+                    "none",
+                    "dropout",
+                    "administrative",
+                    "late",
+                    "uniform",
+                    "front",
+                    "heavy",
+                    "early",
+                    "dropout+administrative",
+                ]
+            )
         ),
         "lattice": str(rng.choice(list(LATTICES), p=[0.4, 0.3, 0.2, 0.1])),
         "noise": float(rng.choice([0.5, 1, 1, 1, 2])),
         "ticks": int(rng.integers(4, 11)),
     }
-    hazard_ratio = float(np.exp(rng.normal(-0.3, 0.3)))
+    hazard_ratio = float(np.exp(rng.uniform(np.log(0.4), np.log(1.6))))
     median = float(np.exp(rng.uniform(np.log(5), np.log(30))))
     follow_up = median * rng.uniform(1.2, 3.5)
     unit = LATTICES[design["lattice"]]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.survival.censoring import hidden_share
 from metagrove.survival.steps import CLICK_T, Reading
 
 __all__ = ["MarkPlan", "mark_error", "marks_in_gaps"]
@@ -24,20 +25,22 @@ class MarkPlan:
     Parameters
     ----------
     sure : shape (g,), marks that certainly lie in each gap. The last gap is the tail behind everything else.
-    expected : shape (g,), marks expected in each gap. crowding : shape (g,), mean number of marks per pixel near them.
+    expected : shape (g,), marks expected in each gap. hidden : shape (g,), those expected to hide under them.
     arrive : marks whose first possible gap it is, by gap; `consume` the chance that one waiting lies in the gap;
         `remain` how many may wait on after it.
-    places : for each gap the marks it may hold, as times. error : standard error of these times.
+    places : for each gap the marks it may hold, as times. error : standard error of these times. slack : how far outside
+        its stretch a mark of a gap may lie.
     """
 
     sure: NDArray[np.int64]
     expected: Array
-    crowding: Array
+    hidden: Array
     arrive: NDArray[np.int64]
     consume: Array
     remain: NDArray[np.int64]
     places: list[list[float]] = field(default_factory=list)
     error: float = 0.0
+    slack: float = 0.0
 
 
 def mark_error(reading: Reading, marks: Array, axis: float, decimals: int) -> float:
@@ -48,7 +51,7 @@ def mark_error(reading: Reading, marks: Array, axis: float, decimals: int) -> fl
     return max(reading.sigma_t, CLICK_T * axis)
 
 
-def marks_in_gaps(marks: Array, edges: Array, errors: Array, end: float, error: float) -> MarkPlan:
+def marks_in_gaps(marks: Array, edges: Array, errors: Array, reading: Reading, error: float) -> MarkPlan:
     """Marks shared out over the gaps before, between and after the boundaries `edges`.
 
     Parameters
@@ -58,15 +61,14 @@ def marks_in_gaps(marks: Array, edges: Array, errors: Array, end: float, error: 
     gaps = edges.size + 1
     sure, arrive, remain = (np.zeros(gaps, dtype=np.int64) for _ in range(3))
     expected, share, waiting = np.zeros(gaps), np.zeros(gaps), np.zeros(gaps)
-    crowd = np.zeros(gaps)
+    under = np.zeros(gaps)
     places: list[list[float]] = [[] for _ in range(gaps)]
-    pixel = end / 900
-    for mark in marks.tolist():
+    shares = hidden_share(marks, reading)
+    for mark, near in zip(marks.tolist(), shares.tolist(), strict=True):
         first, chance = _chances(mark, edges, np.hypot(errors, error))
-        near = float(np.sum(np.abs(marks - mark) <= 5 * pixel)) / 10
         for i, p in enumerate(chance):
             expected[first + i] += p
-            crowd[first + i] += p * near
+            under[first + i] += p * near
             if p > 0.05:
                 places[first + i].append(mark)
         if len(chance) == 1:
@@ -80,7 +82,7 @@ def marks_in_gaps(marks: Array, edges: Array, errors: Array, end: float, error: 
             left -= p
             remain[first + i] += int(i + 1 < len(chance))
     consume = np.clip(share / np.maximum(waiting, 1.0), 0.02, 0.98)
-    return MarkPlan(sure, expected, crowd / np.maximum(expected, 1e-9), arrive, consume, remain, places, error)
+    return MarkPlan(sure, expected, under, arrive, consume, remain, places, error)
 
 
 def _chances(mark: float, edges: Array, errors: Array) -> tuple[int, list[float]]:

@@ -8,15 +8,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metagrove.core.values import Array
+from metagrove.survival.lattice import lattice_of
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading, falling
 
-__all__ = ["Shape", "mean_levels", "shapes"]
+__all__ = ["Shape", "hidden_share", "mean_levels", "shape_from_marks", "shapes", "solved_for_events"]
 
 #: Log weight of a curve that is cut where many are still followed, with the normalisation of its wide distribution.
 CUT_PRIOR = -4.0
-#: Log weight lost for each e-fold that hidden marks are more or fewer than their usual number.
-HIDDEN_PRIOR = 3.0
+#: Width within which one mark hides the next, and how far around a mark their density is taken, in pixels of 900.
+MARK_PIXELS, AROUND = 2.0, 10.0
+#: Largest share of the axis that marks are taken to cover: a row of touching marks tells no more.
+MOST_LOAD = 0.85
+#: Censorings at exactly the time of another, for each mark.
+TIED_MARKS = 0.05
+#: Hidden marks tried, as multiples of their usual number, and how their logarithm loses weight (a t distribution's tails).
+HIDDEN = (0.3, 1.0, 2.5, 6.0, 15.0, 40.0, 100.0)
+HIDDEN_PRIOR = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +33,8 @@ class Shape:
 
     With `single` each drop is believed to be one death but for a few; else as many as the number at risk suggests. With
     `cut` the curve is cut where many are still followed, so that the last mark may hide any number; `hidden`
-    multiplies the censorings hidden under marks. `prior` is the log weight beside the evidence.
+    multiplies the censorings hidden under marks, and they grow with the power `steep` of what crowding suggests. `prior` is the log weight beside the evidence. With `blind` a fall under a
+    pixel and a half is not seen as a drop; deaths are gathered until they make one.
     """
 
     name: str
@@ -34,7 +43,9 @@ class Shape:
     single: bool = False
     cut: bool = False
     hidden: float = 1.0
+    steep: float = 1.0
     prior: float = 0.0
+    blind: bool = False
 
     def at(self, t: Array) -> Array:
         """Cumulative censoring hazard at each of `t`."""
@@ -59,8 +70,8 @@ def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
     level = mean_levels(reading)
     if facts.marks is not None and facts.events is None and not facts.risk_time.size:
         # The marks themselves say where; only the share of hidden censorings is open.
-        found = [_from_marks(reading, level, facts, facts.marks, x) for x in (0.3, 1.0, 2.5, 5.0, 10.0)]
-        return [replace(s, prior=-abs(np.log(s.hidden)) * HIDDEN_PRIOR) for s in found]
+        found = [shape_from_marks(reading, level, facts, facts.marks, x) for x in HIDDEN]
+        return [replace(s, prior=-HIDDEN_PRIOR * float(np.log1p(np.log(s.hidden) ** 2))) for s in found]
     if facts.risk_time.size:
         known = _from_risk_table(reading, level, facts)
         start = float(known.time[-1])
@@ -69,24 +80,35 @@ def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
             return [_tail(known, reading.end, 1.0)]
         if facts.events is not None:
             # The total bounds the tail, but loosely: a few deaths more or less there mean many censorings.
-            solved = _solved(lambda h: _tail(known, reading.end, h), reading, level, facts)
+            solved = solved_for_events(lambda h: _tail(known, reading.end, h), reading, level, facts)
             return [solved, *(_tail(known, reading.end, h) for h in (0.3, 1.0, 3.0))]
         return [_tail(known, reading.end, h) for h in (0.05, 0.5, 1.5, 4.0)]
     if facts.events is not None:
-        return [_solved(family, reading, level, facts) for family in _families(reading.end)]
+        return [solved_for_events(family, reading, level, facts) for family in _families(reading.end)]
     return _guessed(reading.end)
 
 
-def hidden_share(marks: Array, end: float) -> Array:
-    """Censorings expected to hide under each mark: more where marks crowd within five pixels of 900; shape of `marks`."""
-    near = np.sum(np.abs(marks[:, None] - marks) <= 5 * end / 900, axis=1)
-    return np.asarray(0.05 + 0.25 * near, dtype=np.float64)
+def hidden_share(marks: Array, reading: Reading) -> Array:
+    """Censorings expected to hide under each mark, by the marks around it; shape of `marks`.
+
+    A mark that would touch the one before is not drawn, and none is drawn twice at one recorded time, as a counter misses
+    what comes within its dead time: marks at a density d hide d w / (1 - d w) each (Müller JW. Dead-time problems. Nucl
+    Instrum Methods 1973;112:47-57. doi:10.1016/0029-554X(73)90773-8). The width w is two pixels of 900, or the step of the
+    grid of times where the drops show one.
+    """
+    pixel = reading.end / 900
+    lattice = lattice_of(reading, 6)
+    width = max(MARK_PIXELS * pixel, lattice.step if lattice is not None else 0.0)
+    around = max(AROUND * pixel, 2.5 * width)
+    near = np.sum(np.abs(marks[:, None] - marks) <= around, axis=1) - 1
+    load = np.minimum(near * width / (2 * around), MOST_LOAD)
+    return np.asarray(TIED_MARKS + load / (1 - load), dtype=np.float64)
 
 
-def _from_marks(reading: Reading, level: Array, facts: Facts, marks: Array, hidden: float) -> Shape:
+def shape_from_marks(reading: Reading, level: Array, facts: Facts, marks: Array, hidden: float) -> Shape:
     """Each mark takes one patient off, and those hidden under it `hidden` times their usual number."""
     before = np.concatenate(([1.0], level))[np.searchsorted(reading.time, marks, side="left")]
-    gone = (1 + hidden * hidden_share(marks, reading.end)) / np.maximum(facts.n * before, 0.5)
+    gone = (1 + hidden * hidden_share(marks, reading)) / np.maximum(facts.n * before, 0.5)
     share = np.clip(1 - np.cumsum(gone), 0.5 / facts.n, 1.0)
     time = np.concatenate(([0.0], marks, [reading.end]))
     hazard = np.concatenate(([0.0], -np.log(share)))
@@ -165,7 +187,7 @@ def _deaths(shape: Shape, reading: Reading, level: Array, n: int) -> float:
     return float(n * np.sum(np.exp(-shape.at(reading.time)) * fall))
 
 
-def _solved(family: Callable[[float], Shape], reading: Reading, level: Array, facts: Facts) -> Shape:
+def solved_for_events(family: Callable[[float], Shape], reading: Reading, level: Array, facts: Facts) -> Shape:
     """The member of a family whose expected deaths are the printed events (expected deaths fall with the parameter)."""
     low, high = 0.0, 12.0
     target = float(facts.events or 0)

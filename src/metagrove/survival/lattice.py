@@ -59,7 +59,7 @@ class Lattice:
 
     def before(self, t: Array) -> Array:
         """The last grid time that is not later."""
-        return np.asarray(np.floor(t / self.step + 1e-6) * self.step)
+        return np.asarray(np.floor(t / self.step + 1e-4) * self.step)
 
     def placed(self, t: Array) -> Array:
         """Times as recorded: those within `reach` of a grid time are moved onto it."""

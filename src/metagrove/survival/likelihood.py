@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape
+from metagrove.survival.click_noise import Disorder, disorder_of
 from metagrove.survival.curve_input import DigitizedCurve, Kind
+from metagrove.survival.path_draws import COARSENED, SURPLUS, drawn_paths, scaled, widened_paths
 from metagrove.survival.path_model import Plan, Weights, plan_of, weights_of
 from metagrove.survival.path_search import (
     COARSE,
+    LARGE,
     LONG,
     WIDE,
     Beam,
-    Run,
     Tilt,
     evidence_of,
     likely_shapes,
@@ -34,7 +36,6 @@ from metagrove.survival.path_search import (
     run_of,
     runs_of,
 )
-from metagrove.survival.printed_evidence import printed_fit
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import CLICK_S, Reading, steps_of
 
@@ -42,17 +43,12 @@ __all__ = ["Paths", "point_near", "solve", "tilted_draws", "time_decimals"]
 
 #: Paths drawn to find the mean path, whatever number is asked for.
 DRAWS = 100
-#: Paths drawn for each one kept, and where they serve only to find the mean path.
-SURPLUS, FEW = 6, 2
+#: Paths drawn for each one kept where they serve only to find the mean path.
+FEW = 2
 #: Readings that the usual error of a click counts for, beside those at hand.
 PRIOR_READINGS = 6.0
-#: Power of the evidence with which beliefs about censoring share the draws (Miller JW, Dunson DB. Robust Bayesian inference
-#: via coarsening. J Am Stat Assoc 2019;114:1113-1125. doi:10.1080/01621459.2018.1469995).
-COARSENED = 0.5
 #: Smallest and largest standard error of a click that is considered.
 ERRORS = (1e-4, 0.02)
-#: Standard deviation of the error's logarithm below which draws need not vary it.
-SPREAD = 0.08
 #: Steps between the errors tried.
 RATIO = 1.4
 
@@ -114,24 +110,28 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
                     curve, beam = other, within
                     break
         if found is not None:
-            found = _noise_settled(curve, replace(found, fallback=label), beam, wanted, rng)
-            return _loosened(curve, found, wanted, rng)
+            settled = _noise_settled(curve, replace(found, fallback=label), beam, wanted, rng)
+            found, spread, beam = _loosened(curve, settled, beam, wanted, rng)
+            return _widened(found, spread, beam, wanted, rng) if wanted.uncertain else found
     return None
 
 
-def _loosened(curve: DigitizedCurve, found: Paths, wanted: Wanted, rng: np.random.Generator) -> Paths:
+def _loosened(
+    curve: DigitizedCurve, known: tuple[Paths, float], beam: Beam, wanted: Wanted, rng: np.random.Generator
+) -> tuple[Paths, float, Beam]:
     """The solution with rows that may be no drop, where clicks agree only with large errors and it is likelier."""
+    found = known[0]
     if curve.kind not in ("clicks", "digitized") or found.fallback or found.reading.sigma_s < 1.5 * CLICK_S:
-        return found
+        return *known, beam
     loose: DigitizedCurve = replace(curve, kind="steps")
     other = _attempt(steps_of(loose, found.facts), found.facts, Beam(), wanted, rng)
     if other is None:
-        return found
-    other = _noise_settled(loose, other, Beam(), wanted, rng)
+        return *known, beam
+    other, spread = _noise_settled(loose, other, Beam(), wanted, rng)
     gain = other.evidence - found.evidence
     gain += found.reading.level.size * np.log(found.reading.sigma_s)
     gain -= other.reading.level.size * np.log(other.reading.sigma_s)
-    return other if gain > 0 else found
+    return (other, spread, Beam()) if gain > 0 else (*known, beam)
 
 
 def time_decimals(curve: DigitizedCurve) -> int:
@@ -155,6 +155,8 @@ def _ladder(curve: DigitizedCurve, facts: Facts, uncertain: bool) -> Iterator[tu
     )
     first = reading.sigma_s
     yield "", None, facts, usual
+    if facts.n >= 1000:
+        yield "", None, facts, LARGE
     yield "", None, facts, LONG
     yield "", None, facts, WIDE
     yield "", None, facts, COARSE
@@ -199,78 +201,12 @@ def _attempt(
         return None
     evidence = np.array([run.evidence for run in runs])
     weighed = wanted.uncertain or facts.median is not None or bool(facts.rates)
-    drawn = _drawn(plan, reading, facts, runs, draws, rng, surplus=SURPLUS if weighed else FEW)
+    drawn = drawn_paths(plan, reading, facts, runs, draws, rng, surplus=SURPLUS if weighed else FEW)
     best = runs[int(np.argmax(evidence))].weights
     point = _point(plan, best, drawn, reading, facts, beam)
     total = float(np.logaddexp.reduce(evidence) - np.log(evidence.size))
     order = np.argsort(-evidence, kind="stable").tolist()
     return Paths(plan, reading, facts, point, drawn, total, [runs[i].shape for i in order], beam=beam)
-
-
-def _drawn(
-    plan: Plan,
-    reading: Reading,
-    facts: Facts,
-    runs: list[Run],
-    draws: int,
-    rng: np.random.Generator,
-    *,
-    surplus: int = SURPLUS,
-) -> NDArray[np.int32]:
-    """Paths drawn from the runs, shared out by their evidence; shape (draws, k + 1)."""
-    from metagrove.survival.path_kernels import sampled_gains
-
-    evidence = np.array([run.evidence for run in runs])
-    # Beliefs about censoring are crude, so the evidence between them is worth less than it says.
-    share = np.exp(COARSENED * (evidence - evidence.max()))
-    counts = _shared(share / share.sum(), surplus * draws)
-    pairs = [
-        sampled_gains(run.passed[0], run.passed[1], run.passed[2], run.operations, count, int(rng.integers(2**62)))
-        for run, count in zip(runs, counts.tolist(), strict=True)
-        if count
-    ]
-    paths = np.concatenate([pair[0] for pair in pairs])
-    gains = np.concatenate([pair[1] for pair in pairs])
-    return _corrected(plan, reading, facts, (paths, gains), draws, rng)
-
-
-def _draws(
-    found: Paths, reading: Reading, beam: Beam, draws: int, rng: np.random.Generator
-) -> NDArray[np.int32] | None:
-    """Paths drawn under another reading error, None where no path is left."""
-    runs = runs_of(found.plan, reading, found.facts, beam, found.beliefs)
-    return _drawn(found.plan, reading, found.facts, runs, draws, rng) if runs else None
-
-
-def _corrected(
-    plan: Plan,
-    reading: Reading,
-    facts: Facts,
-    found: tuple[NDArray[np.int32], Array],
-    draws: int,
-    rng: np.random.Generator,
-) -> NDArray[np.int32]:
-    """`draws` of the paths found, resampled by what the filter left out.
-
-    A merged state carries a mean level, so a path is drawn with a likelihood a little off its own; the ratio of the two,
-    and the fit to a printed median and printed rates, are its weight (sampling-importance resampling, without
-    replacement).
-    """
-    paths, gain = found
-    if facts.median is not None or facts.rates:
-        gain = gain + printed_fit(plan, reading, facts, paths)
-    noise = rng.gumbel(size=gain.size)
-    keep = np.argsort(-(np.clip(gain - gain.max(), -60.0, 0.0) + noise), kind="stable")[:draws]
-    return np.asarray(paths[rng.permutation(keep)])
-
-
-def _shared(share: Array, total: int) -> NDArray[np.int64]:
-    """`total` split in proportion, the rest to the largest remainders."""
-    ideal = share * total
-    counts = np.floor(ideal).astype(np.int64)
-    for i in np.argsort(counts - ideal, kind="stable")[: total - int(counts.sum())]:
-        counts[i] += 1
-    return counts
 
 
 def _point(
@@ -312,21 +248,24 @@ def _pulled(
 
 @dataclass(frozen=True, slots=True)
 class _Noise:
-    """The reading error after its likelihood: `sigma` and the standard deviation `spread` of its logarithm."""
+    """The reading error after its likelihood.
+
+    Parameters
+    ----------
+    sigma : standard error of a click in survival. left : the share of it that is left once clicks are brought to order.
+    spread : standard deviation of the logarithm of `sigma`.
+    """
 
     sigma: float
+    left: float
     spread: float
 
 
-def _scaled(reading: Reading, factor: float) -> Reading:
-    """The same steps read with `factor` times the error in survival."""
-    return replace(reading, error=reading.error * factor, sigma_s=reading.sigma_s * factor)
-
-
-def _noise(found: Paths) -> _Noise:
+def _noise(found: Paths, disorder: Disorder | None) -> _Noise:
     """Reading error of clicks: the mode of its likelihood, summed over all paths, and a prior from careful clicks.
 
-    The prior is that of `PRIOR_READINGS` readings with the usual error.
+    Clicks in order lie closer to any curve than they were set; what their order as set tells is part of the likelihood. The
+    prior is that of `PRIOR_READINGS` readings with the usual error.
     """
     known: dict[int, float] = {}
     reading, base = found.reading, found.reading.sigma_s
@@ -334,11 +273,13 @@ def _noise(found: Paths) -> _Noise:
     def score(i: int) -> float:
         if i not in known:
             sigma = base * RATIO**i
-            prior = -PRIOR_READINGS * (np.log(sigma) + 0.5 * (CLICK_S / sigma) ** 2)
             known[i] = -np.inf
             if ERRORS[0] <= sigma <= ERRORS[1]:
-                seen = evidence_of(found.plan, _scaled(reading, RATIO**i), found.facts, found.beliefs[:1])
-                known[i] = seen - reading.level.size * np.log(sigma) + prior
+                order, left = disorder.shown(sigma) if disorder else (0.0, 1.0)
+                prior = -PRIOR_READINGS * (np.log(sigma) + 0.5 * (CLICK_S / sigma) ** 2)
+                error = scaled(reading, left * RATIO**i * base / float(np.median(reading.error)))
+                seen = evidence_of(found.plan, error, found.facts, found.beliefs[:1])
+                known[i] = seen - reading.level.size * np.log(left * sigma) + order + prior
         return known[i]
 
     best = 0
@@ -347,37 +288,35 @@ def _noise(found: Paths) -> _Noise:
             best += step
     low, mid, high = score(best - 1), score(best), score(best + 1)
     if not np.isfinite(low + mid + high):
-        return _Noise(base * RATIO**best, np.log(RATIO) / 2)
+        sigma = base * RATIO**best
+        return _Noise(sigma, disorder.shown(sigma)[1] if disorder else 1.0, float(np.log(RATIO)) / 2)
     bend = max(2 * mid - low - high, 1e-3)
-    shift = float(np.clip((high - low) / (2 * bend), -0.5, 0.5))
-    return _Noise(base * RATIO ** (best + shift), float(np.log(RATIO) / np.sqrt(bend)))
+    sigma = base * RATIO ** (best + float(np.clip((high - low) / (2 * bend), -0.5, 0.5)))
+    return _Noise(sigma, disorder.shown(sigma)[1] if disorder else 1.0, float(np.log(RATIO) / np.sqrt(bend)))
 
 
-def _noise_settled(curve: DigitizedCurve, found: Paths, beam: Beam, wanted: Wanted, rng: np.random.Generator) -> Paths:
-    """The solution under the likeliest reading error of clicks, with draws under errors nearly as likely.
-
-    The draws weigh three errors as Gauss and Hermite do a normal distribution of their logarithm.
-    """
+def _noise_settled(
+    curve: DigitizedCurve, found: Paths, beam: Beam, wanted: Wanted, rng: np.random.Generator
+) -> tuple[Paths, float]:
+    """The solution under the likeliest reading error of clicks, and how uncertain the logarithm of that error is."""
     if curve.kind in ("exact", "trace") or not found.reading.level.size:
-        return found
-    noise = _noise(found)
-    if abs(np.log(noise.sigma / found.reading.sigma_s)) > 0.1:
+        return found, 0.0
+    noise = _noise(found, disorder_of(curve, found.facts.axis, rng))
+    if abs(np.log(noise.sigma / found.reading.sigma_s)) > 0.1 or noise.left < 0.9:
         for sigma in (noise.sigma, np.sqrt(noise.sigma * found.reading.sigma_s)):
-            read = steps_of(curve, found.facts, sigma=float(sigma))
+            read = scaled(steps_of(curve, found.facts, sigma=float(sigma)), noise.left)
             again = _attempt(read, found.facts, beam, wanted, rng, beliefs=found.beliefs)
             if again is not None:
                 found = replace(again, fallback=found.fallback)
                 break
-    if noise.spread < SPREAD or not wanted.uncertain:
-        return found
-    side = max(wanted.paths // 6, 1)
-    drawn = found.drawn.copy()
-    for i, way in enumerate((-1.0, 1.0)):
-        reading = _scaled(found.reading, float(np.exp(way * np.sqrt(3) * min(noise.spread, 0.4))))
-        other = _draws(found, reading, beam, side, rng)
-        if other is not None:
-            drawn[i * side : (i + 1) * side] = other
-    return replace(found, drawn=drawn[rng.permutation(len(drawn))])
+    return found, min(noise.spread, 0.4)
+
+
+def _widened(found: Paths, spread: float, beam: Beam, wanted: Wanted, rng: np.random.Generator) -> Paths:
+    """The solution with draws that vary the reading error and the course of censoring as far as both are unknown."""
+    known = (found.plan, found.reading, found.facts)
+    drawn = widened_paths(known, found.beliefs, spread, beam, wanted.paths, rng) if found.plan.kind.size else None
+    return found if drawn is None else replace(found, drawn=drawn)
 
 
 def tilted_draws(found: Paths, tilt: Tilt, draws: int, rng: np.random.Generator) -> NDArray[np.int32] | None:
@@ -391,7 +330,7 @@ def tilted_draws(found: Paths, tilt: Tilt, draws: int, rng: np.random.Generator)
         if np.isfinite(leaning.evidence):
             # Between beliefs the curve's own evidence is coarsened, that of the tilt is not.
             runs.append(replace(leaning, evidence=run.evidence + (leaning.evidence - run.evidence) / COARSENED))
-    return _drawn(found.plan, found.reading, found.facts, runs, draws, rng) if runs else None
+    return drawn_paths(found.plan, found.reading, found.facts, runs, draws, rng) if runs else None
 
 
 def point_near(found: Paths, centre: Array, spread: Array, drawn: NDArray[np.int32]) -> NDArray[np.int32]:

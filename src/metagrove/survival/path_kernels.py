@@ -30,7 +30,9 @@ __all__ = [
 
 CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
 #: Places of the fields of `Operations` in a row.
-KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, DYING, STAYING, COUNT, PULL, TOLL = range(15)
+KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, DYING, STAYING, COUNT, PULL, TOLL, SEEN = range(16)
+#: Weight of each death too few for a drop that can be seen.
+UNSEEN = 0.1
 #: Columns of `Beam.whole`, `Beam.real` and `Edges.whole`.
 N, DIED, TAG, UP, FIRST, LINE = range(6)
 LEVEL, WEIGHT, SOURCE, CARRY = range(4)
@@ -54,6 +56,7 @@ class Operations(NamedTuple):
         printed number, and that number (-1: none). All three only steer what is kept.
     pull, toll : log weight of each patient at risk after the operation beyond `centre`, and of each patient who leaves
         in it (but for a CENSOR, whose own chances hold that), as evidence from outside the arm tilts them.
+    seen : DROP: smallest fall that makes a drop of its own; fewer deaths than cause it are unlikely, by `UNSEEN` each.
     """
 
     kind: Any
@@ -71,6 +74,7 @@ class Operations(NamedTuple):
     count: Any
     pull: Any
     toll: Any
+    seen: Any
 
 
 class Limits(NamedTuple):
@@ -272,8 +276,11 @@ def _moved(
             last = min(last, most - died) if counted else last
         some = hazard * n / (1.0 + hazard * n)
         usual, many = 0.8 * (1.0 - c), 0.2 * (1.0 - mass)
-        if first > 1:
-            usual, many = usual * c ** (first - 1), many * mass ** (first - 1)
+        enough = 1
+        if drop and op[SEEN] > 0.0 and not fixed:
+            enough = max(1, min(int(np.ceil(op[SEEN] * n / level - 0.1)), n))
+        if first > enough:
+            usual, many = usual * c ** (first - enough), many * mass ** (first - enough)
         for d in range(first, last + 1):
             to_n, to_died, to_tag, to_level, x = n, died, tag, level, w
             if drop:
@@ -281,7 +288,9 @@ def _moved(
                     to_n, to_level, to_died = n - d, level * (n - d) / n, died + d if counted else 0
                 z = (to_level - a) / b
                 x = w * np.exp(-0.5 * z * z)
-                if d > 0:
+                if d > 0 and d < enough:
+                    x *= (usual + many) * UNSEEN ** (enough - d)
+                elif d > 0:
                     x *= usual + many
                     usual, many = usual * c, many * mass
                 if hazard >= 0.0 and not fixed:
@@ -327,10 +336,11 @@ def _thinned(whole: Any, real: Any, op: Any, lim: Any, start: Any, stop: Any) ->
     """Weights without hopeless states: at most about `keep` remain, those with the best prospects.
 
     A prospect is the weight times how well a state can still meet the total of deaths and the next number at risk.
+    Returns the share of all prospects that is kept.
     """
     dying, staying, count = op[DYING], op[STAYING], op[COUNT]
     loose, slack = 0.25 * min(dying, 1.0 - dying), 0.15 * min(staying, 1.0 - staying)
-    best, left = 0.0, 0
+    best, left, whole_sum, kept_sum = 0.0, 0, 0.0, 0.0
     for v in range(start, stop):
         n, z2 = whole[v, N], 0.0
         if lim.events >= 0:
@@ -341,13 +351,15 @@ def _thinned(whole: Any, real: Any, op: Any, lim: Any, start: Any, stop: Any) ->
             z2 += z * z / (1.0 + 2.0 * n * staying * (1.0 - staying) + (slack * n) ** 2)
         real[v, CARRY] = real[v, WEIGHT] * (np.exp(-0.5 * z2) + 1e-12)
         best = max(best, real[v, CARRY])
+        whole_sum += real[v, CARRY]
     for v in range(start, stop):
         if real[v, CARRY] < lim.cut * best or real[v, CARRY] <= 0.0:
             real[v, WEIGHT], real[v, CARRY] = 0.0, 0.0
         else:
             left += 1
-    if left <= lim.keep:
-        return
+            kept_sum += real[v, CARRY]
+    if left <= lim.keep or best <= 0.0:
+        return kept_sum / whole_sum if best > 0.0 else 1.0
     tally = np.zeros(64, np.int64)
     for v in range(start, stop):
         if real[v, CARRY] > 0.0:
@@ -357,9 +369,13 @@ def _thinned(whole: Any, real: Any, op: Any, lim: Any, start: Any, stop: Any) ->
         kept += tally[halves]
         halves += 1
     cut = best * 2.0 ** (-max(halves, 1) / 2)
+    kept_sum = 0.0
     for v in range(start, stop):
         if real[v, CARRY] < cut:
             real[v, WEIGHT] = 0.0
+        else:
+            kept_sum += real[v, CARRY]
+    return kept_sum / whole_sum
 
 
 @_compiled
@@ -387,7 +403,8 @@ def _passed(
         if not fine:
             return evidence, -1 - o
         if op[o, KIND] == DROP:
-            _thinned(whole, real, op[o], lim, stop, ends[1])
+            # What was dropped counts as if it had gone on like what is kept; a belief with many states would lose most.
+            evidence -= np.log(_thinned(whole, real, op[o], lim, stop, ends[1]))
         scale = 0.0
         for v in range(stop, ends[1]):
             scale = max(scale, real[v, WEIGHT])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import erf
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.survival.censor_marks import MarkPlan, mark_error, marks_in_gaps
 from metagrove.survival.censoring import Shape, mean_levels
+from metagrove.survival.lattice import lattice_of
 from metagrove.survival.printed_facts import Facts, Interval
 from metagrove.survival.steps import Reading
 
@@ -24,6 +25,7 @@ __all__ = [
     "FORCE",
     "LOOK",
     "SCORE",
+    "VISIBLE",
     "WITNESS",
     "Plan",
     "Weights",
@@ -37,6 +39,10 @@ WITNESS = 7
 
 #: Ratio of two deaths to one in a drop where nearly all are single.
 TIES = 0.05
+#: Smallest fall of a curve that is seen as a drop of its own: 1.5 pixels of 600.
+VISIBLE = 0.0025
+#: Error of a mark, in steps of a grid of times, up to which the nearest grid time is taken for its own.
+NEAREST = 0.25
 #: Odds that a row is a drop where rows may be none.
 REAL = 20.0
 
@@ -163,7 +169,8 @@ def _pieces(reading: Reading, facts: Facts) -> list[_Piece]:
                 continue
             stop = min(max(time, here), edges[g + 1])
             weight, force = windows[j][g], g == max(windows[j])
-            found.append(_Piece(here, stop, look=j, weight=weight, force=force, boundary=weight >= 1.0))
+            inner = weight >= 1.0 or edges[g] < time < edges[g + 1]
+            found.append(_Piece(here, stop, look=j, weight=weight, force=force, boundary=inner))
             here = stop
         if g < reading.time.size:
             found.append(_Piece(here, edges[g + 1], row=g))
@@ -176,8 +183,29 @@ def _mark_plan(reading: Reading, facts: Facts, pieces: list[_Piece], decimals: i
     spread = 0.3 * (reading.time - reading.since) if reading.columns else np.full(reading.time.size, reading.sigma_t)
     edges = np.array([p.stop for p in pieces if p.boundary])
     errors = np.array([spread[p.row] if p.row >= 0 else 0.0 for p in pieces if p.boundary])
-    error = mark_error(reading, facts.marks, facts.axis, decimals)
-    return marks_in_gaps(facts.marks, np.maximum.accumulate(edges), errors + 1e-12 * reading.end, reading.end, error)
+    marks, error = facts.marks, mark_error(reading, facts.marks, facts.axis, decimals)
+    lattice = lattice_of(reading, decimals, time_error=facts.time_error)
+    if lattice is not None and 1e-6 * reading.end < error < NEAREST * lattice.step:
+        # Recorded times: a mark at the time of a death left after it.
+        marks, error = lattice.nearest(marks) + 1e-3 * lattice.step, 1e-5 * lattice.step
+        drops = np.array([p.row >= 0 for p in pieces if p.boundary], dtype=bool)
+        put = lattice.before if reading.columns else lattice.nearest
+        edges[drops], errors[drops] = put(edges[drops]), error
+    found = marks_in_gaps(marks, np.maximum.accumulate(edges), errors + 1e-12 * reading.end, reading, error)
+    return found if lattice is None else replace(found, slack=lattice.step)
+
+
+def _carriers(pieces: list[_Piece]) -> set[int]:
+    """The pieces that hold the marks of their gap: of those up to each boundary, the longest."""
+    found: set[int] = set()
+    best = 0
+    for i, piece in enumerate(pieces):
+        if piece.stop - piece.start > pieces[best].stop - pieces[best].start:
+            best = i
+        if piece.boundary:
+            found.add(best)
+            best = i + 1
+    return found
 
 
 def plan_of(reading: Reading, facts: Facts, decimals: int = 9) -> Plan:
@@ -191,20 +219,20 @@ def plan_of(reading: Reading, facts: Facts, decimals: int = 9) -> Plan:
     marks = _mark_plan(reading, facts, pieces, decimals)
     rows: list[tuple[int, float, float, float, float, float, int, int]] = []
     gap = 0
-    fresh = True
-    for piece in pieces:
+    carriers = _carriers(pieces)
+    for i, piece in enumerate(pieces):
         stretch = (piece.start, piece.stop)
         place = (piece.stop, piece.stop)
         if piece.error > 0:
             rows.append((WITNESS, piece.seen, piece.error, 0.0, *place, -1, gap))
             continue
         sure = 0.0
-        if marks is not None and fresh:
+        if marks is not None and i in carriers:
             sure = float(marks.sure[gap])
             if marks.arrive[gap]:
                 rows.append((ARRIVE, float(marks.arrive[gap]), 0.0, 0.0, piece.start, piece.start, -1, gap))
         rows.append((CENSOR, 0.0, 0.0, sure, *stretch, -1, gap))
-        if marks is not None and fresh and _waiting(marks, gap):
+        if marks is not None and i in carriers and _waiting(marks, gap):
             rows.append((CONSUME, float(marks.consume[gap]), float(marks.remain[gap]), 0.0, *stretch, -1, gap))
         if piece.row >= 0:
             rows.append((DROP, 0.0, 0.0, 0.0, *place, piece.row, gap))
@@ -212,7 +240,6 @@ def plan_of(reading: Reading, facts: Facts, decimals: int = 9) -> Plan:
             rows.append((LOOK, float(facts.risk_n[piece.look]), piece.weight, 0.0, *place, -1, gap))
             if piece.force:
                 rows.append((FORCE, 0.0, 0.0, 0.0, *place, -1, gap))
-        fresh = piece.boundary
         gap += int(piece.boundary)
     if marks is not None:
         rows += _ending(marks, gap, reading)
@@ -237,7 +264,7 @@ def _ending(
     if reading.ends_at_zero:
         return rows
     tail = max(round(tail), 1)
-    hidden = 0.05 * tail + 2.5 * float(marks.crowding[gap]) * tail + 0.05
+    hidden = float(marks.hidden[gap]) + 0.05
     rows.append((SCORE, float(tail), hidden / (1 + hidden), 0.05, end, end, -1, gap))
     return rows
 
@@ -309,6 +336,7 @@ class Weights:
     dying: Array
     staying: Array
     count: Array
+    seen: Array
 
 
 def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weights:
@@ -331,6 +359,9 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
     a[gap], b[gap] = clump, mu / clump / (1 + mu / clump)
     if shape.cut:
         b[plan.kind == SCORE] = 0.95
+    else:
+        odds = shape.hidden * b[plan.kind == SCORE] / (1 - b[plan.kind == SCORE])
+        b[plan.kind == SCORE] = odds / (1 + odds)
     drop = plan.kind == DROP
     own, usual, rate = _expected_deaths(reading, level, facts, shape)
     a[drop], b[drop] = reading.level, reading.error
@@ -342,11 +373,20 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
         hazard[drop] = REAL / np.maximum(
             facts.n * np.concatenate(([1.0], level[:-1])) * np.exp(-shape.at(reading.time)), 0.5
         )
-    c[drop] = TIES if shape.single else np.clip((usual - 1) / np.maximum(usual, 1e-9), TIES, 0.97)
-    mass[drop] = np.clip((own - 1) / np.maximum(own, 1e-9), 2 * TIES, 0.97)
+    smallest = _smallest_falls(plan, drop, shape)
+    enough = np.maximum(np.ceil(smallest[drop] * facts.n * np.exp(-shape.at(reading.time)) - 0.1), 1.0)
+    c[drop] = TIES if shape.single else np.clip((usual - enough) / np.maximum(usual - enough + 1, 0.1), TIES, 0.97)
+    mass[drop] = np.clip((own - enough) / np.maximum(own - enough + 1, 0.1), 2 * TIES, 0.97)
     seen = plan.kind == WITNESS
     hazard[seen], c[seen], mass[seen] = 0.0, 0.05, 0.1
-    return Weights(a, b, c, hazard, mass, *_outlook(plan, reading, level, facts, shape))
+    return Weights(a, b, c, hazard, mass, *_outlook(plan, reading, level, facts, shape), smallest)
+
+
+def _smallest_falls(plan: Plan, drop: NDArray[np.bool_], shape: Shape) -> Array:
+    """The fall below which a drop would not have been seen, 0 where there is none; shape (k,)."""
+    smallest = np.where(drop, VISIBLE if shape.blind else 0.0, 0.0)
+    smallest[np.flatnonzero(drop)[-1:]] = 0.0  # the last fall is clicked however small it is
+    return smallest
 
 
 def _outlook(plan: Plan, reading: Reading, level: Array, facts: Facts, shape: Shape) -> tuple[Array, Array, Array]:
@@ -381,7 +421,7 @@ def _hidden(plan: Plan, marks: MarkPlan, facts: Facts, gap: NDArray[np.bool_], m
     """Censorings expected beside the marks seen: hidden under another mark, more where marks crowd."""
     index = plan.gap[gap]
     seen = marks.expected[index]
-    hidden = seen * (0.05 + 2.5 * marks.crowding[index]) + 0.001
+    hidden = seen * (marks.hidden[index] / np.maximum(seen, 1e-9)) ** shape.steep + 0.001
     if facts.risk_time.size:
         # Between two numbers at risk the belief says how many were censored; what the marks lack was hidden.
         tick = np.searchsorted(facts.risk_time, plan.stop[gap], side="left")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival.lattice import Lattice
-from metagrove.survival.path_model import CENSOR, CONSUME, DROP, LOOK, Plan
+from metagrove.survival.path_model import CENSOR, CONSUME, DROP, LOOK, VISIBLE, Plan
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
@@ -23,8 +23,8 @@ TREND = 6.0
 JITTER = 1.5
 #: Chance that a share of those left at the last drop is followed up to the end of the curve, as where it is cut there.
 CUT = 0.5
-#: Fall of survival that a figure of 600 rows does not show: one and a half of them.
-UNSEEN = 1.5 / 600
+#: Deaths that share their time beside those seen to do so.
+TIED = 0.15
 #: Half the width within which one mark hides another, as a share of follow-up.
 MARK_WIDTH = 0.003
 
@@ -64,20 +64,20 @@ def patients_of(
     waited = np.flatnonzero(plan.kind == CONSUME)
     censored[:, waited - 1] += change[:, waited]
     gaps = _gaps(plan, reading, when, ends)
-    dying = _owners_placed(deaths)
-    who = [dying[0]]
-    at_drop = when[dying[0], plan.row[dying[1]]]
-    time = [_merged_apart(plan, reading, n, when, dying, rng) if lattice is None else at_drop]
+    draw, o, place, _ = _owners_placed(deaths)
+    who = [draw]
+    time = [_unseen_earlier(when[draw, plan.row[o]], (draw, o, place), (plan, reading, n, gaps), lattice, rng)]
     owners = _owners_placed(censored)
     who.append(owners[0])
     left = _censor_times(plan, gaps, owners, reading.end, rng)
-    time.append(_on_grid(left, gaps.start[owners[:2]], gaps.stop[owners[:2]], lattice))
+    marked = plan.marks is not None
+    time.append(_on_grid(left, gaps.start[owners[:2]], gaps.stop[owners[:2]], lattice, marked=marked))
     total_deaths = int(deaths.sum())
     fixed = np.flatnonzero((plan.kind == DROP) | (plan.kind == LOOK))
     last = gaps.stop[:, fixed[-1]] if fixed.size else np.zeros(n.shape[0])
     tail_who, tail = _tails(plan, reading, n[:, -1], (last, ends), rng)
     who.append(tail_who)
-    on_grid = _on_grid(tail, last[tail_who], 2 * ends[tail_who], lattice)
+    on_grid = _on_grid(tail, last[tail_who], 2 * ends[tail_who], lattice, marked=marked)
     time.append(np.where(tail < ends[tail_who], on_grid, tail))
     owner, times = np.concatenate(who), np.concatenate(time)
     event = np.arange(times.size) < total_deaths
@@ -120,11 +120,11 @@ def _as_printed(when: Array, level: Array, reading: Reading, facts: Facts) -> Ar
     return when
 
 
-def _on_grid(t: Array, start: Array, stop: Array, lattice: Lattice | None) -> Array:
-    """Censoring times as recorded: at the last grid time before, within their stretch."""
+def _on_grid(t: Array, start: Array, stop: Array, lattice: Lattice | None, *, marked: bool) -> Array:
+    """Censoring times as recorded: at the grid time of their mark, else at the last one before, within their stretch."""
     if lattice is None:
         return t
-    on = lattice.before(t)
+    on = lattice.nearest(t) if marked else lattice.before(t)
     slack = 1e-3 * lattice.step
     on = np.where(on >= stop - slack, on - lattice.step, on)
     return np.where(on >= start - slack, np.maximum(on, start), np.clip(t, start, np.maximum(stop, start)))
@@ -139,37 +139,8 @@ def _beside_ticks(times: Array, facts: Facts, end: float) -> Array:
     return times
 
 
-def _merged_apart(
-    plan: Plan,
-    reading: Reading,
-    n: Whole,
-    when: Array,
-    dying: tuple[Whole, Whole, Whole, Whole],
-    rng: np.random.Generator | None,
-) -> Array:
-    """Times of all deaths: at their drop, or before it where single deaths are too small to be seen apart.
-
-    A drop is clicked where the curve has visibly fallen since the last one; the deaths before lie between the two.
-    """
-    draw, o, place, count = dying
-    row = plan.row[o]
-    at = when[draw, row]
-    if reading.columns or reading.sigma_t <= 0:
-        return np.asarray(at, dtype=np.float64)
-    drop = np.flatnonzero(plan.kind == DROP)
-    below = np.cumprod(n[:, drop + 1] / np.maximum(n[:, drop], 1), axis=1)
-    above = np.concatenate((np.ones((n.shape[0], 1)), below), axis=1)
-    single = above[draw, row] / np.maximum(n[draw, o], 1)
-    past = np.where(row > 0, when[draw, np.maximum(row - 1, 0)], 0.0)
-    # More deaths than stay unseen would have been clicked before; they are at the drop itself.
-    apart = np.clip(np.ceil(UNSEEN / single - 1e-9) - 1, 0, count - 1)
-    share = place / (apart + 1) if rng is None else rng.random(place.size)
-    early = (place > 0) & (place <= apart)
-    return np.asarray(at - np.where(early, np.maximum(at - past, 0.0) * share, 0.0), dtype=np.float64)
-
-
 def _owners_placed(counts: Whole) -> tuple[Whole, Whole, Whole, Whole]:
-    """Draw, operation, place among those of the same operation, and how many these are, of all in `counts`, (draws, k)."""
+    """Draw and operation of every patient counted in `counts`, shape (draws, k); place among those of the same operation, and how many these are."""
     flat = counts.ravel()
     cell = np.repeat(np.arange(flat.size), flat)
     place = np.arange(cell.size) - np.repeat(np.cumsum(flat) - flat, flat)
@@ -217,6 +188,45 @@ class _Gaps:
 
     start: Array
     stop: Array
+
+
+def _unseen_earlier(
+    when: Array,
+    owners: tuple[Whole, Whole, Whole],
+    known: tuple[Plan, Reading, Whole, _Gaps],
+    lattice: Lattice | None,
+    rng: np.random.Generator | None,
+) -> Array:
+    """Times of deaths at clicked drops, those moved before the click that the eye could not tell from a flat curve.
+
+    A drop is clicked once the curve has fallen by `VISIBLE`; with many at risk one death falls short of that, and a click
+    that stands for several was preceded by those that were not seen yet.
+
+    Parameters
+    ----------
+    when : time of the click of each death. owners : draw, operation and place of each death.
+    """
+    plan, reading, n, gaps = known
+    draw, o, place = owners
+    if reading.columns or reading.sigma_t <= 0 or not when.size:
+        return when
+    drops = np.flatnonzero(plan.kind == DROP)
+    after = np.cumprod(n[:, drops + 1] / np.maximum(n[:, drops], 1), axis=1, dtype=np.float64)
+    before = np.concatenate((np.ones((n.shape[0], 1)), after[:, :-1]), axis=1)
+    fall = before[draw, plan.row[o]] / np.maximum(n[draw, o], 1)
+    early = ((place + 1) * fall < VISIBLE) & (place + 1 < n[draw, o] - n[draw, o + 1])
+    lead = np.maximum.accumulate(np.where(plan.kind == CENSOR, np.arange(plan.kind.size), 0))
+    start = gaps.start[draw, lead[o]]
+    share = (place + 1) * fall / VISIBLE if rng is None else rng.random(when.size)
+    if rng is not None:
+        # Deaths beyond what the eye needs for a drop share its time; the more of them, the likelier do the others.
+        ties = np.bincount(draw, ~early & (place > 0) & ((place + 1) * fall >= VISIBLE + fall), n.shape[0])
+        tied = (TIED + ties) / (1 + ties + np.bincount(draw, early, n.shape[0]))
+        early &= rng.random(when.size) >= tied[draw]
+    moved = start + (when - start) * share
+    if lattice is not None:
+        moved = np.clip(lattice.nearest(moved), start, when)
+    return np.where(early, moved, when)
 
 
 def _gaps(plan: Plan, reading: Reading, when: Array, ends: Array) -> _Gaps:
@@ -282,9 +292,10 @@ def _marks_by_operation(plan: Plan, used: Whole) -> tuple[Array, Array, Whole]:
     """Marks that each operation in `used` may hold: padded tables of times and of `_hiding`, (k, most); their number (k,)."""
     assert plan.marks is not None
     found: dict[int, list[float]] = {}
+    slack = plan.marks.slack
     for o in used.tolist():
         marks = plan.marks.places[int(plan.gap[o])]
-        inside = [m for m in marks if plan.start[o] <= m <= plan.stop[o]]
+        inside = [m for m in marks if plan.start[o] - slack <= m <= plan.stop[o] + slack]
         found[o] = inside or marks
     shape = (plan.kind.size, max(map(len, found.values()), default=0) or 1)
     table, crowded = np.zeros(shape), np.ones(shape)

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape, shapes
-from metagrove.survival.path_model import CENSOR, DROP, WITNESS, Plan, Weights, weights_of
+from metagrove.survival.path_model import CENSOR, DROP, VISIBLE, WITNESS, Plan, Weights, weights_of
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
 __all__ = [
     "COARSE",
+    "LARGE",
     "LONG",
     "NARROW",
     "WIDE",
@@ -57,6 +58,8 @@ SCREEN = Beam(keep=80, cut=1e-4, bins=0.7)
 QUICK = Beam(keep=60, cut=1e-3, bins=0.5)
 #: For many patients and rows: the levels hardly told apart, so that the states kept reach farther.
 LONG = Beam(keep=1000, cut=1e-7, bins=2.0)
+#: For a thousand patients and more, whose states no beam holds: those that come through tell little of single deaths.
+LARGE = Beam(keep=700, cut=1e-4, bins=4.0)
 WIDE = Beam(keep=1500, cut=1e-11, bins=0.2, reach=6.0)
 #: Levels hardly told apart: finds a path where many are nearly as good; drawn paths are reweighted afterwards.
 COARSE = Beam(keep=1500, cut=1e-11, bins=1.0, reach=6.0)
@@ -115,6 +118,9 @@ class Tilt:
 def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Shape]:
     """The beliefs about censoring that a quick screen leaves standing, likeliest first where it looked."""
     beliefs = shapes(reading, facts)
+    if facts.n * VISIBLE > 1 and not reading.columns and reading.sigma_t > 0:
+        # One death may be too small to be seen; then clicks stand for several.
+        beliefs = beliefs + [replace(shape, blind=True) for shape in beliefs]
     if len(beliefs) <= 2:
         return beliefs
     known = _screened(plan, reading, facts, beliefs)
@@ -211,6 +217,7 @@ def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array, *,
         weights.count,
         pull,
         toll,
+        weights.seen,
     )
 
 

@@ -1,0 +1,127 @@
+"""Draws of hidden paths: shared out over beliefs about censoring and over reading errors, and resampled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.values import Array
+from metagrove.survival.censoring import Shape
+from metagrove.survival.censoring_trends import drawn_shapes
+from metagrove.survival.path_model import Plan
+from metagrove.survival.path_search import NARROW, Beam, Run, run_of
+from metagrove.survival.printed_evidence import printed_fit
+from metagrove.survival.printed_facts import Facts
+from metagrove.survival.steps import Reading
+
+__all__ = ["COARSENED", "SURPLUS", "drawn_paths", "scaled", "widened_paths"]
+
+Known: TypeAlias = tuple[Plan, Reading, Facts]
+Pair: TypeAlias = tuple[NDArray[np.int32], Array]
+
+#: Paths drawn for each one kept.
+SURPLUS = 6
+#: Power of the evidence with which beliefs about censoring share the draws (Miller JW, Dunson DB. Robust Bayesian inference
+#: via coarsening. J Am Stat Assoc 2019;114:1113-1125. doi:10.1080/01621459.2018.1469995).
+COARSENED = 0.5
+#: Courses of censoring drawn and screened, and passes made with those picked.
+VARIANTS, PICKED = 24, 16
+
+
+def drawn_paths(
+    plan: Plan,
+    reading: Reading,
+    facts: Facts,
+    runs: list[Run],
+    draws: int,
+    rng: np.random.Generator,
+    *,
+    surplus: int = SURPLUS,
+) -> NDArray[np.int32]:
+    """Paths drawn from the runs, shared out by their evidence, `surplus` for each one kept; shape (draws, k + 1)."""
+    counts = _shared(_coarsened(np.array([run.evidence for run in runs])), surplus * draws)
+    pairs = [_sampled(run, count, rng) for run, count in zip(runs, counts.tolist(), strict=True) if count]
+    return _corrected((plan, reading, facts), pairs, draws, rng)
+
+
+def widened_paths(
+    known: Known, beliefs: list[Shape], spread: float, beam: Beam, draws: int, rng: np.random.Generator
+) -> NDArray[np.int32] | None:
+    """Paths drawn under courses of censoring and reading errors that differ as far as they are unknown.
+
+    Courses of censoring are drawn around `beliefs`, screened, and picked by their evidence (systematic resampling). Each
+    has a pass with its own reading error, at even quantiles of a normal distribution of its logarithm with standard
+    deviation `spread`. Returns shape (draws, k + 1), None where no path is left.
+    """
+    plan, reading, facts = known
+    shapes = [*beliefs, *drawn_shapes(beliefs, reading, facts, VARIANTS, rng)]
+    evidence = np.array([run_of(plan, reading, facts, shape, NARROW).evidence for shape in shapes])
+    if not np.isfinite(evidence).any():
+        return None
+    places = (np.arange(PICKED) + rng.random()) / PICKED
+    picked = np.searchsorted(np.cumsum(_coarsened(evidence)), places).clip(0, len(shapes) - 1)
+    # Draws err as much as the clicks did before they were brought to order, or the area under the curve would be too sure.
+    usual = reading.sigma_s / float(np.median(reading.error)) if spread > 0 and reading.error.size else 1.0
+    scores = rng.permutation(_normal_quantiles(PICKED)) * spread + np.log(usual)
+    count = -(-SURPLUS * draws // PICKED)
+    pairs = []
+    for i, score in zip(picked.tolist(), scores.tolist(), strict=True):
+        run = run_of(plan, scaled(reading, float(np.exp(score))), facts, shapes[i], beam)
+        if np.isfinite(run.evidence):
+            pairs.append(_sampled(run, count, rng))
+    return _corrected(known, pairs, draws, rng) if pairs else None
+
+
+def scaled(reading: Reading, factor: float) -> Reading:
+    """The same steps taken for `factor` times as far off in survival; the error of a single reading stays as it was."""
+    return replace(reading, error=reading.error * factor)
+
+
+def _normal_quantiles(count: int) -> Array:
+    """Even quantiles of the standard normal distribution, with its variance."""
+    from scipy.special import ndtri
+
+    z = ndtri((np.arange(count) + 0.5) / count)
+    return np.asarray(z / z.std())
+
+
+def _coarsened(evidence: Array) -> Array:
+    """Shares of the draws: beliefs about censoring are crude, so the evidence between them is worth less than it says."""
+    share = np.exp(COARSENED * (evidence - evidence.max()))
+    return np.asarray(share / share.sum())
+
+
+def _sampled(run: Run, count: int, rng: np.random.Generator) -> Pair:
+    """`count` paths drawn from a run, and what the filter left out of their log likelihood."""
+    from metagrove.survival.path_kernels import sampled_gains
+
+    return sampled_gains(run.passed[0], run.passed[1], run.passed[2], run.operations, count, int(rng.integers(2**62)))
+
+
+def _corrected(known: Known, pairs: list[Pair], draws: int, rng: np.random.Generator) -> NDArray[np.int32]:
+    """`draws` of the paths found, resampled by what the filter left out.
+
+    A merged state carries a mean level, so a path is drawn with a likelihood a little off its own; the ratio of the two,
+    and the fit to a printed median and printed rates, are its weight (sampling-importance resampling, without
+    replacement).
+    """
+    plan, reading, facts = known
+    paths = np.concatenate([pair[0] for pair in pairs])
+    gain = np.concatenate([pair[1] for pair in pairs])
+    if facts.median is not None or facts.rates:
+        gain = gain + printed_fit(plan, reading, facts, paths)
+    noise = rng.gumbel(size=gain.size)
+    keep = np.argsort(-(np.clip(gain - gain.max(), -60.0, 0.0) + noise), kind="stable")[:draws]
+    return np.asarray(paths[rng.permutation(keep)])
+
+
+def _shared(share: Array, total: int) -> NDArray[np.int64]:
+    """`total` split in proportion, the rest to the largest remainders."""
+    ideal = share * total
+    counts = np.floor(ideal).astype(np.int64)
+    for i in np.argsort(counts - ideal, kind="stable")[: total - int(counts.sum())]:
+        counts[i] += 1
+    return counts
