@@ -86,6 +86,16 @@ def test_censorings_behind_few_marks_of_monthly_visits_are_found():
     assert abs(rebuilt.events - event.sum()) <= 0.25 * event.sum()
 
 
+def test_one_mark_may_stand_for_nearly_all():
+    time = np.append(np.full(39, 20.0), 25.0)
+    event = np.zeros(40, dtype=bool)
+    event[0] = True
+    rows = [[0, 1], [20.01, 0.9745], [25.02, 0.975]]
+    at_risk = [(t, int(np.sum(time >= t))) for t in (0, 5, 10, 15, 21.3)]
+    rebuilt = mg.reconstruct(rows, at_risk, events=1, marks=[19.98, 25.0], axis=25.5, draws=10)
+    assert rebuilt.contradictions == () and rebuilt.events == 1 == event.sum()
+
+
 def test_a_mark_takes_the_recorded_time_and_leaves_after_a_death_at_it():
     death, leave = [1, 3, 3, 6, 7, 8, 10, 13], [3, 5, 5, 9, 10, 12, 14]
     time = np.array(death + leave, dtype=float)

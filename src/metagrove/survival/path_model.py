@@ -43,6 +43,8 @@ TIES = 0.05
 VISIBLE = 0.0025
 #: Error of a mark, in steps of a grid of times, up to which the nearest grid time is taken for its own.
 NEAREST = 0.25
+#: Times their usual number that hidden marks may be to make up what the printed totals say.
+MOST_HIDDEN = 1000.0
 #: Odds that a row is a drop where rows may be none.
 REAL = 20.0
 
@@ -428,10 +430,10 @@ def _hidden(plan: Plan, marks: MarkPlan, facts: Facts, gap: NDArray[np.bool_], m
         for j in np.unique(tick):
             here = tick == j
             short = max(float(mu[here].sum() - seen[here].sum()), 0.02)
-            hidden[here] *= min(short / max(float(hidden[here].sum()), 1e-9), 50.0)
+            hidden[here] *= min(short / max(float(hidden[here].sum()), 1e-9), MOST_HIDDEN)
     elif facts.events is not None:
         short = max(float(mu.sum() - seen.sum()), 0.02)
-        hidden *= min(short / max(float(hidden.sum()), 1e-9), 50.0)
+        hidden *= min(short / max(float(hidden.sum()), 1e-9), MOST_HIDDEN)
     else:
         hidden *= shape.hidden
     return np.maximum(hidden, 0.001)
