@@ -37,6 +37,8 @@ __all__ = [
 
 #: States of one pass at most; all of them take some 400 MB.
 MOST_STATES = 6_000_000
+#: Rows above which a quicker beam saves time that counts.
+MANY = 150
 #: Beliefs about censoring that are weighed at most, and how far their log evidence may lie behind the best.
 MOST, FAR = 5, 6.0
 
@@ -134,8 +136,9 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Shape]:
 
 def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> list[tuple[float, Shape]]:
     """The likeliest beliefs in a narrow beam, with their evidence, best first; none where no path comes through."""
-    quick = [run_of(plan, reading, facts, shape, SCREEN).evidence for shape in beliefs]
-    if np.isfinite(quick).any():  # else there are too many states for either
+    screen = SCREEN if reading.level.size > MANY else NARROW
+    quick = [run_of(plan, reading, facts, shape, screen).evidence for shape in beliefs]
+    if screen is SCREEN and np.isfinite(quick).any():  # else there are too many states for either
         quick = [
             seen if np.isfinite(seen) else run_of(plan, reading, facts, shape, NARROW).evidence
             for seen, shape in zip(quick, beliefs, strict=True)
@@ -154,7 +157,7 @@ def runs_of(
 
 def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> float:
     """Log likelihood of the readings, summed over all paths and averaged over beliefs; minus infinity without a path."""
-    for beam in (QUICK, NARROW):
+    for beam in (QUICK, NARROW) if reading.level.size > MANY else (NARROW,):
         values = [run_of(plan, reading, facts, shape, beam).evidence for shape in beliefs]
         if np.isfinite(values).any():
             return float(np.logaddexp.reduce(values))
