@@ -106,7 +106,12 @@ def _reading(picture: Picture, near: list[Word], scales: Scales, hints: Hints) -
     looks = [s.look for s in specs]
     field = canvas(scene.rgb, [s.look.colour for s in specs], scene.blank)
     trace = traced(field, looks, start=plot.start)
-    arms = [_arm(plot, field, spec, trace, i) for i, spec in enumerate(specs)]
+    own = [np.where(_foreign(trace, i), 0, coverage(field, look)) for i, look in enumerate(looks)]
+    snaps = snapped_by(trace.steps)
+    if _lossless(field):
+        # other lines stand where they should, while tick marks may have been fitted to the grid
+        snaps = [0.0 if snap is None else snap for snap in snaps]
+    arms = [_arm(plot, own[i], spec, trace, i, snaps[i]) for i, spec in enumerate(specs)]
     arms = _named(arms, rows, hints)
     cells, more = _cells(rows, arms)
     prose = _inside([(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if written(p, least=0.45)], plot)
@@ -207,13 +212,11 @@ def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bott
     return bool(head < 0.2 and foot > 0.5)
 
 
-def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) -> ArmReading:
+def _arm(
+    plot: _Plot, own: NDArray[np.float32], spec: ArmSpec, trace: Trace, index: int, snap: float | None
+) -> ArmReading:
     steps = trace.steps[index]
     look = spec.look
-    own = np.where(_foreign(trace, index), 0, coverage(field, look))
-    snap = snapped_by(trace.paths[index], own)
-    # other lines stand where they should, while tick marks may have been fitted to the grid
-    snap = 0.0 if snap is None and _lossless(field) else snap
     right = snap - _tick_snap(plot.scales.x) if snap is not None else 0.0
     down = snap - _tick_snap(plot.scales.y) if snap is not None else 0.0
     down = -down if plot.rising else down

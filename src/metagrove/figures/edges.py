@@ -1,0 +1,235 @@
+"""The upper and lower edge of a traced line, column by column, and the falling curve that both edges bound.
+
+A pen of width w that draws a falling staircase leaves ink whose upper edge is the curve moved up and right by w / 2 and
+whose lower edge is the curve moved down and left by w / 2. So each edge alone holds every step, also those finer than
+the pen, and ink that sticks out of a line (a censor mark) can only push the upper edge up and the lower edge down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.values import Array
+from metagrove.figures.tracking import Path
+
+__all__ = ["Edges", "bounded_curve", "edges_of", "level_rows"]
+
+F = TypeVar("F", bound=Callable[..., object])
+
+#: Cells a pixel in which the two edges are laid over each other.
+CELLS = 4
+_FAINT = 0.22
+_BRIDGE = 9
+_DOUBTFUL = 0.05
+_ASTRAY = 0.75
+
+
+def _compiled(function: F) -> F:
+    return cast(F, numba.njit(cache=True, nogil=True)(function))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edges:
+    """Rows of the upper and the lower edge of a line in each column of its path; NaN where other ink hides an edge.
+
+    `width` is the line's own thickness in pixels: the median distance of the edges on level pieces.
+    """
+
+    upper: Array
+    lower: Array
+    width: float
+
+
+@_compiled
+def _ink_beyond(ink: Any, unknown: Any, column: int, row: int, way: int, bridge: int) -> Any:
+    """Summed ink from `row` on in direction `way` until paper; whether paper, not other ink, ended it."""
+    rows = ink.shape[0]
+    total = 0.0
+    r = row
+    while 0 <= r < rows:
+        if unknown[r, column]:
+            ahead = r
+            while 0 <= ahead < rows and abs(ahead - r) <= bridge and unknown[ahead, column]:
+                ahead += way
+            if not (0 <= ahead < rows) or unknown[ahead, column] or ink[ahead, column] < 0.6:
+                return total, False
+            total += abs(ahead - r)
+            r = ahead
+            continue
+        total += ink[r, column]
+        if ink[r, column] < 0.22:
+            return total, True
+        r += way
+    return total, False
+
+
+@_compiled
+def _edge_rows(ink: Any, unknown: Any, leave: Any, first: int, half: float, least: float, bridge: int) -> Any:
+    columns = leave.shape[0]
+    rows = ink.shape[0]
+    upper = np.full(columns, np.nan)
+    lower = np.full(columns, np.nan)
+    reach = int(np.ceil(half + 1))
+    for i in range(columns):
+        c = first + i
+        weight, moment, peak = 0.0, 0.0, 0.0
+        for r in range(max(leave[i] - reach, 0), min(leave[i] + reach + 1, rows)):
+            if not unknown[r, c]:
+                weight += ink[r, c]
+                moment += ink[r, c] * (r + 0.5)
+                peak = max(peak, ink[r, c])
+        if peak < least or weight <= 0:
+            continue
+        middle = moment / weight
+        row = int(np.floor(middle))
+        if row >= rows or unknown[row, c] or ink[row, c] < 0.22:
+            continue
+        part = middle - row
+        up, up_ends = _ink_beyond(ink, unknown, c, row - 1, -1, bridge)
+        down, down_ends = _ink_beyond(ink, unknown, c, row + 1, 1, bridge)
+        if up_ends:
+            upper[i] = middle - part * ink[row, c] - up
+        if down_ends:
+            lower[i] = middle + (1 - part) * ink[row, c] + down
+    return upper, lower
+
+
+def edges_of(path: Path, ink: NDArray[np.float32], unknown: NDArray[np.bool_], width: float) -> Edges:
+    """The edges of the line under a path.
+
+    Parameters
+    ----------
+    path : the traced line.
+    ink : share of each pixel covered by the arm, 0 to 1, shape (rows, columns).
+    unknown : where other ink hides the arm, same shape.
+    width : line width in pixels, roughly.
+    """
+    due = np.flatnonzero(path.inked)
+    at = np.clip(path.leave, 0, ink.shape[0] - 1)
+    shown = due[~unknown[at[due], path.first + due]]
+    peaks = ink[at[shown], path.first + shown]
+    least = 0.6 * float(np.quantile(peaks, 0.7)) if len(peaks) else 0.6
+    upper, lower = _edge_rows(ink, unknown, path.leave, path.first, width / 2, least, _BRIDGE)
+    upper[~path.inked] = lower[~path.inked] = np.nan
+    level = np.ones(len(path.leave), bool)
+    drop = path.leave - path.enter > 0
+    reach = round(width / 2) + 1
+    for k in range(-reach, reach + 1):
+        level &= ~np.roll(drop, k)
+    thick = (lower - upper)[level]
+    thick = thick[np.isfinite(thick) & (thick < 2 * width + 2)]
+    own = _usual(thick) if len(thick) > 8 else width - 0.2
+    return Edges(upper, lower, own)
+
+
+def _usual(thick: Array) -> float:
+    """The middle thickness, or where censor marks thicken much of a line that of its thinner parts."""
+    low, middle = np.quantile(thick, [0.15, 0.5])
+    return float(middle if middle - low < 1.2 else np.median(thick[thick < low + 0.6]))
+
+
+def level_rows(edges: Edges, *, shortest: int = 5) -> Array:
+    """The rows, to a fraction of a pixel, of the pieces where the line runs level for `shortest` columns in full."""
+    with np.errstate(invalid="ignore"):
+        calm = np.abs(edges.lower - edges.upper - edges.width) < 0.3
+        calm[1:] &= (np.abs(np.diff(edges.upper)) < 0.08) & (np.abs(np.diff(edges.lower)) < 0.08)
+    change = np.diff(np.concatenate([[0], calm.astype(np.int8), [0]]))
+    begins, ends = np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist()
+    middle = (edges.upper + edges.lower) / 2
+    return np.array([np.median(middle[a:b]) for a, b in zip(begins, ends, strict=True) if b - a >= shortest])
+
+
+def bounded_curve(edges: Edges, path: Path) -> tuple[Array, NDArray[np.int64]]:
+    """The height of the curve in each cell (a quarter of a column) of the path, and whether its ink was seen there.
+
+    Both edges are laid over each other where the pen's width puts them; the result never rises on the page, stays
+    between what the upper edge allows (its furthest fall so far) and what the lower edge allows (its least fall still
+    to come), and in stretches without ink follows the path.
+    """
+    half = edges.width / 2
+    upper, lower = _calmed(edges.upper) + half, _calmed(edges.lower) - half
+    trust = _trust(upper, lower)
+    shift = round(CELLS * half)
+    above, weight_above = _cells(upper, trust, -shift)
+    below, weight_below = _cells(lower, trust, shift)
+    # where ink sticks out on both sides, the line runs through its middle
+    middle, weight_middle = _cells((upper + lower) / 2, _DOUBTFUL * (1 - trust), 0)
+    layers = ((above, weight_above), (below, weight_below), (middle, weight_middle))
+    total = sum((w for _, w in layers), np.zeros(len(above)))
+    mean = sum((np.nan_to_num(v) * w for v, w in layers), np.zeros(len(above))) / np.maximum(total, 1e-9)
+    seen = total > 0
+    mean, total = _filled(mean, total, seen, np.repeat(path.leave + 0.5, CELLS))
+    fitted = _falling(mean, total)
+    least = np.maximum.accumulate(np.where(np.isfinite(above), above, -np.inf))
+    most = np.minimum.accumulate(np.where(np.isfinite(below), below, np.inf)[::-1])[::-1]
+    bounded = np.where(least <= most, np.clip(fitted, least, np.maximum(least, most)), fitted)
+    return np.maximum.accumulate(bounded), seen.astype(np.int64).reshape(-1, CELLS).max(axis=1)
+
+
+def _calmed(edge: Array) -> Array:
+    """The edge with spikes of one or two columns taken off; a falling edge is unchanged (median of five)."""
+    out = edge.copy()
+    places = np.flatnonzero(np.isfinite(edge))
+    if len(places) > 4:
+        held = np.pad(edge[places], 2, mode="edge")
+        out[places] = np.median(np.lib.stride_tricks.sliding_window_view(held, 5), axis=1)
+    return out
+
+
+def _trust(upper: Array, lower: Array) -> Array:
+    """1 where the edges fall as a line's do, 0 where one turns back and ink therefore sticks out on both sides."""
+    high = np.fmax.accumulate(np.nan_to_num(upper, nan=-np.inf))
+    low = np.fmin.accumulate(np.nan_to_num(lower, nan=np.inf)[::-1])[::-1]
+    with np.errstate(invalid="ignore"):
+        out = (upper < high - _ASTRAY) | (lower > low + _ASTRAY)
+    return np.where(out, 0.0, 1.0)
+
+
+def _cells(values: Array, weight: Array, shift: int) -> tuple[Array, Array]:
+    """Values and weights of columns on the grid of cells, moved right by `shift`; NaN and 0 where there are none."""
+    cells, weights = np.repeat(values, CELLS), np.repeat(np.where(np.isfinite(values), weight, 0.0), CELLS)
+    out, heavy = np.full(len(cells), np.nan), np.zeros(len(cells))
+    to = slice(shift, None) if shift >= 0 else slice(None, shift)
+    of = slice(None, len(cells) - shift) if shift >= 0 else slice(-shift, None)
+    out[to], heavy[to] = cells[of], weights[of]
+    return out, heavy
+
+
+def _filled(mean: Array, weight: Array, seen: NDArray[np.bool_], rows: Array) -> tuple[Array, Array]:
+    """Heights in unseen cells: those beside the gap where the path keeps their row, else the path's row."""
+    mean, weight = mean.copy(), weight.copy()
+    if not seen.any():
+        return rows.astype(float), np.ones(len(rows))
+    change = np.diff(np.concatenate([[0], (~seen).astype(np.int8), [0]]))
+    for a, b in zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True):
+        own = rows[a:b].astype(float)
+        if a > 0:
+            own = np.where(np.abs(own - rows[a - 1]) < 0.5, mean[a - 1], np.maximum(own, mean[a - 1]))
+        if b < len(rows):
+            own = np.where(np.abs(rows[a:b] - rows[b]) < 0.5, mean[b], np.minimum(own, mean[b]))
+        mean[a:b] = own
+        weight[a:b] = 0.02
+    return mean, weight
+
+
+def _falling(height: Array, weight: Array) -> Array:
+    """The nearest heights, by weighted squares, that never rise on the page (pool adjacent violators)."""
+    values: list[float] = []
+    weights: list[float] = []
+    sizes: list[int] = []
+    for h, w in zip(height.tolist(), weight.tolist(), strict=True):
+        values.append(h)
+        weights.append(w)
+        sizes.append(1)
+        while len(values) > 1 and values[-2] > values[-1]:
+            total = weights[-2] + weights[-1]
+            values[-2:] = [(values[-2] * weights[-2] + values[-1] * weights[-1]) / total]
+            weights[-2:] = [total]
+            sizes[-2:] = [sizes[-2] + sizes[-1]]
+    return np.repeat(values, sizes)
