@@ -28,6 +28,7 @@ _FAINT = 0.22
 _BRIDGE = 9
 _DOUBTFUL = 0.05
 _ASTRAY = 0.75
+_STRAY = 1.5
 
 
 def _compiled(function: F) -> F:
@@ -38,11 +39,12 @@ def _compiled(function: F) -> F:
 class Edges:
     """Rows of the upper and the lower edge of a line in each column of its path; NaN where other ink hides an edge.
 
-    `width` is the line's own thickness in pixels: the median distance of the edges on level pieces.
+    `middle` is the middle of the ink within the line's reach of the path, known also where an edge is not. `width` is the line's own thickness in pixels: the median distance of the edges on level pieces.
     """
 
     upper: Array
     lower: Array
+    middle: Array
     width: float
 
 
@@ -75,6 +77,7 @@ def _edge_rows(ink: Any, unknown: Any, leave: Any, first: int, half: float, leas
     rows = ink.shape[0]
     upper = np.full(columns, np.nan)
     lower = np.full(columns, np.nan)
+    centre = np.full(columns, np.nan)
     reach = int(np.ceil(half + 1))
     for i in range(columns):
         c = first + i
@@ -90,6 +93,7 @@ def _edge_rows(ink: Any, unknown: Any, leave: Any, first: int, half: float, leas
         row = int(np.floor(middle))
         if row >= rows or unknown[row, c] or ink[row, c] < 0.22:
             continue
+        centre[i] = middle
         part = middle - row
         up, up_ends = _ink_beyond(ink, unknown, c, row - 1, -1, bridge)
         down, down_ends = _ink_beyond(ink, unknown, c, row + 1, 1, bridge)
@@ -97,7 +101,7 @@ def _edge_rows(ink: Any, unknown: Any, leave: Any, first: int, half: float, leas
             upper[i] = middle - part * ink[row, c] - up
         if down_ends:
             lower[i] = middle + (1 - part) * ink[row, c] + down
-    return upper, lower
+    return upper, lower, centre
 
 
 def edges_of(path: Path, ink: NDArray[np.float32], unknown: NDArray[np.bool_], width: float) -> Edges:
@@ -115,8 +119,9 @@ def edges_of(path: Path, ink: NDArray[np.float32], unknown: NDArray[np.bool_], w
     shown = due[~unknown[at[due], path.first + due]]
     peaks = ink[at[shown], path.first + shown]
     least = 0.6 * float(np.quantile(peaks, 0.7)) if len(peaks) else 0.6
-    upper, lower = _edge_rows(ink, unknown, path.leave, path.first, width / 2, least, _BRIDGE)
-    upper[~path.inked] = lower[~path.inked] = np.nan
+    ink = _above_tints(ink, width)
+    upper, lower, middle = _edge_rows(ink, unknown, path.leave, path.first, width / 2, least, _BRIDGE)
+    upper[~path.inked] = lower[~path.inked] = middle[~path.inked] = np.nan
     level = np.ones(len(path.leave), bool)
     drop = path.leave - path.enter > 0
     reach = round(width / 2) + 1
@@ -125,7 +130,16 @@ def edges_of(path: Path, ink: NDArray[np.float32], unknown: NDArray[np.bool_], w
     thick = (lower - upper)[level]
     thick = thick[np.isfinite(thick) & (thick < 2 * width + 2)]
     own = _usual(thick) if len(thick) > 8 else width - 0.2
-    return Edges(upper, lower, own)
+    return Edges(upper, lower, middle, own)
+
+
+def _above_tints(ink: NDArray[np.float32], width: float) -> NDArray[np.float32]:
+    """The ink that stands out of areas wider than any line or mark: bands and panels that look like pale ink fall away."""
+    import cv2
+
+    size = 2 * round(1.5 * width + 3) + 1
+    flat = cv2.morphologyEx(np.minimum(ink, 0.7), cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
+    return np.asarray(np.maximum(ink - flat, 0) / (1 - flat), dtype=np.float32)
 
 
 def _usual(thick: Array) -> float:
@@ -154,12 +168,16 @@ def bounded_curve(edges: Edges, path: Path) -> tuple[Array, NDArray[np.int64]]:
     """
     half = edges.width / 2
     upper, lower = _calmed(edges.upper) + half, _calmed(edges.lower) - half
+    upper, lower = _near_path(upper, lower, path, half), _near_path(lower, upper, path, half)
     trust = _trust(upper, lower)
     shift = round(CELLS * half)
     above, weight_above = _cells(upper, trust, -shift)
     below, weight_below = _cells(lower, trust, shift)
     # where ink sticks out on both sides, the line runs through its middle
-    middle, weight_middle = _cells((upper + lower) / 2, _DOUBTFUL * (1 - trust), 0)
+    both = np.isfinite(upper) & np.isfinite(lower)
+    neither = ~np.isfinite(upper) & ~np.isfinite(lower)
+    doubtful = np.where(both, (upper + lower) / 2, np.where(neither, edges.middle, np.nan))
+    middle, weight_middle = _cells(doubtful, _DOUBTFUL * np.where(neither, 1.0, 1 - trust), 0)
     layers = ((above, weight_above), (below, weight_below), (middle, weight_middle))
     total = sum((w for _, w in layers), np.zeros(len(above)))
     mean = sum((np.nan_to_num(v) * w for v, w in layers), np.zeros(len(above))) / np.maximum(total, 1e-9)
@@ -170,6 +188,18 @@ def bounded_curve(edges: Edges, path: Path) -> tuple[Array, NDArray[np.int64]]:
     most = np.minimum.accumulate(np.where(np.isfinite(below), below, np.inf)[::-1])[::-1]
     bounded = np.where(least <= most, np.clip(fitted, least, np.maximum(least, most)), fitted)
     return np.maximum.accumulate(bounded), seen.astype(np.int64).reshape(-1, CELLS).max(axis=1)
+
+
+def _near_path(edge: Array, other: Array, path: Path, half: float) -> Array:
+    """The edge, left out where it stands alone and far from the path: what it then bounds is not the line."""
+    reach = round(half) + 1
+    size = len(path.leave)
+    begun, held = np.pad(path.enter, reach, mode="edge"), np.pad(path.leave, reach, mode="edge")
+    high = np.min([begun[k : k + size] for k in range(2 * reach + 1)], axis=0) + 0.5
+    low = np.max([held[k : k + size] for k in range(2 * reach + 1)], axis=0) + 0.5
+    with np.errstate(invalid="ignore"):
+        far = (edge < high - _STRAY) | (edge > low + _STRAY)
+    return np.where(far & ~np.isfinite(other), np.nan, edge)
 
 
 def _calmed(edge: Array) -> Array:
@@ -193,6 +223,7 @@ def _trust(upper: Array, lower: Array) -> Array:
 
 def _cells(values: Array, weight: Array, shift: int) -> tuple[Array, Array]:
     """Values and weights of columns on the grid of cells, moved right by `shift`; NaN and 0 where there are none."""
+    shift = min(max(shift, -len(values)), len(values))
     cells, weights = np.repeat(values, CELLS), np.repeat(np.where(np.isfinite(values), weight, 0.0), CELLS)
     out, heavy = np.full(len(cells), np.nan), np.zeros(len(cells))
     to = slice(shift, None) if shift >= 0 else slice(None, shift)
@@ -209,9 +240,9 @@ def _filled(mean: Array, weight: Array, seen: NDArray[np.bool_], rows: Array) ->
     change = np.diff(np.concatenate([[0], (~seen).astype(np.int8), [0]]))
     for a, b in zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True):
         own = rows[a:b].astype(float)
-        if a > 0:
+        if a > 0 and abs(mean[a - 1] - rows[a - 1]) <= _STRAY:
             own = np.where(np.abs(own - rows[a - 1]) < 0.5, mean[a - 1], np.maximum(own, mean[a - 1]))
-        if b < len(rows):
+        if b < len(rows) and abs(mean[b] - rows[b]) <= _STRAY:
             own = np.where(np.abs(rows[a:b] - rows[b]) < 0.5, mean[b], np.minimum(own, mean[b]))
         mean[a:b] = own
         weight[a:b] = 0.02

@@ -20,6 +20,7 @@ _SAME = 0.33
 _FEWEST = 5
 _TOGETHER = 0.75
 _NEAR_GRID = 0.13
+_PLATEAU, _DROP = 1.5, 3.2
 _ALIKE = 0.4
 
 
@@ -55,40 +56,41 @@ def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], w
     ink = np.where(hidden, 0, np.clip((gain + 1) / 2, 0, 1)).astype(np.float32)
     edges = edges_of(path, ink, hidden, width)
     cells, seen = bounded_curve(edges, path)
-    begin, height = _corners(cells, edges.width)
+    begin, height = _corners(cells)
     counts = np.diff(np.append(np.searchsorted(np.flatnonzero(seen) + 0.5, begin), seen.sum()))
     begin, height, end, counts = _merged(begin, height, _end(ink, path, width), counts, width)
     return Steps(begin, height, end, counts, level_rows(edges), edges.width)
 
 
-def _corners(cells: Array, width: float) -> tuple[Array, Array]:
+def _corners(cells: Array) -> tuple[Array, Array]:
     """Where each level of the curve begins, in columns, and its height; a drop over a column or two is one jump."""
     cuts = np.concatenate([[0], np.flatnonzero(np.diff(cells) > 1e-6) + 1, [len(cells)]])
-    long = int(1.5 * CELLS)
-    begin, height, area = [0.0], [float(cells[0])], 0.0
+    begin: list[float] = []
+    height: list[float] = []
+    length: list[float] = []
     for a, b in itertools.pairwise(cuts.tolist()):
-        begin.append(a / CELLS)
-        height.append(float(cells[a]))
-    starts, heights = np.array(begin[1:]), np.array(height[1:])
-    lengths = np.diff(cuts)
-    keep_b: list[float] = []
-    keep_h: list[float] = []
-    i = 0
-    while i < len(starts):
-        keep_b.append(float(starts[i]))
-        keep_h.append(float(heights[i]))
-        stop = i + 1
-        while stop < len(starts) and lengths[stop] < long:
-            stop += 1
-        between = stop < len(starts) and 0 < (starts[stop] - starts[i] - lengths[i] / CELLS) <= 2.6
-        if between and lengths[i] >= long and heights[stop] - heights[i] > 1.5:
-            gone = heights[stop] - heights[i]
-            part = sum((heights[stop] - heights[k]) * lengths[k] / CELLS for k in range(i + 1, stop)) / gone
-            starts[stop] = starts[i + 1] + part
-            i = stop
+        own, size = float(cells[a]), (b - a) / CELLS
+        if height and own - height[-1] < _SAME:
+            height[-1] = (height[-1] * length[-1] + own * size) / (length[-1] + size)
+            length[-1] += size
         else:
-            i += 1
-    return np.array(keep_b), np.array(keep_h)
+            begin.append(a / CELLS)
+            height.append(own)
+            length.append(size)
+    kept = []
+    i = 0
+    while i < len(begin):
+        kept.append(i)
+        following = next((k for k in range(i + 1, len(begin)) if length[k] >= _PLATEAU), len(begin))
+        if length[i] >= _PLATEAU and i + 1 < following < len(begin):
+            gone = height[following] - height[i]
+            if begin[following] - begin[i + 1] <= _DROP and gone > 1.5:
+                part = sum((height[following] - height[k]) * length[k] for k in range(i + 1, following)) / gone
+                begin[following] = begin[i + 1] + part
+                i = following
+                continue
+        i += 1
+    return np.array(begin)[kept], np.array(height)[kept]
 
 
 def snapped_by(steps: Sequence[Steps]) -> list[float | None]:
