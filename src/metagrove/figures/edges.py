@@ -7,6 +7,7 @@ the pen, and ink that sticks out of a line (a censor mark) can only push the upp
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -29,6 +30,8 @@ _BRIDGE = 9
 _DOUBTFUL = 0.05
 _ASTRAY = 0.75
 _STRAY = 1.5
+_WAVER = 0.3
+_EVEN = 0.1
 
 
 def _compiled(function: F) -> F:
@@ -167,9 +170,10 @@ def bounded_curve(edges: Edges, path: Path) -> tuple[Array, NDArray[np.int64]]:
     to come), and in stretches without ink follows the path.
     """
     half = edges.width / 2
-    upper, lower = _calmed(edges.upper) + half, _calmed(edges.lower) - half
+    upper, lower = _calmed(edges.upper) + half, -_calmed(-edges.lower) - half
     upper, lower = _near_path(upper, lower, path, half), _near_path(lower, upper, path, half)
-    trust = _trust(upper, lower)
+    high, low = _rows_near(path, round(half) + 1)
+    trust = np.where((upper < high - _STRAY) & (lower > low + _STRAY), 0.0, _trust(upper, lower))
     shift = round(CELLS * half)
     above, weight_above = _cells(upper, trust, -shift)
     below, weight_below = _cells(lower, trust, shift)
@@ -186,29 +190,72 @@ def bounded_curve(edges: Edges, path: Path) -> tuple[Array, NDArray[np.int64]]:
     fitted = _falling(mean, total)
     least = np.maximum.accumulate(np.where(np.isfinite(above), above, -np.inf))
     most = np.minimum.accumulate(np.where(np.isfinite(below), below, np.inf)[::-1])[::-1]
-    bounded = np.where(least <= most, np.clip(fitted, least, np.maximum(least, most)), fitted)
-    return np.maximum.accumulate(bounded), seen.astype(np.int64).reshape(-1, CELLS).max(axis=1)
+    fitted = np.maximum.accumulate(np.where(least <= most, np.clip(fitted, least, np.maximum(least, most)), fitted))
+    sure = np.maximum(weight_above, weight_below) > 0
+    slack = [np.repeat(rows, CELLS) for rows in _rows_near(path, round(half))]
+    held = np.pad(fitted, shift, mode="edge")
+    before, after = held[: len(fitted)], held[2 * shift :]
+    low = np.maximum(least, np.where(seen, before - _WAVER, np.minimum(fitted, slack[0]) - _STRAY))
+    high = np.minimum(most, np.where(seen, after + _WAVER, np.maximum(fitted, slack[1]) + _STRAY))
+    plain = sure | (low > fitted) | (high < fitted)
+    low, high = np.where(plain, fitted, low) - _EVEN, np.where(plain, fitted, high) + _EVEN
+    return _fewest_levels(fitted, low, high), sure.reshape(-1, CELLS).max(axis=1).astype(np.int64)
+
+
+def _fewest_levels(fitted: Array, low: Array, high: Array) -> Array:
+    """The falling curve of fewest levels within bounds, each level where the fitted curve is on the average.
+
+    Between two levels the jump stands where the fitted curve passes their middle, as far as the bounds allow.
+    """
+    cuts, floor, ceiling = [0], -np.inf, np.inf
+    for k in range(len(fitted)):
+        if max(floor, low[k]) > min(ceiling, high[k]):
+            cuts.append(k)
+            floor, ceiling = -np.inf, np.inf
+        floor, ceiling = max(floor, low[k]), min(ceiling, high[k])
+    cuts.append(len(fitted))
+    for n in range(1, len(cuts) - 1):
+        a, k, b = cuts[n - 1], cuts[n], cuts[n + 1]
+        own = float(np.clip(fitted[k:b].mean(), low[k:b].max(), high[k:b].min()))
+        # the next level may begin earlier
+        first = k
+        while first > a + 1 and low[first - 1] <= own <= high[first - 1]:
+            first -= 1
+        before = float(fitted[a:first].mean()) if first > a else float(fitted[a])
+        middle = (before + own) / 2
+        cuts[n] = first + int(np.searchsorted(fitted[first:k], middle)) if first < k else k
+    out = np.empty(len(fitted))
+    for a, b in itertools.pairwise(cuts):
+        if b > a:
+            out[a:b] = np.clip(fitted[a:b].mean(), low[a:b].max(), max(low[a:b].max(), high[a:b].min()))
+    return np.maximum.accumulate(out)
 
 
 def _near_path(edge: Array, other: Array, path: Path, half: float) -> Array:
     """The edge, left out where it stands alone and far from the path: what it then bounds is not the line."""
-    reach = round(half) + 1
-    size = len(path.leave)
-    begun, held = np.pad(path.enter, reach, mode="edge"), np.pad(path.leave, reach, mode="edge")
-    high = np.min([begun[k : k + size] for k in range(2 * reach + 1)], axis=0) + 0.5
-    low = np.max([held[k : k + size] for k in range(2 * reach + 1)], axis=0) + 0.5
+    high, low = _rows_near(path, round(half) + 1)
     with np.errstate(invalid="ignore"):
         far = (edge < high - _STRAY) | (edge > low + _STRAY)
     return np.where(far & ~np.isfinite(other), np.nan, edge)
 
 
+def _rows_near(path: Path, reach: int) -> tuple[Array, Array]:
+    """The highest and the lowest row of the path within `reach` columns of each column."""
+    size = len(path.leave)
+    begun, held = np.pad(path.enter, reach, mode="edge"), np.pad(path.leave, reach, mode="edge")
+    high = np.min([begun[k : k + size] for k in range(2 * reach + 1)], axis=0) + 0.5
+    low = np.max([held[k : k + size] for k in range(2 * reach + 1)], axis=0) + 0.5
+    return high, low
+
+
 def _calmed(edge: Array) -> Array:
-    """The edge with spikes of one or two columns taken off; a falling edge is unchanged (median of five)."""
+    """The upper edge without falls of one or two columns that rise again: gaps in the ink make them, no line does."""
     out = edge.copy()
     places = np.flatnonzero(np.isfinite(edge))
-    if len(places) > 4:
+    if len(places) > 2:
         held = np.pad(edge[places], 2, mode="edge")
-        out[places] = np.median(np.lib.stride_tricks.sliding_window_view(held, 5), axis=1)
+        eroded = np.lib.stride_tricks.sliding_window_view(held, 3).min(axis=1)
+        out[places] = np.lib.stride_tricks.sliding_window_view(eroded, 3).max(axis=1)
     return out
 
 
