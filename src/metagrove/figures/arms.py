@@ -249,10 +249,10 @@ def _distinct(seeds: Sequence[_Seed]) -> list[_Seed]:
 def _look(field: Canvas, whole: Canvas, seed: _Seed) -> ArmLook:
     """The look of an arm: its line width as measured, its dash pattern from the whole picture or the legend."""
     probe = ArmLook(seed.colour, 2.0, Dash(), "solid")
-    width = arm_width(np.where(field.blank, 0, coverage(field, probe)))
+    width, reach = arm_width(np.where(field.blank, 0, coverage(field, probe)))
     width = float(np.clip(width, 1.0, 9.0)) if width else 2.0
     if seed.style == "solid":
-        return ArmLook(seed.colour, width, Dash(), "solid")
+        return ArmLook(seed.colour, width, Dash(), "solid", reach)
     patterns = dash_patterns(coverage(whole, probe), width)
     dash = patterns.get(seed.style)
     if seed.dash is not None and seed.dash.off:
@@ -261,7 +261,7 @@ def _look(field: Canvas, whole: Canvas, seed: _Seed) -> ArmLook:
         dash = min(near, key=lambda p: _apart(p, seed.dash), default=seed.dash)
     if dash is None:
         dash = Dash(4.5 * width, 3.0 * width) if seed.style == "dashed" else Dash(1.2 * width, 2.0 * width)
-    return ArmLook(seed.colour, width, dash, seed.style)
+    return ArmLook(seed.colour, width, dash, seed.style, reach)
 
 
 def _same_pattern(a: Dash, b: Dash | None) -> bool:

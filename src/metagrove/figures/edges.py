@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.evidence import above_tints
 from metagrove.figures.tracking import Path
 
 __all__ = ["Edges", "bounded_curve", "edges_of", "level_rows"]
@@ -122,7 +123,8 @@ def edges_of(path: Path, ink: NDArray[np.float32], unknown: NDArray[np.bool_], w
     shown = due[~unknown[at[due], path.first + due]]
     peaks = ink[at[shown], path.first + shown]
     least = 0.6 * float(np.quantile(peaks, 0.7)) if len(peaks) else 0.6
-    ink = _above_tints(ink, width)
+    # wider than any line with a mark on it
+    ink = above_tints(ink, 2 * round(1.5 * width + 3) + 1)
     upper, lower, middle = _edge_rows(ink, unknown, path.leave, path.first, width / 2, least, _BRIDGE)
     upper[~path.inked] = lower[~path.inked] = middle[~path.inked] = np.nan
     level = np.ones(len(path.leave), bool)
@@ -134,15 +136,6 @@ def edges_of(path: Path, ink: NDArray[np.float32], unknown: NDArray[np.bool_], w
     thick = thick[np.isfinite(thick) & (thick < 2 * width + 2)]
     own = _usual(thick) if len(thick) > 8 else width - 0.2
     return Edges(upper, lower, middle, own)
-
-
-def _above_tints(ink: NDArray[np.float32], width: float) -> NDArray[np.float32]:
-    """The ink that stands out of areas wider than any line or mark: bands and panels that look like pale ink fall away."""
-    import cv2
-
-    size = 2 * round(1.5 * width + 3) + 1
-    flat = cv2.morphologyEx(np.minimum(ink, 0.7), cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
-    return np.asarray(np.maximum(ink - flat, 0) / (1 - flat), dtype=np.float32)
 
 
 def _usual(thick: Array) -> float:
