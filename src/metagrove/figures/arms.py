@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ __all__ = ["ArmSpec", "Scene", "arm_specs"]
 _STYLES = ("solid", "dashed", "dotted")
 # how far the colour of a short sample line may stray from its curve's after JPEG compression
 _BLURRED = 75.0
+_EVEN_WIDTHS = 1.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +96,11 @@ def arm_specs(
     colours = [s.colour for s in seeds]
     field = canvas(scene.rgb, colours, scene.blank)
     whole = canvas(scene.whole, colours) if any(s.style != "solid" for s in seeds) else field
-    return [ArmSpec(s.name, _look(field, whole, s)) for s in seeds], counts, findings
+    looks = [_look(field, whole, s) for s in seeds]
+    # one figure's lines are of one width, give or take; dense marks make a line look thicker
+    widest = _EVEN_WIDTHS * min((look.width for look in looks if look.reach), default=np.inf)
+    looks = [replace(look, width=min(look.width, widest)) for look in looks]
+    return [ArmSpec(s.name, look) for s, look in zip(seeds, looks, strict=True)], counts, findings
 
 
 def _noise(rgb: Pixels) -> float:
