@@ -56,6 +56,11 @@ def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], w
     edges = edges_of(path, ink, hidden, width)
     cells, seen = bounded_curve(edges, path)
     begin, height = _corners(cells)
+    for i in range(1, len(begin)):
+        found = _upright(ink, begin[i], height[i - 1], height[i], edges.width)
+        if found is not None:
+            begin[i] = found
+    begin = np.maximum.accumulate(begin)
     counts = np.diff(np.append(np.searchsorted(np.flatnonzero(seen) + 0.5, begin), seen.sum()))
     begin, height, end, counts = _merged(begin, height, _end(ink, path, width), counts, width)
     return Steps(begin, height, end, counts, level_rows(edges), edges.width)
@@ -118,6 +123,24 @@ def grid_phase(places: Sequence[float]) -> float | None:
         if few or (len(part) >= _FEWEST and (off < _NEAR_GRID).mean() > _TOGETHER):
             return phase
     return None
+
+
+def _upright(ink: NDArray[np.float32], begin: float, above: float, below: float, width: float) -> float | None:
+    """Where the upright stroke between two levels stands: the middle of its ink; None where it is short or unseen."""
+    half = width / 2
+    top, bottom = int(np.ceil(above + half + 0.5)), int(np.floor(below - half - 0.5))
+    if bottom - top < 2:
+        return None
+    reach = int(np.ceil(half + 2))
+    left, right = max(int(begin) - reach, 0), min(int(begin) + reach + 1, ink.shape[1])
+    block = ink[top:bottom, left:right]
+    weight = block.sum(axis=1)
+    shown = (weight > 0.5 * width) & (weight < 1.3 * width + 0.5)
+    if shown.sum() < max(2, 0.5 * len(shown)):
+        return None
+    middle = (block[shown] * (np.arange(left, right) + 0.5)).sum(axis=1) / weight[shown]
+    found = float(np.median(middle))
+    return found if abs(found - begin) <= 2.5 and float(np.abs(middle - found).mean()) < 0.5 else None
 
 
 def _end(ink: NDArray[np.float32], path: Path, width: float) -> float:
