@@ -35,6 +35,7 @@ _MARGIN = 7
 # contrast between dashes and gaps: above the first a solid line is none, below the second a dashed one is none;
 # another arm's pattern must explain a dashed line clearly worse than its own
 _PLAIN, _FAINT_DASH, _RIVAL = 0.45, 0.15, 0.7
+_DEEP = 0.09
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +118,7 @@ def _reading(picture: Picture, near: list[Word], scales: Scales, hints: Hints) -
     prose = _inside([(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if written(p, least=0.45)], plot)
     findings = [*findings, *more, *_ink_doubts(field, prose, trace, looks, arms, plot)]
     findings += _dash_doubts(field, trace, looks, arms)
+    findings += _hidden_drops(trace, arms, plot)
     left, right = scales.x.pixel(0.0) if not scales.x.log else min(scales.x.pixels), plot.columns[1]
     ends = scales.y.pixel([0.0, scales.scale])
     reading = FigureReading(
@@ -368,6 +370,19 @@ def _dash_doubts(field: Canvas, trace: Trace, looks: Sequence[ArmLook], arms: Se
             elif look.dash.off and own < _FAINT_DASH:
                 out.append(Finding(f"'{arms[i].name}' does not show its own dashes"))
     return list(dict.fromkeys(out))
+
+
+def _hidden_drops(trace: Trace, arms: Sequence[ArmReading], plot: _Plot) -> list[Finding]:
+    """Doubts about deep drops that no ink of their own shows: a tenth of the patients at an unproven time."""
+    out = []
+    for arm, steps in zip(arms, trace.steps, strict=True):
+        for column, depth in steps.unseen:
+            level = float(np.interp(column, steps.begin, steps.height))
+            drop = float(plot.survival(np.array(level)) - plot.survival(np.array(level + depth)))
+            if drop > _DEEP:
+                time = float(plot.time(np.array(column)))
+                out.append(Finding(f"'{arm.name}' drops by {drop:.2f} at {time:g}, where its upright line does not show"))
+    return out
 
 
 def _ink_doubts(

@@ -28,7 +28,8 @@ class Steps:
     """A step curve in pixels of the plot: level `height[i]` begins at `begin[i]`; the line ends at `end`.
 
     `seen[i]` is the number of columns in which level i was visible and inked. `levels` are the rows of the level pieces
-    that show the line's own `width` undisturbed.
+    that show the line's own `width` undisturbed. `unseen` are the columns and depths, shape (k, 2) in pixels, of deep
+    drops whose upright stroke does not show.
     """
 
     begin: Array
@@ -37,6 +38,7 @@ class Steps:
     seen: NDArray[np.int64]
     levels: Array
     width: float
+    unseen: Array
 
 
 def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], width: float) -> Steps:
@@ -56,14 +58,17 @@ def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], w
     edges = edges_of(path, ink, hidden, width)
     cells, seen = bounded_curve(edges, path)
     begin, height = _corners(cells)
+    unseen = []
     for i in range(1, len(begin)):
         found = _upright(ink, begin[i], height[i - 1], height[i], edges.width)
         if found is not None:
             begin[i] = found
+        elif height[i] - height[i - 1] > 2 * edges.width + 4:
+            unseen.append((begin[i], height[i] - height[i - 1]))
     begin = np.maximum.accumulate(begin)
     counts = np.diff(np.append(np.searchsorted(np.flatnonzero(seen) + 0.5, begin), seen.sum()))
     begin, height, end, counts = _merged(begin, height, _end(ink, path, width), counts, width)
-    return Steps(begin, height, end, counts, level_rows(edges), edges.width)
+    return Steps(begin, height, end, counts, level_rows(edges), edges.width, np.array(unseen).reshape(-1, 2))
 
 
 def _corners(cells: Array) -> tuple[Array, Array]:
@@ -136,7 +141,7 @@ def _upright(ink: NDArray[np.float32], begin: float, above: float, below: float,
     block = ink[top:bottom, left:right]
     weight = block.sum(axis=1)
     shown = (weight > 0.5 * width) & (weight < 1.3 * width + 0.5)
-    if shown.sum() < max(2, 0.5 * len(shown)):
+    if shown.sum() < max(2, 0.25 * len(shown)):
         return None
     middle = (block[shown] * (np.arange(left, right) + 0.5)).sum(axis=1) / weight[shown]
     found = float(np.median(middle))
