@@ -381,7 +381,9 @@ def _hidden_drops(trace: Trace, arms: Sequence[ArmReading], plot: _Plot) -> list
             drop = float(plot.survival(np.array(level)) - plot.survival(np.array(level + depth)))
             if drop > _DEEP:
                 time = float(plot.time(np.array(column)))
-                out.append(Finding(f"'{arm.name}' drops by {drop:.2f} at {time:g}, where its upright line does not show"))
+                out.append(
+                    Finding(f"'{arm.name}' drops by {drop:.2f} at {time:g}, where its upright line does not show")
+                )
     return out
 
 
