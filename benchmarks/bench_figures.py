@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.figure_habits import habit_figure
 from benchmarks.figure_scores import REFERENCE, score_of
 from benchmarks.figure_styles import figure
 
@@ -61,16 +62,20 @@ def raster(paths):
     line("hinted, colour: max |dS| <= .02 on all arms", "85 %", share(colour, lambda r: r.largest <= 0.02))
     line("hinted, black or grey: mean |dS| <= .005", "90 %", share(neutral, lambda r: r.mean <= 0.005))
     rows = scores(paths, hinted=False)
-    line("automatic: right (every arm mean <= .01)", "85 %", share(rows, lambda r: r.right))
-    line("automatic: right and called ok", "85 %", share(rows, lambda r: r.right and r.ok))
-    silent(rows)
-    cells(rows)
+    automatic(rows)
     marks = sum(r.marks_hit for r in rows), sum(r.marks_read for r in rows), sum(r.marks_true for r in rows)
     line(
         "censor marks: read that are true; true that are read", "", f"{_part(*marks[:2])}; {_part(marks[0], marks[2])}"
     )
     spent = [r.seconds for r in rows]
     line("seconds a figure, one core: median, worst", "3.5", f"{np.median(spent):.1f}, {max(spent):.1f}")
+
+
+def automatic(rows):
+    line("automatic: right (every arm mean <= .01)", "85 %", share(rows, lambda r: r.right))
+    line("automatic: right and called ok", "85 %", share(rows, lambda r: r.right and r.ok))
+    silent(rows)
+    cells(rows)
 
 
 def silent(rows):
@@ -147,17 +152,34 @@ def main():
         vector(generated(folder / "vector", range(first, last), lambda seed: ("pdf", "svg")[seed % 2]))
         print(f"house styles, raster (seeds {first} to {last - 1})")
         raster(generated(folder / "raster", range(first, last)))
+        print(f"habits of papers, raster (seeds {first} to {last - 1})")
+        automatic(scores(habits(folder / "habits", range(first, last)), hinted=False))
         if shutil.which("Rscript"):
-            script = Path(__file__).with_name("figure_styles.R")
-            run = [shutil.which("Rscript"), script, folder / "r", str(first), str(last - 1)]
-            done = subprocess.run([str(part) for part in run], capture_output=True, text=True, timeout=900, check=False)
-            if done.returncode:
-                sys.exit(f"R could not draw: {done.stderr.strip()[-200:]}")
-            drawn = files(folder / "r")
+            drawn = drawn_by_r("figure_styles.R", folder / "r", first, last)
             print("drawn by R, vector")
             vector([p for p in drawn if p.suffix != ".png"])
             print("drawn by R, raster")
             raster([p for p in drawn if p.suffix == ".png"])
+            print("drawn by survminer")
+            automatic(scores(drawn_by_r("figure_styles_survminer.R", folder / "survminer", first, last), hinted=False))
+
+
+def habits(folder, seeds):
+    folder.mkdir()
+    for seed in seeds:
+        drawn = habit_figure(seed)
+        (folder / f"{drawn.name}.{drawn.ending}").write_bytes(drawn.content)
+        (folder / f"{drawn.name}.json").write_text(json.dumps(drawn.truth))
+    return files(folder)
+
+
+def drawn_by_r(script, folder, first, last):
+    folder.mkdir(exist_ok=True)
+    run = [shutil.which("Rscript"), Path(__file__).with_name(script), folder, str(first), str(last - 1)]
+    done = subprocess.run([str(part) for part in run], capture_output=True, text=True, timeout=900, check=False)
+    if done.returncode:
+        sys.exit(f"R could not draw: {done.stderr.strip()[-200:]}")
+    return files(folder)
 
 
 if __name__ == "__main__":

@@ -46,10 +46,6 @@ LOOSE_PROFILE = (
     "meta's lower limits stop 5e-4 short; metafor's, tightened, stand in the same file and are ours "
     "(test_tightened_profile_limits)"
 )
-BALANCED = (
-    "the peer takes n d / (4 h) for the variance of the score, true for arms of one size; ours is the published "
-    "n1 n0 d / (n h) (test_harbord_of_risk_ratios)"
-)
 POWER_ROOT = "the peer's root finder stops within 2e-6; ours solves the equation (test_excess_limit_is_a_root)"
 TREND = "the peer's fits with a trend stopped early: our likelihood is higher (test_trend_fits_reach_higher)"
 HESSIAN = "the peer's numerical Hessian is off; ours agrees with independent quadrature (test_half_normal_errors)"
@@ -184,9 +180,6 @@ mv_konstantopoulos2011 profile_ci:
 """,
     LOOSE_PROFILE: """
 mv_konstantopoulos2011 meta_cluster: lower.tau2
-""",
-    BALANCED: """
-bias_egger2001 RR_Harbord: estimate statistic pval intercept se_intercept tau2
 """,
     POWER_ROOT: """
 bias_egger2001 tes: theta_lim

@@ -1,5 +1,6 @@
 """Figures in house styles nobody tuned for, drawn here with known truth: a handful, the rest is a benchmark."""
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -21,6 +22,15 @@ def figure():
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module.figure
+
+
+@pytest.fixture(scope="module")
+def habit_figure():
+    sys.path.insert(0, str(SCRIPT.parents[1]))
+    try:
+        return importlib.import_module("benchmarks.figure_habits").habit_figure
+    finally:
+        sys.path.pop(0)
 
 
 def furthest(arm, truth, span):
@@ -77,3 +87,20 @@ def test_raster_style_without_hints(figure, style, seed):
     span = max(drawn.truth["axes"]["x"]["ticks"])
     for expected in drawn.truth["arms"]:
         assert furthest(reading.arm(expected["name"]), expected, span)[0] < 0.003
+
+
+@pytest.mark.skipif(not can_read(), reason="needs the extra 'ocr'")
+@pytest.mark.parametrize("style", ["onehue", "enlarged", "many"])
+def test_habits_of_papers_without_hints(habit_figure, style):
+    drawn = habit_figure(3, style=style, level="clean")
+    reading = figures_in(drawn.content, threads=1)[0].reading
+    span = max(drawn.truth["axes"]["x"]["ticks"])
+    # small letters may be misread in a name, so arms are paired by the order of the legend
+    names = {}
+    for arm, expected in zip(reading.arms, drawn.truth["arms"], strict=True):
+        assert furthest(arm, expected, span)[0] < 0.005
+        names[arm.name] = expected["name"]
+    true = printed(drawn.truth)
+    wrong = [c for c in reading.cells if true.get((names[c.arm], c.time)) != c.n]
+    assert not any(c.sure for c in wrong)
+    assert len(reading.cells) > 0.9 * len(true)

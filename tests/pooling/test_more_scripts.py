@@ -57,6 +57,7 @@ def results():
         "SelectionModel": rma.selmodel("stepfun", steps=0.025, alternative="less"),
         "PetPeese": rma.pet_peese(),
         "LfkIndex": m.lfkindex(),
+        "HenmiCopas": mg.hc(rma),
         "OutlierTest": rma.outliers(),
         "Gosh": mg.gosh(mg.rma([0.1, 0.3, 0.5, 0.2], [0.02, 0.02, 0.03, 0.01])),
     }
@@ -85,6 +86,7 @@ CALLS = {
     "LimitMeta": 'limitmeta(m, method.adjust = "beta0"', "CopasModel": "copas(m, ", "LfkIndex": "lfkindex(m)",
     "SelectionModel": 'selmodel(model, type = "stepfun", alternative = "less", steps = c(0.025', "Gosh": "gosh(model",
     "PetPeese": 'regtest(model, model = "lm"', "OutlierTest": "rstudent(model)",
+    "HenmiCopas": "hc(model",
 }  # fmt: skip
 
 

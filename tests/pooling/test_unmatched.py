@@ -321,28 +321,6 @@ def test_zero_by_construction():
     assert (far <= empty).all()
 
 
-def test_harbord_of_risk_ratios():
-    """The peer's six numbers are those of V = n d / (4 h); ours of V = n1 n0 d / (n h) (Harbord 2009, Stata J 9:197)."""
-    a, n1, c, n2 = (x.astype(float) for x in column("bias_egger2001", "event.e", "n.e", "event.c", "n.c"))
-    n, d = n1 + n2, a + c
-    z = (a * n - d * n1) / (n - d)
-    versions = {"peer": n * d / (4 * (n - d)), "published": n1 * n2 * d / (n * (n - d))}
-    result, stored = ours("bias_egger2001", "RR_Harbord"), theirs("bias_egger2001", "RR_Harbord")
-    numbers = {
-        "peer": (*stored["estimate"], stored["intercept"], stored["se_intercept"], stored["tau2"]),
-        "published": (*result.estimate, result.intercept, result.se_intercept, result.tau2),
-    }
-    for name, v in versions.items():
-        X = np.column_stack((np.ones(n.size), np.sqrt(v)))
-        b, rest, *_ = np.linalg.lstsq(X, z / np.sqrt(v), rcond=None)
-        dispersion = rest[0] / (n.size - 2)
-        se = np.sqrt(dispersion * np.linalg.inv(X.T @ X).diagonal())
-        assert numbers[name] == pytest.approx((b[0], se[0], b[1], se[1], dispersion), rel=1e-9)
-    # the variance of the log risk ratio where both risks are d / n is 1 / V
-    risk = d / n
-    assert 1 / versions["published"] == pytest.approx((1 / risk - 1) * (1 / n1 + 1 / n2), rel=1e-12)
-
-
 # meta-regression in exact arithmetic
 
 

@@ -157,22 +157,11 @@ def test_two_arms_agree_with_the_printed_hazard_ratio():
         people, curves, risk, marks = BY_NAME[name]
         arms.append({"curve": np.array(curves["clicks_s1"]), **known(people, risk, marks, "n+events")})
     pair = mg.reconstruct_arms(*arms, hr=0.69, draws=30)
-    assert np.exp(pair.loghr) == pytest.approx(0.69, abs=0.01)
-    assert np.exp(np.median(pair.drawn_loghr)) == pytest.approx(0.69, abs=0.012)
+    assert np.exp(pair.loghr) == pytest.approx(0.69, abs=0.0051)
+    assert np.exp(np.median(pair.drawn_loghr)) == pytest.approx(0.69, abs=0.0051)
     assert pair.control.events == arms[0]["events"] and pair.contradictions == ()
     wrong = mg.reconstruct_arms(*arms, hr=2.4, draws=5)
     assert "no rebuilt pair" in wrong.contradictions[0].message
-
-
-def test_without_a_curve_the_draws_are_wide_and_say_so():
-    rebuilt = mg.reconstruct_summary(40, median=(5.6, 3.9, 8.0), events=30, draws=60)
-    assert rebuilt.n == 40 and rebuilt.events == 30
-    assert (rebuilt.sampled.event.sum(axis=1) == 30).all()
-    assert rebuilt.guesses[0].what == "everything"
-    middle = np.median(rebuilt.sampled.time, axis=1)
-    assert np.quantile(middle, 0.95) / np.quantile(middle, 0.05) > 1.5
-    with pytest.raises(mg.DataError, match="median or a rate"):
-        mg.reconstruct_summary(40)
 
 
 @settings(derandomize=True, deadline=None, max_examples=25)

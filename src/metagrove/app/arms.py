@@ -116,7 +116,6 @@ def rebuilt_arm(review: Review, analysis: SurvivalAnalysis, study: str) -> Produ
     import pandas as pd
 
     from metagrove.survival.reconstruct import reconstruct
-    from metagrove.survival.time_lattice import on_lattice, time_lattice
 
     endpoint = analysis.endpoint
     rows = arm_rows(review, "curves", endpoint, study)
@@ -140,36 +139,33 @@ def rebuilt_arm(review: Review, analysis: SurvivalAnalysis, study: str) -> Produ
             n=patients,
             events=total_of(review, endpoint, study, "events"),
             marks=marks,
+            **_printed_summaries(review, endpoint, study),
             axis=_axis_end(figure, review.spec.time_unit),
+            time_error=_figure_error(figure, review.spec.time_unit),
             method=analysis.method,
             draws=analysis.draws,
             rng=np.random.default_rng([analysis.seed, *study.encode(), *endpoint.encode()]),
         )
     except MetagroveError as error:
         raise error.within(f"{study}, {endpoint} curve") from error
-    blur = _time_error(rebuilt, figure, review.spec.time_unit)
-    # marks that a person typed may have been rounded by that person: the drops alone are evidence
-    lattice = time_lattice(rebuilt.time[rebuilt.event], blur, review.spec.time_unit) if blur else None
-    ticks = at_risk["time"].to_list() if at_risk is not None else []
-
-    def placed(time: Any, event: Any) -> list[list[Any]]:
-        if lattice is not None:
-            time = on_lattice(time, event, lattice, error=2 * blur, at_risk=ticks)
-        return [[float(t) for t in time], [int(e) for e in event]]
-
-    point = placed(rebuilt.time, rebuilt.event)
+    lattice = rebuilt.lattice
     carry: dict[str, Any] = {
         "study": study,
-        "time": point[0],
-        "event": point[1],
+        **_columns(rebuilt.time, rebuilt.event),
         "report": rebuilt.report,
-        "time_error": blur or None,
+        "time_error": _time_error(rebuilt, figure, review.spec.time_unit) or None,
         "survival_error": float(figure.arm["survival_error"]) if figure and figure.arm else _finite(rebuilt.sigma),
         "lattice": [lattice.step, lattice.drops, lattice.near] if lattice is not None else None,
     }
     if rebuilt.sampled is not None:
-        carry["draws"] = [placed(t, e) for t, e in zip(rebuilt.sampled.time, rebuilt.sampled.event, strict=True)]
+        drawn = zip(rebuilt.sampled.time, rebuilt.sampled.event, strict=True)
+        carry["draws"] = [list(_columns(t, e).values()) for t, e in drawn]
     return Product(carry=carry)
+
+
+def _columns(time: Any, event: Any) -> dict[str, list[Any]]:
+    """Patients as plain numbers."""
+    return {"time": [float(t) for t in time], "event": [int(e) for e in event]}
 
 
 def _figure_of(review: Review, endpoint: str, study: str) -> FigureState | None:
@@ -184,12 +180,20 @@ def _axis_end(figure: FigureState | None, unit: str) -> float | None:
     return convert_time(figure.axis_end, figure.unit, unit) if figure is not None and figure.axis_end else None
 
 
+def _figure_error(figure: FigureState | None, unit: str) -> float | None:
+    """The half-width of the reading error of a time as the figure's reading gave it, in `unit`."""
+    if figure is None or figure.arm is None:
+        return None
+    return convert_time(float(figure.arm["time_error"]), figure.unit, unit) or None
+
+
 def _time_error(rebuilt: RebuiltPatients, figure: FigureState | None, unit: str) -> float:
     """The half-width of the reading error of a time: the figure's own, or half a column of a trace; 0 if unknown."""
     import numpy as np
 
-    if figure is not None and figure.arm is not None:
-        return convert_time(float(figure.arm["time_error"]), figure.unit, unit)
+    known = _figure_error(figure, unit)
+    if known is not None:
+        return known
     if rebuilt.curve is not None and rebuilt.curve.kind == "trace":
         return float(np.median(np.diff(rebuilt.curve.time))) / 2
     return 0.0
@@ -197,6 +201,38 @@ def _time_error(rebuilt: RebuiltPatients, figure: FigureState | None, unit: str)
 
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
+
+
+def _printed_summaries(review: Review, endpoint: str, study: str) -> dict[str, Any]:
+    """The printed median and rates of one arm with their 95 % limits, in the review's unit, as `reconstruct` takes them."""
+    from metagrove.survival.printed_facts import Interval
+
+    found: dict[str, Any] = {}
+    rates: dict[float, Any] = {}
+    for row in arm_rows(review, "survival", endpoint, study):
+        what, value = row.text("statistic").lower(), row["value"]
+        if value is None or what not in ("median", "rate"):
+            continue
+        limits = [value.low, value.high] if row["ci_low"] is None else [row["ci_low"], row["ci_high"]]
+        limits = limits if row["ci_level"] in (None, 0.95, 95) else [None, None]
+        unit = row.text("unit") or (value.unit if what == "median" else "") or review.spec.time_unit
+        parts = [value.value, *limits]
+        try:
+            if what == "median":
+                times = [None if x is None else convert_time(x, unit, review.spec.time_unit) for x in parts]
+                half = convert_time(Interval(parts[0], parts[1], parts[2]).half_unit, unit, review.spec.time_unit)
+                found.setdefault("median", Interval(times[0], times[1], times[2], rounding=half))
+            elif row["time"] is not None:
+                if value.unit == "%":
+                    parts = [None if x is None else round(x / 100, 6) for x in parts]
+                rates[convert_time(row["time"], unit, review.spec.time_unit)] = _estimate(parts)
+        except MetagroveError as error:
+            raise row.error(str(error), "unit") from None
+    return {**found, "rates": rates} if rates else found
+
+
+def _estimate(parts: list[float | None]) -> Any:
+    return parts[0] if parts[1] is None and parts[2] is None else tuple(parts)
 
 
 def printed_median(review: Review, endpoint: str, study: str) -> tuple[float, str, Row] | None:

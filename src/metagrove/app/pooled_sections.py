@@ -85,7 +85,7 @@ def bias_table(pooled: Any, names: Sequence[str], note: str) -> tuple[Table | No
     rows = []
     for name in names:
         try:
-            test = pooled.metabias(name, k_min=3)
+            test = pooled.metabias("Harbord2009" if name == "Harbord" else name, k_min=3)
         except MetagroveError as error:
             rows.append((Cell(name), Cell("–"), Cell("–"), Cell(str(error))))
             continue

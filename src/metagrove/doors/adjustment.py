@@ -20,11 +20,12 @@ from metagrove.pooling.bias.selection import SelectionModel, selection_model
 from metagrove.pooling.bias.selection_functions import SELECTION_FUNCTIONS
 from metagrove.pooling.bias.trim_fill import FilledFunnel, TrimFill, filled_funnel
 from metagrove.pooling.bias.weighted_line import residual_tau2, weighted_line
+from metagrove.pooling.henmi_copas import HenmiCopas, henmi_copas
 from metagrove.pooling.regression.model import Regression, regression
 from metagrove.pooling.results import MetaResult, meta_analysis
 from metagrove.pooling.studies import Studies, studies_of
 
-__all__ = ["copas", "limitmeta", "pet_peese", "selmodel", "trimfill"]
+__all__ = ["copas", "hc", "limitmeta", "pet_peese", "selmodel", "trimfill"]
 
 
 def _missing_side(funnel: FunnelData, method: str, side: str | None, left: bool | None) -> str:
@@ -118,14 +119,18 @@ def _refitted_meta(x: MetaResult, filling: FilledFunnel) -> MetaResult:
     from scipy.special import ndtri
 
     se = np.sqrt(filling.v)
-    reach = float(ndtri((1 + x.settings.level) / 2)) * se
+    reach = float(ndtri((1 + x.settings.level) / 2))
     size = None
     if x.pooled.size is not None:
         names = {name: i for i, name in enumerate(x.pooled.studlab)}
         sources = [names[label.removeprefix("Filled: ")] for label in filling.labels]
         size = x.pooled.size[sources]
     studies: Studies = studies_of(
-        filling.y, se, lower=filling.y - reach, upper=filling.y + reach, studlab=filling.labels, size=size
+        filling.y,
+        se,
+        limits=lambda te, error: (te - reach * error, te + reach * error),
+        studlab=filling.labels,
+        size=size,
     )
     settings = replace(x.settings, method="Inverse", door="trimfill", subgroup_name="", options=())
     return meta_analysis(studies, settings)
@@ -147,6 +152,26 @@ def limitmeta(
     found = limit_meta(funnel, heterogeneity_of(x, funnel, kind), method_adjust=method_adjust, level=coverage)
     script = after_meta(x, funnel, "limitmeta", {"method_adjust": method_adjust}, library="metasens")
     return replace(found, script=script)
+
+
+def hc(x: Any, vi: Any = None, sei: Any = None, *, level: float | None = None, data: Any = None) -> HenmiCopas:
+    """The common-effect estimate with the interval of Henmi and Copas, as metafor's `hc`; robust to missing studies.
+
+    References
+    ----------
+    Henmi M, Copas JB. Stat Med 2010;29:2969-83. doi:10.1002/sim.4029
+
+    >>> import metagrove as mg
+    >>> found = mg.hc(mg.metagen([0.1, 0.3, 0.9], [0.1, 0.14, 0.22]))
+    >>> round(found.estimate, 4), round(found.lower, 4)
+    (0.2557, -0.5132)
+    """
+    _, _, coverage = model_settings(x, None, None, level)
+    if isinstance(x, Regression) and not x.int_only:
+        raise MethodError("the Henmi-Copas interval is made for models without moderators")
+    funnel = funnel_of(x, vi, sei, data=data)
+    found = henmi_copas(funnel.y, funnel.v, level=coverage)
+    return replace(found, script=after_model(x, funnel, "hc", {}, method="DL"))
 
 
 def copas(

@@ -15,6 +15,7 @@ from metagrove.doors.generic import metagen
 from metagrove.pooling.bias.asymmetry import AsymmetryTest, asymmetry_test
 from metagrove.pooling.bias.excess import ExcessSignificance, excess_significance
 from metagrove.pooling.bias.fail_safe import FailSafe, fail_safe_number, known_type
+from metagrove.pooling.bias.funnel_data import FunnelData
 from metagrove.pooling.bias.gosh import Gosh, gosh_diagnostics
 from metagrove.pooling.bias.lfk_index import LfkIndex, lfk_index
 from metagrove.pooling.bias.outliers import OutlierTest, outlier_test
@@ -47,7 +48,8 @@ def metabias(
     x : a result, or effects of shape (k,) (a column name with `data`).
     method, method_bias : "Egger", "Begg", "Thompson", "Harbord", "Peters", "Macaskill", "Schwarzer", "Deeks",
         "Pustejovsky" or "LinChu"; by default Harbord's for odds ratios, Deeks' for diagnostic ones, Pustejovsky's for
-        standardised mean differences, Egger's otherwise.
+        standardised mean differences, Egger's otherwise. For risk ratios "Harbord" has R's variance of the score (arms
+        as if of one size) and "Harbord2009" the published one; for odds ratios the two are one.
     seTE, vi : standard errors or variances of plain effects.
     k_min : with fewer studies the test is not done, and the result says so.
     correct : continuity correction of the rank tests.
@@ -62,7 +64,10 @@ def metabias(
     (0.0062, 3)
     """
     funnel = funnel_of(x, vi, seTE, data=data)
-    test = asymmetry_test(funnel, method or method_bias or "", k_min=k_min, correct=correct)
+    name = method or method_bias or ""
+    test = asymmetry_test(funnel, name, k_min=k_min, correct=correct)
+    if test.method == "Harbord" and name.lower() != "harbord2009" and funnel.measure == "RR":
+        test = _as_in_meta(funnel, test)
     asked = {"method_bias": test.method, "k_min": k_min, "correct": correct or None}
     stata = {"Egger": "meta bias, egger", "Begg": "meta bias, begg"}.get(test.method, "")
     code = stata_after(x, funnel, stata) if stata else ""
@@ -70,6 +75,18 @@ def metabias(
     if isinstance(x, MetaResult) and x.studies.subgroup is not None:
         return replace(test, reason=f"{test.reason} The subgroups were taken together.".strip())
     return test
+
+
+def _as_in_meta(funnel: FunnelData, test: AsymmetryTest) -> AsymmetryTest:
+    """Harbord's test of risk ratios with the variances that R's meta takes, and what the published ones give."""
+    if test.found is None:
+        return test
+    note = (
+        "R's meta takes the score's variance as if both arms were of one size, and so does this; with the arms as they "
+        f'are (Harbord 2009) p = {test.pval:.4f} (method "Harbord2009").'
+    )
+    balanced = asymmetry_test(funnel, "HarbordBalanced", k_min=test.k_min)
+    return replace(balanced, method="Harbord", reason=f"{test.reason} {note}".strip())
 
 
 def regtest(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,19 @@ from numpy.typing import NDArray
 
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array
+from metagrove.pooling.settings import Settings
 
-__all__ = ["Columns", "named_arms", "one_of"]
+__all__ = ["Columns", "named_arms", "one_of", "settings_of"]
+
+_kept = lru_cache(maxsize=256)(Settings)
+
+
+def settings_of(**asked: Any) -> Settings:
+    """The settings with these values, made and checked once for all calls that ask for the same."""
+    try:
+        return _kept(**asked)
+    except TypeError:  # a value that no dict can hold
+        return Settings(**asked)
 
 
 def one_of(name: str, value: object, known: Sequence[object]) -> None:

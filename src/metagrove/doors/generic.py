@@ -12,13 +12,12 @@ from metagrove.core.errors import DataError, MethodError
 from metagrove.core.scales import scale
 from metagrove.core.values import Array
 from metagrove.doors.approximations import Approximations
-from metagrove.doors.columns import Columns, named_arms, one_of
+from metagrove.doors.columns import Columns, named_arms, one_of, settings_of
 from metagrove.doors.quantiles import moments, table_rule
 from metagrove.effects.conversions import MEAN_RULES, SD_RULES
 from metagrove.pooling.estimate import normal_quantile
 from metagrove.pooling.model import Model
 from metagrove.pooling.results import MetaResult, meta_analysis
-from metagrove.pooling.settings import Settings
 from metagrove.pooling.studies import studies_of
 from metagrove.pooling.user_weights import OwnTerms
 
@@ -126,7 +125,7 @@ def metagen(
     MEAN_RULES.entry(method_mean)
     SD_RULES.entry(table_rule(method_sd))
     source = Columns(data, subset)
-    first = next((a for a in (TE, seTE, lower, upper, pval, median) if a is not None), None)
+    first = TE if TE is not None else next((a for a in (seTE, lower, upper, pval, median) if a is not None), None)
     if first is None:
         raise DataError("metagen needs TE and seTE, or limits, or p-values")
     k = source.numbers(first, "TE").size
@@ -138,24 +137,24 @@ def metagen(
     p = source.optional(pval, "pval", k)
     effect, se = _completed(effect, se, low, high, p, freedom, level_ci, k)
     quantiles = (min, q1, median, q3, max)
-    people = np.asarray(sum(source.numbers(n, "n", k) for n in (n_e, n_c) if n is not None), dtype=float)
+    groups_of_people = [source.numbers(n, "n", k) for n in (n_e, n_c) if n is not None]
+    people = np.sum(groups_of_people, axis=0) if groups_of_people else None
     if any(value is not None for value in quantiles):
-        if people.ndim == 0:
+        if people is None:
             raise DataError("quantiles need the number of people: n_e, n_c or both")
         mean, sd = moments(source, people, None, None, quantiles, rules=(method_mean, method_sd))
         effect = np.where(np.isnan(effect), mean, effect)
         se = np.where(np.isnan(se), sd / np.sqrt(people), se)
     if not (isinstance(approx_TE, str) and isinstance(approx_seTE, str) and approx_TE == approx_seTE == ""):
         ways = Approximations(
-            source, low, high, p, quantiles, people if people.ndim else None, (method_mean, method_sd),
+            source, low, high, p, quantiles, people, (method_mean, method_sd),
             lambda lower, upper: _of_limits(lower, upper, freedom, level_ci),
             lambda te, pvalues: _of_p(te, pvalues, freedom),
         )  # fmt: skip
         effect = ways.effects(effect, approx_TE)
         se = ways.errors(effect, se, approx_seTE)
-    with np.errstate(invalid="ignore"):
-        half = _quantile(level, freedom if method_ci != "z" else None) * se
-        ends = effect - half, effect + half
+    reach = _quantile(level, freedom if method_ci != "z" else None)
+    printed = _printed(low, high) if level == level_ci else None
     columns: dict[str, NDArray[Any]] = {
         name: source.numbers(value, name, k) for name, value in (("n_e", n_e), ("n_c", n_c)) if value is not None
     }
@@ -168,7 +167,7 @@ def metagen(
         if (value := weights if value is None else value) is not None:
             columns[name] = source.numbers(value, name, k)
     model = _model(clusters is not None, any(name in columns for name in own), TE_tau)
-    settings = Settings(
+    settings = settings_of(
         sm=sm, method_tau=method_tau, method_tau_ci=method_tau_ci, method_random_ci=method_random_ci,
         adhoc_hakn_ci=adhoc_hakn_ci, method_predict=method_predict, adhoc_hakn_pi=adhoc_hakn_pi, method_I2=method_I2,
         level=level, level_ma=level_ma, level_predict=level_predict, level_hetstat=level_hetstat, common=common,
@@ -176,10 +175,8 @@ def metagen(
         subgroup_name=source.name_of(subgroup) if subgroup_name is None else subgroup_name, backtransf=backtransf,
         door="metagen", options=(("TE_tau", TE_tau), *named_arms(label_e, label_c, label_left, label_right)),
     )  # fmt: skip
-    if level == level_ci:
-        ends = _printed(ends, (low, high))
     studies = studies_of(
-        effect, se, lower=ends[0], upper=ends[1],
+        effect, se, limits=lambda TE, seTE: _limits(TE, seTE, reach, printed),
         studlab=source.texts(studlab, "studlab", k), subgroup=groups, reasons=source.excluded(exclude, k),
         columns=columns,
     )  # fmt: skip
@@ -194,6 +191,17 @@ def _model(nested: bool, weighted: bool, centre: float | None) -> Model | None:
 
         return ThreeLevel()
     return OwnTerms(centre) if weighted or centre is not None else None
+
+
+def _limits(effect: Array, se: Array, reach: Array | float, printed: tuple[Array, Array] | None) -> tuple[Array, Array]:
+    """Study limits, the printed pair where there is one; what is infinite or missing gives NaN."""
+    with np.errstate(invalid="ignore"):
+        half = reach * se
+        ends = effect - half, effect + half
+    if printed is None:
+        return ends
+    whole = np.isfinite(printed[0])
+    return np.where(whole, printed[0], ends[0]), np.where(whole, printed[1], ends[1])
 
 
 def _of_limits(low: Array, high: Array, df: Array | None, level: float) -> Array:
@@ -212,13 +220,12 @@ def _of_p(te: Array, p: Array, df: Array | None) -> Array:
     return np.asarray(np.where(usable, np.abs(te) / z, _NAN), dtype=float)
 
 
-def _printed(computed: tuple[Array, Array], printed: tuple[Array | None, Array | None]) -> tuple[Array, Array]:
-    """Study limits: the printed pair where both are there, else the computed one."""
-    low, high = printed
+def _printed(low: Array | None, high: Array | None) -> tuple[Array, Array] | None:
+    """Study limits as printed, the lower one first; NaN where not both are there."""
     if low is None or high is None:
-        return computed
+        return None
     whole = np.isfinite(low) & np.isfinite(high)
-    return np.where(whole, np.minimum(low, high), computed[0]), np.where(whole, np.maximum(low, high), computed[1])
+    return np.where(whole, np.minimum(low, high), _NAN), np.where(whole, np.maximum(low, high), _NAN)
 
 
 def _quantile(level: float, df: Array | None) -> Array | float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from metagrove.pooling.regression.model import Regression, regression
 from metagrove.pooling.regression.permutation import Permutation
 from metagrove.pooling.regression.robust import Robust
 from metagrove.pooling.results import MetaResult
+from metagrove.pooling.studies import all_finite, numbered
 
 __all__ = ["permutest", "rma", "rma_mv", "robust", "vcalc"]
 
@@ -70,11 +72,22 @@ class _Table:
 
     @property
     def slab(self) -> tuple[str, ...]:
+        if self.keep.size == self.n:
+            return self.labels
         return tuple(self.labels[i] for i in self.keep)
 
 
+@lru_cache(maxsize=64)
+def _everyone(n: int) -> NDArray[np.intp]:
+    rows = np.arange(n)
+    rows.setflags(write=False)
+    return rows
+
+
 def _table(columns: Columns, slab: Any, subset: Any, n: int, missing: Mapping[str, NDArray[np.bool_]]) -> _Table:
-    labels = columns.texts(slab, "slab", n) or tuple(str(i + 1) for i in range(n))
+    labels = columns.texts(slab, "slab", n) or numbered(n)
+    if subset is None and not missing:
+        return _Table(n, _everyone(n), labels, ())
     wanted = np.ones(n, dtype=bool)
     if subset is not None:
         chosen = np.asarray(columns.raw(subset, "subset"))
@@ -160,16 +173,15 @@ def _variances(vi: Any, sei: Any, columns: Columns, n: int) -> Array:
     if (vi is None) == (sei is None):
         raise DataError("give the sampling variances vi, or the standard errors sei (one of the two)")
     values = columns.numbers(vi, "vi", n) if vi is not None else columns.numbers(sei, "sei", n)
-    with np.errstate(invalid="ignore"):
-        if (values < 0).any():
-            i = int(np.argmax(values < 0))
-            raise DataError(f"row {i + 1}: {'vi' if vi is not None else 'sei'} is {values[i]:g}; it is above 0")
+    for i, value in enumerate(values.tolist(), 1):
+        if value < 0:
+            raise DataError(f"row {i}: {'vi' if vi is not None else 'sei'} is {value:g}; it is above 0")
     return values if vi is not None else values**2
 
 
 def _positive(v: Array, table: _Table) -> Array:
-    if (v <= 0).any():
-        label = table.slab[int(np.argmax(v <= 0))]
+    if 0.0 in v.tolist():
+        label = table.slab[int(np.argmax(v == 0))]
         raise DataError(f"{label}: the sampling variance is 0; a study that is exact cannot be weighted")
     return v
 
@@ -246,7 +258,7 @@ def rma(
     location = _moderators(written if written is not None else mods, columns, n, "mods")
     spread = _moderators(scale, columns, n, "scale") if scale is not None else None
     w = columns.optional(weights, "weights", n)
-    gaps = {"the effect": ~np.isfinite(y), "its variance": ~np.isfinite(v)}
+    gaps = {} if all_finite(y, v) else {"the effect": ~np.isfinite(y), "its variance": ~np.isfinite(v)}
     gaps |= {name: gap for part in (location, spread) if part is not None for name, gap in part.missing.items()}
     if w is not None:
         gaps["its weight"] = ~np.isfinite(w)
@@ -263,7 +275,7 @@ def rma(
         model = location_scale(y, v, design=design, scale=spread.design(rows, True), settings=settings, slab=table.slab)
         return replace(model, excluded=table.excluded, measure=code)
     fit = regression(y, v, design=design, settings=settings, slab=table.slab, btt=btt)
-    return replace(fit, excluded=table.excluded, origin=(data, rows, n), measure=code)
+    return fit.placed(table.excluded, (data, rows, n), code)
 
 
 def _known_covariance(V: Any, columns: Columns, n: int) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array
-from metagrove.doors.columns import Columns, one_of
+from metagrove.doors.columns import Columns, one_of, settings_of
 from metagrove.doors.quantiles import moments
 from metagrove.effects.one_arm import (
     OneArm,
@@ -99,7 +99,7 @@ def metaprop(
         np.where(known, events, 0.0), np.where(known, size, 1.0), sm, incr=steps, method_incr=method_incr,
         method_ci=method_ci, level=level,
     )  # fmt: skip
-    settings = Settings(
+    settings = settings_of(
         sm=sm, method=method, method_tau=method_tau or ("ML" if method == "GLMM" else "REML"),
         method_tau_ci=method_tau_ci, method_random_ci=method_random_ci, adhoc_hakn_ci=adhoc_hakn_ci,
         method_predict=method_predict, adhoc_hakn_pi=adhoc_hakn_pi, method_I2=method_I2, level=level,
@@ -188,7 +188,7 @@ def metarate(
         zero = np.zeros(1)
         harmonic = np.array([1 / np.mean(1 / at_risk[known])])
         null = float(rate_effects(null_effect * harmonic, harmonic, sm, incr=zero).TE[0])
-    settings = Settings(
+    settings = settings_of(
         sm=sm, method=method, method_tau=method_tau or ("ML" if method == "GLMM" else "REML"),
         method_tau_ci=method_tau_ci, method_random_ci=method_random_ci, adhoc_hakn_ci=adhoc_hakn_ci,
         method_predict=method_predict, adhoc_hakn_pi=adhoc_hakn_pi, method_I2=method_I2, level=level,
@@ -278,7 +278,7 @@ def metamean(
         if sm == "MLN" and not null_effect > 0:
             raise MethodError(f"null_effect is {null_effect:g}; a log mean is tested against a mean above 0")
         null = float(np.log(null_effect)) if sm == "MLN" else float(null_effect)
-    settings = Settings(
+    settings = settings_of(
         sm=sm, method_tau=method_tau, method_tau_ci=method_tau_ci, method_random_ci=method_random_ci,
         adhoc_hakn_ci=adhoc_hakn_ci, method_predict=method_predict, adhoc_hakn_pi=adhoc_hakn_pi, method_I2=method_I2,
         level=level, level_ma=level_ma, level_predict=level_predict, level_hetstat=level_hetstat, common=common,
@@ -345,7 +345,7 @@ def metacor(
     effects = correlation_effects(np.where(known, r, 0.0), np.where(known, size, 4.0), sm, level=level)
     if not -1 < null_effect < 1:
         raise MethodError(f"null_effect is {null_effect!r}; a correlation lies between -1 and 1")
-    settings = Settings(
+    settings = settings_of(
         sm=sm, method_tau=method_tau, method_tau_ci=method_tau_ci, method_random_ci=method_random_ci,
         adhoc_hakn_ci=adhoc_hakn_ci, method_predict=method_predict, adhoc_hakn_pi=adhoc_hakn_pi, method_I2=method_I2,
         level=level, level_ma=level_ma, level_predict=level_predict, level_hetstat=level_hetstat, common=common,
@@ -371,14 +371,11 @@ def _label(labels: tuple[str, ...] | None, i: Any) -> str:
 
 
 def _check_counts(events: Array, n: Array, labels: tuple[str, ...] | None) -> None:
-    with np.errstate(invalid="ignore"):
-        above, none = events > n, n == 0
-        if not (above | none).any():
-            return
-    for i in np.flatnonzero(above)[:1]:
-        raise DataError(f"{_label(labels, i)}: {events[i]:g} events among {n[i]:g}; events lie between 0 and n")
-    for i in np.flatnonzero(none)[:1]:
-        raise DataError(f"{_label(labels, i)}: n is 0; a study has at least one person")
+    for i, (some, everyone) in enumerate(zip(events.tolist(), n.tolist(), strict=True)):
+        if some > everyone:
+            raise DataError(f"{_label(labels, i)}: {some:g} events among {everyone:g}; events lie between 0 and n")
+        if everyone == 0:
+            raise DataError(f"{_label(labels, i)}: n is 0; a study has at least one person")
 
 
 def _check_positive(values: Array, name: str, labels: tuple[str, ...] | None) -> None:
@@ -429,11 +426,15 @@ def _single_arm(
     if not known.all():
         reasons = tuple(why or ("" if ok else "a value is missing") for why, ok in zip(reasons, known, strict=True))
         blank = np.where(known, 0.0, _NAN)
+        whole = effects.limits
         effects = OneArm(
-            effects.TE + blank, effects.seTE + blank, effects.lower + blank, effects.upper + blank, effects.incr_event
+            effects.TE + blank,
+            effects.seTE + blank,
+            lambda: (whole()[0] + blank, whole()[1] + blank),
+            effects.incr_event,
         )
     studies = studies_of(
-        effects.TE, effects.seTE, lower=effects.lower, upper=effects.upper, studlab=labels,
+        effects.TE, effects.seTE, limits=lambda te, se: effects.limits(), studlab=labels,
         subgroup=source.texts(subgroup, "subgroup", k), reasons=reasons,
         columns=columns | {"incr_event": effects.incr_event}, size=size,
     )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from metagrove.core.errors import DataError
 from metagrove.core.values import Array
 from metagrove.doors.columns import Columns
-from metagrove.effects.conversions import moments_from_quantiles
+from metagrove.effects.conversions import moment_rules, moments_from_quantiles
 
 __all__ = ["moments", "table_rule"]
 
@@ -37,18 +37,22 @@ def moments(
     names = ("min", "q1", "median", "q3", "max")
     given = [source.optional(value, f"{name}{arm}", k) for name, value in zip(names, quantiles, strict=True)]
     m, s = source.optional(mean, f"mean{arm}", k), source.optional(sd, f"sd{arm}", k)
+    names_of_rules = _SKEWED.get(rules[0], rules[0]), table_rule(rules[1])
+    moment_rules(*names_of_rules)
     if all(value is None for value in given):
         for name, value in ((f"mean{arm}", m), (f"sd{arm}", s)):
             if value is None:
                 raise DataError(f"{name} is missing (or give median{arm} with quartiles or a range)")
+        if m is not None and s is not None:
+            return m, s
     m, s = gap if m is None else m, gap if s is None else s
     q = [gap if value is None else value for value in given]
     wanted = np.where(np.isnan(m) | np.isnan(s), n, np.nan)
     found = moments_from_quantiles(
         (q[0], q[1], q[2], q[3], q[4]),
         wanted,
-        mean_rule=_SKEWED.get(rules[0], rules[0]),
-        sd_rule=table_rule(rules[1]),
+        mean_rule=names_of_rules[0],
+        sd_rule=names_of_rules[1],
     )
     return np.where(np.isnan(m), found.mean, m), np.where(np.isnan(s), found.sd, s)
 

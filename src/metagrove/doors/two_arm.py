@@ -9,7 +9,7 @@ from scipy import special
 
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.values import Array
-from metagrove.doors.columns import Columns, named_arms, one_of
+from metagrove.doors.columns import Columns, named_arms, one_of, settings_of
 from metagrove.doors.quantiles import moments
 from metagrove.effects.arms import PersonTimes, Tables, TwoMeans
 from metagrove.effects.contrasts import (
@@ -22,6 +22,7 @@ from metagrove.pooling.counts.glmm import two_arm_model
 from metagrove.pooling.counts.models import GLMM_MODELS
 from metagrove.pooling.counts.penalised import PenalisedPooling
 from metagrove.pooling.counts.pooled import CountPooling
+from metagrove.pooling.estimate import normal_quantile
 from metagrove.pooling.model import InverseVariance, Model
 from metagrove.pooling.results import MetaResult, meta_analysis
 from metagrove.pooling.settings import Settings
@@ -122,7 +123,7 @@ def metabin(
         tables, sm, incr=_incr(source, incr, k), method_incr=method_incr, allstudies=allstudies,
         RR_Cochrane=RR_Cochrane, peto=method == "Peto",
     )  # fmt: skip
-    settings = Settings(
+    settings = settings_of(
         sm=sm, method=method, method_tau=method_tau or ("ML" if method == "GLMM" else "REML"),
         method_tau_ci=method_tau_ci, method_random_ci=method_random_ci, adhoc_hakn_ci=adhoc_hakn_ci,
         method_predict=method_predict, adhoc_hakn_pi=adhoc_hakn_pi, method_I2=method_I2, level=level,
@@ -228,7 +229,7 @@ def metainc(
     filled = {name: np.where(known, column, 1.0) for name, column in columns.items()}
     times = PersonTimes(filled["event_e"], filled["event_c"], filled["time_e"], filled["time_c"])
     contrast = person_time_contrasts(times, sm, incr=_incr(source, incr, k), method_incr=method_incr)
-    settings = Settings(
+    settings = settings_of(
         sm=sm, method=method, method_tau=method_tau or ("ML" if method == "GLMM" else "REML"),
         method_tau_ci=method_tau_ci, method_random_ci=method_random_ci, adhoc_hakn_ci=adhoc_hakn_ci,
         method_predict=method_predict, adhoc_hakn_pi=adhoc_hakn_pi, method_I2=method_I2, level=level,
@@ -344,7 +345,7 @@ def metacont(
         means, sm, pooledvar=pooledvar, method_smd=method_smd, sd_glass=sd_glass, exact_smd=exact_smd
     )
     one_of("method_ci", method_ci, ("z", "t"))
-    settings = Settings(
+    settings = settings_of(
         sm=sm, method_tau=method_tau, method_tau_ci=method_tau_ci, method_random_ci=method_random_ci,
         adhoc_hakn_ci=adhoc_hakn_ci, method_predict=method_predict, adhoc_hakn_pi=adhoc_hakn_pi, method_I2=method_I2,
         level=level, level_ma=level_ma, level_predict=level_predict, level_hetstat=level_hetstat, common=common,
@@ -379,18 +380,23 @@ def _label(labels: tuple[str, ...] | None, i: Any) -> str:
 
 
 def _known(columns: dict[str, Array]) -> Any:
-    return np.isfinite(np.vstack(list(columns.values()))).all(axis=0)
+    known: Any = np.True_
+    for column in columns.values():
+        known = known & np.isfinite(column)
+    return known
 
 
 def _check_arms(columns: dict[str, Array], labels: tuple[str, ...] | None) -> None:
     for arm in ("e", "c"):
-        events, n = np.nan_to_num(columns[f"event_{arm}"]), np.nan_to_num(columns[f"n_{arm}"], nan=np.inf)
-        for i in np.flatnonzero(events > n)[:1]:
-            raise DataError(
-                f"{_label(labels, i)}: event_{arm} is {events[i]:g} among n_{arm} {n[i]:g}; events lie between 0 and n"
-            )
-        for i in np.flatnonzero(n == 0)[:1]:
-            raise DataError(f"{_label(labels, i)}: n_{arm} is 0; an arm has at least one person")
+        events, n = columns[f"event_{arm}"].tolist(), columns[f"n_{arm}"].tolist()
+        for i, (some, everyone) in enumerate(zip(events, n, strict=True)):
+            if some > everyone:
+                raise DataError(
+                    f"{_label(labels, i)}: event_{arm} is {some:g} among n_{arm} {everyone:g}; "
+                    "events lie between 0 and n"
+                )
+            if everyone == 0:
+                raise DataError(f"{_label(labels, i)}: n_{arm} is 0; an arm has at least one person")
 
 
 def _check_positive(
@@ -400,11 +406,11 @@ def _check_positive(
     zero_allowed: tuple[str, ...] = (),
 ) -> None:
     for name in names:
-        values = np.nan_to_num(columns[name], nan=1.0)
-        bad = np.flatnonzero(values < 0 if name in zero_allowed else values <= 0)
-        for i in bad[:1]:
-            right = "0 or above" if name in zero_allowed else "above 0"
-            raise DataError(f"{_label(labels, i)}: {name} is {values[i]:g}; it must be {right}")
+        may_be_zero = name in zero_allowed
+        for i, value in enumerate(columns[name].tolist()):
+            if value < 0 or (value == 0 and not may_be_zero):
+                right = "0 or above" if may_be_zero else "above 0"
+                raise DataError(f"{_label(labels, i)}: {name} is {value:g}; it must be {right}")
 
 
 def _two_arms(
@@ -427,13 +433,10 @@ def _two_arms(
     )
     te, se = np.where(known, contrast.TE, _NAN), np.where(known, contrast.seTE, _NAN)
     tail = 0.5 + settings.level / 2
-    if df is None:
-        quantile = np.full(k, float(special.ndtri(tail)))
-    else:
-        quantile = np.asarray(special.stdtrit(np.maximum(df, 1e-9), tail))
+    quantile = normal_quantile(settings.level) if df is None else special.stdtrit(np.maximum(df, 1e-9), tail)
     added = {"incr_e": contrast.incr_e, "incr_c": contrast.incr_c}
     studies = studies_of(
-        te, se, lower=te - quantile * se, upper=te + quantile * se, studlab=labels,
+        te, se, limits=lambda effect, error: (effect - quantile * error, effect + quantile * error), studlab=labels,
         subgroup=source.texts(subgroup, "subgroup", k), reasons=reasons,
         columns=columns | (added if settings.door != "metacont" else {}),
     )  # fmt: skip

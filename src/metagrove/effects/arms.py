@@ -6,6 +6,7 @@ number that was not reported.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import TypeAlias
@@ -55,7 +56,8 @@ class Columns:
     def _settle(self) -> None:
         names = _names(type(self))  # type: ignore[arg-type]
         for name, column in zip(names, broadcast(*(getattr(self, n) for n in names)), strict=True):
-            if np.isinf(column).any():
+            values = column.tolist()
+            if math.inf in values or -math.inf in values:
                 raise DataError(f"{_study(int(np.flatnonzero(np.isinf(column))[0]))}: {name} is infinite")
             column.setflags(write=False)
             object.__setattr__(self, name, column)

@@ -23,6 +23,7 @@ __all__ = [
     "FiveNumbers",
     "MomentsFromQuantiles",
     "five_number_moments",
+    "moment_rules",
     "moments_from_quantiles",
     "wald_effects",
 ]
@@ -235,6 +236,11 @@ def _sd_rule(name: str) -> Rule:
     return SD_RULES[name]
 
 
+def moment_rules(mean_rule: str, sd_rule: str) -> tuple[Rule, Rule]:
+    """The rules of these names for the mean and the SD; UnknownName for another."""
+    return _mean_rule(mean_rule), _sd_rule(sd_rule)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class MomentsFromQuantiles:
     """Means and SDs of shape (k,), NaN where too little was reported; `cases` says what each rested on."""
@@ -252,7 +258,7 @@ def moments_from_quantiles(
     sd_rule: str = "Shi",
 ) -> MomentsFromQuantiles:
     """Means and SDs from minimum, first quartile, median, third quartile and maximum; DataError names the study."""
-    mean, sd = _mean_rule(mean_rule), _sd_rule(sd_rule)
+    mean, sd = moment_rules(mean_rule, sd_rule)
     columns = broadcast(*quantiles, n)
     out, cases = np.full((2, columns[0].size), np.nan), []
     for i, row in enumerate(zip(*columns, strict=True)):

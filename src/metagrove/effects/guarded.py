@@ -12,15 +12,21 @@ __all__ = ["broadcast", "logarithm", "ratio", "root", "small_sample_factor"]
 
 def broadcast(*columns: ArrayLike) -> tuple[Array, ...]:
     """The columns as float arrays of one common shape (k,)."""
-    arrays = [np.atleast_1d(np.asarray(column, dtype=float)) for column in columns]
-    if len({array.shape for array in arrays}) == 1:
-        return tuple(array.copy() for array in arrays)
-    return tuple(np.array(array, dtype=float) for array in np.broadcast_arrays(*arrays))
+    return tuple([array.copy() for array in _aligned(columns)])
+
+
+def _aligned(columns: tuple[ArrayLike, ...]) -> list[Array]:
+    """The columns as float arrays of one common shape (k,), the caller's own ones among them."""
+    arrays = [np.asarray(column, dtype=float) for column in columns]
+    shape = arrays[0].shape
+    if len(shape) == 1 and all(array.shape == shape for array in arrays):
+        return arrays
+    return list(np.broadcast_arrays(*map(np.atleast_1d, arrays)))
 
 
 def ratio(above: ArrayLike, below: ArrayLike) -> Array:
     """`above / below`, NaN where `below` is zero or either is not finite."""
-    a, b = broadcast(above, below)
+    a, b = _aligned((above, below))
     fine = np.isfinite(a) & np.isfinite(b) & (b != 0)
     quotient: Array = np.divide(a, b, out=np.full(a.shape, np.nan), where=fine)
     return quotient
@@ -28,13 +34,13 @@ def ratio(above: ArrayLike, below: ArrayLike) -> Array:
 
 def logarithm(x: ArrayLike) -> Array:
     """The natural logarithm, NaN where `x` is not above zero."""
-    (a,) = broadcast(x)
+    (a,) = _aligned((x,))
     return np.log(a, out=np.full(a.shape, np.nan), where=np.isfinite(a) & (a > 0))
 
 
 def root(x: ArrayLike) -> Array:
     """The square root, NaN where `x` is below zero."""
-    (a,) = broadcast(x)
+    (a,) = _aligned((x,))
     return np.sqrt(a, out=np.full(a.shape, np.nan), where=np.isfinite(a) & (a >= 0))
 
 
@@ -47,7 +53,7 @@ def small_sample_factor(m: ArrayLike) -> Array:
     """
     from scipy.special import gammaln
 
-    (df,) = broadcast(m)
+    (df,) = _aligned((m,))
     fine = np.isfinite(df) & (df > 1)
     safe = np.where(fine, df, 2.0)
     factor = np.exp(gammaln(safe / 2) - 0.5 * np.log(safe / 2) - gammaln((safe - 1) / 2))

@@ -42,15 +42,24 @@ class OneArm:
     Parameters
     ----------
     TE, seTE : effect and standard error; NaN where the measure does not exist for a study.
-    lower, upper : study limits on the analysis scale; infinite where the transformed limit is.
+    limits : gives the study limits on the analysis scale; infinite where the transformed limit is.
     incr_event : what was added to the events of each study.
     """
 
     TE: Array
     seTE: Array
-    lower: Array
-    upper: Array
+    limits: Callable[[], Pair]
     incr_event: Array
+
+    @property
+    def lower(self) -> Array:
+        """Lower study limits on the analysis scale."""
+        return self.limits()[0]
+
+    @property
+    def upper(self) -> Array:
+        """Upper study limits on the analysis scale."""
+        return self.limits()[1]
 
 
 METHOD_INCR = Registry[Callable[[Array, Array], Array]]("way of adding increments")
@@ -64,8 +73,10 @@ METHOD_INCR.put("user", lambda sparse, incr: incr, title="the increments given, 
 
 def increments(sparse: Array, incr: Array | float, method_incr: str) -> Array:
     """What to add to each study's events, shape of `sparse` (True where a count makes the measure degenerate)."""
-    given = np.broadcast_to(np.asarray(incr, dtype=float), sparse.shape)
-    if not (given >= 0).all():
+    given = np.asarray(incr, dtype=float)
+    if given.shape != sparse.shape:
+        given = np.broadcast_to(given, sparse.shape)
+    if not all(value >= 0 for value in given.tolist()):
         raise DataError(f"incr is {given.min():g}; an increment is 0 or above")
     return np.asarray(METHOD_INCR[method_incr](sparse, given), dtype=float) * 1.0
 
@@ -112,16 +123,22 @@ def proportion_effects(
     add = np.zeros_like(n) if sm in ("PAS", "PFT") else increments(degenerate, incr, method_incr)
     te, se = _proportion(events, n, sm, add)
     if method_ci == "NAsm":
-        return OneArm(te, se, *_wald_pair(te, se, level), add)
-    lower, upper = PROPORTION_INTERVALS[method_ci](events, n, level)
+        return OneArm(te, se, lambda: _wald_pair(te, se, level), add)
+    interval = PROPORTION_INTERVALS[method_ci]
     forward: dict[str, Callable[[Array], Array]] = {
         "PRAW": lambda p: p,
         "PLN": _log,
         "PLOGIT": _logit,
         "PAS": lambda p: np.asarray(np.arcsin(np.sqrt(p)), dtype=float),
-        "PFT": lambda p: double_arcsine(n * p, n),
+        "PFT": lambda p: double_arcsine(counts[1] * p, counts[1]),
     }
-    return OneArm(te, se, forward[sm](lower), forward[sm](upper), add)
+    counts = events.copy(), n.copy()  # the limits are asked for later
+
+    def limits() -> Pair:
+        lower, upper = interval(*counts, level)
+        return forward[sm](lower), forward[sm](upper)
+
+    return OneArm(te, se, limits, add)
 
 
 def _proportion(e: Array, n: Array, sm: str, add: Array) -> Pair:
@@ -167,10 +184,10 @@ def rate_effects(
     add = np.zeros_like(time) if sm in ("IRS", "IRFT") else increments(degenerate, incr, method_incr)
     te, se = _rate(events, time, sm, add)
     if method_ci == "NAsm":
-        return OneArm(te, se, *_wald_pair(te, se, level), add)
+        return OneArm(te, se, lambda: _wald_pair(te, se, level), add)
     low, high = poisson_limits(events, level)
-    lower, upper = _rate(low, time, sm, np.zeros_like(time))[0], _rate(high, time, sm, np.zeros_like(time))[0]
-    return OneArm(te, se, lower, upper, add)
+    limits = _rate(low, time, sm, np.zeros_like(time))[0], _rate(high, time, sm, np.zeros_like(time))[0]
+    return OneArm(te, se, lambda: limits, add)
 
 
 def poisson_limits(events: Array, level: float) -> Pair:
@@ -214,7 +231,7 @@ def mean_effects(n: Array, mean: Array, sd: Array, sm: str, *, method_ci: str = 
     df = np.maximum(n - 1, 1e-300) if method_ci == "t" else np.full_like(n, np.inf)
     tail = (1 + level) / 2
     quantile = special.stdtrit(df, tail) if method_ci == "t" else np.full_like(n, special.ndtri(tail))
-    return OneArm(te, se, te - quantile * se, te + quantile * se, np.zeros_like(n))
+    return OneArm(te, se, lambda: (te - quantile * se, te + quantile * se), np.zeros_like(n))
 
 
 def correlation_effects(cor: Array, n: Array, sm: str, *, level: float = 0.95) -> OneArm:
@@ -235,7 +252,7 @@ def correlation_effects(cor: Array, n: Array, sm: str, *, level: float = 0.95) -
         size = np.where(n > (1 if sm == "COR" else 4), n, _NAN)
         te = cor if sm == "COR" else cor * _olkin_pratt(cor, size)
         se = (1 - te**2) / np.sqrt(size - 1)
-    return OneArm(te, se, *_wald_pair(te, se, level), np.zeros_like(n))
+    return OneArm(te, se, lambda: _wald_pair(te, se, level), np.zeros_like(n))
 
 
 def _olkin_pratt(cor: Array, n: Array) -> Array:

@@ -73,10 +73,10 @@ def arm_specs(
     labelled = _coloured_names(scene, names, inks, rows, np.asarray(field.paper[0], dtype=float))
     samples = samples if len(samples) > 1 or len(rows) < 2 else []
     labels = {_plain(r.label) for r in rows if r.label}
-    if len(rows) == len(labels) == 1:
+    if len(rows) == len(labels) == 1 and not _all_drawn(samples, inks):
         samples = [s for s in samples if _plain(s.name) in labels]
     listed = [s for s in samples if _plain(s.name) in labels]
-    samples = listed if len(listed) == len(rows) > 0 else samples
+    samples = listed if len(listed) == len(rows) > 0 and not _all_drawn(samples, inks) else samples
     counts = [c for c in (len(samples), len(rows)) if c]
     findings: list[Finding] = []
     if hints.arms and all(a.colour is not None for a in hints.arms):
@@ -101,6 +101,13 @@ def arm_specs(
     widest = _EVEN_WIDTHS * min((look.width for look in looks if look.reach), default=np.inf)
     looks = [replace(look, width=min(look.width, widest)) for look in looks]
     return [ArmSpec(s.name, look) for s, look in zip(seeds, looks, strict=True)], counts, findings
+
+
+def _all_drawn(samples: Sequence[Sample], inks: Sequence[Ink]) -> bool:
+    """Whether each entry of a legend has a colour of its own among the inks of the plot."""
+    own = [min(inks, key=lambda i: colour_distance(i.colour, s.colour), default=None) for s in samples]
+    near = [i for i, s in zip(own, samples, strict=True) if i and colour_distance(i.colour, s.colour) < 40]
+    return len({i.colour for i in near if not i.neutral}) == len(samples) > 1
 
 
 def _noise(rgb: Pixels) -> float:

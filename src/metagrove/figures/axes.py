@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from metagrove.core.values import Array
 from metagrove.figures.page import Word, number
 
-__all__ = ["Axis", "axis_through", "axis_unit", "column_axes", "near_plot", "row_axes", "snapped"]
+__all__ = ["MIN_LABELS", "Axis", "axis_through", "axis_unit", "column_axes", "near_plot", "row_axes", "snapped"]
 
+#: Fewer labels than this are no scale, but for two on the y axis that stand on tick marks.
 MIN_LABELS = 3
 
 
@@ -146,7 +147,10 @@ def _labels(words: Sequence[Word]) -> list[tuple[Word, float]]:
         and abs(v) < 1e7
         and w.score > (0.8 if set(w.text) <= set("1.,-") else 0.3)
     ]
-    return found + [(w, 1000 * v) for w, v in found if re.fullmatch(r"\d{1,3}[.·]\d{3}", w.text) and v >= 1]
+    thousands = [(w, 1000 * v) for w, v in found if re.fullmatch(r"\d{1,3}[.·]\d{3}", w.text) and v >= 1]
+    # the point of a small decimal is easily lost: no scale prints `08`, and `10` may be 1.0
+    pointed = [(w, float(f"{w.text[0]}.{w.text[1:]}")) for w, _ in found if re.fullmatch(r"0\d{1,2}|100?", w.text)]
+    return found + thousands + pointed
 
 
 def row_axes(words: Sequence[Word], *, tolerance: float) -> list[Axis]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
-from metagrove.figures.axes import Axis, column_axes, row_axes, snapped
+from metagrove.figures.axes import MIN_LABELS, Axis, column_axes, row_axes, snapped
 from metagrove.figures.frame import Line, dark_lines, darkness, ridges, tick_places
 from metagrove.figures.hints import Hints
 from metagrove.figures.image import Picture
@@ -19,6 +19,7 @@ from metagrove.figures.readout import grid_phase
 __all__ = ["Scales", "hinted_here", "plot_scales"]
 
 _PALE = 0.2
+_SHORTEST = 80.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +70,22 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
     tall, wide = dark.shape
     x_hint, y_hint = hinted_here(hints, picture)
     tolerance = max(2.5, 0.004 * wide)
-    level = dark_lines(dark, level=True, least=0.18 * wide, threshold=_PALE)
-    upright = dark_lines(dark, level=False, least=0.18 * tall, threshold=_PALE)
+    across = row_axes(words, tolerance=tolerance) if x_hint is None else []
+    down = column_axes(words, tolerance=tolerance) if y_hint is None else []
+    level = dark_lines(dark, level=True, least=_least(across, 0.18 * wide), threshold=_PALE)
+    upright = dark_lines(dark, level=False, least=_least(down, 0.18 * tall), threshold=_PALE)
     if x_hint is not None:
         own = _banded(_refined(x_hint, dark, level, across=True), row_axes(words, tolerance=tolerance), y_hint)
         rows = [(own, own)]
     else:
         grid = _grid(picture, across=True)
-        rows = [(a, _on_ticks(a, dark, level, grid, across=True)) for a in row_axes(words, tolerance=tolerance)]
+        rows = [(a, _on_ticks(a, dark, level, grid, across=True)) for a in across]
     if y_hint is not None:
         own = _refined(y_hint, dark, upright, across=False)
         columns = [(own, own)]
     else:
         grid = _grid(picture, across=False)
-        columns = [
-            (a, _on_ticks(a, dark, upright, grid, across=False)) for a in column_axes(words, tolerance=tolerance)
-        ]
+        columns = [(a, _on_ticks(a, dark, upright, grid, across=False)) for a in down]
     found: list[tuple[tuple[float, ...], Scales]] = []
     for x_read, x in rows:
         for y_read, y in columns:
@@ -96,6 +97,12 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
             found.append((support, Scales(x, y, scale, right, foot)))
     found.sort(key=lambda item: item[0], reverse=True)
     return _apart([scales for _, scales in found])
+
+
+def _least(axes: Sequence[Axis], usual: float) -> float:
+    """How long an axis line is at least: a figure may be a small part of its page."""
+    spans = [max(a.pixels) - min(a.pixels) for a in axes if len(a.values) > MIN_LABELS]
+    return min([usual, *(max(0.7 * s, _SHORTEST) for s in spans)])
 
 
 def _scale(y: Axis, *, hinted: bool) -> float | None:

@@ -113,7 +113,10 @@ def _risk_doubts(reading: FigureReading) -> list[Finding]:
         by_arm.setdefault(cell.arm, []).append(cell)
     if reading.cells and len({len(v) for v in by_arm.values()}) > 1:
         out.append(Finding("the rows of numbers at risk differ in length"))
+    known = {a.name for a in reading.arms}
     for name, cells in by_arm.items():
+        if name not in known:
+            continue
         arm = reading.arm(name)
         if any(a.n < b.n for a, b in itertools.pairwise(cells)):
             out.append(Finding(f"the numbers at risk of '{name}' rise"))
@@ -126,6 +129,9 @@ def _risk_doubts(reading: FigureReading) -> list[Finding]:
                 )
             )
         unsure = [c for c in cells if not c.sure]
+        if len(unsure) == len(cells) > 2:
+            out.append(Finding(f"none of the numbers at risk of '{name}' is sure"))
+            continue
         out += [
             Finding(f"number at risk of '{name}' at {c.time:g}: two readings disagree ('{c.text}')") for c in unsure
         ]

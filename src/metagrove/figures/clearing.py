@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,8 @@ from metagrove.figures.words import phrases
 
 __all__ = ["axis_mask", "enclosed", "letters", "unframed", "unguided", "written"]
 
+_P_VALUE = re.compile(r"(?i)^p ?(-?value)? ?[-<=>≤]? ?[01o]?[.,] ?\d{2,}$")
+
 
 def letters(words: list[Word]) -> list[tuple[float, float, float, float]]:
     """Boxes of what surely is writing: words of three letters or digits and what stands in line with them."""
@@ -21,6 +24,8 @@ def letters(words: list[Word]) -> list[tuple[float, float, float, float]]:
 
 def written(phrase: Word, *, least: float = 0.7) -> bool:
     """Whether a phrase is writing and not a piece of a curve with its marks, which reads as `XXXK` or `111`."""
+    if phrase.score >= least and _P_VALUE.match(phrase.text):
+        return True
     solid = [c for c in phrase.text if c.isalnum()]
     if len(solid) < 3 or phrase.score < least or len(solid) < 0.5 * len(phrase.text.replace(" ", "")):
         return False
@@ -105,7 +110,7 @@ def unguided(blank: NDArray[np.bool_], dark: NDArray[np.float32], half: float, f
     if len(first) < max(4, wide // 50):
         return
     places = np.flatnonzero(alone)
-    gaps = np.flatnonzero(np.diff(places) > 14)
+    gaps = np.flatnonzero(np.diff(places) > max(14, wide // 35))
     end = int(places[gaps[0]] if len(gaps) else places[-1])
     blank[row - 2 : row + 3, : max(end - 4, 0)] = True
     below = dark[row + 4 : round(foot) - 1]

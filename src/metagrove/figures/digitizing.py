@@ -23,7 +23,7 @@ from metagrove.figures.inverted import (
     runs_down,
 )
 from metagrove.figures.last_drop import with_last_drops
-from metagrove.figures.ocr import can_read, picture_words
+from metagrove.figures.ocr import Finder, can_read, number_finder, picture_words
 from metagrove.figures.page import Page, Word
 from metagrove.figures.painting import overlay_png, painted
 from metagrove.figures.pdf import pdf_image, pdf_pages
@@ -173,8 +173,9 @@ def _in_picture(
     if not upright.rotation:
         k = upright.scale
         hints = labelled(hints, [replace(w, x0=w.x0 / k, x1=w.x1 / k, y0=w.y0 / k, y1=w.y1 / k) for w in words])
+    find = number_finder(upright.rgb, threads=threads)
     original = upright.rgb if not upright.rotation else _turned_back(upright)
-    found = [Figure(r, original, upright.scale) for r in picture_readings(upright, words, hints)]
+    found = [Figure(r, original, upright.scale) for r in picture_readings(upright, words, hints, find=find)]
     if redraw is None:
         return found
     found = [_finer(f, picture, redraw, hints, threads) for f in found]
@@ -205,10 +206,10 @@ def _in_inverted(picture: Picture, hints: Hints, threads: int) -> list[Figure]:
     return [Figure(flipped_reading(r, height), picture.rgb, picture.scale) for r in readings]
 
 
-def _page_readings(page: Page, hints: Hints) -> list[FigureReading]:
+def _page_readings(page: Page, hints: Hints, find: Finder | None = None) -> list[FigureReading]:
     """The readings of a drawing, whichever way its hinted y axis runs."""
     if not runs_down(hints):
-        return page_readings(page, labelled(hints, page.words))
+        return page_readings(page, labelled(hints, page.words), find=find)
     turned = page_readings(flipped_page(page), flipped_hints(hints, page.height))
     return [flipped_reading(r, page.height) for r in turned]
 
@@ -287,8 +288,9 @@ def _in_svg(content: bytes, hints: Hints, threads: int) -> list[Figure]:
     readings = _page_readings(page, hints)
     scale = 1600 / max(page.width, page.height)
     if not readings and can_read() and _unread(page):
-        page = replace(page, words=page.words + _outlined_words(painted(page, scale), scale, threads))
-        readings = _page_readings(page, hints)
+        drawn = painted(page, scale)
+        page = replace(page, words=page.words + _outlined_words(drawn, scale, threads))
+        readings = _page_readings(page, hints, number_finder(drawn, threads=threads, scale=scale))
     found = [Figure(r, painted(page, scale), scale) for r in readings]
     if page.insets:
         found += _besides(found, _on_insets(page, hints, threads))
@@ -348,8 +350,10 @@ def _in_pdf(content: bytes, hints: Hints, threads: int) -> list[Figure]:
         readings = _page_readings(page, hints)
         scale = min(1600 / max(page.width, page.height), 3.0)
         if not readings and can_read() and _unread(page):
-            words = _outlined_words(pdf_image(content, page.number, 2 * scale), 2 * scale, threads)
-            readings = _page_readings(replace(page, words=page.words + words), hints)
+            drawn = pdf_image(content, page.number, 2 * scale)
+            words = _outlined_words(drawn, 2 * scale, threads)
+            find = number_finder(drawn, threads=threads, scale=2 * scale)
+            readings = _page_readings(replace(page, words=page.words + words), hints, find)
         if readings:
             rgb = pdf_image(content, page.number, scale)
             found += [Figure(r, rgb, scale) for r in readings]

@@ -67,14 +67,16 @@ def dark_lines(dark: NDArray[np.float32], *, level: bool, least: float, threshol
         row = _closed(inked[r])
         change = np.diff(np.concatenate([[0], row.astype(np.int8), [0]]))
         begins, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
-        if len(begins):
-            k = int(np.argmax(ends - begins))
-            if ends[k] - begins[k] >= least:
-                found.append((int(r), int(begins[k]), int(ends[k]), float(field[r, begins[k] : ends[k]].mean())))
+        # two figures on a page may have their lines in one row
+        found += [
+            (int(r), int(begins[k]), int(ends[k]), float(field[r, begins[k] : ends[k]].mean()))
+            for k in np.flatnonzero(ends - begins >= least)
+        ]
     groups: list[list[tuple[int, int, int, float]]] = []
     for item in found:
-        if groups and item[0] - groups[-1][-1][0] <= 1 and abs(item[1] - groups[-1][-1][1]) < 0.2 * wide:
-            groups[-1].append(item)
+        near = [g for g in groups[-8:] if item[0] - g[-1][0] <= 1 and _along(item, g[-1], 0.2 * wide)]
+        if near:
+            near[-1].append(item)
         else:
             groups.append([item])
     lines = []
@@ -95,6 +97,11 @@ def dark_lines(dark: NDArray[np.float32], *, level: bool, least: float, threshol
     return sorted(lines, key=lambda line: -line.length)
 
 
+def _along(a: tuple[int, int, int, float], b: tuple[int, int, int, float], reach: float) -> bool:
+    """Whether two runs of neighbouring rows are one line: they overlap and begin near each other."""
+    return abs(a[1] - b[1]) < reach and min(a[2], b[2]) > max(a[1], b[1])
+
+
 def _closed(row: NDArray[np.bool_], gap: int = 2) -> NDArray[np.bool_]:
     """The row with gaps of at most `gap` pixels filled."""
     out = row.copy()
@@ -105,15 +112,28 @@ def _closed(row: NDArray[np.bool_], gap: int = 2) -> NDArray[np.bool_]:
     return out
 
 
+def _half_thickness(field: NDArray[np.float32], line: Line, outward: int, threshold: float) -> int:
+    """How many pixels a line goes on beyond the two that every line takes, to its `outward` side."""
+    base, middle = round(line.place - 0.5), slice(max(round(line.begin), 0), round(line.end))
+    half = 0
+    while half < 6:
+        row = base + outward * (_TICK_NEAR + half)
+        if not 0 <= row < field.shape[0] or float((field[row, middle] > threshold).mean()) < 0.8:
+            break
+        half += 1
+    return half
+
+
 def tick_places(dark: NDArray[np.float32], line: Line, *, outward: int, threshold: float = 0.2) -> Array:
     """Where tick marks meet an axis line, in pixels along it, to a fraction of a pixel.
 
     `outward` is +1 where ticks point down or right of the line, -1 up or left. A tick is ink in the strip 2 to 6 pixels
-    beside the line that is no wider than a tick.
+    beside the line (beyond its edge where it is thick) that is no wider than a tick.
     """
     field = dark if line.level else dark.T
     base = round(line.place - 0.5)
-    rows = [base + outward * k for k in range(_TICK_NEAR, _TICK_FAR + 1)]
+    half = _half_thickness(field, line, outward, threshold)
+    rows = [base + outward * k for k in range(_TICK_NEAR + half, _TICK_FAR + half + 1)]
     rows = [r for r in rows if 0 <= r < field.shape[0]]
     if len(rows) < 3:
         return np.zeros(0)
@@ -125,7 +145,7 @@ def tick_places(dark: NDArray[np.float32], line: Line, *, outward: int, threshol
     change = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
     out = []
     for a, b in zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True):
-        if b - a <= 7:
+        if b - a <= 7 + 2 * half:
             low, high = max(a - 1, 0), min(b + 1, len(strip))
             weight = strip[low:high]
             out.append(float((weight * (np.arange(low, high) + 0.5)).sum() / weight.sum()))

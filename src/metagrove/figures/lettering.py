@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.figures.image import Pixels
 
-__all__ = ["TextBox", "text_boxes", "writing"]
+__all__ = ["Box", "TextBox", "text_boxes", "writing"]
 
-Box = tuple[int, int, int, int]
+Box: TypeAlias = tuple[int, int, int, int]
 
 _GAP = 0.36
 # ones stand as far apart as other digits, but their ink is thin
@@ -20,6 +21,9 @@ _THIN_GAP = 0.1
 _LARGE = 12
 _TALLEST = 46
 _SHORTEST = 5
+_REACH = 25
+_BLURRED, _PLAIN = 0.62, 90.0
+_PALEST, _PALE = 20.0, 140.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +45,11 @@ def writing(rgb: Pixels) -> NDArray[np.float32]:
     """How strongly each pixel is inked against the paper round it, 0 to 1, with long straight lines taken out."""
     import cv2
 
-    small = cv2.resize(rgb, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    paper = cv2.resize(cv2.medianBlur(small, 21), (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR)
-    ink = np.abs(rgb.astype(np.int16) - paper.astype(np.int16)).max(axis=2).astype(np.float32)
+    ink = _against_paper(rgb)
+    if _steepness(ink) < _BLURRED:
+        soft = cv2.GaussianBlur(rgb, (0, 0), 1.0)
+        ink = _against_paper(np.asarray(cv2.addWeighted(rgb, 2.0, soft, -1.0, 0), dtype=np.uint8))
+    pale = _pale_lines(ink, max(48, round(0.05 * max(rgb.shape[:2]))))
     # pale letters count as much as black ones: ink is judged against the darkest within a letter's reach
     near = cv2.dilate(cv2.medianBlur(ink.astype(np.uint8), 3), np.ones((25, 25), np.uint8)).astype(np.float32)
     ink = np.clip(ink / np.maximum(near, 42.0), 0, 1)
@@ -52,7 +58,58 @@ def writing(rgb: Pixels) -> NDArray[np.float32]:
     lines = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, long), np.uint8))
     upright = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((long, 1), np.uint8))
     lines = np.maximum(lines, upright)
-    return np.asarray(np.where(lines > 0, 0, ink), dtype=np.float32)
+    return np.asarray(np.where((lines > 0) | pale, 0, ink), dtype=np.float32)
+
+
+def _steepness(ink: NDArray[np.float32]) -> float:
+    """How much of a stroke's ink comes within one pixel at its edge, as a median; low where a picture was enlarged."""
+    import cv2
+
+    near = cv2.dilate(ink, np.ones((9, 9), np.uint8))
+    jump = np.maximum(np.abs(np.diff(ink, axis=1))[:-1], np.abs(np.diff(ink, axis=0))[:, :-1])
+    steepest, near = cv2.dilate(jump, np.ones((9, 9), np.uint8)), near[:-1, :-1]
+    strokes = (ink[:-1, :-1] > 0.6 * near) & (near > _PLAIN)
+    return float(np.median(steepest[strokes] / near[strokes])) if strokes.any() else 1.0
+
+
+def _against_paper(rgb: Pixels) -> NDArray[np.float32]:
+    """How far each pixel is from the paper that shows beside it, 0 to 255, on the channel that differs most.
+
+    Paper is what is left when strokes thinner than a letter's reach are closed over (opened, where the paper is the
+    darker side), so that writing on bands, panels and filled boxes is judged against these.
+    """
+    import cv2
+
+    soft = cv2.medianBlur(rgb, 3)
+    near = np.ones((_REACH, _REACH), np.uint8)
+    dark = cv2.morphologyEx(soft, cv2.MORPH_CLOSE, near, borderType=cv2.BORDER_REPLICATE).astype(np.int16) - rgb
+    small = cv2.resize(rgb, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    wide = np.ones((13, 13), np.uint8)
+    paper = cv2.medianBlur(small, 21).astype(np.int16).max(axis=2)
+    brightest, darkest = (f(small, wide).astype(np.int16) for f in (cv2.dilate, cv2.erode))
+    inverse = (brightest.max(axis=2) - paper > paper - darkest.min(axis=2)).astype(np.uint8)
+    ink = dark.max(axis=2)
+    if inverse.any():
+        light = rgb.astype(np.int16) - cv2.morphologyEx(soft, cv2.MORPH_OPEN, near, borderType=cv2.BORDER_REPLICATE)
+        turned = cv2.resize(inverse, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_NEAREST) > 0
+        ink = np.where(turned, light.max(axis=2), ink)
+    # what most of the page shows is the grain of its paper, not ink
+    grain = float(np.median(ink[::3, ::3]))
+    return np.asarray(np.maximum(ink - grain, 0), dtype=np.float32)
+
+
+def _pale_lines(ink: NDArray[np.float32], long: int) -> NDArray[np.bool_]:
+    """Straight thin lines paler than writing, such as the frame of a legend: they would tie letters together."""
+    import cv2
+
+    pale = (ink > _PALEST) & (ink < _PALE)
+    out = np.zeros(pale.shape, dtype=bool)
+    for axis in (0, 1):
+        beside = np.maximum(np.roll(ink, 5, axis=axis), np.roll(ink, -5, axis=axis))
+        thin = (pale & (beside < 0.5 * ink + 4)).astype(np.uint8)
+        shape = (1, long) if axis == 0 else (long, 1)
+        out |= cv2.morphologyEx(thin, cv2.MORPH_OPEN, np.ones(shape, np.uint8)) > 0
+    return out
 
 
 def text_boxes(ink: NDArray[np.float32]) -> list[TextBox]:

@@ -8,23 +8,26 @@ glyphs contradict the network, or only the network has spoken and disagrees with
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.figures.glyphs import agreed, glyph_readings
 from metagrove.figures.image import Pixels
-from metagrove.figures.lettering import TextBox, text_boxes, writing
+from metagrove.figures.lettering import Box, TextBox, text_boxes, writing
 from metagrove.figures.page import RGB, Word
 
-__all__ = ["can_read", "picture_words"]
+__all__ = ["Finder", "can_read", "number_finder", "picture_words"]
+
+#: The number printed round a place (across, down) in letters of a height, None where there is none.
+Finder: TypeAlias = Callable[[float, float, float], Word | None]
 
 _HEIGHT = 48
 _BATCH = 24
@@ -89,9 +92,10 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
         zip(counts, _read(reader, [_crop(ink, boxes[i], pad=0.08, stretch=1.2) for i in counts]), strict=True)
     )
     texts: list[tuple[str, str]] = []
-    for index, (text, figures, _) in enumerate(first):
-        again, again_figures, _ = again_of.get(index, (text, figures, 0.0))
-        texts.append((figures, again_figures) if _looks_numeric(text) and figures else (text, again))
+    for index, (text, figures, score) in enumerate(first):
+        again, again_figures, again_score = again_of.get(index, (text, figures, 0.0))
+        numeric = _looks_numeric(text) or (_looks_numeric(again) and again_score > score)
+        texts.append((figures, again_figures) if numeric and figures else (text, again))
     by_glyph = glyph_readings(ink, boxes, [t for t, _ in texts], [score > _TEACHES for _, _, score in first])
     found: list[tuple[TextBox, Word]] = []
     for box, pair, glyphs, (_, _, score) in zip(boxes, texts, by_glyph, first, strict=True):
@@ -101,6 +105,61 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
             word = Word(text, left, top, right, bottom, box.angle, score, _colour(rgb, ink, box), again)
             found.append((box, word))
     return _settled(found)
+
+
+def number_finder(rgb: Pixels, *, threads: int = 2, scale: float = 1.0) -> Finder:
+    """A reader of numbers at places where they are expected: their pieces are chosen by the place, not by their gaps.
+
+    The word it finds holds two readings by digits alone, at two scales. Places are in units of `scale` pixels.
+    """
+    reader = _reader(threads)
+
+    @cache
+    def pieces() -> tuple[NDArray[np.float32], list[Box]]:
+        ink = writing(rgb)
+        return ink, [p for b in text_boxes(ink) if b.angle == 0 for p in b.pieces]
+
+    def find(across: float, down: float, size: float) -> Word | None:
+        if reader is None:
+            return None
+        ink, known = pieces()
+        run = _centred(known, across * scale, down * scale, size * scale)
+        if not run:
+            return None
+        box = TextBox(
+            (min(p[0] for p in run), min(p[1] for p in run), max(p[2] for p in run), max(p[3] for p in run)),
+            0,
+            tuple(run),
+        )
+        crops = [_crop(ink, box, pad=0.22, stretch=1.0), _crop(ink, box, pad=0.1, stretch=1.2)]
+        (_, text, score), (_, again, _) = _read(reader, crops)
+        if not text.isdigit():
+            return None
+        left, top, right, bottom = (v / scale for v in box.box)
+        return Word(text, left, top, right, bottom, 0, score, _colour(rgb, ink, box), again)
+
+    return find
+
+
+def _centred(known: Sequence[Box], across: float, down: float, size: float) -> list[Box]:
+    """The run of neighbouring pieces on a line whose middle is nearest to a place; empty where none is near."""
+    row = sorted(
+        p
+        for p in set(known)
+        if abs((p[1] + p[3]) / 2 - down) < 0.5 * size
+        and 0.55 * size < p[3] - p[1] < 1.5 * size
+        and abs((p[0] + p[2]) / 2 - across) < 4 * size
+    )
+    best: tuple[float, list[Box]] = (0.4 * size, [])
+    for i in range(len(row)):
+        for j in range(i, min(i + 6, len(row))):
+            if j > i and row[j][0] - row[j - 1][2] > 0.45 * size:
+                break
+            # the middle digit of three stands in the middle too
+            off = abs((row[i][0] + row[j][2]) / 2 - across) - 0.2 * size * (j - i + 1)
+            if off < best[0]:
+                best = off, row[i : j + 1]
+    return best[1]
 
 
 def _settled(found: list[tuple[TextBox, Word]]) -> list[Word]:

@@ -9,25 +9,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.alignment import centred
 from metagrove.figures.arms import ArmSpec, Scene, arm_specs
 from metagrove.figures.axes import Axis, axis_unit, near_plot
 from metagrove.figures.calibration import Scales, plot_scales
-from metagrove.figures.checks import Finding, judged, unique_names
+from metagrove.figures.checks import Finding, judged
 from metagrove.figures.clearing import axis_mask, enclosed, letters, unframed, unguided, written
 from metagrove.figures.dashes import dash_fit
 from metagrove.figures.evidence import ArmLook, Canvas, canvas, coverage, gains
 from metagrove.figures.frame import dark_lines, darkness
 from metagrove.figures.hints import Hints
+from metagrove.figures.hues import miscoloured
 from metagrove.figures.image import Picture
+from metagrove.figures.limits import limit_lines
 from metagrove.figures.marks import mark_places
+from metagrove.figures.ocr import Finder
 from metagrove.figures.page import Word, colour_distance
-from metagrove.figures.reading import ArmReading, FigureReading, RiskCell
+from metagrove.figures.reading import ArmReading, FigureReading
 from metagrove.figures.readout import Steps, snapped_by
-from metagrove.figures.risk_table import RiskRow, risk_rows, tied
-from metagrove.figures.samples import Sample, legend_samples
+from metagrove.figures.recount import recounted
+from metagrove.figures.risk_table import risk_rows
+from metagrove.figures.samples import Sample, legend_samples, lined, parted, unlined
+from metagrove.figures.stripes import marked, stripes
 from metagrove.figures.tracing import Trace, traced
 from metagrove.figures.tracking import Path
-from metagrove.figures.words import phrases, tokens
+from metagrove.figures.tying import Ground, named_and_counted, respelled
+from metagrove.figures.words import legible, phrases, statistics, tokens
 
 __all__ = ["picture_readings"]
 
@@ -58,18 +65,21 @@ class _Plot:
 
 
 def picture_readings(
-    picture: Picture, words: Sequence[Word], hints: Hints | None = None, *, digest: str = "", page: int = 1
+    picture: Picture, words: Sequence[Word], hints: Hints | None = None, *, find: Finder | None = None
 ) -> list[FigureReading]:
-    """Every Kaplan-Meier figure in the picture; `words` are its words in pixels of the picture."""
+    """Every Kaplan-Meier figure in the picture; `words` are its words in pixels of the picture.
+
+    `find` reads a number at a place where one is expected.
+    """
     hints = hints or Hints()
-    small = tokens(words)
+    small = tokens(legible(words))
     readings = []
     plots = plot_scales(picture, small, hints)
     for scales in plots:
         others = [(p.x, p.y) for p in plots if p is not scales]
-        reading = _reading(picture, near_plot(small, scales.x, scales.y, others), scales, hints)
+        reading = _reading(picture, near_plot(small, scales.x, scales.y, others), scales, hints, find)
         if reading is not None:
-            readings.append(replace(reading, digest=digest, page=page))
+            readings.append(reading)
     readings.sort(key=lambda r: (round(r.frame[1] / 60), r.frame[0]))
     return [_in_file(r, picture) for r in readings]
 
@@ -92,32 +102,39 @@ def _refit(axis: Axis, pixels: Sequence[float]) -> Axis:
     return replace(axis, pixels=tuple(map(float, pixels)), slope=float(slope), intercept=float(intercept))
 
 
-def _reading(picture: Picture, near: list[Word], scales: Scales, hints: Hints) -> FigureReading | None:
+def _reading(
+    picture: Picture, near: list[Word], scales: Scales, hints: Hints, find: Finder | None
+) -> FigureReading | None:
     names = phrases(near)
     ink = darkness(picture.rgb)
     foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
-    rows = risk_rows(near, scales.x, below=foot + 2)
-    samples = legend_samples(picture.rgb, ink, names, [r.label for r in rows])
-    if len(samples) == 1 and rows and samples[0].name not in [r.label for r in rows]:
+    counted = recounted(risk_rows(near, scales.x, below=foot + 2), scales.x, find)
+    rows = respelled(centred(counted, scales.x), names)
+    samples = _samples(picture, ink, names, [r.label for r in rows])
+    if len(samples) == 1 and any(r.label for r in rows) and samples[0].name not in [r.label for r in rows]:
         samples = []
     plot, scene = _scene(picture, ink, scales, near, samples, hints)
     specs, witnesses, findings = arm_specs(scene, samples, rows, names, hints)
+    findings = [*findings, *unlined(samples, names)] if not hints.arms else findings
     if not specs:
         return None
     looks = [s.look for s in specs]
     field = canvas(scene.rgb, [s.look.colour for s in specs], scene.blank)
     trace = traced(field, looks, start=plot.start)
-    own = [np.where(_foreign(trace, i), 0, coverage(field, look)) for i, look in enumerate(looks)]
+    foreign = [_foreign(trace, i) for i in range(len(looks))]
+    own = [np.where(hidden, 0, coverage(field, look)) for hidden, look in zip(foreign, looks, strict=True)]
     snaps = snapped_by(trace.steps)
     if _lossless(field):
         # other lines stand where they should, while tick marks may have been fitted to the grid
         snaps = [0.0 if snap is None else snap for snap in snaps]
     arms = [_arm(plot, own[i], spec, trace, i, snaps[i]) for i, spec in enumerate(specs)]
-    arms = _named(arms, rows, hints)
-    cells, more = _cells(rows, arms)
-    prose = _inside([(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if written(p, least=0.45)], plot)
+    ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
+    arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
+    said = [(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if written(p, least=0.45)]
+    prose = _inside([*said, *statistics(near)], plot)
     findings = [*findings, *more, *_ink_doubts(field, prose, trace, looks, arms, plot)]
     findings += _dash_doubts(field, trace, looks, arms)
+    findings += miscoloured(field, foreign, looks, trace.paths, arms)
     findings += _hidden_drops(trace, arms, plot)
     left, right = scales.x.pixel(0.0) if not scales.x.log else min(scales.x.pixels), plot.columns[1]
     ends = scales.y.pixel([0.0, scales.scale])
@@ -135,6 +152,18 @@ def _reading(picture: Picture, near: list[Word], scales: Scales, hints: Hints) -
         frame=(float(left), float(ends.min()), float(right), float(ends.max())),
     )
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
+
+
+def _samples(picture: Picture, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str]) -> list[Sample]:
+    """The legend; where lines inside filled keys give these entries and more, that."""
+    samples = legend_samples(picture.rgb, ink, names, labels)
+    if not names:
+        return samples
+    names = parted(names, picture.rgb)
+    reach = round(0.42 * float(np.median([w.size for w in names])))
+    inside = legend_samples(picture.rgb, stripes(picture.rgb, max(reach, 3)), names, labels)
+    more = len(inside) > max(len(samples), 1) and {s.name for s in samples[1:]} <= {s.name for s in inside}
+    return inside if more else samples
 
 
 def _scene(
@@ -157,7 +186,8 @@ def _scene(
     c0, c1 = max(int(left), 0), int(right)
     cut = picture.rgb.copy()
     paper = np.median(cut[r0:r1, c0:c1].reshape(-1, 3), axis=0).astype(np.uint8)
-    erased = enclosed(ink, [*letters(words), *(s.box for s in samples)])
+    keys = [*letters(words), *statistics(words), *(_key(s) for s in samples)]
+    erased = enclosed(ink, keys) | lined(samples, ink.shape)
     cut[erased] = paper
     unframed(erased, ink, samples)
     cut[erased] = paper
@@ -178,6 +208,13 @@ def _scene(
     plot = _Plot(scales, (r0, r1), (c0, c1), start, rising)
     crop = np.ascontiguousarray(crop)
     return plot, Scene(picture.rgb, ink, crop, np.ascontiguousarray(blank), (r0, c0), erased)
+
+
+def _key(sample: Sample) -> tuple[float, float, float, float]:
+    """The box of a legend entry with its key, which may be filled and higher than the letters."""
+    left, top, right, bottom = sample.box
+    more = 0.7 * (bottom - top)
+    return left - more, top - more, right, bottom + more
 
 
 def _foot(scales: Scales, tall: int) -> float:
@@ -203,7 +240,10 @@ def _inside(boxes: Sequence[tuple[float, float, float, float]], plot: _Plot) -> 
 
 
 def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bottom: float) -> bool:
-    """Whether the lines begin at the foot of the plot: no ink near 1 at the start, some near 0."""
+    """Whether the lines begin at the foot of the plot: no ink near 1 at the start, some near 0.
+
+    Lines that run on the axis at first show neither; then the first third of the plot tells.
+    """
     wide = dark.shape[1]
     inked = (dark > 0.2) & ~blank
     first = inked[:, max(3, wide // 60) : max(10, wide // 20)]
@@ -211,6 +251,10 @@ def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bott
     rows = np.arange(dark.shape[0]) + 0.5
     head = first[np.abs(rows - top) < near].any(axis=0).mean()
     foot = first[(rows > bottom - near) & (rows < bottom - 1)].any(axis=0).mean()
+    if head == foot == 0:
+        third = inked[:, max(3, wide // 60) : wide // 3]
+        head = third[np.abs(rows - top) < near].any(axis=0).mean()
+        foot = 3 * third[(rows > bottom - near) & (rows < bottom - 1)].any(axis=0).mean()
     return bool(head < 0.2 and foot > 0.5)
 
 
@@ -328,27 +372,6 @@ def _falls_at_border(plot: _Plot, path: Path, own: NDArray[np.float32], look: Ar
     return bool((below > 0.3).mean() > 0.95 and (above > 0.3).mean() < 0.1) if len(above) else False
 
 
-def _named(arms: list[ArmReading], rows: list[RiskRow], hints: Hints) -> list[ArmReading]:
-    if any(not a.name for a in arms) and len(rows) == len(arms):
-        order, how = tied(rows, arms)
-        if order is not None and how in ("one arm", "colour", "drops", "the rest"):
-            labels = {i: r.label for r, i in zip(rows, order, strict=True)}
-            arms = [a if a.name else replace(a, name=labels.get(i, "")) for i, a in enumerate(arms)]
-    return unique_names(arms, hints)
-
-
-def _cells(rows: list[RiskRow], arms: list[ArmReading]) -> tuple[list[RiskCell], list[Finding]]:
-    if not rows:
-        return [], []
-    order, how = tied(rows, arms)
-    if order is None:
-        return [], [Finding(how)]
-    pairs = sorted(zip(rows, order, strict=True), key=lambda p: p[1])
-    findings = [Finding(f"numbers at risk of '{arms[i].name}' have gaps") for r, i in pairs if r.holes]
-    cells = [RiskCell(arms[i].name, c.time, c.n, c.censored, c.sure, c.box, c.text) for r, i in pairs for c in r.cells]
-    return cells, findings
-
-
 def _dash_doubts(field: Canvas, trace: Trace, looks: Sequence[ArmLook], arms: Sequence[ArmReading]) -> list[Finding]:
     """Doubts whether arms of one ink were told apart by their dashes: each must fit its own pattern best."""
     out = []
@@ -406,8 +429,11 @@ def _ink_doubts(
     for arm, path in zip(arms, trace.paths, strict=True):
         if arm.survival[-1] == 0 < arm.survival[-2]:
             distance[path.leave[-1] :, max(path.last - 2, 0) :] = 0
+    inked &= ~limit_lines(field, inked & (distance > 2), looks, trace.paths)
     total = max(int(inked.sum()), 1)
     width = max(look.width for look in looks)
+    cover = np.any([c == 2 for c in trace.covers], axis=0)
+    inked &= ~marked(inked, cover, max(12.0, 0.09 * len(inked)))
     far = float((inked & (distance > max(9.0, 2.2 * width + 2, 0.018 * len(inked)))).sum() / total)
     near = float((inked & (distance > 2)).sum() / total)
     if far > 0.04:

@@ -1,21 +1,21 @@
-"""Numbers at risk: the rows of counts under a figure, in line with its time axis, and the arm each belongs to."""
+"""Numbers at risk: the rows of counts under a figure, in line with its time axis."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise, permutations
+from itertools import pairwise
 
 import numpy as np
 
 from metagrove.core.values import Array
 from metagrove.figures.axes import Axis
-from metagrove.figures.page import RGB, Word, colour_distance
+from metagrove.figures.page import RGB, Word
 from metagrove.figures.reading import ArmReading, RiskCell
 from metagrove.figures.words import tokens
 
-__all__ = ["Cell", "RiskRow", "allowed_by_curve", "risk_rows", "tied"]
+__all__ = ["Cell", "RiskRow", "allowed_by_curve", "count_places", "risk_rows"]
 
 _COUNT = re.compile(r"^(\d{1,3}(?:,\d{3})+|\d{1,6})(?:[.,·]?\((\d{1,6})\))?$")
 _CENSORED = re.compile(r"^[(\[](\d{1,6})[)\]]$")
@@ -35,13 +35,19 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class RiskRow:
-    """One row: the words before its first count, their colour, and its cells in the order of time."""
+    """One row: the words before its first count, their colour, and its cells in the order of time.
+
+    `height` is where it stands on the page, `size` the height of its label's letters, `holes` counts ticks without a count,
+    `shift` is how far right of their ticks the counts stand.
+    """
 
     label: str
     colour: RGB | None
     cells: tuple[Cell, ...]
     height: float
     holes: int = 0
+    size: float = 0.0
+    shift: float = 0.0
 
     @property
     def falls(self) -> bool:
@@ -72,7 +78,7 @@ def risk_rows(words: Sequence[Word], x: Axis, *, below: float) -> list[RiskRow]:
             bottom = max(bottom, top)
         if row is not None:
             rows.append(row)
-    return _block(rows)
+    return _block(_without_ticks(rows))
 
 
 def _inside(line: Sequence[Word], left: float, right: float) -> bool:
@@ -105,14 +111,15 @@ def _counts(line: Sequence[Word]) -> list[tuple[float, int, int | None, list[Wor
     return out
 
 
-def _ticks(x: Axis) -> tuple[Array, Array]:
+def count_places(x: Axis) -> tuple[Array, Array]:
     """Where counts may stand and for which times: under the labels, and where a label at 0 or the end was missed."""
     order = np.argsort(x.pixels)
     ticks, times = np.asarray(x.pixels)[order], np.asarray(x.values)[order]
     if x.log or len(times) < 2:
         return ticks, times
     step = float(np.diff(times).min())
-    lowest = times[0] - step if abs(times[0] - step) < 1e-6 * step else times[0]
+    # labels are rounded: 166.67, 333.33, …
+    lowest = 0.0 if abs(times[0] - step) < 2e-3 * step else times[0]
     full = np.arange(round((times[-1] - lowest) / step) + 1) * step + lowest
     fitted = x.pixel(full)
     nearest = np.abs(fitted[:, None] - ticks[None, :]).argmin(axis=1)
@@ -122,7 +129,7 @@ def _ticks(x: Axis) -> tuple[Array, Array]:
 
 def _unglued(line: Sequence[Word], x: Axis) -> list[Word]:
     """The line with a count that touches the name before it cut off: `A755` under the first tick is `A` and `755`."""
-    first = float(_ticks(x)[0][0])
+    first = float(count_places(x)[0][0])
     out: list[Word] = []
     for word in line:
         found = re.fullmatch(r"(.*?[^\d,.])(\d{1,5})", word.text)
@@ -131,7 +138,8 @@ def _unglued(line: Sequence[Word], x: Axis) -> list[Word]:
             continue
         head, tail = tokens([replace(word, text=f"{found[1]} {found[2]}", second=_parted(word.second, found[1]))])
         if abs(tail.cx - first) < max(1.2 * word.size, 0.12 * x.spacing):
-            out.extend((head, tail))
+            # digits lost where name and count touch leave no trace, so one reading of a picture is not enough
+            out.extend((head, tail if tail.second is None else replace(tail, second="")))
         else:
             out.append(word)
     return out
@@ -147,7 +155,7 @@ def _parted(second: str | None, head: str) -> str | None:
 def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
     line = _unglued(line, x)
     counts = _counts(line)
-    ticks, times = _ticks(x)
+    ticks, times = count_places(x)
     if len(counts) < 2:
         return None
     size = float(np.median([w.size for w in line]))
@@ -171,7 +179,9 @@ def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
     cells = tuple(_cell(float(times[t]), counts[chosen[t]]) for t in sorted(chosen))
     if any(a.n < b.n for a, b in pairwise(cells)) and cells[0].n < cells[-1].n:
         return None
-    if all(c.n == 1 for c in cells) and float(np.median([w.cy for w in line])) < x.band[0]:
+    above = float(np.median([w.cy for w in line])) < x.band[0]
+    strokes = len(cells) > 3 and all(w.text in "1l|!I-" for w in line)
+    if all(c.n == 1 for c in cells) and (above or strokes):
         return None  # tick marks read as ones
     first = counts[chosen[min(chosen)]][3][0]
     # a name may be printed into the first count
@@ -183,7 +193,15 @@ def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
     stride = min((b - a for a, b in pairwise(places)), default=1)
     holes = (places[-1] - places[0]) // stride + 1 - len(places)
     holes += places[0] if stride == 1 else 0
-    return RiskRow(" ".join(w.text for w in before), colour, cells, float(np.median([w.cy for w in line])), holes)
+    return RiskRow(
+        " ".join(w.text for w in before),
+        colour,
+        cells,
+        float(np.median([w.cy for w in line])),
+        holes,
+        float(np.median([w.size for w in before])) if before else 0.0,
+        shift,
+    )
 
 
 def _adjoining(before: list[Word], start: float) -> list[Word]:
@@ -205,6 +223,19 @@ def _cell(time: float, count: tuple[float, int, int | None, list[Word]]) -> Cell
     return Cell(time, count[1], count[2], sure, box, " ".join(w.text for w in held))
 
 
+def _without_ticks(rows: list[RiskRow]) -> list[RiskRow]:
+    """The rows without tick marks and grid lines that were read as ones: not as high as other counts, or hairlines."""
+    tall = [float(np.median([c.box[3] - c.box[1] for c in r.cells])) for r in rows]
+    thin = [float(np.median([(c.box[2] - c.box[0]) / max(c.box[3] - c.box[1], 1.0) for c in r.cells])) for r in rows]
+    ones = [all(c.n == 1 for c in r.cells) for r in rows]
+    usual = [t for t, one in zip(tall, ones, strict=True) if not one]
+    if not usual or not any(ones):
+        return rows
+    size = max(float(np.median(usual)), 1.0)
+    ticks = [one and (not 0.8 < t / size < 1.25 or w < 0.22) for t, w, one in zip(tall, thin, ones, strict=True)]
+    return [r for r, tick in zip(rows, ticks, strict=True) if not tick]
+
+
 def _block(rows: list[RiskRow]) -> list[RiskRow]:
     """The first run of rows at an even distance; a second table (events, censored) further down is dropped."""
     if len(rows) < 3:
@@ -213,68 +244,6 @@ def _block(rows: list[RiskRow]) -> list[RiskRow]:
     pitch = float(np.min(steps))
     cut = np.flatnonzero(steps > 1.9 * pitch)
     return rows[: int(cut[0]) + 1] if len(cut) else rows
-
-
-def _plain(text: str) -> str:
-    return "".join(c for c in text.lower() if c.isalnum())
-
-
-def tied(rows: Sequence[RiskRow], arms: Sequence[ArmReading]) -> tuple[list[int] | None, str]:
-    """For each row the index of its arm, and how that is known; None where it is not.
-
-    By the printed name, by the colour of the row, by the numbers 1, 2, … of a legend, by there being one arm, or
-    because a single assignment is compatible with the drops of the curves.
-    """
-    if len(rows) != len(arms):
-        return None, f"{len(rows)} rows of numbers at risk for {len(arms)} curves"
-    if len(arms) == 1:
-        return [0], "one arm"
-    names = [_plain(a.name) for a in arms]
-    labels = [_plain(r.label) for r in rows]
-    if len(set(names)) == len(names) and sorted(names) == sorted(labels):
-        return [names.index(label) for label in labels], "name"
-    rest = [i for i, name in enumerate(names) if name not in labels]
-    unused = [k for k, label in enumerate(labels) if label not in names]
-    if len(rest) == len(unused) == 1 and len(set(labels)) == len(labels) and labels[unused[0]]:
-        # all names but one are known, so the last row is the last arm's
-        return [rest[0] if k == unused[0] else names.index(label) for k, label in enumerate(labels)], "the rest"
-    coloured = [r.colour for r in rows]
-    if all(c is not None and max(c) - min(c) > 40 for c in coloured):
-        near = [_nearest(c, arms) for c in coloured if c is not None]
-        close = all(
-            colour_distance(arms[i].colour, c) < 90 for i, c in zip(near, coloured, strict=True) if c is not None
-        )
-        if len(set(near)) == len(near) and close:
-            return near, "colour"
-    if labels == [str(i + 1) for i in range(len(arms))]:
-        return list(range(len(arms))), "number"
-    loose = [_best_name(label, names) for label in labels]
-    if all(i is not None for i in loose) and len(set(loose)) == len(loose):
-        return [i for i in loose if i is not None], "name"
-    if len(arms) <= 5:
-        fits = [
-            p
-            for p in permutations(range(len(arms)))
-            if all(allowed_by_curve(r.cells, arms[i]) for r, i in zip(rows, p, strict=True))
-        ]
-        if len(fits) == 1:
-            return list(fits[0]), "drops"
-    return None, "the rows of numbers at risk name no arm"
-
-
-def _nearest(colour: RGB, arms: Sequence[ArmReading]) -> int:
-    return min(range(len(arms)), key=lambda i: colour_distance(arms[i].colour, colour))
-
-
-def _best_name(label: str, names: Sequence[str]) -> int | None:
-    """The one name that the label nearly is (one letter in four may be misread), None where two are as near."""
-    from difflib import SequenceMatcher
-
-    score = [SequenceMatcher(None, label, name).ratio() for name in names]
-    order = np.argsort(score)[::-1]
-    if not label or score[order[0]] < 0.75 or (len(order) > 1 and score[order[0]] - score[order[1]] < 0.08):
-        return None
-    return int(order[0])
 
 
 def allowed_by_curve(cells: Sequence[Cell | RiskCell], arm: ArmReading, *, slack: float = 0.012) -> bool:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from metagrove.core.values import Array
 from metagrove.figures.axes import Axis, axis_unit, column_axes, near_plot, row_axes, snapped
-from metagrove.figures.checks import Finding, judged, unique_names
+from metagrove.figures.checks import Finding, judged
 from metagrove.figures.hints import Hints
 from metagrove.figures.legend import coloured_name, legend_entries, sample_names
+from metagrove.figures.ocr import Finder
 from metagrove.figures.page import Page, Stroke, Word, colour_distance
-from metagrove.figures.reading import ArmReading, FigureReading, RiskCell
-from metagrove.figures.risk_table import RiskRow, risk_rows, tied
+from metagrove.figures.reading import ArmReading, FigureReading
+from metagrove.figures.recount import recounted
+from metagrove.figures.risk_table import risk_rows
 from metagrove.figures.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
+from metagrove.figures.tying import Ground, named_and_counted
 from metagrove.figures.words import phrases, tokens
 
 __all__ = ["page_readings"]
@@ -39,15 +42,18 @@ class _Plot:
         return min(self.x.pixels), float(min(ends)), right, float(max(ends))
 
 
-def page_readings(page: Page, hints: Hints | None = None, *, digest: str = "") -> list[FigureReading]:
-    """Every Kaplan-Meier figure drawn on the page, top to bottom; empty where there is none."""
+def page_readings(page: Page, hints: Hints | None = None, *, find: Finder | None = None) -> list[FigureReading]:
+    """Every Kaplan-Meier figure drawn on the page, top to bottom; empty where there is none.
+
+    `find` reads a number at a place, where the page's words were read from its picture.
+    """
     hints = hints or Hints()
     curves = [c for c in staircases(page.strokes) if len(c.levels[0]) > 1]
     if not curves:
         return []
     words = tokens(page.words)
     plots = _plots(page, words, curves, hints)
-    readings = [_reading(page, words, plot, [p for p in plots if p is not plot], hints, digest) for plot in plots]
+    readings = [_reading(page, words, plot, [p for p in plots if p is not plot], hints, find) for plot in plots]
     return sorted(readings, key=lambda r: (round(r.frame[1] / 40), r.frame[0]))
 
 
@@ -139,7 +145,7 @@ def _on_ticks(axis: Axis, strokes: Sequence[Stroke], *, across: bool) -> Axis:
         extent = box[aside + 2] - box[aside]
         end = box[aside + 2] if across else box[aside]
         gap = (edge - end) if across else (end - edge)
-        if -2 <= gap <= 2.2 * size and extent > 0.8:
+        if -0.6 * size <= gap <= 2.2 * size and extent > 0.8:
             (short if extent < 16 else long).append((box[along] + box[along + 2]) / 2)
     fitted = snapped(axis, np.unique(short), reach=2.6)
     if fitted.on_ticks < 2:
@@ -148,12 +154,12 @@ def _on_ticks(axis: Axis, strokes: Sequence[Stroke], *, across: bool) -> Axis:
 
 
 def _reading(
-    page: Page, words: list[Word], plot: _Plot, others: Sequence[_Plot], hints: Hints, digest: str
+    page: Page, words: list[Word], plot: _Plot, others: Sequence[_Plot], hints: Hints, find: Finder | None
 ) -> FigureReading:
     findings: list[Finding] = []
     near = _nearby(words, plot, others)
     names = phrases(near)
-    rows = risk_rows(near, plot.x, below=min(plot.frame[3], max(plot.y.pixels)) + 1)
+    rows = recounted(risk_rows(near, plot.x, below=min(plot.frame[3], max(plot.y.pixels)) + 1), plot.x, find)
     listed = len(legend_entries(page.strokes, names))
     curves, limits = without_limits(plot.curves, ragged_lines(page.strokes), expected=len(rows) or listed)
     directions = {c.rising for c in curves}
@@ -170,8 +176,8 @@ def _reading(
     curves, found, limits = [curves[i] for i in kept], [found[i] for i in kept], limits + len(curves) - len(kept)
     marks = censor_marks(curves, [s for s in page.strokes if _within(s, plot)], size=_MARK_SIZE)
     arms = [_arm(c, plot, n, m) for c, n, m in zip(curves, found, marks, strict=True)]
-    arms = _renamed(arms, found, rows, hints)
-    cells, more = _cells(rows, arms)
+    ground = Ground(plot.x, plot.y, plot.scale, rising)
+    arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
     findings += more
     witnesses = [w for w in (_named_count(listed, found, names, plot), len(rows)) if w]
     reading = FigureReading(
@@ -186,7 +192,6 @@ def _reading(
         unit=axis_unit(near, plot.x),
         direction="incidence" if rising else "survival",
         page=page.number,
-        digest=digest,
         frame=(left, top, right, bottom),
         checks=(("limits_left_out", float(limits)),),
     )
@@ -256,32 +261,3 @@ def _per_pixel(axis: Axis) -> float:
         return axis.slope
     middle = float(np.mean(axis.pixels))
     return float(axis.value(middle + 0.5) - axis.value(middle - 0.5))
-
-
-def _renamed(arms: list[ArmReading], found: list[str | None], rows: list[RiskRow], hints: Hints) -> list[ArmReading]:
-    """Arms named by the legend, else by the row of their numbers at risk, else by their place."""
-    if any(n is None for n in found) and len(rows) == len(arms):
-        order, how = tied(rows, arms)
-        if order is not None and how in ("one arm", "colour", "drops", "the rest"):
-            labels = {i: r.label for r, i in zip(rows, order, strict=True)}
-            arms = [a if a.name else replace(a, name=labels.get(i, "")) for i, a in enumerate(arms)]
-    return unique_names(arms, hints)
-
-
-def _cells(rows: list[RiskRow], arms: list[ArmReading]) -> tuple[list[RiskCell], list[Finding]]:
-    if not rows:
-        return [], []
-    order, how = tied(rows, arms)
-    if order is None:
-        return [], [Finding(how)]
-    findings = [
-        Finding(f"numbers at risk of '{arms[i].name}' have gaps between the ticks")
-        for r, i in zip(rows, order, strict=True)
-        if r.holes
-    ]
-    cells = [
-        RiskCell(arms[i].name, c.time, c.n, c.censored, c.sure, c.box, c.text)
-        for r, i in sorted(zip(rows, order, strict=True), key=lambda p: p[1])
-        for c in r.cells
-    ]
-    return cells, findings

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from metagrove.figures.page import Word, colour_distance
 
-__all__ = ["phrases", "tokens"]
+__all__ = ["legible", "phrases", "statistics", "tokens"]
+
+
+def legible(words: Sequence[Word]) -> list[Word]:
+    """The words without strokes taken for letters: too wide for one or two letters, or a lone letter read unsurely."""
+    return [
+        w
+        for w in words
+        if w.angle
+        or len(w.text) > 2
+        or (
+            w.x1 - w.x0 <= _WIDEST * len(w.text) * w.size
+            and not (w.text.isalpha() and len(w.text) == 1 and w.score < 0.5)
+        )
+    ]
+
+
+_WIDEST = 2.2
+_DECIMAL = re.compile(r"\d{1,4}\.\d\d")
+_GLUED = re.compile(r"(?:\d{1,4}\.\d\d){2,4}")
 
 
 def tokens(words: Sequence[Word]) -> list[Word]:
     """Words without spaces inside; a phrase is cut at its spaces, each part placed by its share of the letters."""
     out: list[Word] = []
-    for word in words:
+    for word in map(_parted, words):
         parts = word.text.split()
         if len(parts) < 2:
             out.append(replace(word, text=word.text.strip()) if word.text != word.text.strip() else word)
@@ -31,6 +51,14 @@ def tokens(words: Sequence[Word]) -> list[Word]:
                 second = seconds[index] if len(seconds) == len(parts) else ""
             out.append(replace(_slice(word, first, last), text=part, second=second))
     return [w for w in out if w.text]
+
+
+def _parted(word: Word) -> Word:
+    """The word with a space between decimals that stand too close: `166.67333.33` is two labels."""
+    if not _GLUED.fullmatch(word.text):
+        return word
+    second = word.second if word.second != word.text else " ".join(_DECIMAL.findall(word.text))
+    return replace(word, text=" ".join(_DECIMAL.findall(word.text)), second=second)
 
 
 def _advance(letter: str) -> float:
@@ -52,6 +80,23 @@ def _slice(word: Word, first: float, last: float) -> Word:
     if word.angle == 90:
         return replace(word, y0=word.y1 - last * tall, y1=word.y1 - first * tall)
     return replace(word, y0=word.y0 + first * tall, y1=word.y0 + last * tall)
+
+
+def statistics(words: Sequence[Word]) -> list[tuple[float, float, float, float]]:
+    """The boxes of p values: a lone `p` with a number behind it, and the sign between them whether it was read or not."""
+    out = []
+    for word in words:
+        if word.angle or word.text.rstrip(" =<>≤").lower() != "p" or word.score < 0.8:
+            continue
+        behind = [
+            w
+            for w in words
+            if 0 <= w.x0 - word.x1 < 3.5 * word.size
+            and abs(w.cy - word.cy) < 0.7 * word.size
+            and w.text.lstrip("=<>≤ ")[:2] in ("0.", "0,", "0·", ".0")
+        ]
+        out += [(word.x0, min(word.y0, w.y0), w.x1, max(word.y1, w.y1)) for w in behind[:1]]
+    return out
 
 
 def phrases(words: Sequence[Word], *, gap: float = 0.75) -> list[Word]:

@@ -32,7 +32,7 @@ def survival_plot(
     outcome: str = "Survival",
     unit: str = "months",
     studies: bool = True,
-    prediction: bool = False,
+    prediction: bool | None = None,
     synthetic: str = "",
     horizon: float | None = None,
     observed: KaplanMeier | None = None,
@@ -45,7 +45,8 @@ def survival_plot(
     result : a pooled curve (also one combined over draws), its strata, its leave-one-out curves, one Kaplan-Meier
         curve, a mapping from the names of arms to Kaplan-Meier curves, one parametric fit or a table of families.
     outcome, unit : over the axes.
-    studies, prediction : of a pooled curve: the studies' own curves, and the band for a new trial.
+    studies, prediction : of a pooled curve: the studies' own curves, and the band for a new trial, by default drawn for
+        random effects of three studies or more.
     synthetic : words of warning where the data are not real; the plot is then marked SYNTHETIC.
     horizon : where the time axis ends; for parametric fits half as far again as was observed where not given.
     observed : the Kaplan-Meier curve under parametric fits.
@@ -78,13 +79,16 @@ def pooled_panel(
     outcome: str = "Survival",
     unit: str = "months",
     studies: bool = True,
-    prediction: bool = False,
+    prediction: bool | None = None,
     synthetic: str = "",
 ) -> CurvePanel:
     """The plot of a pooled curve over its studies, with their numbers at risk.
 
-    `studies` draws the studies' own curves, `prediction` the band for the curve of a new trial.
+    `studies` draws the studies' own curves, `prediction` the band for the curve of a new trial, by default for random
+    effects of three studies or more.
     """
+    if prediction is None:
+        prediction = result.model == "random" and len(result.curves) >= 3
     starts = np.append(0.0, result.time[:-1])
     reliable = result.reliable_until()
     pooled = CurveTrack(

@@ -20,7 +20,7 @@ class Kernels(NamedTuple):
     """Compiled functions of `one_mean`, under their names there."""
 
     pool_rows: Callable[..., int]
-    peak_row: Callable[[Array, Array, bool, Array, Array], tuple[float, one_mean.Sums, one_mean.Sums]]
+    peak_row: Callable[[Array, Array, bool, Array, Array], one_mean.Peak]
 
 
 @cache

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
@@ -13,11 +14,20 @@ from scipy import special
 from metagrove.core.registry import Registry
 from metagrove.core.values import Array
 
-__all__ = ["ADHOC", "INTERVALS", "Estimate", "common_effect", "normal_quantile", "random_effects", "wald"]
+__all__ = [
+    "ADHOC",
+    "INTERVALS",
+    "Estimate",
+    "common_effect",
+    "normal_quantile",
+    "quantile",
+    "random_effects",
+    "tail_probability",
+    "wald",
+]
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(NamedTuple):
     """A pooled effect on the analysis scale; `df` is infinite where the normal distribution is used."""
 
     TE: float
@@ -37,12 +47,20 @@ def wald(te: float, se: float, *, df: float = float("inf"), level: float = 0.95,
 
     A standard error of 0 gives a statistic of ± infinity (0 if te is the null) and limits at te.
     """
-    normal = df == math.inf
-    half = se * (normal_quantile(level) if normal else -float(special.stdtrit(df, (1 - level) / 2)))
+    half = se * quantile(level, df)
     gap = te - null
     statistic = gap / se if se > 0 else (0.0 if gap == 0 else math.copysign(math.inf, gap))
-    pval = math.erfc(abs(statistic) / _SQRT2) if normal else 2 * float(special.stdtr(df, -abs(statistic)))
-    return Estimate(te, se, te - half, te + half, statistic, pval, df)
+    return Estimate(te, se, te - half, te + half, statistic, tail_probability(statistic, df), df)
+
+
+def tail_probability(statistic: float, df: float) -> float:
+    """The two-sided p-value of a t statistic; `df` infinite means normal."""
+    return math.erfc(abs(statistic) / _SQRT2) if df == math.inf else 2 * float(special.stdtr(df, -abs(statistic)))
+
+
+def quantile(level: float, df: float) -> float:
+    """The quantile that limits of coverage `level` are made with; `df` infinite means normal."""
+    return normal_quantile(level) if df == math.inf else -float(special.stdtrit(df, (1 - level) / 2))
 
 
 @lru_cache(maxsize=64)

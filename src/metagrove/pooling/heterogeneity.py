@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
@@ -17,8 +17,7 @@ __all__ = ["Heterogeneity", "Share", "heterogeneity", "rb_share", "tau2_share", 
 _NAN = float("nan")
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(NamedTuple):
     """A share between 0 and 1 with its limits (NaN where there is no limit)."""
 
     value: float
@@ -26,8 +25,7 @@ class Share:
     upper: float
 
 
-@dataclass(frozen=True, slots=True)
-class Heterogeneity:
+class Heterogeneity(NamedTuple):
     """Cochran's Q with `df_Q` degrees of freedom, and H and I² (a fraction) with their limits."""
 
     Q: float

@@ -188,7 +188,7 @@ class _Universe:
 
 def _refitted(studies: Studies, effects: OneArm) -> Studies:
     return studies_of(
-        effects.TE, effects.seTE, lower=effects.lower, upper=effects.upper, studlab=studies.studlab,
+        effects.TE, effects.seTE, limits=lambda te, se: effects.limits(), studlab=studies.studlab,
         subgroup=studies.subgroup, columns=dict(studies.columns) | {"incr_event": effects.incr_event},
         size=studies.columns.get("n", studies.columns.get("time")),
     )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeAlias
 __all__ = [
     "CODES",
     "KERNELS",
+    "Peak",
     "Sums",
     "crossing",
     "likelihood_peak",
@@ -23,6 +24,7 @@ __all__ = [
     "pool_row",
     "pool_rows",
     "refined_peak",
+    "searched_peak",
     "sums_at",
     "variance_at_q",
 ]  # fmt: skip
@@ -33,6 +35,10 @@ Matrix: TypeAlias = Sequence[Row]
 _STEPS = 200
 _PATIENCE = 60  # after so many steps only halving is left, which always ends
 _CLOSE = 1e-9  # Newton's error after a step this small is below 1e-15
+_NEAR = 3e-8  # the error after such a relative step of a climb is below its square
+_CLIMB = 16
+_PROOF = 5  # attempts; a search costs as much
+_SURE = 1.0 - 1e-9  # keeps rounding out of a proof
 
 
 class Sums(NamedTuple):
@@ -59,15 +65,16 @@ def sums_at(y: Row, v: Row, t: float) -> Sums:
         w = 1.0 / (v[i] + t)
         wy = w * yi
         w2 = w * w
+        w2y = w * wy
         o1 += w
         a1 += wy
         b1 += wy * yi
         o2 += w2
-        a2 += w * wy
+        a2 += w2y
         b2 += wy * wy
         o3 += w * w2
-        a3 += w2 * wy
-        b3 += w * wy * wy
+        a3 += w * w2y
+        b3 += w2y * wy
     w0 = 1.0 / (v[0] + t)
     s1 = w0 + o1
     m = a1 / s1
@@ -196,8 +203,8 @@ def crossing(low: float, high: float, at_low: float, at_high: float, centre: flo
     return low + (high - low) * a / (a - b)
 
 
-def likelihood_peak(y: Row, v: Row, restricted: bool) -> float:
-    """Maximiser of the (restricted) likelihood over tau2 >= 0, also where it has several peaks; -1 without convergence.
+def searched_peak(y: Row, v: Row, restricted: bool) -> float:
+    """Maximiser of the (restricted) likelihood over tau2 >= 0 among several peaks; -1 without convergence.
 
     A grid shows where the score crosses zero downwards; each crossing is refined, and the likelihood decides.
     """
@@ -233,6 +240,126 @@ def likelihood_peak(y: Row, v: Row, restricted: bool) -> float:
     return best
 
 
+class Peak(NamedTuple):
+    """The maximiser of a likelihood over tau2 >= 0 (negative: not found), with the sums at 0 and there."""
+
+    tau2: float
+    at_zero: Sums
+    sums: Sums
+
+
+def climbed_peak(y: Row, v: Row, restricted: bool, zero: Sums) -> Peak:
+    """The first peak that a climb from 0 comes to; -1 where the climb loses its way. `zero` are the sums at 0.
+
+    Twice the score is A - B with A = y'PPy and B = tr(P) (or the sum of the weights). Here A^(-1/2) and 1/B are power
+    means of shifted variances, nearly straight in tau2, so a step goes to where their tangents say A = B: with r = B/A
+    and a, b half the relative fall of A and that of B, r (1 + a x)^2 = 1 + b x.
+    """
+    s, t, low, high = zero, 0.0, 0.0, math.inf
+    for _ in range(_CLIMB):
+        level = s.trace if restricted else s.w
+        if not (s.ypp > 0.0 and s.yppp > 0.0):
+            return Peak(-1.0, zero, s)
+        if s.ypp > level:
+            low = t
+        elif t == 0.0:
+            return Peak(0.0, zero, s)
+        else:
+            high = t
+        r, a, b = level / s.ypp, s.yppp / s.ypp, (s.trace2 if restricted else s.w2) / level
+        linear, square = 2.0 * r * a - b, r * a * a
+        inside = linear * linear - 4.0 * square * (r - 1.0)
+        new = -1.0
+        if inside >= 0.0:
+            root = math.sqrt(inside)
+            x = 2.0 * (1.0 - r) / (linear + root) if linear > 0.0 else 0.5 * (root - linear) / square
+            new = t + x
+            if abs(x) <= _NEAR * t:
+                return Peak(new, zero, s if abs(x) <= 1e-13 * t else sums_at(y, v, new))
+        if not low < new < high:
+            if high == math.inf:
+                return Peak(-1.0, zero, s)
+            new = 0.5 * (low + high)
+        t = new
+        s = sums_at(y, v, t)
+    return Peak(-1.0, zero, s)
+
+
+def rises_to(y: Row, v: Row, restricted: bool, peak: Peak) -> bool:
+    """Whether the likelihood is shown to rise all the way from 0 to `peak`.
+
+    A^(-1/2) and 1/B are concave in tau2 (power means with exponents -2 and -1 of linear functions: Hardy GH, Littlewood
+    JE, Polya G. Inequalities. 2nd ed. 1952, section 2.9). Between two points the first lies below its tangent, the
+    second above its chord, and the chord less the square of the tangent is least at an end.
+    """
+    top, s = peak.tau2, peak.sums
+    for step in range(_PROOF):
+        if top == 0.0:
+            return True
+        a = s.yppp / s.ypp
+        floor = s.ypp * _SURE
+        if (peak.at_zero.trace if restricted else peak.at_zero.w) * (1.0 - a * top) ** 2 < floor:
+            return True
+        low = top / 3.0
+        s = sums_at(y, v, low)
+        level = s.trace if restricted else s.w
+        if step + 1 == _PROOF or not s.ypp > level or level * (1.0 - a * (top - low)) ** 2 >= floor:
+            return False
+        top = low
+    return False
+
+
+def falls_after(y: Row, v: Row, restricted: bool, peak: Peak) -> bool:
+    """Whether the likelihood is shown to fall from `peak` on.
+
+    As in `rises_to`, with the roles exchanged: A^(-1/2) above its chord, whose slope never falls below one over the root
+    of the effects' sum of squares, and 1/B below its tangent.
+    """
+    total = squares = variances = 0.0
+    for i in range(len(y)):
+        total += y[i]
+        squares += y[i] * y[i]
+        variances += v[i]
+    spread = squares - total * total / len(y)  # with one effect at 0 little cancels
+    if not spread > 0.0:
+        return True
+    here, s, wide = peak.tau2, peak.sums, 0.5 * (peak.tau2 + variances / len(y))
+    gentlest = 1.0 / math.sqrt(spread)
+    for _ in range(_PROOF):
+        level = s.trace if restricted else s.w
+        slope = (s.trace2 if restricted else s.w2) / level / level
+        value = 1.0 / math.sqrt(s.ypp)
+        lead = value * value - 1.0 / level if here > peak.tau2 or here == 0.0 else 0.0
+        if lead < 0.0:
+            return False
+        if stays_above(value, gentlest, lead, slope):
+            return True
+        ahead = sums_at(y, v, here + wide)
+        if ahead.ypp > 0.0 and stays_above(value, (1.0 / math.sqrt(ahead.ypp) - value) / wide, lead, slope):
+            here, s, wide = here + wide, ahead, 2.0 * wide
+        else:
+            wide *= 0.25
+    return False
+
+
+def stays_above(value: float, slope: float, lead: float, other: float) -> bool:
+    """Whether (value + slope x)^2 stays above value^2 - lead + other x for all x > 0; lead >= 0."""
+    linear = 2.0 * value * slope - other
+    return linear > (1.0 - _SURE) * other or linear * linear < 4.0 * slope * slope * lead * _SURE
+
+
+def likelihood_peak(y: Row, v: Row, restricted: bool) -> Peak:
+    """Maximiser of the (restricted) likelihood over tau2 >= 0, also where it has several peaks; -1 without convergence.
+
+    A climb from 0 finds a peak; where no proof is at hand that it is the only one, a search over all decides.
+    """
+    peak = climbed_peak(y, v, restricted, sums_at(y, v, 0.0))
+    if peak.tau2 >= 0.0 and rises_to(y, v, restricted, peak) and falls_after(y, v, restricted, peak):
+        return peak
+    found = searched_peak(y, v, restricted)
+    return Peak(found, peak.at_zero, sums_at(y, v, max(found, 0.0)))
+
+
 #: Estimators by number, for compiled code; the two that need a target of Q come last.
 CODES = {
     "CE": 0,
@@ -251,7 +378,7 @@ CODES = {
 
 
 def variance_of_row(y: Row, v: Row, code: int, target: float) -> float:
-    """Between-study variance of one row by the estimator with this number; -1 without convergence."""
+    """Between-study variance of one row by an estimator other than (RE)ML; -1 without convergence."""
     k = len(y)
     if code == 0 or k < 2:
         return 0.0
@@ -273,10 +400,6 @@ def variance_of_row(y: Row, v: Row, code: int, target: float) -> float:
         for i in range(k):
             crude += (y[i] - mean) ** 2 / k
         return crude * sums_at(y, v, crude).q / (k - 1.0) if crude > 0.0 else 0.0
-    if code == 7:
-        return likelihood_peak(y, v, False)
-    if code == 8:
-        return likelihood_peak(y, v, True)
     return variance_at_q(y, v, target)
 
 
@@ -286,16 +409,19 @@ def pool_row(y: Row, v: Row, code: int, target: float) -> tuple[float, float, fl
     Both means are relative to the first study. The residual spread is the weighted
     sum of squares around the random mean, from which the Hartung-Knapp standard error is made.
     """
-    tau2 = variance_of_row(y, v, code, target)
+    if (code == 7 or code == 8) and len(y) > 1:
+        tau2, common, random = likelihood_peak(y, v, code == 8)
+    else:
+        tau2 = variance_of_row(y, v, code, target)
+        common = sums_at(y, v, 0.0)
+        random = sums_at(y, v, max(tau2, 0.0))
     if tau2 < 0.0:
         return 0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0
-    common = sums_at(y, v, 0.0)
-    random = sums_at(y, v, tau2)
     return common.mean, common.w, random.mean, random.w, random.q, tau2, common.q
 
 
-def peak_row(y: Row, v: Row, restricted: bool, yy: Row, vv: Row) -> tuple[float, Sums, Sums]:
-    """Maximiser of the (restricted) likelihood of one row in any order, and the sums at 0 and there.
+def peak_row(y: Row, v: Row, restricted: bool, yy: Row, vv: Row) -> Peak:
+    """Maximiser of the (restricted) likelihood of one row in any order.
 
     `yy` and `vv` are scratch; -1 comes back without convergence.
     """
@@ -308,8 +434,7 @@ def peak_row(y: Row, v: Row, restricted: bool, yy: Row, vv: Row) -> tuple[float,
     base = yy[0]
     for i in range(len(y)):
         yy[i] -= base
-    found = likelihood_peak(yy, vv, restricted)
-    return found, sums_at(yy, vv, 0.0), sums_at(yy, vv, max(found, 0.0))
+    return likelihood_peak(yy, vv, restricted)
 
 
 def pool_rows(y: Matrix, v: Matrix, code: int, targets: Row, out: Matrix, yy: Row, vv: Row) -> int:
@@ -352,6 +477,6 @@ def pool_rows(y: Matrix, v: Matrix, code: int, targets: Row, out: Matrix, yy: Ro
 
 #: In the order in which they call each other.
 KERNELS = (
-    sums_at, moment_variance, variance_at_q, log_likelihood_core, peak_grid, refined_peak, crossing,
-    likelihood_peak, variance_of_row, pool_row, peak_row, pool_rows,
+    sums_at, moment_variance, variance_at_q, log_likelihood_core, peak_grid, refined_peak, crossing, searched_peak,
+    climbed_peak, rises_to, stays_above, falls_after, likelihood_peak, variance_of_row, pool_row, peak_row, pool_rows,
 )  # fmt: skip

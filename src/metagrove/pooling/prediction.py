@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
@@ -20,8 +21,7 @@ __all__ = ["PREDICTION", "Prediction", "prediction"]
 _NAN = float("nan")
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """Limits for the effect of a new study on the analysis scale; NaN where too few studies allow none."""
 
     seTE: float

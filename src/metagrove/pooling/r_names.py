@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -17,20 +18,8 @@ __all__ = ["LOCATIONS", "NAMES"]
 _Getter = Callable[[Any], Any]
 
 
-def _chain(path: str) -> _Getter:
-    parts = path.split(".")
-
-    def get(result: Any) -> Any:
-        value = result
-        for part in parts:
-            value = getattr(value, part)
-        return value
-
-    return get
-
-
 def _per_group(path: str, kind: str) -> _Getter:
-    get = _chain(path)
+    get = attrgetter(path)
     return lambda result: np.array([get(item) for item in getattr(result.groups, kind)], dtype=float)
 
 
@@ -113,13 +102,13 @@ def _tau2_i2(result: Any) -> float:
 
 
 NAMES: dict[str, _Getter] = {
-    "studlab": _chain("studies.studlab"),
-    "TE": _chain("studies.TE"),
-    "seTE": _chain("studies.seTE"),
-    "lower": _chain("studies.lower"),
-    "upper": _chain("studies.upper"),
-    "subgroup": _chain("studies.subgroup"),
-    "excluded": _chain("studies.excluded"),
+    "studlab": attrgetter("studies.studlab"),
+    "TE": attrgetter("studies.TE"),
+    "seTE": attrgetter("studies.seTE"),
+    "lower": attrgetter("studies.lower"),
+    "upper": attrgetter("studies.upper"),
+    "subgroup": attrgetter("studies.subgroup"),
+    "excluded": attrgetter("studies.excluded"),
     "statistic": _study_statistic,
     "pval": _study_pval,
     "w_common": _weights("w_common"),
@@ -127,10 +116,10 @@ NAMES: dict[str, _Getter] = {
     "k": lambda result: len(result.pooled.studlab),
     "k_study": _clusters,
     "k_all": lambda result: len(result.studies.studlab),
-    "df_random": _chain("fit.random.df"),
-    "df_common": _chain("fit.common.df"),
+    "df_random": attrgetter("fit.random.df"),
+    "df_common": attrgetter("fit.common.df"),
     "tau2": _tau2,
-    "se_tau2": _chain("fit.tau2.se"),
+    "se_tau2": attrgetter("fit.tau2.se"),
     "lower_tau2": _tau2_limit("lower"),
     "upper_tau2": _tau2_limit("upper"),
     "tau": _root("tau2"),
@@ -141,14 +130,14 @@ NAMES: dict[str, _Getter] = {
     "pval_Q": _pval_q,
     "Q_CMH": _q_cmh,
     "I2_tau2": _tau2_i2,
-    "Rb": _chain("rb.value"),
-    "lower_Rb": _chain("rb.lower"),
-    "upper_Rb": _chain("rb.upper"),
-    "seTE_predict": _chain("predicted.seTE"),
-    "df_predict": _chain("predicted.df"),
-    "lower_predict": _chain("predicted.lower"),
-    "upper_predict": _chain("predicted.upper"),
-    "subgroup_levels": _chain("groups.levels"),
+    "Rb": attrgetter("rb.value"),
+    "lower_Rb": attrgetter("rb.lower"),
+    "upper_Rb": attrgetter("rb.upper"),
+    "seTE_predict": attrgetter("predicted.seTE"),
+    "df_predict": attrgetter("predicted.df"),
+    "lower_predict": attrgetter("predicted.lower"),
+    "upper_predict": attrgetter("predicted.upper"),
+    "subgroup_levels": attrgetter("groups.levels"),
     "k_w": lambda result: np.array(result.groups.k),
     "df_random_w": _per_group("random.df", "fits"),
     "tau2_w": _per_group("tau2.value", "fits"),
@@ -165,29 +154,29 @@ NAMES: dict[str, _Getter] = {
     "df_predict_w": _per_group("df", "predictions"),
     "lower_predict_w": _per_group("lower", "predictions"),
     "upper_predict_w": _per_group("upper", "predictions"),
-    "t_harmonic_mean": _chain("n_harmonic_mean"),
-    "n_harmonic_mean_w": _chain("groups.n_harmonic"),
-    "Q_w_common": _chain("groups.within.Q"),
-    "Q_w_random": _chain("groups.within.Q"),
-    "df_Q_w": _chain("groups.within.df_Q"),
-    "pval_Q_w_common": _chain("groups.within.pval_Q"),
-    "tau2_resid": _chain("groups.tau2.value"),
+    "t_harmonic_mean": attrgetter("n_harmonic_mean"),
+    "n_harmonic_mean_w": attrgetter("groups.n_harmonic"),
+    "Q_w_common": attrgetter("groups.within.Q"),
+    "Q_w_random": attrgetter("groups.within.Q"),
+    "df_Q_w": attrgetter("groups.within.df_Q"),
+    "pval_Q_w_common": attrgetter("groups.within.pval_Q"),
+    "tau2_resid": attrgetter("groups.tau2.value"),
     "tau_resid": _root("tau2_resid"),
-    "I2_resid": _chain("groups.within.I2"),
-    "lower_I2_resid": _chain("groups.within.lower_I2"),
-    "upper_I2_resid": _chain("groups.within.upper_I2"),
-    "H_resid": _chain("groups.within.H"),
-    "lower_H_resid": _chain("groups.within.lower_H"),
-    "upper_H_resid": _chain("groups.within.upper_H"),
+    "I2_resid": attrgetter("groups.within.I2"),
+    "lower_I2_resid": attrgetter("groups.within.lower_I2"),
+    "upper_I2_resid": attrgetter("groups.within.upper_I2"),
+    "H_resid": attrgetter("groups.within.H"),
+    "lower_H_resid": attrgetter("groups.within.lower_H"),
+    "upper_H_resid": attrgetter("groups.within.upper_H"),
 }
 for _which in ("common", "random"):
     for _part in ("TE", "seTE", "lower", "upper", "statistic", "pval"):
-        NAMES[f"{_part}_{_which}"] = _chain(f"fit.{_which}.{_part}")
+        NAMES[f"{_part}_{_which}"] = attrgetter(f"fit.{_which}.{_part}")
         NAMES[f"{_part}_{_which}_w"] = _per_group(f"{_which}.{_part}", "fits")
     for _name, _field in (("Q_b", "Q"), ("df_Q_b", "df"), ("pval_Q_b", "pval")):
-        NAMES[f"{_name}_{_which}"] = _chain(f"groups.{_which}.{_field}")
+        NAMES[f"{_name}_{_which}"] = attrgetter(f"groups.{_which}.{_field}")
 for _part in ("H", "lower_H", "upper_H", "I2", "lower_I2", "upper_I2"):
-    NAMES[_part] = _chain(f"heterogeneity.{_part}")
+    NAMES[_part] = attrgetter(f"heterogeneity.{_part}")
     NAMES[f"{_part}_w"] = _per_group(_part, "heterogeneities")
 
 #: Names that a change of scale carries over.

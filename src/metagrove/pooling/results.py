@@ -123,8 +123,8 @@ class MetaResult(Result):
         typical = typical_variance(self.fit.design)
         # from tau2 and not from I2, which rounds to 1 where tau2 dwarfs the sampling variance
         h, lower, upper = ((1 + t / typical) ** 0.5 for t in (self.fit.tau2.value, *self.tau2_limits))
-        return replace(
-            found, H=h, lower_H=lower, upper_H=upper, I2=share.value, lower_I2=share.lower, upper_I2=share.upper
+        return found._replace(
+            H=h, lower_H=lower, upper_H=upper, I2=share.value, lower_I2=share.lower, upper_I2=share.upper
         )
 
     @property
@@ -271,6 +271,11 @@ class MetaResult(Result):
     def baujat(self, pooled: str = "common") -> sensitivity.Baujat:
         """Contribution of each study to Q against its influence on the estimate."""
         return sensitivity.baujat(self.pooled, self.settings, self.model, pooled=pooled)
+
+
+for _name, _getter in r_names.NAMES.items():
+    if not hasattr(MetaResult, _name):
+        setattr(MetaResult, _name, property(_getter))  # __getattr__ would find them too, only later
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from metagrove.core.errors import DataError
 from metagrove.core.values import Array
 
-__all__ = ["Studies", "studies_of"]
+__all__ = ["Studies", "all_finite", "numbered", "sound", "studies_of"]
+
+
+_FEW = 40  # up to here lists beat NumPy
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +28,8 @@ class Studies:
     Parameters
     ----------
     studlab : labels, length k.
-    TE, seTE, lower, upper : effect, standard error and study limits on the analysis scale, shape (k,).
+    TE, seTE : effect and standard error on the analysis scale, shape (k,).
+    limits : what gives the studies' lower and upper limits from TE and seTE; asked when first read.
     reasons : "" where the study is pooled, else why it is not.
     subgroup : the group of each study, or None.
     columns : what was observed, by R's name (`event`, `n`, `event_e`, ...), arrays of shape (k,).
@@ -35,21 +39,38 @@ class Studies:
     studlab: tuple[str, ...]
     TE: Array
     seTE: Array
-    lower: Array
-    upper: Array
+    limits: Callable[[Array, Array], tuple[Array, Array]] = field(repr=False)
     reasons: tuple[str, ...]
     subgroup: tuple[str, ...] | None = None
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     size: Array | None = None
+    _kept: list[tuple[Array, Array]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.columns, MappingProxyType):
             object.__setattr__(self, "columns", MappingProxyType(dict(self.columns)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # a read-only mapping cannot be pickled as it is
-        values = [dict(self.columns) if f.name == "columns" else getattr(self, f.name) for f in fields(self)]
-        return Studies, tuple(values)
+        # a read-only mapping cannot be pickled as it is, nor can a rule
+        other = {"columns": dict(self.columns), "limits": partial(_known_limits, *self._both)}
+        return Studies, tuple(other.get(f.name, getattr(self, f.name)) for f in fields(self) if f.init)
+
+    @property
+    def _both(self) -> tuple[Array, Array]:
+        if not self._kept:
+            lower, upper = self.limits(self.TE, self.seTE)
+            self._kept.append((_read_only(lower), _read_only(upper)))
+        return self._kept[0]
+
+    @property
+    def lower(self) -> Array:
+        """Lower limits of the studies on the analysis scale, shape (k,)."""
+        return self._both[0]
+
+    @property
+    def upper(self) -> Array:
+        """Upper limits of the studies on the analysis scale, shape (k,)."""
+        return self._both[1]
 
     @property
     def pooled(self) -> NDArray[np.bool_]:
@@ -68,8 +89,7 @@ class Studies:
             tuple(self.studlab[i] for i in where),
             self.TE[where],
             self.seTE[where],
-            self.lower[where],
-            self.upper[where],
+            lambda TE, seTE: (self.lower[where], self.upper[where]),
             tuple(self.reasons[i] for i in where),
             None if self.subgroup is None else tuple(self.subgroup[i] for i in where),
             {name: column[where] for name, column in self.columns.items()},
@@ -78,13 +98,18 @@ class Studies:
 
 
 @lru_cache(maxsize=64)
-def _numbers(k: int) -> tuple[str, ...]:
+def numbered(k: int) -> tuple[str, ...]:
+    """Labels of studies that have none: "1" to k."""
     return tuple(str(i) for i in range(1, k + 1))
+
+
+def _known_limits(lower: Array, upper: Array, TE: Array, seTE: Array) -> tuple[Array, Array]:
+    return lower, upper
 
 
 def _read_only(values: NDArray[Any]) -> NDArray[Any]:
     copy = values.copy()
-    copy.flags.writeable = False
+    copy.setflags(write=False)
     return copy
 
 
@@ -92,8 +117,7 @@ def studies_of(
     TE: Array,
     seTE: Array,
     *,
-    lower: Array,
-    upper: Array,
+    limits: Callable[[Array, Array], tuple[Array, Array]],
     studlab: Sequence[str] | None = None,
     subgroup: Sequence[str] | None = None,
     reasons: Sequence[str] | None = None,
@@ -102,31 +126,37 @@ def studies_of(
 ) -> Studies:
     """Checked studies; those without a finite effect and a standard error above 0 are kept but not pooled.
 
-    Arrays have shape (k,). `reasons` gives what is known already ("" for a study to be pooled).
+    Arrays have shape (k,). `limits` gives the studies' lower and upper limits from TE and seTE. `reasons` gives what is
+    known already ("" for a study to be pooled).
     """
     k = TE.size
-    labels = _numbers(k) if studlab is None else tuple(map(str, studlab))
+    labels = numbered(k) if studlab is None else tuple(map(str, studlab))
     given = tuple(reasons) if reasons is not None else ("",) * k
     for name, column in (("studlab", labels), ("subgroup", subgroup)):
         if column is not None and len(column) != k:
             raise DataError(f"{len(column)} entries for {k} studies", column=name)
-    why = given if _sound(TE, seTE) else tuple(
+    why = given if sound(TE, seTE) else tuple(
         reason or ("" if np.isfinite(te) and 0 < se < np.inf else _flaw(te, se))
         for reason, te, se in zip(given, TE, seTE, strict=True)
     )  # fmt: skip
     return Studies(
-        labels, _read_only(TE), _read_only(seTE), _read_only(lower), _read_only(upper), why,
+        labels, _read_only(TE), _read_only(seTE), limits, why,
         None if subgroup is None else tuple(str(group) for group in subgroup),
         {name: _read_only(column) for name, column in (columns or {}).items()},
         None if size is None else _read_only(size),
     )  # fmt: skip
 
 
-def _sound(te: Array, se: Array) -> bool:
-    """Whether all effects are finite and all standard errors above 0 and finite."""
-    if te.size > 40:  # up to here lists beat NumPy
-        return bool(np.isfinite(te).all() and (se > 0).all() and (se < np.inf).all())
-    return all(map(math.isfinite, te.tolist())) and all(0.0 < value < math.inf for value in se.tolist())
+def sound(te: Array, se: Array) -> bool:
+    """Whether all effects are finite and all standard errors (or variances) above 0 and finite."""
+    return all_finite(te, se) and (min(se.tolist(), default=1.0) > 0 if se.size <= _FEW else bool((se > 0).all()))
+
+
+def all_finite(*columns: Array) -> bool:
+    """Whether no number is missing or infinite in any of the columns."""
+    if columns[0].size > _FEW:
+        return all(bool(np.isfinite(column).all()) for column in columns)
+    return all(all(map(math.isfinite, column.tolist())) for column in columns)
 
 
 def _flaw(te: float, se: float) -> str:

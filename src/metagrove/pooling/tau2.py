@@ -18,7 +18,7 @@ from metagrove.core.errors import ConvergenceError, MethodError
 from metagrove.core.registry import Registry
 from metagrove.core.values import Array
 from metagrove.pooling import one_mean
-from metagrove.pooling.compiled import Kernels, loaded
+from metagrove.pooling.compiled import loaded
 
 __all__ = [
     "TAU2",
@@ -168,7 +168,6 @@ class Projection:
 
 
 Estimator = Callable[[Design], Tau2]
-_Rows = tuple[list[float], list[float]]
 TAU2 = Registry[Estimator]("tau2 estimator")
 
 _VEE = "Veroniki AA, et al. Res Synth Methods 2016;7:55-79. doi:10.1002/jrsm.1164"
@@ -385,10 +384,8 @@ def _slope(design: Design, t: float, restricted: bool) -> _Slope:
     return _Slope(quadratic - traces[0], 2 * pr.ypppy - traces[1], traces[1])
 
 
-def _refined_peak(design: Design, rows: _Rows, restricted: bool, start: float, low: float, high: float) -> float:
+def _refined_peak(design: Design, restricted: bool, start: float, low: float, high: float) -> float:
     """The stationary point in (low, high) that `start` leads to; see `one_mean.refined_peak`."""
-    if design.scalar:
-        return _converged(one_mean.refined_peak(*rows, restricted, start, low, high), "a peak of the likelihood")
     t = start
     for step in range(_STEPS):
         slope = _slope(design, t, restricted)
@@ -419,13 +416,17 @@ def _scores(design: Design, grid: Array, restricted: bool) -> list[float]:
     return scores
 
 
-def _compiled_peak(design: Design, fast: Kernels, *, restricted: bool) -> float:
-    """The same by machine code; the sums it ends with are kept."""
-    y, v = design.y + 0.0, design.v + 0.0
-    found, at_zero, at_peak = fast.peak_row(y, v, restricted, np.empty(y.size), np.empty(y.size))
-    design._memo[0.0] = at_zero
-    design._memo[_converged(found, "a peak of the likelihood")] = at_peak
-    return found
+def _scalar_peak(design: Design, *, restricted: bool) -> float:
+    """The maximiser for one mean of few studies; the sums at 0 and there are kept."""
+    fast = loaded()
+    if fast is not None:
+        y, v = design.y + 0.0, design.v + 0.0
+        found = fast.peak_row(y, v, restricted, np.empty(y.size), np.empty(y.size))
+    else:
+        found = one_mean.likelihood_peak(*design.rows, restricted)
+    design._memo[0.0] = found.at_zero
+    design._memo[_converged(found.tau2, "a peak of the likelihood")] = found.sums
+    return found.tau2
 
 
 def _likelihood_peak(design: Design, *, restricted: bool) -> float:
@@ -433,10 +434,9 @@ def _likelihood_peak(design: Design, *, restricted: bool) -> float:
 
     A grid shows where the score crosses zero downwards; each crossing is refined, and the likelihood decides.
     """
-    fast = loaded() if design.scalar else None
-    if fast is not None:
-        return _compiled_peak(design, fast, restricted=restricted)
-    y, v = rows = design.rows
+    if design.scalar:
+        return _scalar_peak(design, restricted=restricted)
+    y, v = design.rows
     first, ratio, count = one_mean.peak_grid(min(y), max(y), v[0])
     if count == 0:
         return 0.0
@@ -444,11 +444,11 @@ def _likelihood_peak(design: Design, *, restricted: bool) -> float:
     scores = _scores(design, np.array(points), restricted)
     centre = sum(v) / len(v)
     # from 0 the first step is exact: a falling score there ends the search at once, a rising one climbs
-    found = [] if scores[0] > 0 else [_refined_peak(design, rows, restricted, 0.0, 0.0, points[1])]
+    found = [] if scores[0] > 0 else [_refined_peak(design, restricted, 0.0, 0.0, points[1])]
     for i in range(count):
         if scores[i] > 0 >= scores[i + 1]:
             start = one_mean.crossing(points[i], points[i + 1], scores[i], scores[i + 1], centre)
-            found.append(_refined_peak(design, rows, restricted, start, points[i], points[i + 1]))
+            found.append(_refined_peak(design, restricted, start, points[i], points[i + 1]))
     if len(found) == 1:
         return found[0]
     return max(found, key=lambda t: log_likelihood(design, t, restricted=restricted))
@@ -476,6 +476,8 @@ def restricted_maximum_likelihood(design: Design) -> Tau2:
 def maximum_likelihood(design: Design) -> Tau2:
     """Maximiser of the likelihood."""
     value = _likelihood_peak(design, restricted=False)
+    if design.scalar:
+        return Tau2(value, (2 / design.sums(value).w2) ** 0.5)
     w = 1 / (design.v + value)
     return Tau2(value, float(np.sqrt(2 / (w @ w))))
 

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape
 from metagrove.survival.curve_input import DigitizedCurve, Kind
-from metagrove.survival.path_model import Plan, Weights, plan_of
+from metagrove.survival.path_model import Plan, Weights, plan_of, weights_of
 from metagrove.survival.path_search import (
     COARSE,
     LONG,
     WIDE,
     Beam,
     Run,
+    Tilt,
     evidence_of,
     likely_shapes,
     limits_of,
@@ -30,18 +31,19 @@ from metagrove.survival.path_search import (
     operations_of,
     passed_through,
     path_levels,
+    run_of,
     runs_of,
 )
 from metagrove.survival.printed_evidence import printed_fit
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import CLICK_S, Reading, steps_of
 
-__all__ = ["Paths", "solve", "time_decimals"]
+__all__ = ["Paths", "point_near", "solve", "tilted_draws", "time_decimals"]
 
 #: Paths drawn to find the mean path, whatever number is asked for.
 DRAWS = 100
-#: Paths drawn for each one kept.
-SURPLUS = 6
+#: Paths drawn for each one kept, and where they serve only to find the mean path.
+SURPLUS, FEW = 6, 2
 #: Readings that the usual error of a click counts for, beside those at hand.
 PRIOR_READINGS = 6.0
 #: Power of the evidence with which beliefs about censoring share the draws (Miller JW, Dunson DB. Robust Bayesian inference
@@ -65,6 +67,7 @@ class Paths:
     point : shape (1, k + 1), numbers at risk before each operation and at the end.
     drawn : shape (draws, k + 1), the same for draws, in random order.
     beliefs : shapes of censoring that were weighed, likeliest first. evidence : log likelihood. fallback : what had to be given up to find a path, in words; "" for nothing.
+    beam : how wide the search was.
     """
 
     plan: Plan
@@ -75,6 +78,7 @@ class Paths:
     evidence: float
     beliefs: list[Shape] = field(default_factory=list)
     fallback: str = ""
+    beam: Beam = field(default_factory=Beam)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     the error is doubled; then single facts are left out, and the one that had to go is named in `fallback`.
     """
     wanted = Wanted(time_decimals(curve), max(draws, DRAWS), draws > 0)
-    for label, sigma, tried, beam in _ladder(curve, facts):
+    for label, sigma, tried, beam in _ladder(curve, facts, draws > 0):
         found = _attempt(steps_of(curve, facts, sigma=sigma), tried, beam, wanted, rng)
         if found is None and curve.kind in ("clicks", "digitized") and beam is COARSE:
             # Rows that are not one per drop: some none at all, or places on the curve.
@@ -138,10 +142,17 @@ def time_decimals(curve: DigitizedCurve) -> int:
     return 6
 
 
-def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | None, Facts, Beam]]:
-    """What to try, in order: label, standard error (None: as read), facts, beam."""
+def _ladder(curve: DigitizedCurve, facts: Facts, uncertain: bool) -> Iterator[tuple[str, float | None, Facts, Beam]]:
+    """What to try, in order: label, standard error (None: as read), facts, beam.
+
+    Where a point is all that is asked for, unlikely states need not be kept for the tails of draws.
+    """
     reading = steps_of(curve, facts)
-    usual = Beam(keep=300, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
+    usual = (
+        Beam(keep=300, cut=1e-5 if uncertain else 1e-4, bins=0.8)
+        if reading.columns or reading.time.size > 100
+        else Beam()
+    )
     first = reading.sigma_s
     yield "", None, facts, usual
     yield "", None, facts, LONG
@@ -187,12 +198,13 @@ def _attempt(
     if not runs:
         return None
     evidence = np.array([run.evidence for run in runs])
-    drawn = _drawn(plan, reading, facts, runs, draws, rng)
+    weighed = wanted.uncertain or facts.median is not None or bool(facts.rates)
+    drawn = _drawn(plan, reading, facts, runs, draws, rng, surplus=SURPLUS if weighed else FEW)
     best = runs[int(np.argmax(evidence))].weights
     point = _point(plan, best, drawn, reading, facts, beam)
     total = float(np.logaddexp.reduce(evidence) - np.log(evidence.size))
     order = np.argsort(-evidence, kind="stable").tolist()
-    return Paths(plan, reading, facts, point, drawn, total, [runs[i].shape for i in order])
+    return Paths(plan, reading, facts, point, drawn, total, [runs[i].shape for i in order], beam=beam)
 
 
 def _drawn(
@@ -202,6 +214,8 @@ def _drawn(
     runs: list[Run],
     draws: int,
     rng: np.random.Generator,
+    *,
+    surplus: int = SURPLUS,
 ) -> NDArray[np.int32]:
     """Paths drawn from the runs, shared out by their evidence; shape (draws, k + 1)."""
     from metagrove.survival.path_kernels import sampled_gains
@@ -209,7 +223,7 @@ def _drawn(
     evidence = np.array([run.evidence for run in runs])
     # Beliefs about censoring are crude, so the evidence between them is worth less than it says.
     share = np.exp(COARSENED * (evidence - evidence.max()))
-    counts = _shared(share / share.sum(), SURPLUS * draws)
+    counts = _shared(share / share.sum(), surplus * draws)
     pairs = [
         sampled_gains(run.passed[0], run.passed[1], run.passed[2], run.operations, count, int(rng.integers(2**62)))
         for run, count in zip(runs, counts.tolist(), strict=True)
@@ -260,13 +274,31 @@ def _shared(share: Array, total: int) -> NDArray[np.int64]:
 
 
 def _point(
-    plan: Plan, weights: Weights, drawn: NDArray[np.int32], reading: Reading, facts: Facts, beam: Beam
+    plan: Plan,
+    weights: Weights,
+    drawn: NDArray[np.int32],
+    reading: Reading,
+    facts: Facts,
+    beam: Beam,
 ) -> NDArray[np.int32]:
     """The likeliest path among those whose numbers at risk stay near the mean of the draws."""
+    after = drawn[:, 1:]
+    near = (after.mean(axis=0), np.maximum(0.6, 0.5 * after.std(axis=0)), drawn)
+    return _pulled(plan, weights, near, reading, facts, beam)
+
+
+def _pulled(
+    plan: Plan,
+    weights: Weights,
+    near: tuple[Array, Array, NDArray[np.int32]],
+    reading: Reading,
+    facts: Facts,
+    beam: Beam,
+) -> NDArray[np.int32]:
+    """The likeliest path near a centre with a spread, else the one of those drawn that is nearest to it."""
     from metagrove.survival.path_kernels import sampled
 
-    after = drawn[:, 1:]
-    centre, spread = after.mean(axis=0), np.maximum(0.6, 0.5 * after.std(axis=0))
+    centre, spread, drawn = near
     operations = operations_of(plan, weights, centre, spread)
     run = passed_through(operations, limits_of(reading, facts, beam, plan.kind.size, peak=True))
     if run[4] == plan.kind.size:
@@ -274,7 +306,7 @@ def _point(
         fit = misfit(plan, reading, path_levels(plan, np.concatenate((pulled, drawn))))
         if fit[0] <= np.median(fit[1:]) + 3:
             return pulled
-    nearest = int(np.argmin((((after - centre) / spread) ** 2).sum(axis=1)))
+    nearest = int(np.argmin((((drawn[:, 1:] - centre) / spread) ** 2).sum(axis=1)))
     return drawn[nearest : nearest + 1]
 
 
@@ -346,3 +378,23 @@ def _noise_settled(curve: DigitizedCurve, found: Paths, beam: Beam, wanted: Want
         if other is not None:
             drawn[i * side : (i + 1) * side] = other
     return replace(found, drawn=drawn[rng.permutation(len(drawn))])
+
+
+def tilted_draws(found: Paths, tilt: Tilt, draws: int, rng: np.random.Generator) -> NDArray[np.int32] | None:
+    """Paths drawn with the log weights of `tilt` besides their own, shape (draws, k + 1); None where none is left."""
+    plain = runs_of(found.plan, found.reading, found.facts, found.beam, found.beliefs)
+    runs = []
+    for run in plain:
+        leaning = run_of(found.plan, found.reading, found.facts, run.shape, found.beam, tilt=tilt)
+        if not np.isfinite(leaning.evidence):
+            leaning = run_of(found.plan, found.reading, found.facts, run.shape, WIDE, tilt=tilt)
+        if np.isfinite(leaning.evidence):
+            # Between beliefs the curve's own evidence is coarsened, that of the tilt is not.
+            runs.append(replace(leaning, evidence=run.evidence + (leaning.evidence - run.evidence) / COARSENED))
+    return _drawn(found.plan, found.reading, found.facts, runs, draws, rng) if runs else None
+
+
+def point_near(found: Paths, centre: Array, spread: Array, drawn: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The likeliest path near `centre`, shape (1, k + 1); of the `drawn` ones where the curve denies it."""
+    weights = weights_of(found.plan, found.reading, found.facts, found.beliefs[0])
+    return _pulled(found.plan, weights, (centre, spread, drawn), found.reading, found.facts, found.beam)

@@ -30,7 +30,7 @@ __all__ = [
 
 CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
 #: Places of the fields of `Operations` in a row.
-KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, DYING, STAYING, COUNT = range(13)
+KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, DYING, STAYING, COUNT, PULL, TOLL = range(15)
 #: Columns of `Beam.whole`, `Beam.real` and `Edges.whole`.
 N, DIED, TAG, UP, FIRST, LINE = range(6)
 LEVEL, WEIGHT, SOURCE, CARRY = range(4)
@@ -52,6 +52,8 @@ class Operations(NamedTuple):
     mass : DROP: a second, larger ratio, for drops of many deaths at once.
     dying : share of those at risk expected to die later. staying, count : share expected to be at risk at the next
         printed number, and that number (-1: none). All three only steer what is kept.
+    pull, toll : log weight of each patient at risk after the operation beyond `centre`, and of each patient who leaves
+        in it (but for a CENSOR, whose own chances hold that), as evidence from outside the arm tilts them.
     """
 
     kind: Any
@@ -67,6 +69,8 @@ class Operations(NamedTuple):
     dying: Any
     staying: Any
     count: Any
+    pull: Any
+    toll: Any
 
 
 class Limits(NamedTuple):
@@ -75,7 +79,7 @@ class Limits(NamedTuple):
     n : patients. events : total deaths or -1. alive : 1 where the curve ends above 0. bin : width within which levels
     are one state. reach : standard errors a level may be off. cut : smallest weight kept, relative to the best, and
     chain_cut the same within a gap. keep : most states kept. peak : 1 for max-product, 0 for sum-product. nodes, edges :
-    room. bits : size of the look-up table.
+    room to begin with. most : room at most. bits : size of the look-up table.
     """
 
     n: int
@@ -90,6 +94,7 @@ class Limits(NamedTuple):
     nodes: int
     edges: int
     bits: int
+    most: int
 
 
 class Beam(NamedTuple):
@@ -146,7 +151,7 @@ def _censored(
     w, q, sure, low, centre, spread = op[A], op[B], int(op[C]), int(op[LOW]), op[CENTRE], op[SPREAD]
     stay, leave = 1.0 - w + w * (1.0 - q), w * (1.0 - q)
     peak, width, need = lim.peak, lim.bin, lim.events + lim.alive if lim.events >= 0 else -1
-    stop = ends[0]
+    pull, stop = op[PULL], ends[0]
     room = min(whole.shape[0], stop + keys.size // 2)
     made, top, lowest = stop, 0, lim.n
     for s in range(start, stop):
@@ -198,6 +203,8 @@ def _censored(
                     real[u, LEVEL] = level
                 real[u, CARRY], whole[u, UP] = down, v
                 lowest = min(lowest, n - 1)
+            if pull != 0.0:
+                real[v, WEIGHT] *= np.exp(min(pull * (n - centre), 300.0))
             v = whole[v, LINE]
         n -= 1
     ends[1] = made
@@ -245,6 +252,7 @@ def _moved(
     Returns whether there was room.
     """
     a, b, c, hazard, mass, low, most = op[A], op[B], op[C], op[HAZARD], op[MASS], int(op[LOW]), int(op[MOST])
+    pull, toll, centre = op[PULL], op[TOLL], op[CENTRE]
     off, peak, width = lim.reach * b, lim.peak, lim.bin
     drop, counted, least = op[KIND] == DROP, lim.events >= 0, 1 if hazard < 0.0 else 0
     floor, least_x = (lim.cut * 1e-2, 1e-300) if drop else (0.0, 0.0)
@@ -280,6 +288,8 @@ def _moved(
                     x *= 1.0 - some if d == 0 else some
             else:
                 to_n, to_tag, x = _told(op, n, tag, d, w)
+            if pull != 0.0 or toll != 0.0:
+                x *= np.exp(min(pull * (to_n - centre) + toll * (n - to_n), 300.0))
             if x <= least_x or to_n < 0:
                 continue
             key = _key(to_n, to_died, to_level, width)
@@ -353,13 +363,20 @@ def _thinned(whole: Any, real: Any, op: Any, lim: Any, start: Any, stop: Any) ->
 
 
 @_compiled
-def _passed(whole: Any, real: Any, edges: Any, load: Any, keys: Any, nodes: Any, op: Any, lim: Any, starts: Any) -> Any:
-    """The forward pass over all operations, in place: log evidence and how far it came, see `forward`."""
-    k = op.shape[0]
-    whole[0, N], whole[0, DIED], whole[0, TAG], real[0, LEVEL], real[0, WEIGHT] = lim.n, 0, 0, 1.0, 1.0
-    heads, ends = np.full(lim.n + 2, -1, np.int32), np.array([1, 1, 0])
-    starts[0], starts[1], evidence = 0, 1, 0.0
-    for o in range(k):
+def _passed(
+    whole: Any, real: Any, edges: Any, load: Any, keys: Any, nodes: Any, op: Any, lim: Any, starts: Any, begin: Any
+) -> Any:
+    """The forward pass over the operations from `begin[0]` on, in place, with what `begin` holds: log evidence so far, edges.
+
+    Returns log evidence and how far it came, see `forward`; where there was no room `begin` says where to go on.
+    """
+    k, first, evidence = op.shape[0], int(begin[0]), begin[1]
+    heads, ends = np.full(lim.n + 2, -1, np.int32), np.array([1, 1, int(begin[2])])
+    if first == 0:
+        whole[0, N], whole[0, DIED], whole[0, TAG], real[0, LEVEL], real[0, WEIGHT] = lim.n, 0, 0, 1.0, 1.0
+        starts[0], starts[1] = 0, 1
+    for o in range(first, k):
+        begin[0], begin[1], begin[2] = o, evidence, ends[2]
         start, stop = starts[o], starts[o + 1]
         ends[0], ends[1] = stop, stop
         if op[o, KIND] == CENSOR:
@@ -389,18 +406,44 @@ def _passed(whole: Any, real: Any, edges: Any, load: Any, keys: Any, nodes: Any,
     return evidence + np.log(last), k
 
 
+def _room(
+    nodes: int, edges: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
+    """`Beam.real`, `Edges.weight`, `Beam.whole` and `Edges.whole`, not yet filled.
+
+    One piece of memory, so that the next pass gets the same again: several pieces of this size go back to the system
+    each time, and to ask for their pages anew costs as much as half the pass.
+    """
+    memory = np.empty(7 * nodes + 2 * edges)
+    real, load = memory[: 4 * nodes], memory[4 * nodes : 4 * nodes + edges]
+    whole, links = memory[4 * nodes + edges : -edges].view(np.int32), memory[-edges:].view(np.int32)
+    return real.reshape(nodes, 4), load, whole.reshape(nodes, 6), links.reshape(edges, 2)
+
+
 def forward(ops: Operations, lim: Limits) -> tuple[Beam, Edges, NDArray[np.int64], float, int]:
-    """All states by layer, the log evidence, and how far it came.
+    """All states by layer, the log evidence, and how far it came; with more room where it has to go on.
 
     Returns beam, edges, layer starts (k + 2,), log evidence, and the operation that nothing survived (k: none; -1 minus
     the operation: no room).
     """
-    whole, real = np.empty((lim.nodes, 6), np.int32), np.empty((lim.nodes, 4))
-    edges, load = np.empty((lim.edges, 2), np.int32), np.empty(lim.edges)
+    real, load, whole, edges = _room(lim.nodes, lim.edges)
     keys, nodes = np.empty(1 << lim.bits, np.uint64), np.full(1 << lim.bits, -1, np.int32)
     starts = np.zeros(len(ops.kind) + 2, np.int64)
     rows = np.array(ops, dtype=np.float64).T.copy()
-    evidence, reached = _passed(whole, real, edges, load, keys, nodes, rows, lim, starts)
+    begin, size = np.zeros(3), lim.nodes
+    evidence, reached = _passed(whole, real, edges, load, keys, nodes, rows, lim, starts, begin)
+    while reached < 0 and size < lim.most:
+        size, made, linked = min(2 * size, lim.most), int(starts[int(begin[0]) + 1]), int(begin[2])
+        past = real, load, whole, edges
+        real, load, whole, edges = _room(size, max(size, lim.edges))
+        real[:made], load[:linked], whole[:made], edges[:linked] = (
+            past[0][:made],
+            past[1][:linked],
+            past[2][:made],
+            past[3][:linked],
+        )
+        keys, nodes = np.empty(2 * keys.size, np.uint64), np.full(2 * keys.size, -1, np.int32)
+        evidence, reached = _passed(whole, real, edges, load, keys, nodes, rows, lim, starts, begin)
     return Beam(whole, real), Edges(edges, load), starts, evidence, reached
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import erf
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,7 @@ class Plan:
     row : shape (k,), the step of a DROP, else -1. gap : shape (k,), the gap between boundaries it lies in.
     low, most : shape (k,), see path_kernels.Operations.
     marks : marks by gap, None without marks.
+    kept : what has been worked out for the plan, by belief.
     """
 
     kind: NDArray[np.int64]
@@ -64,6 +66,7 @@ class Plan:
     low: NDArray[np.int64]
     most: NDArray[np.int64]
     marks: MarkPlan | None = None
+    kept: dict[Shape, tuple[Array, Facts, Weights]] = field(default_factory=dict, repr=False)
 
 
 def _before_tick(reading: Reading, tick: float) -> Array:
@@ -100,8 +103,7 @@ def _windows(reading: Reading, ticks: Array) -> list[dict[int, float]]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """A stretch for censoring, and what stands at its end: the number at risk `look`, the step `row`, or the rate `seen`."""
 
     start: float
@@ -156,12 +158,12 @@ def _pieces(reading: Reading, facts: Facts) -> list[_Piece]:
         inside: list[tuple[float, int, float, float]] = [(float(facts.risk_time[j]), j, 0, 0) for j in looks.get(g, ())]
         inside += [(t, -1, value, error) for t, value, error in rates.get(g, ())]
         for time, j, value, error in sorted(inside, key=lambda x: x[0]):
+            if j < 0:  # survival alone is seen; censorings pass by
+                found.append(_Piece(here, here, boundary=False, seen=value, error=error))
+                continue
             stop = min(max(time, here), edges[g + 1])
-            if j < 0:
-                found.append(_Piece(here, stop, boundary=False, seen=value, error=error))
-            else:
-                weight, force = windows[j][g], g == max(windows[j])
-                found.append(_Piece(here, stop, look=j, weight=weight, force=force, boundary=weight >= 1.0))
+            weight, force = windows[j][g], g == max(windows[j])
+            found.append(_Piece(here, stop, look=j, weight=weight, force=force, boundary=weight >= 1.0))
             here = stop
         if g < reading.time.size:
             found.append(_Piece(here, edges[g + 1], row=g))
@@ -193,6 +195,9 @@ def plan_of(reading: Reading, facts: Facts, decimals: int = 9) -> Plan:
     for piece in pieces:
         stretch = (piece.start, piece.stop)
         place = (piece.stop, piece.stop)
+        if piece.error > 0:
+            rows.append((WITNESS, piece.seen, piece.error, 0.0, *place, -1, gap))
+            continue
         sure = 0.0
         if marks is not None and fresh:
             sure = float(marks.sure[gap])
@@ -203,8 +208,6 @@ def plan_of(reading: Reading, facts: Facts, decimals: int = 9) -> Plan:
             rows.append((CONSUME, float(marks.consume[gap]), float(marks.remain[gap]), 0.0, *stretch, -1, gap))
         if piece.row >= 0:
             rows.append((DROP, 0.0, 0.0, 0.0, *place, piece.row, gap))
-        elif piece.look < 0:
-            rows.append((WITNESS, piece.seen, piece.error, 0.0, *place, -1, gap))
         else:
             rows.append((LOOK, float(facts.risk_n[piece.look]), piece.weight, 0.0, *place, -1, gap))
             if piece.force:
@@ -363,9 +366,12 @@ def _outlook(plan: Plan, reading: Reading, level: Array, facts: Facts, shape: Sh
     j = np.searchsorted(ticks, plan.stop, side="left")
     # Within the reach of a tick it is unknown whether it has been seen; the one after it steers.
     near = np.flatnonzero(plan.kind == LOOK)
-    for o in near.tolist():
-        seen = int(np.argmin(np.abs(facts.risk_time - plan.start[o])))
-        j[max(o - 1, 0) : o + 3] = np.maximum(j[max(o - 1, 0) : o + 3], seen + 1)
+    if near.size:
+        closest = np.argmin(np.abs(facts.risk_time - plan.start[near][:, None]), axis=1) + 1
+        for shift in (-1, 0, 1, 2):
+            at = near + shift
+            inside = (at >= 0) & (at < j.size)
+            np.maximum.at(j, at[inside], closest[inside])
     count = np.append(facts.risk_n.astype(np.float64), -1.0)[np.minimum(j, ticks.size - 1)]
     then = path(np.append(facts.risk_time, 0.0))[np.minimum(j, ticks.size - 1)]
     return dying, np.clip(then / now, 0.0, 1.0), count

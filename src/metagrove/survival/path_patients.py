@@ -23,6 +23,8 @@ TREND = 6.0
 JITTER = 1.5
 #: Chance that a share of those left at the last drop is followed up to the end of the curve, as where it is cut there.
 CUT = 0.5
+#: Fall of survival that a figure of 600 rows does not show: one and a half of them.
+UNSEEN = 1.5 / 600
 #: Half the width within which one mark hides another, as a share of follow-up.
 MARK_WIDTH = 0.003
 
@@ -48,11 +50,11 @@ def patients_of(
     n = paths.astype(np.int64)
     change = n[:, :-1] - n[:, 1:]
     ends = _ends(reading, n.shape[0], rng)
-    if lattice is not None and reading.sigma_t > 0:
-        ends = lattice.nearest(ends)
+    if lattice is not None:
+        ends = lattice.placed(ends)
     when = _death_times(reading, ends, lattice, rng)
-    if lattice is not None and not reading.columns and reading.sigma_t > 0:
-        when = np.minimum(lattice.nearest(when), ends[:, None])
+    if lattice is not None and not reading.columns:
+        when = np.minimum(lattice.placed(when), ends[:, None])
     drops = plan.kind == DROP
     if facts.median is not None or facts.rates:
         level = np.cumprod(n[:, 1:][:, drops] / np.maximum(n[:, :-1][:, drops], 1), axis=1, dtype=np.float64)
@@ -62,9 +64,10 @@ def patients_of(
     waited = np.flatnonzero(plan.kind == CONSUME)
     censored[:, waited - 1] += change[:, waited]
     gaps = _gaps(plan, reading, when, ends)
-    draw, o = _owners(deaths)
-    who = [draw]
-    time = [when[draw, plan.row[o]]]
+    dying = _owners_placed(deaths)
+    who = [dying[0]]
+    at_drop = when[dying[0], plan.row[dying[1]]]
+    time = [_merged_apart(plan, reading, n, when, dying, rng) if lattice is None else at_drop]
     owners = _owners_placed(censored)
     who.append(owners[0])
     left = _censor_times(plan, gaps, owners, reading.end, rng)
@@ -136,14 +139,37 @@ def _beside_ticks(times: Array, facts: Facts, end: float) -> Array:
     return times
 
 
-def _owners(counts: Whole) -> tuple[Whole, Whole]:
-    """Draw and operation of every patient counted in `counts`, shape (draws, k)."""
-    flat = np.repeat(np.arange(counts.size), counts.ravel())
-    return flat // counts.shape[1], flat % counts.shape[1]
+def _merged_apart(
+    plan: Plan,
+    reading: Reading,
+    n: Whole,
+    when: Array,
+    dying: tuple[Whole, Whole, Whole, Whole],
+    rng: np.random.Generator | None,
+) -> Array:
+    """Times of all deaths: at their drop, or before it where single deaths are too small to be seen apart.
+
+    A drop is clicked where the curve has visibly fallen since the last one; the deaths before lie between the two.
+    """
+    draw, o, place, count = dying
+    row = plan.row[o]
+    at = when[draw, row]
+    if reading.columns or reading.sigma_t <= 0:
+        return np.asarray(at, dtype=np.float64)
+    drop = np.flatnonzero(plan.kind == DROP)
+    below = np.cumprod(n[:, drop + 1] / np.maximum(n[:, drop], 1), axis=1)
+    above = np.concatenate((np.ones((n.shape[0], 1)), below), axis=1)
+    single = above[draw, row] / np.maximum(n[draw, o], 1)
+    past = np.where(row > 0, when[draw, np.maximum(row - 1, 0)], 0.0)
+    # More deaths than stay unseen would have been clicked before; they are at the drop itself.
+    apart = np.clip(np.ceil(UNSEEN / single - 1e-9) - 1, 0, count - 1)
+    share = place / (apart + 1) if rng is None else rng.random(place.size)
+    early = (place > 0) & (place <= apart)
+    return np.asarray(at - np.where(early, np.maximum(at - past, 0.0) * share, 0.0), dtype=np.float64)
 
 
 def _owners_placed(counts: Whole) -> tuple[Whole, Whole, Whole, Whole]:
-    """The same with each patient's place among those of the same operation, and how many these are."""
+    """Draw, operation, place among those of the same operation, and how many these are, of all in `counts`, (draws, k)."""
     flat = counts.ravel()
     cell = np.repeat(np.arange(flat.size), flat)
     place = np.arange(cell.size) - np.repeat(np.cumsum(flat) - flat, flat)
@@ -164,11 +190,13 @@ def _death_times(reading: Reading, ends: Array, lattice: Lattice | None, rng: np
     """Times of the deaths of every step, shape (draws, m)."""
     time = reading.time
     shape = (ends.size, time.size)
-    if reading.columns and lattice is not None:
-        return np.broadcast_to(lattice.before(time), shape)
     if reading.columns:
         share = 0.5 if rng is None else rng.random(shape)
+        middle = (reading.since + time) / 2
         when = np.broadcast_to(reading.since + (time - reading.since) * share, shape).copy()
+        if lattice is not None:  # a column that holds no grid time, or some error of it, leaves the time open
+            known = lattice.placed(middle)
+            return np.maximum.accumulate(np.where(known == middle, when, known), axis=1)
         if time.size and (reading.ends_at_zero or time[-1] >= reading.end):
             when[:, -1] = time[-1]
         return when

@@ -29,16 +29,24 @@ class Contradiction:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A printed estimate with its confidence limits; None where it was not reached or not printed."""
+    """A printed estimate with its confidence limits; None where it was not reached or not printed.
+
+    Parameters
+    ----------
+    rounding : half a unit of the last digit where the numbers do not show it, as after a change of unit.
+    """
 
     estimate: float | None = None
     lower: float | None = None
     upper: float | None = None
     level: float = 0.95
+    rounding: float | None = None
 
     @property
     def half_unit(self) -> float:
         """Half a unit of the last digit with which the numbers are printed."""
+        if self.rounding is not None:
+            return self.rounding
         known = [x for x in (self.estimate, self.lower, self.upper) if x is not None]
         digits = (d for d in range(6) if all(abs(x - round(x, d)) < 1e-9 for x in known))
         return 0.5 * 10.0 ** -next(digits, 6)
@@ -57,6 +65,7 @@ class Facts:
     median : printed median with interval or None.
     rates : printed survival at times, `{time: Interval}`.
     axis : length of the time axis as far as it is known; clicks err in proportion to it.
+    time_error : half-width of the reading error of a time, where the reading of the figure gave it.
     contradictions : found among the facts themselves.
     """
 
@@ -69,6 +78,7 @@ class Facts:
     rates: Mapping[float, Interval] = field(default_factory=dict)
     n_guessed: bool = False
     axis: float = 0.0
+    time_error: float | None = None
     contradictions: tuple[Contradiction, ...] = ()
 
 
@@ -82,12 +92,15 @@ def printed_facts(
     median: Any = None,
     rates: Any = None,
     axis: float | None = None,
+    time_error: float | None = None,
 ) -> Facts:
     """The printed facts of one arm, in one checked value.
 
     Raises DataError for what no patient set could show: numbers at risk that rise, more events than patients,
     fractions of a patient, neither `n` nor numbers at risk.
     """
+    if time_error is not None and not (time_error > 0 and np.isfinite(time_error)):
+        raise DataError(f"time_error is {time_error:g}; it is the half-width of a reading error and lies above 0")
     contradictions: list[Contradiction] = []
     time, count = _risk_table(at_risk)
     total, guessed = _patients(curve, time, count, n)
@@ -113,6 +126,7 @@ def printed_facts(
         rates=_rates(rates),
         n_guessed=guessed,
         axis=reach,
+        time_error=time_error,
         contradictions=tuple(contradictions),
     )
 

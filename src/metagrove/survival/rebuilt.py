@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array, PatientTimes
 from metagrove.survival.curve_input import DigitizedCurve
+from metagrove.survival.lattice import Lattice
 from metagrove.survival.printed_facts import Contradiction, Facts
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class RebuiltPatients(Result):
     sampled : plausible patient sets, or None where none were asked for.
     sigma : standard error of a survival reading that was used or estimated; NaN where the method has none.
     contradictions, guesses : facts that cannot all hold; stretches the paper leaves open.
+    lattice : the grid of whole days, weeks or months on which times were recorded, None where none was seen.
     """
 
     time: Array
@@ -75,6 +77,7 @@ class RebuiltPatients(Result):
     contradictions: tuple[Contradiction, ...] = ()
     guesses: tuple[Guess, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    lattice: Lattice | None = None
 
     def __post_init__(self) -> None:
         assert self.time.size == self.facts.n, f"{self.time.size} of {self.facts.n} patients"
@@ -177,8 +180,7 @@ def _curve_fit(
     low = levels_at(steps, curve.time + shift)
     gap = np.maximum(0.0, np.maximum(curve.survival - high, low - curve.survival))
     plain = levels_at(steps, curve.time) - curve.survival
-    if curve.kind in ("exact", "trace"):
-        plain = np.where(np.abs(plain) > gap, np.sign(plain) * gap, plain)
+    plain = np.where(np.abs(plain) > gap, np.sign(plain) * gap, plain)
     worst = int(np.argmax(gap))
     noise = sigma if np.isfinite(sigma) else 0.002
     slack = 4.5 * noise + 0.5 / max(time.size, 1)

@@ -9,11 +9,12 @@ import numpy as np
 
 from metagrove.core.errors import MethodError
 from metagrove.core.registry import Registry
-from metagrove.survival.conflicts import conflicts, left_out, open_stretches
+from metagrove.survival.conflicts import conflicts
 from metagrove.survival.curve_input import CurveLike, DigitizedCurve, digitized_curve
 from metagrove.survival.guyot import guyot_patients
-from metagrove.survival.printed_facts import Contradiction, Facts, printed_facts
-from metagrove.survival.rebuilt import Draws, Guess, RebuiltPatients
+from metagrove.survival.papers import GUYOT, LIU, PATHS
+from metagrove.survival.printed_facts import Facts, printed_facts
+from metagrove.survival.rebuilt import Guess, RebuiltPatients
 
 __all__ = ["RECONSTRUCTIONS", "reconstruct"]
 
@@ -21,23 +22,6 @@ Rebuild: TypeAlias = Callable[[DigitizedCurve, Facts, int, np.random.Generator],
 
 #: Ways from a curve to patients.
 RECONSTRUCTIONS: Registry[Rebuild] = Registry("reconstruction method")
-
-GUYOT = (
-    "Guyot P, Ades AE, Ouwens MJ, Welton NJ. Enhanced secondary analysis of survival data: reconstructing the data "
-    "from published Kaplan-Meier survival curves. BMC Med Res Methodol 2012;12:9. doi:10.1186/1471-2288-12-9"
-)
-LIU = (
-    "Liu N, Zhou Y, Lee JJ. IPDfromKM: reconstruct individual patient data from published Kaplan-Meier survival "
-    "curves. BMC Med Res Methodol 2021;21:111. doi:10.1186/s12874-021-01308-8"
-)
-PATHS = (
-    "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. J Am Stat Assoc 1958;53:457-481. "
-    "doi:10.1080/01621459.1958.10501452"
-)
-GODSILL = (
-    "Godsill SJ, Doucet A, West M. Monte Carlo smoothing for nonlinear time series. J Am Stat Assoc 2004;99:156-168. "
-    "doi:10.1198/016214504000000151"
-)
 
 
 @RECONSTRUCTIONS.add("guyot", title="iterative, as published", cite=GUYOT)
@@ -75,35 +59,12 @@ def _iterative(curve: DigitizedCurve, facts: Facts, draws: int, *, bounded: bool
 
 @RECONSTRUCTIONS.add("likelihood", title="hidden path, forward filter and backward sampling", cite=PATHS)
 def _likelihood(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> RebuiltPatients:
-    from metagrove.survival.lattice import lattice_of
-    from metagrove.survival.likelihood import solve, time_decimals
-    from metagrove.survival.path_patients import patients_of
+    from metagrove.survival.likely_patients import SEEN, rebuilt_arm, solved_arm, unexplained
 
-    known = conflicts(curve, facts)
-    paths = solve(curve, facts, draws, rng)
-    if paths is None:
-        time, event = guyot_patients(curve, facts, bounded=True)
-        known = (*known, Contradiction(("curve", "n", "events"), "no patients explain curve and totals together"))
-        sampled = Draws(np.tile(time, (draws, 1)), np.tile(event, (draws, 1))) if draws else None
-        return RebuiltPatients(time, event, "likelihood", (PATHS,), curve, facts, sampled=sampled, contradictions=known)
-    lattice = lattice_of(paths.reading, time_decimals(curve))
-    time, event = patients_of(paths.plan, paths.reading, paths.facts, paths.point, lattice=lattice)
-    seen = max(draws, 40)
-    sets = Draws(*patients_of(paths.plan, paths.reading, paths.facts, paths.drawn[:seen], rng, lattice=lattice))
-    notes = curve.notes if lattice is None else (*curve.notes, f"times were recognised as {lattice.name}")
-    return RebuiltPatients(
-        time[0],
-        event[0],
-        "likelihood",
-        (PATHS, GODSILL),
-        curve,
-        facts,
-        sampled=Draws(sets.time[:draws], sets.event[:draws]) if draws else None,
-        sigma=paths.reading.sigma_s,
-        contradictions=left_out(paths.fallback, facts, known),
-        guesses=open_stretches(facts, sets, curve.end),
-        notes=notes,
-    )
+    arm = solved_arm(curve, facts, draws, rng)
+    if arm is None:
+        return unexplained(curve, facts, draws, rng)
+    return rebuilt_arm(arm, arm.point(), arm.sets(arm.paths.drawn[: max(draws, SEEN)], rng), draws)
 
 
 def reconstruct(
@@ -116,6 +77,7 @@ def reconstruct(
     median: Any = None,
     rates: Any = None,
     axis: float | None = None,
+    time_error: float | None = None,
     method: str = "likelihood",
     draws: int = 0,
     rng: np.random.Generator | int | None = None,
@@ -130,6 +92,8 @@ def reconstruct(
     n, events : printed totals; `n` may be left out where `at_risk` gives it.
     marks : times of the censor marks in the figure; leave out where the figure shows none.
     axis : where the figure's time axis ends, if beyond the curve and the numbers at risk; clicks err in proportion to it.
+    time_error : half-width of the error with which times were read off the figure, where its reading says so; else it is
+        inferred from the kind of input. Times that all lie within it of whole days, weeks, months or tenths are put there.
     method : "likelihood" (every fact together, with uncertainty), or "guyot" and "bounded" (iterative).
     draws : plausible patient sets wanted besides the best one.
     rng : generator or seed for the draws; default seed 1.
@@ -147,6 +111,16 @@ def reconstruct(
     if draws < 0 or draws != int(draws):
         raise MethodError(f"draws is {draws}; it is a whole number, 0 or more")
     read = digitized_curve(curve)
-    facts = printed_facts(read, at_risk, n=n, events=events, marks=marks, median=median, rates=rates, axis=axis)
+    facts = printed_facts(
+        read,
+        at_risk,
+        n=n,
+        events=events,
+        marks=marks,
+        median=median,
+        rates=rates,
+        axis=axis,
+        time_error=time_error,
+    )
     generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(1 if rng is None else rng)
     return RECONSTRUCTIONS[method](read, facts, draws, generator)

@@ -80,10 +80,9 @@ def steps_of(curve: DigitizedCurve, facts: Facts, *, sigma: float | None = None)
     """
     if curve.kind == "exact":
         return _corners(curve, sigma)
-    if curve.kind in ("clicks", "digitized"):
-        return _clicks(curve, facts.axis, sigma)
-    if curve.kind == "steps":
-        return replace(_clicks(curve, facts.axis, sigma), loose=True)
+    if curve.kind in ("clicks", "digitized", "steps"):
+        read = replace(_clicks(curve, facts.axis, sigma), loose=curve.kind == "steps")
+        return read if facts.time_error is None else replace(read, sigma_t=facts.time_error / np.sqrt(3))
     return _columns(curve, facts.axis, sigma) if curve.kind == "points" else _trace(curve, facts, sigma)
 
 

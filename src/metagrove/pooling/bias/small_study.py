@@ -50,6 +50,7 @@ TEST_SYNONYMS = {
     "mm": "Thompson",
     "count": "Schwarzer",
     "score": "Harbord",
+    "harbord2009": "Harbord",
     "begg-mazumdar": "Begg",
     "thompson-sharp": "Thompson",
     "pustejovsky-rodgers": "Pustejovsky",
@@ -144,9 +145,27 @@ def harbord(funnel: FunnelData) -> BiasStatistic:
     """The slope of Z/V on 1/sqrt(V) with weights V: scores of the log odds ratio, or of the log risk ratio for RR.
 
     The variance of the score of the log risk ratio is n1 n0 d / (n h) (Harbord, Harris and Sterne 2009, Stata Journal
-    9:197-210); R meta has n d / (4 h) in its place, which is the same for arms of one size.
+    9:197-210).
     """
     z, v = _scores(funnel)
+    return _dispersed(z / v, 1 / np.sqrt(v), v)
+
+
+@BIAS_TESTS.add(
+    "HarbordBalanced",
+    title="Harbord's test with the variances of scores that arms of one size would have",
+    cite="Harbord RM, Egger M, Sterne JAC (2006) A modified test for small-study effects in meta-analyses of "
+    "controlled trials with binary endpoints. Statistics in Medicine 25:3443-3457. doi:10.1002/sim.2380",
+)
+def harbord_balanced(funnel: FunnelData) -> BiasStatistic:
+    """Harbord's test with n / 4 for n1 n0 / n in the variance of the score, which is what R's meta has for risk ratios.
+
+    The two agree where the arms of each study are of one size. It is here so that results in R can be followed up;
+    `harbord` is the published test.
+    """
+    z, v = _scores(funnel)
+    _, n_e, _, n_c = funnel.tables("Harbord's test")
+    v = v * (n_e + n_c) ** 2 / (4 * n_e * n_c)
     return _dispersed(z / v, 1 / np.sqrt(v), v)
 
 

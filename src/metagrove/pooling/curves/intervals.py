@@ -21,6 +21,8 @@ __all__ = [
     "fall_to",
     "greenwood_limits",
     "log_covariance",
+    "log_log_curves",
+    "log_log_limits",
     "normal_quantile",
     "observed_curves",
     "percentile_band",
@@ -78,6 +80,36 @@ def greenwood_limits(survival: Array, log_cov: Array, level: float) -> tuple[Arr
     half = np.minimum(normal_quantile(level) * np.sqrt(np.where(exists, np.maximum(variance, 0.0), 0.0)), 600.0)
     lower, upper = survival * np.exp(-half), survival * np.exp(half)
     return np.where(exists, lower, np.nan), np.where(exists, upper, np.nan)
+
+
+def log_log_covariance(survival: Array, log_cov: Array) -> tuple[NDArray[np.intp], Array]:
+    """The times at which survival lies between 0 and 1, and the covariance of log(-log S) there by the delta method."""
+    inside = np.flatnonzero(np.isfinite(np.diag(log_cov)) & (survival > 0) & (survival < 1))
+    logs = np.log(survival[inside])
+    return inside, log_cov[np.ix_(inside, inside)] / np.outer(logs, logs)
+
+
+def log_log_limits(survival: Array, log_cov: Array, level: float, *, df: float) -> tuple[Array, Array]:
+    """Limits symmetric on the log(-log) scale by Student's t with `df`; survival itself where it is 0 or 1."""
+    from scipy.special import stdtrit
+
+    inside, cov = log_log_covariance(survival, log_cov)
+    half = np.minimum(float(stdtrit(df, 0.5 + level / 2)) * np.sqrt(np.maximum(np.diag(cov), 0.0)), 600.0)
+    lower, upper = survival.copy(), survival.copy()
+    logs = np.log(survival[inside])
+    lower[inside], upper[inside] = np.exp(logs * np.exp(half)), np.exp(logs * np.exp(-half))
+    return lower, upper
+
+
+def log_log_curves(survival: Array, log_cov: Array, rng: np.random.Generator, *, draws: int, df: float) -> Array:
+    """Falling curves around `survival` whose log(-log) values are multivariate t, shape (J, draws)."""
+    inside, cov = log_log_covariance(survival, log_cov)
+    values, vectors = np.linalg.eigh(cov)
+    step = (vectors * np.sqrt(np.maximum(values, 0.0))) @ rng.standard_normal((inside.size, draws))
+    step *= np.sqrt(df / rng.chisquare(df, draws))
+    curves = np.repeat(survival[:, None], draws, axis=1)
+    curves[inside] = np.exp(np.log(survival[inside])[:, None] * np.exp(np.minimum(step, 600.0)))
+    return np.minimum.accumulate(curves, axis=0)
 
 
 def simulated_curves(

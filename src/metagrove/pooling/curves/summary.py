@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -31,6 +31,8 @@ from metagrove.pooling.curves.intervals import (
     fall_to,
     greenwood_limits,
     log_covariance,
+    log_log_curves,
+    log_log_limits,
     observed_curves,
     percentile_band,
     percentile_limits,
@@ -187,20 +189,27 @@ class PooledCurve(Result):
     ) -> tuple[Array, Array]:
         """The band for the true curve of a new trial, two arrays of shape (J,).
 
-        With `patients` it is the band for the observed curve of a trial of that many, none of them censored.
-        Percentiles of curves simulated from a multivariate t with k - 1 degrees of freedom whose covariance is that of
-        the pooled vector plus that between studies (Higgins, Thompson and Spiegelhalter 2009,
-        doi:10.1111/j.1467-985X.2008.00552.x, carried over to vectors).
+        The pooled vector gets the covariance between studies added to its own and Student's t with k - 1 degrees of
+        freedom (Higgins, Thompson and Spiegelhalter 2009, doi:10.1111/j.1467-985X.2008.00552.x, carried over to
+        vectors); limits are symmetric on the log(-log) scale, or percentiles of simulated curves where the pooled
+        curve's are, and hold its limits. With `patients` it is the band for the observed curve of a trial of that many, none
+        of them censored: percentiles of 10,000 such trials.
         """
         k = len(self.grid.studies)
         if self.model == "fixed" or k < 3:
             raise MethodError("a prediction band needs the random model and at least 3 studies")
-        source = np.random.default_rng(SEED) if rng is None else rng
-        cov = self.fit.cov + self.fit.tau2
-        curves = simulated_curves(self.fit.b, cov, source, draws=self.settings.draws, df=k - 1, fold=False)
+        coverage, source = level or self.level, np.random.default_rng(SEED) if rng is None else rng
+        total = replace(self.fit, cov=self.fit.cov + self.fit.tau2)
+        if self.settings.interval == "monte-carlo":
+            curves = simulated_curves(total.b, total.cov, source, draws=self.settings.draws, df=k - 1, fold=False)
+        else:
+            curves = log_log_curves(self.survival, log_covariance(total), source, draws=self.settings.draws, df=k - 1)
         if patients is not None:
-            curves = observed_curves(curves, patients, source)
-        return percentile_band(curves, level or self.level)
+            return percentile_band(observed_curves(curves, patients, source), coverage)
+        if self.settings.interval == "monte-carlo":
+            return percentile_band(curves, coverage)
+        lower, upper = log_log_limits(self.survival, log_covariance(total), coverage, df=k - 1)
+        return np.minimum(lower, self.lower), np.maximum(upper, self.upper)
 
     def reliable_until(self, at_risk: float = 10.0) -> float:
         """The last time with at least `at_risk` people at the start of its interval; 0 if there is none.

@@ -246,10 +246,10 @@ def two_stage(
         how = replace(how, null_effect=math.nan)  # survival of one arm has no null
     from scipy.special import ndtri
 
-    half = float(ndtri(0.5 + how.level / 2)) * se
+    reach = float(ndtri(0.5 + how.level / 2))
     return meta_analysis(
         studies_of(
-            y, se, lower=y - half, upper=y + half, studlab=trials.studies, reasons=reasons,
+            y, se, limits=lambda te, error: (te - reach * error, te + reach * error), studlab=trials.studies, reasons=reasons,
             columns={"n": np.array(sizes)},
         ),
         how,

@@ -79,7 +79,11 @@ class MixedModel(CoefficientResult):
     @property
     def coefficients(self) -> Coefficients:
         """Coefficients with their covariance and degrees of freedom."""
-        return Coefficients(self.fit.b, self.fit.vb, self.freedom, self.design.names, self.design.intercept)
+        found: Coefficients = self._once(
+            "coefficients",
+            lambda: Coefficients(self.fit.b, self.fit.vb, self.freedom, self.design.names, self.design.intercept),
+        )
+        return found
 
     @property
     def level(self) -> float:

@@ -179,6 +179,13 @@ def _cochran_q(y: Array, v: Array, X: Array) -> float:
     return float(e @ e)
 
 
+def _cochran_trace(v: Array, X: Array) -> float:
+    """tr(P) for weights 1/v."""
+    root = 1 / np.sqrt(v)
+    q = np.linalg.qr(X * root[:, None])[0]
+    return float(((1 - (q**2).sum(axis=1)) / v).sum())
+
+
 def influence(fit: LinearFit, labels: tuple[str, ...], names: tuple[str, ...]) -> Influence:
     """Case deletion diagnostics of every study."""
     k, p = fit.k, fit.p
@@ -271,7 +278,8 @@ class RefitTable(ColumnResult):
 
 def heterogeneity(fit: LinearFit) -> dict[str, float]:
     """Residual heterogeneity: QE, its df and p-value, I2 as a fraction, H2 and the typical sampling variance vt."""
-    qe, df = _cochran_q(fit.y, fit.v, fit.X), fit.k - fit.p
+    sums = fit.mean.sums(0.0) if fit.mean is not None and fit.mean.scalar else None
+    qe, df = _cochran_q(fit.y, fit.v, fit.X) if sums is None else sums.q, fit.k - fit.p
     if df == 0:
         return {"QE": 0.0, "df": 0, "QEp": 1.0, "I2": 0.0, "H2": 1.0, "vt": float(fit.v[0])}
     p = float(special.chdtrc(df, qe))
@@ -285,9 +293,7 @@ def heterogeneity(fit: LinearFit) -> dict[str, float]:
             "H2": h2,
             "vt": np.nan,
         }
-    root = 1 / np.sqrt(fit.v)
-    q = np.linalg.qr(fit.X * root[:, None])[0]
-    vt = df / float(((1 - (q**2).sum(axis=1)) / fit.v).sum())
+    vt = df / (_cochran_trace(fit.v, fit.X) if sums is None else sums.trace)
     total = fit.tau2 + vt
     return {"QE": qe, "df": df, "QEp": p, "I2": fit.tau2 / total, "H2": total / vt, "vt": vt}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
@@ -31,13 +31,45 @@ def view(result: Result, name: str) -> Callable[..., Any]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coefficients:
-    """Estimates `b` (p,), covariance `vb` (p, p), degrees of freedom `ddf` (p,) (infinite: normal) and names."""
+    """Estimates `b` (p,), covariance `vb` (p, p), degrees of freedom `ddf` (p,) (infinite: normal) and names.
+
+    What follows from them is computed when first asked for and then kept, read-only.
+    """
 
     b: Array
     vb: Array
     ddf: Array
     names: tuple[str, ...]
     has_intercept: bool
+    _kept: dict[Any, Array] = field(default_factory=dict, repr=False)
+
+    def _keep(self, key: Any, values: Array) -> Array:
+        values.setflags(write=False)
+        self._kept[key] = values
+        return values
+
+    @property
+    def se(self) -> Array:
+        """Standard errors, shape (p,)."""
+        found = self._kept.get("se")
+        return self._keep("se", np.sqrt(self.vb.diagonal())) if found is None else found
+
+    @property
+    def zval(self) -> Array:
+        """Test statistics, z or t, shape (p,)."""
+        found = self._kept.get("zval")
+        return self._keep("zval", self.b / self.se) if found is None else found
+
+    @property
+    def pval(self) -> Array:
+        """Two-sided p-values, shape (p,)."""
+        found = self._kept.get("pval")
+        return self._keep("pval", two_sided(self.zval, self.ddf)) if found is None else found
+
+    def half_width(self, level: float) -> Array:
+        """Half the length of the confidence intervals at `level`, shape (p,)."""
+        found = self._kept.get(level)
+        return self._keep(level, critical_value(level, self.ddf) * self.se) if found is None else found
 
 
 class CoefficientResult(Result):
@@ -81,12 +113,12 @@ class CoefficientResult(Result):
     @property
     def se(self) -> Array:
         """Standard errors."""
-        return np.sqrt(np.diag(self.vb))
+        return self.coefficients.se
 
     @property
     def zval(self) -> Array:
         """Test statistics, z or t."""
-        return self.b / self.se
+        return self.coefficients.zval
 
     stat = tval = zval
 
@@ -98,17 +130,19 @@ class CoefficientResult(Result):
     @property
     def pval(self) -> Array:
         """Two-sided p-values."""
-        return two_sided(self.zval, self.coefficients.ddf)
+        return self.coefficients.pval
 
     @property
     def ci_lb(self) -> Array:
         """Lower confidence limits."""
-        return self.b - critical_value(self.level, self.coefficients.ddf) * self.se
+        table = self.coefficients
+        return table.b - table.half_width(self.level)
 
     @property
     def ci_ub(self) -> Array:
         """Upper confidence limits."""
-        return self.b + critical_value(self.level, self.coefficients.ddf) * self.se
+        table = self.coefficients
+        return table.b + table.half_width(self.level)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per coefficient."""

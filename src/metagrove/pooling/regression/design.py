@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -297,6 +298,13 @@ def _term_columns(
     return columns, names
 
 
+@lru_cache(maxsize=64)
+def _one_mean(k: int) -> Design:
+    ones = np.ones((k, 1))
+    ones.setflags(write=False)
+    return Design(ones, (INTERCEPT,), True, ONE_MEAN, (0,))
+
+
 def formula_design(
     formula: str,
     columns: Mapping[str, ArrayLike],
@@ -322,7 +330,7 @@ def formula_design(
     ('intrcpt', 'x', 'factor(g)b')
     """
     if formula == ONE_MEAN and intercept:
-        return Design(np.ones((k, 1)), (INTERCEPT,), True, formula, (0,))
+        return _one_mean(k)
     spec = terms(formula)
     if not intercept:
         spec = Terms(False, spec.terms, spec.factors)

@@ -15,8 +15,10 @@ from scipy import special
 from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.core.registry import Registry
 from metagrove.core.values import Array
+from metagrove.pooling.estimate import quantile, tail_probability
 from metagrove.pooling.regression.likelihood_modes import highest_peak
-from metagrove.pooling.tau2 import TAU2, log_likelihood, tau2_estimate
+from metagrove.pooling.studies import sound
+from metagrove.pooling.tau2 import TAU2, log_likelihood, tau2_estimate, tau2_of
 from metagrove.pooling.tau2 import Design as Weighted
 
 __all__ = [
@@ -116,6 +118,7 @@ class LinearFit:
     b : coefficients, shape (p,).
     vb : their covariance, shape (p, p).
     s2w : the Knapp-Hartung factor contained in `vb`, else 1.
+    mean : the sums over studies where the model is one inverse-variance mean, else None.
     """
 
     y: Array
@@ -127,6 +130,7 @@ class LinearFit:
     b: Array
     vb: Array
     s2w: float
+    mean: Weighted | None = None
 
     @property
     def k(self) -> int:
@@ -177,7 +181,10 @@ class LinearFit:
 
 def two_sided(statistic: Array, ddf: Array | float) -> Array:
     """Two-sided p-values of t statistics; `ddf` infinite means normal."""
-    size, freedom = np.broadcast_arrays(np.abs(np.asarray(statistic, dtype=float)), np.asarray(ddf, dtype=float))
+    ratio, freedom = np.asarray(statistic, dtype=float), np.asarray(ddf, dtype=float)
+    if ratio.size == freedom.size == 1:
+        return np.array(tail_probability(ratio.item(), freedom.item()), ndmin=max(ratio.ndim, freedom.ndim))
+    size, freedom = np.broadcast_arrays(np.abs(ratio), freedom)
     finite = np.isfinite(freedom)
     p = 2 * special.ndtr(-size)
     if finite.any():
@@ -188,6 +195,8 @@ def two_sided(statistic: Array, ddf: Array | float) -> Array:
 def critical_value(level: float, ddf: Array | float) -> Array:
     """The two-sided critical value at a confidence level; `ddf` infinite means normal."""
     freedom = np.asarray(ddf, dtype=float)
+    if freedom.size == 1:
+        return np.array(quantile(level, freedom.item()), ndmin=freedom.ndim)
     tail = (1 + level) / 2
     finite = np.isfinite(freedom)
     normal = np.full(freedom.shape, special.ndtri(tail))
@@ -219,6 +228,8 @@ def _checked(y: Array, v: Array, X: Array, settings: Settings) -> Settings:
         return replace(settings, method="EE", test="z") if settings.tau2 is None else replace(settings, test="z")
     if k <= p:
         raise MethodError(f"{k} studies cannot carry {p} coefficients; the model needs more studies than coefficients")
+    if sound(y, v):
+        return settings
     if not np.isfinite(y).all() or not np.isfinite(v).all():
         raise DataError("effects and variances must be finite")
     if (v < 0).any():
@@ -238,29 +249,34 @@ def linear_fit(y: Array, v: Array, X: Array, settings: Settings | None = None) -
     MethodError where there are not more studies than coefficients; DataError for an impossible variance.
     """
     chosen = _checked(y, v, X, settings or Settings())
+    mean = Weighted(y, v, None, chosen.weights) if _is_mean(X) else None
     tau2, se = 0.0, float("nan")
     if chosen.method != "EE" and chosen.tau2 is None:
-        tau2, se = _estimated(y, v, X, chosen)
+        tau2, se = _estimated(y, v, X, chosen) if mean is None else tau2_of(mean, chosen.method)
     elif chosen.tau2 is not None:
         tau2 = chosen.tau2
-    if _is_mean(X) and chosen.weighted and chosen.weights is None:
-        b, vb = _mean(y, 1 / (v + tau2))
+    if mean is not None and chosen.weighted and chosen.weights is None:
+        b, vb = _mean(mean, tau2)
     else:
         b, vb = _solved(y, v + tau2, X, chosen)
+        mean = None
     factor = 1.0
     if chosen.test in ("knha", "adhoc"):
         w = 1 / (v + tau2)
         rss = Weighted(y, v, X).at(w).rss
         exact = rss <= 1e-26 * float(w @ y**2)  # what rounding leaves of a perfect fit
         factor = _hartung_factor(0.0 if exact else rss / (y.size - X.shape[1]), chosen.test)
-    return LinearFit(y, v, X, chosen, tau2, se, b, factor * vb, factor)
+    return LinearFit(y, v, X, chosen, tau2, se, b, vb if factor == 1.0 else factor * vb, factor, mean)
 
 
-def _mean(y: Array, w: Array) -> tuple[Array, Array]:
+def _mean(design: Weighted, tau2: float) -> tuple[Array, Array]:
     """The weighted mean and its variance, as coefficients."""
+    if design.scalar:
+        sums = design.sums(tau2)
+        return np.array([design.base + sums.mean]), np.array([[1.0 / sums.w]])
+    w = 1 / (design.v + tau2)
     total = w.sum()
-    base = y[w.argmax()]
-    return np.array([base + w @ (y - base) / total]), np.array([[1 / total]])
+    return np.array([design.base + w @ (design.y - design.base) / total]), np.array([[1 / total]])
 
 
 def _solved(y: Array, total: Array, X: Array, settings: Settings) -> tuple[Array, Array]:
@@ -280,20 +296,19 @@ def _solved(y: Array, total: Array, X: Array, settings: Settings) -> tuple[Array
 
 def _estimated(y: Array, v: Array, X: Array, settings: Settings) -> tuple[float, float]:
     """The between-study variance and its standard error."""
-    x = None if _is_mean(X) else X
-    found = tau2_estimate(y, v, settings.method, X=x, weights=settings.weights)
-    if x is None or settings.method not in ("REML", "ML"):
+    found = tau2_estimate(y, v, settings.method, X=X, weights=settings.weights)
+    if settings.method not in ("REML", "ML"):
         return found
     restricted = settings.method == "REML"
-    tau2 = highest_peak(y, v, x, found.value, restricted=restricted)
+    tau2 = highest_peak(y, v, X, found.value, restricted=restricted)
     if tau2 == found.value:
         return found
     w = 1 / (v + tau2)
-    return tau2, float(np.sqrt(2 / (Weighted(y, v, x).at(w).trace2() if restricted else w @ w)))
+    return tau2, float(np.sqrt(2 / (Weighted(y, v, X).at(w).trace2() if restricted else w @ w)))
 
 
 def _is_mean(X: Array) -> bool:
-    return X.shape[1] == 1 and bool((X == 1).all())
+    return X.shape[1] == 1 and bool(X[:, 0].tolist().count(1.0) == X.shape[0])
 
 
 def _hartung_factor(factor: float, test: str) -> float:

@@ -78,6 +78,10 @@ class Regression(CoefficientResult):
             self._memo[key] = value()
         return self._memo[key]
 
+    def placed(self, excluded: tuple[str, ...], origin: Origin | None, measure: str) -> Regression:
+        """The same result with the table its studies came from, what was left out of it and the effect measure."""
+        return Regression(self.fit, self.design, self.slab, self.btt, excluded, self.notes, origin, measure, self._memo)
+
     # data and settings
     @property
     def yi(self) -> Array:
@@ -133,9 +137,12 @@ class Regression(CoefficientResult):
     @property
     def coefficients(self) -> Coefficients:
         """Coefficients with their covariance and degrees of freedom."""
-        return Coefficients(
-            self.fit.b, self.fit.vb, np.full(self.p, self.fit.ddf), self.design.names, self.design.intercept
-        )
+        found: Coefficients | None = self._memo.get("coefficients")
+        if found is None:
+            freedom = np.array([self.fit.ddf] * self.p)
+            found = Coefficients(self.fit.b, self.fit.vb, freedom, self.design.names, self.design.intercept)
+            self._memo["coefficients"] = found
+        return found
 
     @property
     def ddf(self) -> float:

@@ -1,0 +1,110 @@
+"""One arm as inferred: the solved paths, and the patients of its point and of its draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.values import Array
+from metagrove.survival.conflicts import conflicts, left_out, open_stretches
+from metagrove.survival.curve_input import DigitizedCurve
+from metagrove.survival.guyot import guyot_patients
+from metagrove.survival.lattice import Lattice, lattice_of
+from metagrove.survival.likelihood import Paths, solve, time_decimals
+from metagrove.survival.papers import GODSILL, PATHS
+from metagrove.survival.path_patients import patients_of
+from metagrove.survival.printed_facts import Contradiction, Facts
+from metagrove.survival.rebuilt import Draws, RebuiltPatients
+from metagrove.survival.steps import CLICK_T
+
+__all__ = ["SEEN", "SolvedArm", "rebuilt_arm", "solved_arm", "unexplained"]
+
+#: Patient sets that are drawn at least, to say what is open.
+SEEN = 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SolvedArm:
+    """The paths of one arm and the grid its times lie on; `known` are the contradictions among what was printed."""
+
+    curve: DigitizedCurve
+    facts: Facts
+    paths: Paths
+    lattice: Lattice | None
+    known: tuple[Contradiction, ...]
+
+    def point(self, path: NDArray[np.int32] | None = None) -> tuple[Array, NDArray[np.bool_]]:
+        """The patients of a path at their likeliest times, shape (n,) each; without a path, of the likeliest one."""
+        p = self.paths
+        time, event = patients_of(p.plan, p.reading, p.facts, p.point if path is None else path, lattice=self.lattice)
+        return time[0], event[0]
+
+    def sets(self, drawn: NDArray[np.int32], rng: np.random.Generator) -> Draws:
+        """Patients of drawn paths, their times drawn too."""
+        p = self.paths
+        return Draws(*patients_of(p.plan, p.reading, p.facts, drawn, rng, lattice=self.lattice))
+
+
+def solved_arm(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> SolvedArm | None:
+    """The paths of one arm, None where no patients explain curve and totals together."""
+    paths = solve(curve, facts, draws, rng)
+    if paths is None:
+        return None
+    lattice = lattice_of(paths.reading, time_decimals(curve), time_error=facts.time_error)
+    return SolvedArm(curve, facts, paths, lattice, conflicts(curve, facts))
+
+
+def rebuilt_arm(arm: SolvedArm, point: tuple[Array, NDArray[np.bool_]], sets: Draws, draws: int) -> RebuiltPatients:
+    """The arm's point and the first `draws` of its sets, with what contradicts and what is open."""
+    notes = arm.curve.notes
+    if arm.lattice is not None:
+        notes = (*notes, f"times were recognised as {arm.lattice.name}")
+    return RebuiltPatients(
+        point[0],
+        point[1],
+        "likelihood",
+        (PATHS, GODSILL),
+        arm.curve,
+        arm.facts,
+        sampled=Draws(sets.time[:draws], sets.event[:draws]) if draws else None,
+        sigma=arm.paths.reading.sigma_s,
+        contradictions=left_out(arm.paths.fallback, arm.facts, arm.known),
+        guesses=open_stretches(arm.facts, sets, arm.curve.end),
+        notes=notes,
+        lattice=arm.lattice,
+    )
+
+
+def unexplained(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> RebuiltPatients:
+    """The iterative answer where no patients explain curve and totals together, and that they contradict.
+
+    Draws keep patients and events; their times scatter about the curve.
+    """
+    time, event = guyot_patients(curve, facts, bounded=True)
+    text = "no patients explain curve and totals together"
+    known = (*conflicts(curve, facts), Contradiction(("curve", "n", "events"), text))
+    sets = [_scattered(curve, facts, rng) for _ in range(draws)]
+    sampled = Draws(np.array([x[0] for x in sets]), np.array([x[1] for x in sets])) if sets else None
+    return RebuiltPatients(time, event, "likelihood", (PATHS,), curve, facts, sampled=sampled, contradictions=known)
+
+
+def _scattered(curve: DigitizedCurve, facts: Facts, rng: np.random.Generator) -> tuple[Array, NDArray[np.bool_]]:
+    """Patients whose chances to have died follow the curve, one from each nth of it; the printed events hold."""
+    at = 1 - (np.arange(facts.n) + rng.random(facts.n)) / facts.n
+    level = np.minimum.accumulate(curve.survival)
+    place = np.searchsorted(-level, -at, side="left")
+    event = place < level.size
+    last = np.maximum(curve.end - rng.exponential(0.05 * curve.end, facts.n) * (rng.random(facts.n) < 0.5), 0.0)
+    seen = curve.time[np.minimum(place, level.size - 1)]
+    if curve.kind != "exact":
+        seen = seen + CLICK_T * facts.axis * rng.standard_normal(facts.n)
+    time = np.where(event, seen, last)
+    if facts.events is not None:
+        extra = int(event.sum()) - facts.events
+        pick = rng.permutation(np.flatnonzero(event if extra > 0 else ~event))[: abs(extra)]
+        event[pick] = extra < 0
+    time = np.clip(time, 1e-4 * curve.end, curve.end)
+    order = np.lexsort((~event, time))
+    return time[order], event[order]

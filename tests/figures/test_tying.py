@@ -1,0 +1,132 @@
+"""Rows of numbers at risk tied to curves: by name, spelling, place and drops, and never silently by guess."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metagrove.figures.axes import axis_through
+from metagrove.figures.hints import Hints
+from metagrove.figures.naming import named_like, paired_by_spelling
+from metagrove.figures.page import Word
+from metagrove.figures.reading import ArmReading
+from metagrove.figures.recount import recounted
+from metagrove.figures.risk_table import Cell, RiskRow
+from metagrove.figures.tying import Ground, named_and_counted, respelled, tied
+
+TIMES = (0.0, 12.0, 24.0, 36.0)
+GROUND = Ground(
+    axis_through([100, 300, 500, 700], TIMES, tolerance=2), axis_through([400, 200, 0], [0, 0.5, 1], tolerance=2), 1.0
+)
+
+
+def arm(name, half, colour=(0, 0, 0), end=36.0):
+    """An exponential curve with a median."""
+    time = np.linspace(0, end, 60)
+    level = 0.5 ** (time / half)
+    return ArmReading(name, colour, "solid", time, level, np.full(60, 0.1), np.full(60, 0.002))
+
+
+def row(label, counts, height=500.0, colour=(0, 0, 0), size=10.0):
+    cells = tuple(
+        Cell(t, n, None, True, (100 + 200 * k - 8, height - 5, 100 + 200 * k + 8, height + 5), str(n))
+        for k, (t, n) in enumerate(zip(TIMES, counts, strict=True))
+        if n is not None
+    )
+    return RiskRow(label, colour, cells, height, 0, size)
+
+
+def test_a_misread_letter_is_no_other_name_but_another_number_is():
+    known = ["Surgery", "Radiotherapy", "Surgery + RT"]
+    assert [named_like(t, known) for t in ("Radlotherapy", "Surgery", "surgery+RT", "Placebo")] == [1, 0, 2, None]
+    assert named_like("Group 2", ["Group 1", "Group 3"]) is None
+    assert named_like("Cohort 1", ["Cohort I", "Cohort II"]) == 0
+
+
+@settings(derandomize=True, deadline=None, max_examples=25)
+@given(st.permutations(["Nivolumab", "Docetaxel", "Best supportive care", "Ipilimumab"]), st.integers(0, 8))
+def test_spelling_pairs_the_same_names_in_any_order(order, lost):
+    texts = [name[:lost] + name[lost + 1 :] for name in order]
+    names = sorted(order)
+    assert paired_by_spelling(texts, names) == tuple(names.index(name) for name in order)
+
+
+def test_names_that_could_be_either_are_not_paired():
+    assert paired_by_spelling(["Group", "Group"], ["Group 1", "Group 2"]) is None
+
+
+def test_names_go_before_order():
+    arms = [arm("Drug", 30), arm("Placebo", 10)]
+    tie = tied([row("Placebo", (90, 40, 17, 7)), row("Drug", (90, 68, 50, 38))], arms)
+    assert (tie.order, tie.how, tie.sure) == ((1, 0), "name", True)
+
+
+def test_a_black_name_beside_its_curve_ties_the_row_where_the_drops_allow_it():
+    arms = [arm("", 30, (200, 0, 0)), arm("", 28, (0, 0, 200))]
+    rows = [row("Drug", (90, 65, 45, 30)), row("Placebo", (90, 65, 45, 30), 520.0)]
+    # under the lower curve stands Drug, over the upper one Placebo
+    upper, lower = (float(GROUND.heights(a, np.array([450.0]))[0]) for a in arms)
+    words = [Word("Placebo", 420, upper - 25, 480, upper - 15), Word("Drug", 420, lower + 15, 480, lower + 25)]
+    assert tied(rows, arms, words, GROUND).order == (1, 0)
+    assert tied(rows, arms, words, GROUND).how == "place"
+    both = [Word("Placebo", 420, upper - 25, 480, upper - 15), Word("Drug", 420, upper - 45, 480, upper - 35)]
+    assert not tied(rows, arms, both, GROUND).sure
+
+
+def test_rows_that_only_the_drops_could_tell_apart_are_tied_only_if_they_do():
+    arms = [arm("", 40, (200, 0, 0)), arm("", 8, (0, 0, 200))]
+    steep, flat = row("?", (90, 30, 10, 3)), row("!", (90, 72, 58, 45))
+    assert tied([flat, steep], arms) == tied([flat, steep], arms)
+    assert (tied([flat, steep], arms).order, tied([steep, flat], arms).order) == ((0, 1), (1, 0))
+    assert not tied([steep, row("!", (90, 31, 10, 3))], arms).sure
+
+
+def test_a_row_of_no_curve_is_kept_with_a_question():
+    arms, cells, findings = named_and_counted(
+        [arm("Drug", 30)],
+        [row("Drug", (90, 65, 45, 30)), row("Control", (88, 30, 11, 4), 520.0)],
+        Hints(),
+        [],
+        GROUND,
+    )
+    assert {(c.arm, c.sure) for c in cells} == {("Drug", True), ("Control", False)}
+    assert [c.n for c in cells if c.arm == "Control"] == [88, 30, 11, 4]
+    assert any("2 rows" in f.message and f.grave for f in findings)
+    assert [a.name for a in arms] == ["Drug"]
+
+
+def test_a_label_takes_the_spelling_that_is_printed_larger():
+    words = [Word("Radiotherapy", 600, 20, 700, 34, score=0.99), Word("Surgery", 600, 40, 660, 54, score=0.99)]
+    rows = [row("Radlotherapy", (9, 6, 4, 3)), row("Surgery", (9, 6, 4, 3), 520.0)]
+    assert [r.label for r in respelled(rows, words)] == ["Radiotherapy", "Surgery"]
+    small = [Word("Radiotherapy", 600, 20, 700, 26, score=0.99)]
+    assert [r.label for r in respelled(rows, small)] == ["Radlotherapy", "Surgery"]
+
+
+@pytest.mark.parametrize(("second", "sure"), [("65", True), ("66", False)])
+def test_a_missing_count_is_looked_for_at_its_tick(second, sure):
+    asked = []
+
+    def find(across, down, size):
+        asked.append((across, down))
+        return Word("65", across - 8, down - 5, across + 8, down + 5, second=second)
+
+    rows = recounted([row("A", (90, None, 45, 30)), row("B", (88, 50, 40, 20), 520.0)], GROUND.x, find)
+    assert asked == [(300.0, 500.0)]
+    assert [(c.time, c.n, c.sure) for c in rows[0].cells][1] == (12.0, 65, sure)
+    assert rows[0].holes == 0
+    assert rows[1].cells == row("B", (88, 50, 40, 20), 520.0).cells
+
+
+def test_a_count_that_is_nowhere_stays_a_hole():
+    rows = recounted([row("A", (90, None, 45, 30)), row("B", (88, 50, 40, 20))], GROUND.x, lambda *_: None)
+    assert [r.holes for r in rows] == [1, 0]
+
+
+def test_counts_of_rows_that_nothing_ties_are_unsure():
+    arms = [arm("", 10, (200, 0, 0)), arm("", 10.2, (0, 0, 200))]
+    rows = [row("?", (90, 38, 16, 6)), row("!", (88, 37, 15, 6), 520.0)]
+    _, cells, findings = named_and_counted(arms, rows, Hints(), [], GROUND)
+    assert len(cells) == 8
+    assert not any(c.sure for c in cells)
+    assert any("name no arm" in f.message for f in findings)

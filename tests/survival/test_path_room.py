@@ -1,0 +1,60 @@
+"""Room for the states of a pass: it grows where a pass needs it and changes nothing."""
+
+import numpy as np
+import pytest
+
+from metagrove.survival import path_kernels
+from metagrove.survival.censoring import shapes
+from metagrove.survival.curve_input import digitized_curve
+from metagrove.survival.path_model import plan_of
+from metagrove.survival.path_search import NARROW, limits_of, run_of
+from metagrove.survival.printed_facts import printed_facts
+from metagrove.survival.steps import steps_of
+
+
+def problem(n=120, seed=4):
+    """A plan with its reading, facts and first belief, for clicks on the curve of n simulated patients."""
+    rng = np.random.default_rng(seed)
+    time, event = rng.weibull(1.1, n) * 12, rng.random(n) < 0.8
+    drops = np.sort(time[event])
+    level = np.cumprod([1 - 1 / np.sum(time >= t) for t in drops])
+    curve = digitized_curve(np.column_stack([np.r_[0, drops, time.max()], np.r_[1, level, level[-1]]]))
+    facts = printed_facts(curve, None, n=n, events=int(event.sum()), marks=None, median=None, rates=None, axis=None)
+    reading = steps_of(curve, facts, sigma=0.002)
+    plan = plan_of(reading, facts)
+    return plan, reading, facts, shapes(reading, facts)[0]
+
+
+@pytest.mark.parametrize("room", [300, 5_000])
+def test_a_pass_that_outgrows_its_room_goes_on_where_it_stood(room):
+    plan, reading, facts, shape = problem()
+    run = run_of(plan, reading, facts, shape, NARROW)
+    limits = limits_of(reading, facts, NARROW, plan.kind.size, peak=False)
+    assert run.passed[4] == plan.kind.size and run.passed[2][-1] > room
+    small = path_kernels.forward(run.operations, limits._replace(nodes=room, edges=room, bits=7))
+    assert small[3] == run.passed[3] and small[4] == run.passed[4]
+    assert np.array_equal(small[2], run.passed[2])
+    made = int(small[2][-1])
+    assert np.array_equal(small[0].real[:made, 1], run.passed[0].real[:made, 1])
+    drawn = [path_kernels.sampled(*passed[:3], run.operations, 20, 3, 0)[0] for passed in (small, run.passed)]
+    assert np.array_equal(*drawn)
+
+
+def test_a_pass_stops_where_it_has_all_the_room_there_is():
+    plan, reading, facts, shape = problem()
+    operations = run_of(plan, reading, facts, shape, NARROW).operations
+    limits = limits_of(reading, facts, NARROW, plan.kind.size, peak=False)
+    assert path_kernels.forward(operations, limits._replace(nodes=200, edges=200, most=400))[4] < 0
+
+
+def test_weights_under_another_error_are_those_made_anew():
+    from dataclasses import replace
+
+    plan, reading, facts, shape = problem()
+    run_of(plan, reading, facts, shape, NARROW)
+    wider = replace(reading, error=1.3 * reading.error, sigma_s=1.3 * reading.sigma_s)
+    kept = run_of(plan, wider, facts, shape, NARROW)
+    fresh = run_of(replace(plan, kept={}), wider, facts, shape, NARROW)
+    assert kept.evidence == fresh.evidence
+    for ours, theirs in zip(kept.operations, fresh.operations, strict=True):
+        assert np.array_equal(ours, theirs)
