@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ __all__ = ["ArmSpec", "Scene", "arm_specs"]
 _STYLES = ("solid", "dashed", "dotted")
 # how far the colour of a short sample line may stray from its curve's after JPEG compression
 _BLURRED = 75.0
+_EVEN_WIDTHS = 1.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +96,11 @@ def arm_specs(
     colours = [s.colour for s in seeds]
     field = canvas(scene.rgb, colours, scene.blank)
     whole = canvas(scene.whole, colours) if any(s.style != "solid" for s in seeds) else field
-    return [ArmSpec(s.name, _look(field, whole, s)) for s in seeds], counts, findings
+    looks = [_look(field, whole, s) for s in seeds]
+    # one figure's lines are of one width, give or take; dense marks make a line look thicker
+    widest = _EVEN_WIDTHS * min((look.width for look in looks if look.reach), default=np.inf)
+    looks = [replace(look, width=min(look.width, widest)) for look in looks]
+    return [ArmSpec(s.name, look) for s, look in zip(seeds, looks, strict=True)], counts, findings
 
 
 def _all_drawn(samples: Sequence[Sample], inks: Sequence[Ink]) -> bool:
@@ -256,10 +261,10 @@ def _distinct(seeds: Sequence[_Seed]) -> list[_Seed]:
 def _look(field: Canvas, whole: Canvas, seed: _Seed) -> ArmLook:
     """The look of an arm: its line width as measured, its dash pattern from the whole picture or the legend."""
     probe = ArmLook(seed.colour, 2.0, Dash(), "solid")
-    width = arm_width(np.where(field.blank, 0, coverage(field, probe)))
+    width, reach = arm_width(np.where(field.blank, 0, coverage(field, probe)))
     width = float(np.clip(width, 1.0, 9.0)) if width else 2.0
     if seed.style == "solid":
-        return ArmLook(seed.colour, width, Dash(), "solid")
+        return ArmLook(seed.colour, width, Dash(), "solid", reach)
     patterns = dash_patterns(coverage(whole, probe), width)
     dash = patterns.get(seed.style)
     if seed.dash is not None and seed.dash.off:
@@ -268,7 +273,7 @@ def _look(field: Canvas, whole: Canvas, seed: _Seed) -> ArmLook:
         dash = min(near, key=lambda p: _apart(p, seed.dash), default=seed.dash)
     if dash is None:
         dash = Dash(4.5 * width, 3.0 * width) if seed.style == "dashed" else Dash(1.2 * width, 2.0 * width)
-    return ArmLook(seed.colour, width, dash, seed.style)
+    return ArmLook(seed.colour, width, dash, seed.style, reach)
 
 
 def _same_pattern(a: Dash, b: Dash | None) -> bool:

@@ -147,14 +147,16 @@ class _Fine:
 
 def _too_fine(cells: Sequence[RiskCell], arm: ArmReading) -> _Fine | None:
     """The first interval with a drop smaller than one person of those at risk at its start, errors allowed for."""
-    apart = 4 * float(np.median(arm.time_error))
+    # a censor mark beside a drop may split it in two
+    apart = 10 * float(np.median(arm.time_error))
     for first, after in pairwise(cells):
         inside = np.flatnonzero((arm.time[1:-1] > first.time) & (arm.time[1:-1] < after.time)) + 1
         # steps closer than the reading can tell apart count as one drop
         for group in np.split(inside, np.flatnonzero(np.diff(arm.time[inside]) > apart) + 1) if len(inside) else ():
             before = float(arm.survival[group[0] - 1])
-            sure = before - float(arm.survival[group[-1]]) + 2.5 * float(arm.survival_error[group[-1]])
-            plain = before - float(arm.survival[group[-1]]) > 4 * float(arm.survival_error[group[-1]])
+            error = float(arm.survival_error[group[0] - 1 : group[-1] + 1].max())
+            sure = before - float(arm.survival[group[-1]]) + 2.5 * error
+            plain = before - float(arm.survival[group[-1]]) > 4 * error
             if plain and first.n > 0 and before > 0 and sure / before < 0.97 / first.n:
                 return _Fine(first.time, after.time, first.n)
     return None

@@ -16,11 +16,13 @@ from metagrove.core.values import Array
 from metagrove.figures.page import RGB
 from metagrove.figures.tracking import Dash
 
-__all__ = ["ArmLook", "Canvas", "arm_width", "canvas", "coverage", "gains", "line_evidence"]
+__all__ = ["ArmLook", "Canvas", "above_tints", "arm_width", "canvas", "coverage", "gains", "line_evidence"]
 
 _OTHER_ARM = -0.1
 _ALIKE_GREYS = 40.0
 _FEW = 40
+_PALEST = 0.2
+_LEAST_CONTRAST = 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +30,7 @@ class Canvas:
     """The plot's pixels as float32 RGB, shape (rows, columns, 3), with `paper` the flat colours behind the lines.
 
     `blank` marks rows and columns of axis lines, which speak for no arm; `e_paper` is each pixel's squared distance to
-    the nearest flat colour, `power` its squared length.
+    the nearest flat colour, `nearest` the number of that colour, `power` its own squared length.
     """
 
     rgb: NDArray[np.float32]
@@ -36,6 +38,7 @@ class Canvas:
     e_paper: NDArray[np.float32]
     blank: NDArray[np.bool_]
     power: NDArray[np.float32]
+    nearest: NDArray[np.uint8]
 
     def error(self, ink: NDArray[np.float32]) -> NDArray[np.float32]:
         """Each pixel's squared distance to a colour; shape (rows, columns)."""
@@ -49,12 +52,16 @@ class Canvas:
 
 @dataclass(frozen=True, slots=True)
 class ArmLook:
-    """What an arm looks like: its ink, its line width in pixels, its dash pattern and the name of its style."""
+    """What an arm looks like: its ink, its line width in pixels, its dash pattern and the name of its style.
+
+    `reach` is the share of its full ink that a thin line shows at its darkest; 0 where that was not measured.
+    """
 
     colour: RGB
     width: float
     dash: Dash
     style: str
+    reach: float = 0.0
 
 
 def canvas(rgb: NDArray[np.uint8], arms: Sequence[RGB], blank: NDArray[np.bool_] | None = None) -> Canvas:
@@ -63,10 +70,13 @@ def canvas(rgb: NDArray[np.uint8], arms: Sequence[RGB], blank: NDArray[np.bool_]
     paper = _flat_colours(rgb, arms)
     power = np.asarray(np.einsum("rcx,rcx->rc", pixels, pixels), dtype=np.float32)
     error = np.full(rgb.shape[:2], np.inf, dtype=np.float32)
-    for flat in paper:
-        error = np.minimum(error, _squared(pixels, power, flat))
+    nearest = np.zeros(rgb.shape[:2], dtype=np.uint8)
+    for place, flat in enumerate(paper):
+        own = _squared(pixels, power, flat)
+        nearest[own < error] = place
+        error = np.minimum(error, own)
     hidden = np.zeros(rgb.shape[:2], dtype=bool) if blank is None else blank
-    return Canvas(pixels, paper, error, hidden, power)
+    return Canvas(pixels, paper, error, hidden, power, nearest)
 
 
 def _squared(pixels: NDArray[np.float32], power: NDArray[np.float32], ink: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -112,22 +122,42 @@ def coverage(plot: Canvas, look: ArmLook) -> NDArray[np.float32]:
     return np.asarray(np.clip(amount, 0, 1) * doubt, dtype=np.float32)
 
 
-def arm_width(cover: NDArray[np.float32], *, longest: int = 9) -> float:
-    """The line width in pixels: the median summed coverage of short runs of ink; 0 where there are none.
+def arm_width(cover: NDArray[np.float32], *, longest: int = 9) -> tuple[float, float]:
+    """The line width in pixels, and the share of its ink that a line shows at its darkest; 0, 0 where there are none.
 
-    Runs are taken down the columns and along the rows, and the thinner counts: censor marks lengthen one of the two.
-    Marks may also be drawn thinner than the line; what four fifths of the runs down the columns exceed is no mark.
+    The width is the commonest summed coverage of short runs of ink, taken down the columns and along the rows; the thinner
+    counts: censor marks lengthen one of the two. Marks may also be drawn thinner than the line; what four fifths of the
+    runs down the columns exceed is no mark. Areas wider than lines (bands) are taken off first.
     """
-    down, least, count = _runs(cover, longest)
-    across, _, more = _runs(np.ascontiguousarray(cover.T), longest)
+    cover = above_tints(cover, 2 * longest + 1)
+    peak = _usual_peak(cover)
+    if peak < _PALEST:
+        return 0.0, 0.0
+    down, least, count = _runs(cover, longest, peak)
+    across, _, more = _runs(np.ascontiguousarray(cover.T), longest, peak)
     if not count:
-        return 0.0
-    return (min(down, max(across, least)) if more >= _FEW else down) + 0.2
+        return 0.0, 0.0
+    return (min(down, max(across, least)) if more >= _FEW else down) + 0.2, peak
 
 
-def _runs(cover: NDArray[np.float32], longest: int) -> tuple[float, float, int]:
-    """Median and lowest fifth of the summed coverage of runs down the columns at most `longest` long, and their number."""
-    inked = cover > 0.4
+def above_tints(cover: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Coverage that stands out of areas at least `size` pixels wide and high: bands and panels fall away."""
+    import cv2
+
+    flat = cv2.morphologyEx(np.minimum(cover, 0.7), cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
+    return np.asarray(np.maximum(cover - flat, 0) / (1 - flat), dtype=np.float32)
+
+
+def _usual_peak(cover: NDArray[np.float32]) -> float:
+    """The coverage that lines reach at their middle: the upper quartile over those pixels that top their column."""
+    middle = cover[1:-1]
+    top = (middle >= cover[:-2]) & (middle >= cover[2:]) & (middle > _PALEST)
+    return float(np.quantile(middle[top], 0.75)) if top.sum() >= _FEW else 0.0
+
+
+def _runs(cover: NDArray[np.float32], longest: int, peak: float) -> tuple[float, float, int]:
+    """Commonest and lowest fifth of the summed coverage of runs down the columns up to `longest`, and their number."""
+    inked = cover > 0.4 * min(peak / 0.75, 1.0)
     edge = np.zeros((1, cover.shape[1]), bool)
     change = np.diff(np.vstack([edge, inked, edge]).astype(np.int8), axis=0)
     top_c, top_r = np.nonzero((change == 1).T)
@@ -142,13 +172,25 @@ def _runs(cover: NDArray[np.float32], longest: int) -> tuple[float, float, int]:
     short = (end_r - top_r <= longest) & (peaks > min(0.75, 0.8 * float(np.quantile(peaks, 0.95))))
     if not short.any():
         return 0.0, 0.0, 0
-    least, middle = np.quantile(sums[short], [0.2, 0.5])
-    return float(middle), float(least), int(short.sum())
+    return _mode(sums[short]), float(np.quantile(sums[short], 0.2)), int(short.sum())
+
+
+def _mode(values: NDArray[np.float32]) -> float:
+    """The value round which most lie, or the lower third where that is a little less."""
+    grid = np.arange(0.3, float(values.max()) + 0.2, 0.1)
+    votes = np.exp(-0.5 * ((values[:, None] - grid) / 0.2) ** 2).sum(axis=0)
+    near = np.abs(values - grid[int(votes.argmax())]) < 0.4
+    mode = float(np.median(values[near if near.any() else slice(None)]))
+    third = float(np.quantile(values, 0.3))
+    # marks and corners only lengthen runs, other ink only shortens them
+    return third if 0.75 * mode < third < mode else mode
 
 
 def effective_ink(look: ArmLook, main: NDArray[np.float32]) -> NDArray[np.float32]:
     """The darkest colour that a thin line reaches: its ink mixed with paper below 2.2 pixels of width."""
     reach = float(np.clip(look.width / 2.2, 0.55, 1.0))
+    if look.reach and look.width < 2.2:
+        reach = min(reach, max(look.reach, 0.3))
     if look.style == "dotted" and look.width < 2.5:
         reach *= 0.75
     return main + np.float32(reach) * (np.array(look.colour, dtype=np.float32) - main)
@@ -165,7 +207,9 @@ def gains(
     inks = [effective_ink(look, plot.main) for look in looks]
     errors = [plot.error(ink) for ink in inks]
     own, ink = errors[index], inks[index]
-    scale = max(float(((ink - plot.main) ** 2).sum()), 1.0)
+    # on a tinted band the ink stands out less than on paper
+    contrast = ((plot.paper - ink) ** 2).sum(axis=1)
+    scale = np.maximum(contrast, max(_LEAST_CONTRAST * float(contrast[0]), 1.0))[plot.nearest]
     base = plot.e_paper.copy()
     rival = np.zeros(base.shape, dtype=bool)
     hidden = np.zeros(base.shape, dtype=bool)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.evidence import above_tints
 from metagrove.figures.readout import Steps
 from metagrove.figures.tracking import Path
 
@@ -24,9 +25,10 @@ def mark_places(path: Path, steps: Steps, ink: NDArray[np.float32], width: float
     A step reaches out to one side only; a mark reaches out to both. Marks of a curve are alike: those that are not as
     tall as most are left out, and all are where most differ, since ripples beside a line then look like marks.
     """
+    ink = above_tints(ink, 2 * int(np.ceil(2 * tallest + width)) + 1)
     excess_up, excess_down = _excess(path, steps, ink, width, tallest)
     both = np.minimum(excess_up, excess_down)
-    need = max(1.5, 0.5 * width)
+    need = max(2.0, 0.5 * width)
     inked = both >= need
     change = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
     begins, ends = np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist()
@@ -75,23 +77,26 @@ def _peaks(both: Array, b: int, e: int, usual: float) -> list[float]:
 def _excess(path: Path, steps: Steps, ink: NDArray[np.float32], width: float, tallest: float) -> tuple[Array, Array]:
     """For each column of the path the ink that sticks out above and below the line's own width, in pixels."""
     columns = len(path.leave)
-    index = np.clip(np.searchsorted(steps.begin, np.arange(columns) + 0.5, side="right") - 1, 0, None)
-    level = steps.height[index]
+    places = np.arange(columns, dtype=float) + 0.5
+    # the pen's upper edge is the curve half a width earlier, its lower edge the curve half a width later
+    before, after = (_level_at(steps, np.asarray(places + way * steps.width / 2, dtype=float)) for way in (-1, 1))
     up, down = np.zeros(columns), np.zeros(columns)
     reach = int(np.ceil(tallest))
     for i in range(columns):
         c = path.first + i
-        # a jump in this column or its neighbour hides marks
-        near = slice(max(i - 1, 0), i + 2)
-        if (path.leave[near] - path.enter[near]).max() > width + 2:
-            continue
-        above = int(np.floor(level[i] - width / 2 - 0.3))
-        below = int(np.ceil(level[i] + width / 2 + 0.3))
+        above = int(np.floor(before[i] - width / 2 - 0.3))
+        below = int(np.ceil(after[i] + width / 2 + 0.3))
         up[i] = _reach(ink[max(above - reach, 0) : above, c][::-1])
         down[i] = _reach(ink[below : below + reach, c])
         if up[i] >= reach - 0.5 or down[i] >= reach - 0.5 or abs(up[i] - down[i]) > 0.5 * max(up[i], down[i]) + 1.0:
             up[i] = down[i] = 0.0
     return up, down
+
+
+def _level_at(steps: Steps, columns: Array) -> Array:
+    """The height of the curve at each column."""
+    index = np.searchsorted(steps.begin, columns, side="right") - 1
+    return np.asarray(steps.height[np.clip(index, 0, None)])
 
 
 def _reach(ink: NDArray[np.float32]) -> float:

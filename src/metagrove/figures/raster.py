@@ -42,6 +42,7 @@ _MARGIN = 7
 # contrast between dashes and gaps: above the first a solid line is none, below the second a dashed one is none;
 # another arm's pattern must explain a dashed line clearly worse than its own
 _PLAIN, _FAINT_DASH, _RIVAL = 0.45, 0.15, 0.7
+_DEEP = 0.09
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,14 +121,21 @@ def _reading(
     looks = [s.look for s in specs]
     field = canvas(scene.rgb, [s.look.colour for s in specs], scene.blank)
     trace = traced(field, looks, start=plot.start)
-    arms = [_arm(plot, field, spec, trace, i) for i, spec in enumerate(specs)]
+    foreign = [_foreign(trace, i) for i in range(len(looks))]
+    own = [np.where(hidden, 0, coverage(field, look)) for hidden, look in zip(foreign, looks, strict=True)]
+    snaps = snapped_by(trace.steps)
+    if _lossless(field):
+        # other lines stand where they should, while tick marks may have been fitted to the grid
+        snaps = [0.0 if snap is None else snap for snap in snaps]
+    arms = [_arm(plot, own[i], spec, trace, i, snaps[i]) for i, spec in enumerate(specs)]
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
     said = [(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if written(p, least=0.45)]
     prose = _inside([*said, *statistics(near)], plot)
     findings = [*findings, *more, *_ink_doubts(field, prose, trace, looks, arms, plot)]
     findings += _dash_doubts(field, trace, looks, arms)
-    findings += miscoloured(field, [_foreign(trace, i) for i in range(len(looks))], looks, trace.paths, arms)
+    findings += miscoloured(field, foreign, looks, trace.paths, arms)
+    findings += _hidden_drops(trace, arms, plot)
     left, right = scales.x.pixel(0.0) if not scales.x.log else min(scales.x.pixels), plot.columns[1]
     ends = scales.y.pixel([0.0, scales.scale])
     reading = FigureReading(
@@ -250,13 +258,11 @@ def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bott
     return bool(head < 0.2 and foot > 0.5)
 
 
-def _arm(plot: _Plot, field: Canvas, spec: ArmSpec, trace: Trace, index: int) -> ArmReading:
+def _arm(
+    plot: _Plot, own: NDArray[np.float32], spec: ArmSpec, trace: Trace, index: int, snap: float | None
+) -> ArmReading:
     steps = trace.steps[index]
     look = spec.look
-    own = np.where(_foreign(trace, index), 0, coverage(field, look))
-    snap = snapped_by(trace.paths[index], own)
-    # other lines stand where they should, while tick marks may have been fitted to the grid
-    snap = 0.0 if snap is None and _lossless(field) else snap
     right = snap - _tick_snap(plot.scales.x) if snap is not None else 0.0
     down = snap - _tick_snap(plot.scales.y) if snap is not None else 0.0
     down = -down if plot.rising else down
@@ -387,6 +393,21 @@ def _dash_doubts(field: Canvas, trace: Trace, looks: Sequence[ArmLook], arms: Se
             elif look.dash.off and own < _FAINT_DASH:
                 out.append(Finding(f"'{arms[i].name}' does not show its own dashes"))
     return list(dict.fromkeys(out))
+
+
+def _hidden_drops(trace: Trace, arms: Sequence[ArmReading], plot: _Plot) -> list[Finding]:
+    """Doubts about deep drops that no ink of their own shows: a tenth of the patients at an unproven time."""
+    out = []
+    for arm, steps in zip(arms, trace.steps, strict=True):
+        for column, depth in steps.unseen:
+            level = float(np.interp(column, steps.begin, steps.height))
+            drop = float(plot.survival(np.array(level)) - plot.survival(np.array(level + depth)))
+            if drop > _DEEP:
+                time = float(plot.time(np.array(column)))
+                out.append(
+                    Finding(f"'{arm.name}' drops by {drop:.2f} at {time:g}, where its upright line does not show")
+                )
+    return out
 
 
 def _ink_doubts(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.edges import CELLS, bounded_curve, edges_of, level_rows
 from metagrove.figures.tracking import Path
 
 __all__ = ["Steps", "grid_phase", "snapped_by", "steps_of"]
@@ -18,19 +18,27 @@ __all__ = ["Steps", "grid_phase", "snapped_by", "steps_of"]
 _SAME = 0.33
 _FEWEST = 5
 _TOGETHER = 0.75
+_NEAR_GRID = 0.13
+_PLATEAU, _DROP = 1.5, 3.2
+_ALIKE = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Steps:
     """A step curve in pixels of the plot: level `height[i]` begins at `begin[i]`; the line ends at `end`.
 
-    `seen[i]` is the number of columns in which level i was visible and inked.
+    `seen[i]` is the number of columns in which level i was visible and inked. `levels` are the rows of the level pieces
+    that show the line's own `width` undisturbed. `unseen` are the columns and depths, shape (k, 2) in pixels, of deep
+    drops whose upright stroke does not show.
     """
 
     begin: Array
     height: Array
     end: float
     seen: NDArray[np.int64]
+    levels: Array
+    width: float
+    unseen: Array
 
 
 def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], width: float) -> Steps:
@@ -47,141 +55,97 @@ def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], w
     width : line width in pixels.
     """
     ink = np.where(hidden, 0, np.clip((gain + 1) / 2, 0, 1)).astype(np.float32)
-    leave, enter = path.leave, path.enter
-    cuts = [0] + [c for c in range(1, len(leave)) if leave[c] != leave[c - 1]] + [len(leave)]
+    edges = edges_of(path, ink, hidden, width)
+    cells, seen = bounded_curve(edges, path)
+    begin, height = _corners(cells)
+    unseen = []
+    for i in range(1, len(begin)):
+        found = _upright(ink, begin[i], height[i - 1], height[i], edges.width)
+        if found is not None:
+            begin[i] = found
+        elif height[i] - height[i - 1] > 2 * edges.width + 4:
+            unseen.append((begin[i], height[i] - height[i - 1]))
+    begin = np.maximum.accumulate(begin)
+    counts = np.diff(np.append(np.searchsorted(np.flatnonzero(seen) + 0.5, begin), seen.sum()))
+    begin, height, end, counts = _merged(begin, height, _end(ink, path, width), counts, width)
+    return Steps(begin, height, end, counts, level_rows(edges), edges.width, np.array(unseen).reshape(-1, 2))
+
+
+def _corners(cells: Array) -> tuple[Array, Array]:
+    """Where each level of the curve begins, in columns, and its height; a drop over a column or two is one jump."""
+    cuts = np.concatenate([[0], np.flatnonzero(np.diff(cells) > 1e-6) + 1, [len(cells)]])
     begin: list[float] = []
     height: list[float] = []
-    seen: list[int] = []
-    for a, b in itertools.pairwise(cuts):
-        fine = _fine(ink, path, a, b, width)
-        if fine is not None:
-            begin.extend(float(c) for c in range(a, b))
-            height.extend(fine)
-            seen.extend([1] * (b - a))
-            continue
-        level, count = _level(ink, path, a, b, width)
-        height.append(level)
-        seen.append(count)
-        begin.append(_jump(ink, a, int(enter[a]), int(leave[a]), width) if a else 0.0)
-    levels = _never_back(np.array(height), np.array(seen, dtype=float))
-    return _merged(np.maximum.accumulate(np.array(begin)), levels, _end(ink, path, width), np.array(seen), width)
+    length: list[float] = []
+    for a, b in itertools.pairwise(cuts.tolist()):
+        own, size = float(cells[a]), (b - a) / CELLS
+        if height and own - height[-1] < _SAME:
+            height[-1] = (height[-1] * length[-1] + own * size) / (length[-1] + size)
+            length[-1] += size
+        else:
+            begin.append(a / CELLS)
+            height.append(own)
+            length.append(size)
+    kept = []
+    i = 0
+    while i < len(begin):
+        kept.append(i)
+        following = next((k for k in range(i + 1, len(begin)) if length[k] >= _PLATEAU), len(begin))
+        if length[i] >= _PLATEAU and i + 1 < following < len(begin):
+            gone = height[following] - height[i]
+            if begin[following] - begin[i + 1] <= _DROP and gone > 1.5:
+                part = sum((height[following] - height[k]) * length[k] for k in range(i + 1, following)) / gone
+                begin[following] = begin[i + 1] + part
+                i = following
+                continue
+        i += 1
+    return np.array(begin)[kept], np.array(height)[kept]
 
 
-def snapped_by(path: Path, cover: NDArray[np.float32]) -> float | None:
-    """How far a drawing program pushed the line right and down to fit whole pixels: 0.5 or 0, None if it did not.
+def snapped_by(steps: Sequence[Steps]) -> list[float | None]:
+    """How far a drawing program pushed each line right and down to fit whole pixels: 0.5 or 0, None if it did not.
 
     Levels of a line that was fitted to the pixel grid all stand at one fraction of a pixel. A line centred on pixels
     was moved to the pixel that follows the true place (anti-grain geometry, as used by matplotlib), half a pixel off
-    on average; one centred between pixels was not moved on average.
+    on average; one centred between pixels was not moved on average. A line with too few levels to tell is judged
+    together with those of its width.
     """
-    cuts = np.flatnonzero(np.diff(path.leave)) + 1
-    runs = [(int(a), int(b)) for a, b in pairwise([0, *cuts.tolist(), len(path.leave)]) if b - a >= 8]
-    places: list[float] = []
-    for a, b in runs:
-        row, low, high = int(path.leave[a]), path.first + a + 3, path.first + b - 3
-        top = max(row - 5, 0)
-        profile = cover[top : row + 6, low:high].mean(axis=1)
-        profile = np.where(profile > 0.12 * profile.max(initial=0.0), profile, 0)
-        if path.inked[a:b].all() and profile.max(initial=0.0) > 0.4 and profile[0] == profile[-1] == 0:
-            places.append(top + float((profile * (np.arange(len(profile)) + 0.5)).sum() / profile.sum()))
-    return grid_phase(places)
+    out = []
+    for own in steps:
+        places = own.levels.tolist()
+        if len(places) < _FEWEST and grid_phase(places) is None:
+            places = [v for other in steps if abs(other.width - own.width) < _ALIKE for v in other.levels.tolist()]
+        out.append(grid_phase(places))
+    return out
 
 
 def grid_phase(places: Sequence[float]) -> float | None:
     """0.5 where places on a picture stand in the middle of pixels, 0 where between them, None where they do neither."""
-    if len(places) < _FEWEST:
+    part = np.asarray(places)
+    for phase in (0.5, 0.0):
+        off = np.abs(np.mod(part - phase + 0.5, 1.0) - 0.5)
+        few = 3 <= len(part) < _FEWEST and bool((off < 0.06).all())
+        if few or (len(part) >= _FEWEST and (off < _NEAR_GRID).mean() > _TOGETHER):
+            return phase
+    return None
+
+
+def _upright(ink: NDArray[np.float32], begin: float, above: float, below: float, width: float) -> float | None:
+    """Where the upright stroke between two levels stands: the middle of its ink; None where it is short or unseen."""
+    half = width / 2
+    top, bottom = int(np.ceil(above + half + 0.5)), int(np.floor(below - half - 0.5))
+    if bottom - top < 2:
         return None
-    turn = np.exp(2j * np.pi * np.asarray(places)).mean()
-    if abs(turn) < _TOGETHER or abs(turn.imag) > 0.8 * abs(turn.real):
+    reach = int(np.ceil(half + 2))
+    left, right = max(int(begin) - reach, 0), min(int(begin) + reach + 1, ink.shape[1])
+    block = ink[top:bottom, left:right]
+    weight = block.sum(axis=1)
+    shown = (weight > 0.5 * width) & (weight < 1.3 * width + 0.5)
+    if shown.sum() < max(2, 0.25 * len(shown)):
         return None
-    return 0.0 if turn.real > 0 else 0.5
-
-
-def _fine(ink: NDArray[np.float32], path: Path, a: int, b: int, width: float) -> list[float] | None:
-    """The middle of the ink in each column of a short level; None where hidden, off a dash or a long drop."""
-    if b - a > round(width) + 2 or not path.inked[a:b].all():
-        return None
-    out = []
-    tallest = 2.6 * width + 2
-    for c in range(a, b):
-        row = (int(path.enter[c]) + int(path.leave[c])) // 2
-        column = ink[:, path.first + c]
-        if column[row] < 0.5 or path.leave[c] - path.enter[c] > width + 1:
-            return None
-        top, bottom = row, row
-        while top > 0 and column[top - 1] > 0.3 and row - top < tallest:
-            top -= 1
-        while bottom < len(column) - 1 and column[bottom + 1] > 0.3 and bottom - row < tallest:
-            bottom += 1
-        if bottom - top + 1 > tallest:
-            return None
-        low, high = max(top - 1, 0), min(bottom + 2, len(column))
-        weight = column[low:high]
-        out.append(float((weight * (np.arange(low, high) + 0.5)).sum() / weight.sum()))
-    return out
-
-
-def _never_back(height: Array, weight: Array) -> Array:
-    """The nearest heights that never rise on the page (pool adjacent violators; row numbers grow downwards)."""
-    values: list[float] = []
-    weights: list[float] = []
-    sizes: list[int] = []
-    for h, w in zip(height, np.maximum(weight, 0.2), strict=True):
-        values.append(float(h))
-        weights.append(float(w))
-        sizes.append(1)
-        while len(values) > 1 and values[-2] > values[-1]:
-            total = weights[-2] + weights[-1]
-            values[-2:] = [(values[-2] * weights[-2] + values[-1] * weights[-1]) / total]
-            weights[-2:] = [total]
-            sizes[-2:] = [sizes[-2] + sizes[-1]]
-    return np.repeat(values, sizes)
-
-
-def _level(ink: NDArray[np.float32], path: Path, a: int, b: int, width: float) -> tuple[float, int]:
-    """The height of the line over columns a to b: median centroid of ink where it is visible."""
-    row = int(path.leave[a])
-    reach = int(np.ceil(width / 2 + 1))
-    top, bottom = max(row - reach, 0), min(row + reach + 1, ink.shape[0])
-    margin = round(width / 2) + 1
-    inner = (
-        slice(path.first + a + margin, path.first + b - margin)
-        if b - a > 2 * margin + 1
-        else slice(path.first + a, path.first + b)
-    )
-    due = path.inked[inner.start - path.first : inner.stop - path.first]
-    block = ink[top:bottom, inner][:, due]
-    weight = block.sum(axis=0)
-    shown = weight > 0.35 * min(width, 2.0)
-    if not shown.any():
-        return row + 0.5, 0
-    rows = np.arange(top, bottom)[:, None] + 0.5
-    middle = (block[:, shown] * rows).sum(axis=0) / weight[shown]
-    near = np.abs(middle - row - 0.5) <= 1.5
-    return (float(np.median(middle[near])), int(near.sum())) if near.any() else (row + 0.5, 0)
-
-
-def _jump(ink: NDArray[np.float32], column: int, high: int, low: int, width: float) -> float:
-    """Where a jump stands: the centroid of ink across, over the rows strictly between the two levels."""
-    reach = int(np.ceil(width / 2 + 1))
-    left, right = max(column - reach, 0), min(column + reach + 1, ink.shape[1])
-    clear = int(np.ceil(width / 2))
-    rows = (
-        slice(high + clear, low - clear + 1)
-        if low - high > 2 * clear
-        else slice((high + low) // 2, (high + low) // 2 + 1)
-    )
-    block = ink[rows, left:right]
-    if low - high > 2 * clear and block.size:
-        weight = block.sum(axis=1)
-        shown = weight > 0.35 * min(width, 2.0)
-        if shown.any():
-            across = np.arange(left, right) + 0.5
-            middle = (block[shown] * across).sum(axis=1) / weight[shown]
-            found = float(np.median(middle))
-            if abs(found - column - 0.5) <= 1.5:
-                return found
-    return column + 0.5
+    middle = (block[shown] * (np.arange(left, right) + 0.5)).sum(axis=1) / weight[shown]
+    found = float(np.median(middle))
+    return found if abs(found - begin) <= 2.5 and float(np.abs(middle - found).mean()) < 0.5 else None
 
 
 def _end(ink: NDArray[np.float32], path: Path, width: float) -> float:
@@ -192,7 +156,9 @@ def _end(ink: NDArray[np.float32], path: Path, width: float) -> float:
     return last + 1.0 + min(extra, 0.5)
 
 
-def _merged(begin: Array, height: Array, end: float, seen: NDArray[np.int64], width: float) -> Steps:
+def _merged(
+    begin: Array, height: Array, end: float, seen: NDArray[np.int64], width: float
+) -> tuple[Array, Array, float, NDArray[np.int64]]:
     """The steps with levels less than a third of a pixel apart taken as one."""
     keep_b, keep_h, keep_s = [float(begin[0])], [float(height[0])], [int(seen[0])]
     for b, h, s in zip(begin[1:], height[1:], seen[1:], strict=True):
@@ -207,4 +173,4 @@ def _merged(begin: Array, height: Array, end: float, seen: NDArray[np.int64], wi
     while len(keep_b) > 1 and end - keep_b[-1] <= width / 2 + 2 and keep_h[-1] - keep_h[-2] <= 3 * width + 3:
         # the lower half of a censor mark on the end of the line
         keep_b, keep_h, keep_s = keep_b[:-1], keep_h[:-1], keep_s[:-1]
-    return Steps(np.array(keep_b), np.array(keep_h), max(end, keep_b[-1]), np.array(keep_s))
+    return np.array(keep_b), np.array(keep_h), max(end, keep_b[-1]), np.array(keep_s)

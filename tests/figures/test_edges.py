@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metagrove.figures.marks import mark_places
+from metagrove.figures.readout import steps_of
+from metagrove.figures.tracking import Path
+
+
+def drawn(drops, pen, marks=()):
+    """A staircase of 300 columns drawn with a square pen of `pen` pixels: its ink, its true row in each column."""
+    row = np.full(300, 20, dtype=np.int32)
+    for column, fall in drops:
+        row[column:] += fall
+    ink = np.zeros((int(row.max()) + 30, 300), dtype=np.float32)
+    half = pen // 2
+    for c in range(300):
+        top = row[c - 1] if c else row[c]
+        ink[top - half : row[c] + half + 1, max(c - half, 0) : c + half + 1] = 1
+    for column in marks:
+        ink[row[column] - half - 5 : row[column] + half + 6, column - 1 : column + 1] = 1
+    return ink, row
+
+
+def read(ink, row, pen):
+    enter = np.concatenate([row[:1], row[:-1]]).astype(np.int32)
+    path = Path(0, enter, row, np.ones(len(row), bool), 0.0)
+    return path, steps_of(path, 2 * ink - 1, np.zeros(ink.shape, bool), float(pen))
+
+
+def level(steps, columns):
+    return steps.height[np.searchsorted(steps.begin, columns, side="right") - 1]
+
+
+@settings(derandomize=True, deadline=None, max_examples=15)
+@given(
+    st.lists(st.tuples(st.integers(10, 280), st.integers(1, 9)), min_size=1, max_size=40), st.sampled_from([3, 5, 7])
+)
+def test_steps_finer_than_the_pen_are_read(drops, pen):
+    ink, row = drawn(drops, pen)
+    _, steps = read(ink, row, pen)
+    off = np.abs(level(steps, np.arange(5, 290) + 0.5) - (row[5:290] + 0.5))
+    assert off.mean() < 0.3
+
+
+@pytest.mark.parametrize("late", [0, 4])
+def test_marks_do_not_move_the_curve_even_where_the_path_lags(late):
+    drops = [(40, 6), (90, 4), (96, 5), (200, 12)]
+    marks = (30, 60, 93, 150, 205, 250)
+    ink, row = drawn(drops, 3, marks)
+    lagging = np.concatenate([np.full(late, row[0]), row[: len(row) - late]]).astype(np.int32)
+    lagging = np.where(np.abs(lagging - row) <= 6, lagging, row).astype(np.int32)
+    _, steps = read(ink, lagging, 3)
+    off = np.abs(level(steps, np.arange(5, 290) + 0.5) - (row[5:290] + 0.5))
+    assert off.mean() < 0.4
+
+
+def test_marks_beside_drops_are_found_and_drops_are_none():
+    marks = (30, 60, 150, 208, 250)
+    ink, row = drawn([(40, 6), (90, 4), (200, 12)], 3, marks)
+    path, steps = read(ink, row, 3)
+    found = mark_places(path, steps, ink, 3.0, tallest=9.0)
+    assert len(found) == len(marks)
+    assert np.abs(np.sort(found) - np.array(marks)).max() < 1.0
+
+
+def test_a_deep_drop_behind_another_line_is_told():
+    ink, row = drawn([(100, 40)], 3)
+    hidden = np.zeros(ink.shape, bool)
+    hidden[:, 96:105] = True
+    enter = np.concatenate([row[:1], row[:-1]]).astype(np.int32)
+    path = Path(0, enter, row, np.ones(len(row), bool), 0.0)
+    seen = steps_of(path, 2 * ink - 1, np.zeros(ink.shape, bool), 3.0)
+    unseen = steps_of(path, 2 * ink - 1, hidden, 3.0)
+    assert len(seen.unseen) == 0
+    assert unseen.unseen[:, 1] == pytest.approx([40], abs=1)
+
+
+def test_tinted_bands_are_no_line():
+    ink, row = drawn([(100, 10), (180, 14)], 3)
+    ink[row.min() :, 120:] = np.maximum(ink[row.min() :, 120:], 0.3)
+    _, steps = read(ink, row, 3)
+    off = np.abs(level(steps, np.arange(5, 290) + 0.5) - (row[5:290] + 0.5))
+    assert off.mean() < 0.3
