@@ -63,7 +63,7 @@ def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], w
         found = _upright(ink, begin[i], height[i - 1], height[i], edges.width)
         if found is not None:
             begin[i] = found
-        elif height[i] - height[i - 1] > 2 * edges.width + 4:
+        elif height[i] - height[i - 1] > 2 * edges.width + 4 and not _inked(ink, begin[i], height[i - 1 : i + 1], width):
             unseen.append((begin[i], height[i] - height[i - 1]))
     begin = np.maximum.accumulate(begin)
     counts = np.diff(np.append(np.searchsorted(np.flatnonzero(seen) + 0.5, begin), seen.sum()))
@@ -146,6 +146,14 @@ def _upright(ink: NDArray[np.float32], begin: float, above: float, below: float,
     middle = (block[shown] * (np.arange(left, right) + 0.5)).sum(axis=1) / weight[shown]
     found = float(np.median(middle))
     return found if abs(found - begin) <= 2.5 and float(np.abs(middle - found).mean()) < 0.5 else None
+
+
+def _inked(ink: NDArray[np.float32], begin: float, ends: Array, width: float) -> bool:
+    """Whether most rows between two levels show ink of the arm near the drop, be it in two strokes or under a mark."""
+    rows = ink[int(np.ceil(ends[0] + width)) : int(np.floor(ends[1] - width))]
+    reach = int(np.ceil(width / 2 + 2))
+    weight = rows[:, max(int(begin) - reach, 0) : int(begin) + reach + 1].sum(axis=1)
+    return bool(weight.size and (weight > 0.5 * width).mean() > 0.75)
 
 
 def _end(ink: NDArray[np.float32], path: Path, width: float) -> float:
