@@ -63,7 +63,9 @@ def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], w
         found = _upright(ink, begin[i], height[i - 1], height[i], edges.width)
         if found is not None:
             begin[i] = found
-        elif height[i] - height[i - 1] > 2 * edges.width + 4 and not _inked(ink, begin[i], height[i - 1 : i + 1], width):
+        elif height[i] - height[i - 1] > 2 * edges.width + 4 and not _inked(
+            ink, begin[i], height[i - 1 : i + 1], width
+        ):
             unseen.append((begin[i], height[i] - height[i - 1]))
     begin = np.maximum.accumulate(begin)
     counts = np.diff(np.append(np.searchsorted(np.flatnonzero(seen) + 0.5, begin), seen.sum()))
