@@ -25,6 +25,7 @@ from metagrove.survival.path_search import (
     LONG,
     WIDE,
     Beam,
+    Run,
     Tilt,
     evidence_of,
     likely_shapes,
@@ -99,39 +100,40 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     """
     wanted = Wanted(time_decimals(curve), max(draws, DRAWS), draws > 0)
     for label, sigma, tried, beam in _ladder(curve, facts, draws > 0):
-        found = _attempt(steps_of(curve, facts, sigma=sigma), tried, beam, wanted, rng)
+        found = _searched(steps_of(curve, facts, sigma=sigma), tried, beam, wanted)
         if found is None and curve.kind in ("clicks", "digitized") and beam is COARSE:
             # Rows that are not one per drop: some none at all, or places on the curve.
             others: tuple[tuple[Kind, Beam], ...] = (("steps", Beam()), ("steps", WIDE), ("points", Beam()))
             for kind, within in others:
                 other = replace(curve, kind=kind)
-                found = _attempt(steps_of(other, facts), tried, within, wanted, rng)
+                found = _searched(steps_of(other, facts), tried, within, wanted)
                 if found is not None:
-                    curve, beam = other, within
+                    curve = other
                     break
         if found is not None:
-            settled = _noise_settled(curve, replace(found, fallback=label), beam, wanted, rng)
-            found, spread, beam = _loosened(curve, settled, beam, wanted, rng)
-            return _widened(found, spread, beam, wanted, rng) if wanted.uncertain else found
+            settled = _noise_settled(curve, found, wanted, rng)
+            found, spread = settled if label else _loosened(curve, settled, wanted, rng)
+            paths = replace(_finished(found, wanted, rng), fallback=label)
+            return _widened(paths, spread, wanted, rng) if wanted.uncertain else paths
     return None
 
 
 def _loosened(
-    curve: DigitizedCurve, known: tuple[Paths, float], beam: Beam, wanted: Wanted, rng: np.random.Generator
-) -> tuple[Paths, float, Beam]:
+    curve: DigitizedCurve, known: tuple[_Search, float], wanted: Wanted, rng: np.random.Generator
+) -> tuple[_Search, float]:
     """The solution with rows that may be no drop, where clicks agree only with large errors and it is likelier."""
     found = known[0]
-    if curve.kind not in ("clicks", "digitized") or found.fallback or found.reading.sigma_s < 1.5 * CLICK_S:
-        return *known, beam
+    if curve.kind not in ("clicks", "digitized") or found.reading.sigma_s < 1.5 * CLICK_S:
+        return known
     loose: DigitizedCurve = replace(curve, kind="steps")
-    other = _attempt(steps_of(loose, found.facts), found.facts, Beam(), wanted, rng)
+    other = _searched(steps_of(loose, found.facts), found.facts, Beam(), wanted)
     if other is None:
-        return *known, beam
-    other, spread = _noise_settled(loose, other, Beam(), wanted, rng)
+        return known
+    other, spread = _noise_settled(loose, other, wanted, rng)
     gain = other.evidence - found.evidence
     gain += found.reading.level.size * np.log(found.reading.sigma_s)
     gain -= other.reading.level.size * np.log(other.reading.sigma_s)
-    return (other, spread, Beam()) if gain > 0 else (*known, beam)
+    return (other, spread) if gain > 0 else known
 
 
 def time_decimals(curve: DigitizedCurve) -> int:
@@ -180,33 +182,52 @@ def _ladder(curve: DigitizedCurve, facts: Facts, uncertain: bool) -> Iterator[tu
     yield "reading error", max(4 * first, 0.01), bare, WIDE
 
 
-def _attempt(
-    reading: Reading,
-    facts: Facts,
-    beam: Beam,
-    wanted: Wanted,
-    rng: np.random.Generator,
-    *,
-    beliefs: list[Shape] | None = None,
-) -> Paths | None:
-    draws = wanted.paths
+@dataclass(frozen=True, slots=True, eq=False)
+class _Search:
+    """The ways through a curve under several beliefs about censoring, before a path is chosen; no runs without steps."""
+
+    plan: Plan
+    reading: Reading
+    facts: Facts
+    beam: Beam
+    runs: list[Run]
+
+    @property
+    def evidence(self) -> float:
+        """Log likelihood of the readings, averaged over beliefs."""
+        if not self.runs:
+            return 0.0
+        return float(np.logaddexp.reduce([run.evidence for run in self.runs]) - np.log(len(self.runs)))
+
+    @property
+    def beliefs(self) -> list[Shape]:
+        """The beliefs, the likeliest first."""
+        order = np.argsort([-run.evidence for run in self.runs], kind="stable")
+        return [self.runs[i].shape for i in order.tolist()]
+
+
+def _searched(
+    reading: Reading, facts: Facts, beam: Beam, wanted: Wanted, *, beliefs: list[Shape] | None = None
+) -> _Search | None:
+    """The search of one reading, None where no path is left."""
     plan = plan_of(reading, facts, wanted.decimals)
-    k = plan.kind.size
-    if not k:
-        only = np.full((1, 1), facts.n, dtype=np.int32)
-        fits = not facts.events
-        return Paths(plan, reading, facts, only, np.repeat(only, draws, axis=0), 0.0) if fits else None
+    if not plan.kind.size:
+        return None if facts.events else _Search(plan, reading, facts, beam, [])
     runs = runs_of(plan, reading, facts, beam, beliefs or likely_shapes(plan, reading, facts))
-    if not runs:
-        return None
-    evidence = np.array([run.evidence for run in runs])
+    return _Search(plan, reading, facts, beam, runs) if runs else None
+
+
+def _finished(found: _Search, wanted: Wanted, rng: np.random.Generator) -> Paths:
+    """The paths of a search: the best one and those drawn."""
+    plan, reading, facts, beam = found.plan, found.reading, found.facts, found.beam
+    if not found.runs:
+        only = np.full((1, 1), facts.n, dtype=np.int32)
+        return Paths(plan, reading, facts, only, np.repeat(only, wanted.paths, axis=0), 0.0)
     weighed = wanted.uncertain or facts.median is not None or bool(facts.rates)
-    drawn = drawn_paths(plan, reading, facts, runs, draws, rng, surplus=SURPLUS if weighed else FEW)
-    best = runs[int(np.argmax(evidence))].weights
+    drawn = drawn_paths(plan, reading, facts, found.runs, wanted.paths, rng, surplus=SURPLUS if weighed else FEW)
+    best = max(found.runs, key=lambda run: run.evidence).weights
     point = _point(plan, best, drawn, reading, facts, beam)
-    total = float(np.logaddexp.reduce(evidence) - np.log(evidence.size))
-    order = np.argsort(-evidence, kind="stable").tolist()
-    return Paths(plan, reading, facts, point, drawn, total, [runs[i].shape for i in order], beam=beam)
+    return Paths(plan, reading, facts, point, drawn, found.evidence, found.beliefs, beam=beam)
 
 
 def _point(
@@ -261,7 +282,7 @@ class _Noise:
     spread: float
 
 
-def _noise(found: Paths, disorder: Disorder | None) -> _Noise:
+def _noise(found: _Search, disorder: Disorder | None) -> _Noise:
     """Reading error of clicks: the mode of its likelihood, summed over all paths, and a prior from careful clicks.
 
     Clicks in order lie closer to any curve than they were set; what their order as set tells is part of the likelihood. The
@@ -296,26 +317,26 @@ def _noise(found: Paths, disorder: Disorder | None) -> _Noise:
 
 
 def _noise_settled(
-    curve: DigitizedCurve, found: Paths, beam: Beam, wanted: Wanted, rng: np.random.Generator
-) -> tuple[Paths, float]:
-    """The solution under the likeliest reading error of clicks, and how uncertain the logarithm of that error is."""
-    if curve.kind in ("exact", "trace") or not found.reading.level.size:
+    curve: DigitizedCurve, found: _Search, wanted: Wanted, rng: np.random.Generator
+) -> tuple[_Search, float]:
+    """The search under the likeliest reading error of clicks, and how uncertain the logarithm of that error is."""
+    if curve.kind in ("exact", "trace") or not found.reading.level.size or not found.runs:
         return found, 0.0
     noise = _noise(found, disorder_of(curve, found.facts.axis, rng))
     if abs(np.log(noise.sigma / found.reading.sigma_s)) > 0.1 or noise.left < 0.9:
         for sigma in (noise.sigma, np.sqrt(noise.sigma * found.reading.sigma_s)):
             read = scaled(steps_of(curve, found.facts, sigma=float(sigma)), noise.left)
-            again = _attempt(read, found.facts, beam, wanted, rng, beliefs=found.beliefs)
+            again = _searched(read, found.facts, found.beam, wanted, beliefs=found.beliefs)
             if again is not None:
-                found = replace(again, fallback=found.fallback)
+                found = again
                 break
     return found, min(noise.spread, 0.4)
 
 
-def _widened(found: Paths, spread: float, beam: Beam, wanted: Wanted, rng: np.random.Generator) -> Paths:
+def _widened(found: Paths, spread: float, wanted: Wanted, rng: np.random.Generator) -> Paths:
     """The solution with draws that vary the reading error and the course of censoring as far as both are unknown."""
     known = (found.plan, found.reading, found.facts)
-    drawn = widened_paths(known, found.beliefs, spread, beam, wanted.paths, rng) if found.plan.kind.size else None
+    drawn = widened_paths(known, found.beliefs, spread, found.beam, wanted.paths, rng) if found.plan.kind.size else None
     return found if drawn is None else replace(found, drawn=drawn)
 
 
