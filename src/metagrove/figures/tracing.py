@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from metagrove.figures.tracking import Path, tracked
 __all__ = ["Trace", "traced"]
 
 _SWEEPS = 4
+# how much nearer, as a share of contrast and on average, colours must be in another order of the arms
+_MOST, _BETTER = 6, 0.08
 _ORDER = {"solid": 0, "dashed": 1, "dotted": 2}
 
 
@@ -42,20 +45,13 @@ def traced(plot: Canvas, looks: Sequence[ArmLook], *, start: float, reach: int |
     count = len(looks)
     covers: list[NDArray[np.uint8] | None] = [None] * count
     paths: list[Path | None] = [None] * count
-    order = sorted(range(count), key=lambda i: _ORDER[looks[i].style])
-    for sweep in range(_SWEEPS):
-        moved = False
-        for i in order:
-            gain = gains(plot, looks, i, covers)
-            level, upright = line_evidence(gain, looks[i].width)
-            near = reach if reach is not None else 3 + round(looks[i].width)
-            path = tracked(level, upright, looks[i].dash, start=round(start - 0.5), reach=near)
-            old = paths[i]
-            moved |= old is None or _moved(old, path)
-            paths[i] = path
-            covers[i] = _painted(path, looks[i], plot.rgb.shape[:2])
-        if not moved or (count == 1 and sweep == 0):
-            break
+    near = [reach if reach is not None else 3 + round(look.width) for look in looks]
+    _swept(plot, looks, paths, covers, start=start, reach=near)
+    order = _best_order(plot, looks, [p for p in paths if p is not None])
+    if order != list(range(count)):
+        paths = [paths[k] for k in order]
+        covers = [_painted(p, look, plot.rgb.shape[:2]) for p, look in zip(paths, looks, strict=True) if p is not None]
+        _swept(plot, looks, paths, covers, start=start, reach=near)
     done = [p for p in paths if p is not None]
     shown = [c for c in covers if c is not None]
     steps, strength, visible = [], [], []
@@ -70,6 +66,64 @@ def traced(plot: Canvas, looks: Sequence[ArmLook], *, start: float, reach: int |
         strength.append(power)
         visible.append(share)
     return Trace(tuple(done), tuple(steps), tuple(shown), tuple(strength), tuple(visible))
+
+
+def _swept(
+    plot: Canvas,
+    looks: Sequence[ArmLook],
+    paths: list[Path | None],
+    covers: list[NDArray[np.uint8] | None],
+    *,
+    start: float,
+    reach: Sequence[int],
+) -> None:
+    """Trace the arms one after the other, given where the others are, until none moves; fills `paths` and `covers`."""
+    count = len(looks)
+    order = sorted(range(count), key=lambda i: _ORDER[looks[i].style])
+    for sweep in range(_SWEEPS):
+        moved = False
+        for i in order:
+            gain = gains(plot, looks, i, covers)
+            level, upright = line_evidence(gain, looks[i].width)
+            path = tracked(level, upright, looks[i].dash, start=round(start - 0.5), reach=reach[i])
+            old = paths[i]
+            moved |= old is None or _moved(old, path)
+            paths[i] = path
+            covers[i] = _painted(path, looks[i], plot.rgb.shape[:2])
+        if not moved or (count == 1 and sweep == 0):
+            break
+
+
+def _best_order(plot: Canvas, looks: Sequence[ArmLook], paths: Sequence[Path]) -> list[int]:
+    """Which path is each arm's by its colour, among arms of one style: two may each have taken the other's line.
+
+    Where each is traced given the others, such an exchange stands still.
+    """
+    order = list(range(len(looks)))
+    for style in {look.style for look in looks}:
+        alike = [i for i in order if looks[i].style == style]
+        if not 1 < len(alike) <= _MOST:
+            continue
+        fit = np.array([[_likeness(plot, looks[i], paths[k]) for k in alike] for i in alike])
+        best = max(permutations(range(len(alike))), key=lambda p: sum(fit[i, k] for i, k in enumerate(p)))
+        moved = sum(i != k for i, k in enumerate(best))
+        if sum(fit[i, k] for i, k in enumerate(best)) > float(np.trace(fit)) + _BETTER * moved and moved:
+            for i, k in enumerate(best):
+                order[alike[i]] = alike[k]
+    return order
+
+
+def _likeness(plot: Canvas, look: ArmLook, path: Path) -> float:
+    """Less the mean distance of the darkest ink along a path from the arm's colour, as a share of its contrast."""
+    columns = np.arange(len(path.leave)) + path.first
+    seen = path.inked & ~plot.blank[path.leave, columns]
+    if not seen.any():
+        return 0.0
+    ink = plot.rgb[path.leave[seen], columns[seen]]
+    power = ((ink - plot.main) ** 2).sum(axis=1)
+    core = ink[power >= np.quantile(power, 0.6)]
+    colour = np.array(look.colour, dtype=np.float32)
+    return -float(np.linalg.norm(core - colour, axis=1).mean() / max(float(np.linalg.norm(colour - plot.main)), 1.0))
 
 
 def _moved(old: Path, new: Path) -> bool:
