@@ -14,6 +14,8 @@ from metagrove.figures.words import phrases
 
 __all__ = ["axis_mask", "enclosed", "letters", "unframed", "unguided", "written"]
 
+# dashes of an upright guide from one half to the foot
+_DASHES = 6
 _P_VALUE = re.compile(r"(?i)^p ?(-?value)? ?[-<=>≤]? ?[01o]?[.,] ?\d{2,}$")
 
 
@@ -116,6 +118,9 @@ def unguided(blank: NDArray[np.bool_], dark: NDArray[np.float32], half: float, f
     below = dark[row + 4 : round(foot) - 1]
     thin = np.zeros(below.shape, dtype=bool)
     thin[:, 5:-5] = below[:, 5:-5] - np.maximum(below[:, :-10], below[:, 10:]) > 0.15
-    share = thin[:, : end + 6].mean(axis=0)
-    for c in np.flatnonzero((share > 0.4) & (np.arange(len(share)) > 6)):
+    share = thin.mean(axis=0)
+    dashes = (np.diff(thin.astype(np.int8), axis=0) == 1).sum(axis=0)
+    # the level line may be lost among the curves before the last median; an upright one in dashes is no curve
+    guide = (share > 0.4) & (np.arange(len(share)) < end + 6) | (share > 0.3) & (dashes >= _DASHES)
+    for c in np.flatnonzero(guide & (np.arange(len(share)) > 6)):
         blank[row + 4 :, max(int(c) - 1, 0) : int(c) + 2] = True
