@@ -124,10 +124,14 @@ def _corner(x: Axis, y: Axis) -> bool:
 
 
 def _apart(scales: list[Scales]) -> list[Scales]:
-    """Plots that do not overlap, the best supported of each place."""
+    """Plots that do not overlap, the best supported of each place.
+
+    A second plot over one row of labels needs a scale of its own: counts in a column beside it are none.
+    """
     out: list[Scales] = []
     for one in scales:
-        if not any(_overlap(one, other) for other in out):
+        shared = any(one.x.band == other.x.band and one.x.pixels == other.x.pixels for other in out)
+        if not any(_overlap(one, other) for other in out) and (not shared or one.y.on_ticks >= MIN_LABELS):
             out.append(one)
     return out
 
