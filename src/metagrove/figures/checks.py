@@ -149,10 +149,14 @@ def _too_fine(cells: Sequence[RiskCell], arm: ArmReading) -> _Fine | None:
     """The first interval with a drop smaller than one person of those at risk at its start, errors allowed for."""
     # a censor mark beside a drop may split it in two
     apart = 10 * float(np.median(arm.time_error))
+    steps = np.arange(1, len(arm.time) - 1)
+    # steps closer than the reading can tell apart count as one drop
+    groups = np.split(steps, np.flatnonzero(np.diff(arm.time[1:-1]) > apart) + 1) if len(steps) else []
     for first, after in pairwise(cells):
-        inside = np.flatnonzero((arm.time[1:-1] > first.time) & (arm.time[1:-1] < after.time)) + 1
-        # steps closer than the reading can tell apart count as one drop
-        for group in np.split(inside, np.flatnonzero(np.diff(arm.time[inside]) > apart) + 1) if len(inside) else ():
+        # a drop at a tick of the table may be read before and after it
+        for group in (
+            g for g in groups if arm.time[g[0]] > first.time + apart and arm.time[g[-1]] < after.time - apart
+        ):
             before = float(arm.survival[group[0] - 1])
             error = float(arm.survival_error[group[0] - 1 : group[-1] + 1].max())
             sure = before - float(arm.survival[group[-1]]) + 2.5 * error
