@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metagrove.figures.marks import mark_places
-from metagrove.figures.readout import steps_of
-from metagrove.figures.tracking import Path
+from metagrove.figures.lines.marks import mark_places
+from metagrove.figures.lines.readout import steps_of
+from metagrove.figures.lines.tracking import Path
 
 
 def drawn(drops, pen, marks=()):
