@@ -12,7 +12,7 @@ from metagrove.figures.reading import ArmReading, RiskCell
 from metagrove.figures.scales.axes import Axis
 from metagrove.figures.table.rows import Cell, RiskRow
 
-__all__ = ["allowed_by_curve", "centred", "too_fine", "without_ticks"]
+__all__ = ["allowed_by_curve", "centred", "too_fine", "whole", "without_ticks"]
 
 _FEWEST = 5
 # in letter heights: how exactly centred counts stand, and half of what a lost digit moves the middle
@@ -31,6 +31,22 @@ def centred(rows: Sequence[RiskRow], x: Axis) -> list[RiskRow]:
         return list(rows)
     astray = {id(c) for c, o in zip(cells, off, strict=True) if abs(o - middle) > _LOST}
     return [replace(r, cells=tuple(replace(c, sure=c.sure and id(c) not in astray) for c in r.cells)) for r in rows]
+
+
+def whole(rows: Sequence[RiskRow]) -> list[RiskRow]:
+    """The rows with those counts unsure that are wider or narrower than their digits: one was lost or doubled."""
+    cells = [c for r in rows for c in r.cells if c.censored is None]
+    wide = [(c.box[2] - c.box[0]) / len(str(c.n)) for c in cells if c.n > 9]
+    if len(wide) < _FEWEST:
+        return list(rows)
+    digit = float(np.median(wide))
+
+    def fits(c: Cell) -> bool:
+        count = len(str(c.n))
+        slim = str(c.n).count("1") * 0.45 * digit
+        return c.censored is not None or (count - 0.5) * digit - slim < c.box[2] - c.box[0] < (count + 0.6) * digit
+
+    return [replace(r, cells=tuple(c if fits(c) else replace(c, sure=False) for c in r.cells)) for r in rows]
 
 
 def without_ticks(rows: list[RiskRow]) -> list[RiskRow]:
