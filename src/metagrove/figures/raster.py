@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metagrove.figures.checks import judged
 from metagrove.figures.curve import curve_of

@@ -52,7 +52,8 @@ def pointers(
 
     if not names or not curves:
         return []
-    _, labels = cv2.connectedComponents(loose.astype(np.uint8), connectivity=8)
+    _, found = cv2.connectedComponents(loose.astype(np.uint8), connectivity=8)
+    labels = np.asarray(found, dtype=np.int32)
     far = [cv2.distanceTransform((~c).astype(np.uint8), cv2.DIST_L2, 5) for c in curves]
     out = []
     for index, word in enumerate(names):
