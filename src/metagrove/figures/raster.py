@@ -15,7 +15,7 @@ from metagrove.figures.hints import Hints
 from metagrove.figures.legend.arms import arm_specs
 from metagrove.figures.legend.clearing import written
 from metagrove.figures.legend.pointers import Pointer, pointers
-from metagrove.figures.legend.samples import unlined
+from metagrove.figures.legend.samples import Sample, unlined
 from metagrove.figures.lines.evidence import Canvas, canvas, coverage
 from metagrove.figures.lines.hues import miscoloured
 from metagrove.figures.lines.readout import snapped_by
@@ -87,7 +87,7 @@ def _reading(
     counted = recounted(risk_rows(near, scales.x, below=foot + 2), scales.x, find)
     counted = keyed(counted, coloured_patches(counted, picture.rgb))
     rows = respelled(whole(centred(counted, scales.x)), names)
-    samples = samples_of(picture, ink, names, [r.label for r in rows])
+    samples = _apart(samples_of(picture, ink, names, [r.label for r in rows]), rows, scales.x)
     if len(samples) == 1 and any(r.label for r in rows) and samples[0].name not in [r.label for r in rows]:
         samples = []
     plot, scene = scene_of(picture, ink, scales, near, samples, hints)
@@ -132,6 +132,18 @@ def _reading(
         frame=(float(left), float(ends.min()), float(right), float(ends.max())),
     )
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
+
+
+def _apart(samples: list[Sample], rows: Sequence[RiskRow], x: Axis) -> list[Sample]:
+    """The legend without strokes in the heading of a table whose rows bear other names."""
+    labels = [r.label for r in rows if r.label]
+    if len(labels) < len(rows) or not rows or x.band == (0.0, 0.0):
+        return samples
+    foot = max(r.height for r in rows)
+    heading = [
+        s for s in samples if x.band[1] < (s.box[1] + s.box[3]) / 2 < foot and named_like(s.name, labels) is None
+    ]
+    return [] if heading and len(heading) == len(samples) else [s for s in samples if s not in heading]
 
 
 def _lettered(phrase: Word, words: Sequence[Word]) -> bool:

@@ -28,7 +28,7 @@ _FAINT, _PALE = 0.14, 0.6
 _BLANK = 40.0
 # what rows of censor marks are misread as
 _MARKS = set("IlTtLHJiK1|!+-.,:;'\" ")
-_KEY_READ = re.compile(r"^\W*\w{0,2}\W* ([^\W\d].{2,})$")
+_KEY_READ = re.compile(r"^(?:\W*\w{0,2}\W* |[-+–—=|]+)([^\W\d].{2,})$")
 _STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
 
 
