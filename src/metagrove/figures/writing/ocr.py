@@ -23,6 +23,7 @@ from metagrove.figures.files.image import Pixels
 from metagrove.figures.page import RGB, Word
 from metagrove.figures.writing.glyphs import agreed, glyph_readings
 from metagrove.figures.writing.lettering import Box, TextBox, text_boxes, writing
+from metagrove.figures.writing.words import pointed
 
 __all__ = ["Finder", "can_read", "number_finder", "picture_words"]
 
@@ -96,6 +97,7 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
         again, again_figures, again_score = again_of.get(index, (text, figures, 0.0))
         numeric = _looks_numeric(text) or (_looks_numeric(again) and again_score > score)
         texts.append((figures, again_figures) if numeric and figures else (text, again))
+    texts = _zeros(boxes, texts)
     by_glyph = glyph_readings(ink, boxes, [t for t, _ in texts], [score > _TEACHES for _, _, score in first])
     found: list[tuple[TextBox, Word]] = []
     for box, pair, glyphs, (_, _, score) in zip(boxes, texts, by_glyph, first, strict=True):
@@ -104,7 +106,7 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
             left, top, right, bottom = (float(v) for v in box.box)
             word = Word(text, left, top, right, bottom, box.angle, score, _colour(rgb, ink, box), again)
             found.append((box, word))
-    return _settled(found)
+    return pointed(_settled(found))
 
 
 def number_finder(rgb: Pixels, *, threads: int = 2, scale: float = 1.0) -> Finder:
@@ -207,6 +209,22 @@ def _finer(boxes: list[TextBox]) -> list[TextBox]:
         return b[0] // 2, b[1] // 2, -(-b[2] // 2), -(-b[3] // 2)
 
     return [TextBox(half(b.box), b.angle, tuple(half(p) for p in b.pieces)) for b in boxes]
+
+
+def _zeros(boxes: Sequence[TextBox], texts: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The readings, a lone `o` as tall as the figure's digits taken for a zero."""
+    digits = [b.size for b, (text, _) in zip(boxes, texts, strict=True) if text.isdigit() and b.angle == 0]
+    if len(digits) < 4:
+        return texts
+    least = 0.86 * float(np.median(digits))
+
+    def plain(text: str) -> str:
+        return "0" if text in ("o", "O") else text
+
+    return [
+        (plain(text), plain(again)) if b.angle == 0 and len(b.pieces) == 1 and b.size >= least else (text, again)
+        for b, (text, again) in zip(boxes, texts, strict=True)
+    ]
 
 
 def _looks_numeric(text: str) -> bool:
