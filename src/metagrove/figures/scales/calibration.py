@@ -119,7 +119,7 @@ def _scale(y: Axis, words: Sequence[Word], *, hinted: bool) -> float | None:
         return 1.0 if top <= 1 else 100.0
     if min(y.values) < 0 or y.slope >= 0:
         return None
-    if min(y.values) == 0 and y.on_ticks >= MIN_LABELS and len(y.values) >= MIN_LABELS and not y.log:
+    if min(y.values) < 0.4 * top and y.on_ticks >= MIN_LABELS and len(y.values) >= MIN_LABELS and not y.log:
         if _LEAST <= top <= 1.3:
             return 1.0
         if 2 <= top < 20 and any("%" in w.text and (w.angle or w.x1 < y.band[1] + 4 * w.size) for w in words):

@@ -34,6 +34,7 @@ _HEIGHT = 48
 _BATCH = 24
 _COARSE = 9.5
 _TEACHES = 0.9
+_DECIMAL = re.compile(r"\d?[.,]\d{1,3}|\d{1,3}%?")
 _MODEL = "models/ch_PP-OCRv4_rec_infer.onnx"
 
 
@@ -187,7 +188,27 @@ def _settled(found: list[tuple[TextBox, Word]]) -> list[Word]:
             dropped |= rivals
         else:
             dropped.add(index)
+    for index in [i for i in dropped if _in_turned_column(found, i, dropped)]:
+        dropped.discard(index)
+        dropped |= {owner[p] for p in found[index][0].pieces if p in owner}
     return [word for index, (_, word) in enumerate(found) if index not in dropped]
+
+
+def _in_turned_column(found: Sequence[tuple[TextBox, Word]], index: int, dropped: set[int]) -> bool:
+    """Whether a turned number stands in line with two turned numbers that were taken, its letters as high as theirs."""
+    word = found[index][1]
+    if not word.angle or not _DECIMAL.fullmatch(word.text):
+        return False
+    fellows = [
+        w
+        for i, (_, w) in enumerate(found)
+        if i not in dropped
+        and w.angle == word.angle
+        and _DECIMAL.fullmatch(w.text)
+        and abs(w.cx - word.cx) < 0.25 * w.size
+        and abs(w.size - word.size) < 0.25 * w.size
+    ]
+    return len(fellows) > 1
 
 
 def _letter_height(boxes: Sequence[TextBox]) -> float:
