@@ -49,15 +49,20 @@ class Plot:
 def samples_of(
     picture: Picture, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str]
 ) -> list[Sample]:
-    """The legend; where lines inside filled keys give these entries and more, that."""
+    """The legend; where lines inside filled keys, or keys that were read as letters, give these entries and more, that."""
     samples = legend_samples(picture.rgb, ink, names, labels)
     if not names:
         return samples
-    names = parted(names, picture.rgb)
+    bare = parted(names, picture.rgb)
     reach = round(0.42 * float(np.median([w.size for w in names])))
-    inside = legend_samples(picture.rgb, stripes(picture.rgb, max(reach, 3)), names, labels)
-    more = len(inside) > max(len(samples), 1) and {s.name for s in samples[1:]} <= {s.name for s in inside}
-    return inside if more else samples
+    both = [*names, *(w for w, n in zip(bare, names, strict=True) if w is not n)]
+    offers = [legend_samples(picture.rgb, stripes(picture.rgb, max(reach, 3)), both, labels)]
+    if len(both) > len(names):
+        offers.append(legend_samples(picture.rgb, ink, bare, labels))
+    for offer in offers:
+        if len(offer) > max(len(samples), 1) and {s.name for s in samples[1:]} <= {s.name for s in offer}:
+            samples = offer
+    return samples
 
 
 def scene_of(

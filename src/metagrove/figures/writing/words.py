@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from metagrove.figures.page import Word, colour_distance
 
-__all__ = ["legible", "phrases", "pointed", "statistics", "tokens"]
+__all__ = ["cut_to", "legible", "phrases", "pointed", "statistics", "tokens"]
 
 
 def legible(words: Sequence[Word]) -> list[Word]:
@@ -99,6 +99,15 @@ def _advance(letter: str) -> float:
     return 0.67 if letter.isupper() else 0.556
 
 
+def cut_to(word: Word, text: str) -> Word:
+    """The word reduced to a part of its text, its box in proportion."""
+    total = sum(map(_advance, word.text))
+    at = word.text.index(text)
+    first = sum(map(_advance, word.text[:at])) / total
+    last = sum(map(_advance, word.text[: at + len(text)])) / total
+    return replace(_slice(word, first, last), text=text)
+
+
 def _slice(word: Word, first: float, last: float) -> Word:
     if word.angle == 0:
         wide = word.x1 - word.x0
@@ -134,7 +143,10 @@ def phrases(words: Sequence[Word], *, gap: float = 0.75) -> list[Word]:
     tallest = 1.6 * sorted(w.size for w in upright)[len(upright) // 2] if upright else 0.0
     for word in upright:
         for line in reversed(lines[-12:]):
-            if abs(line[-1].cy - word.cy) < 0.45 * min(max(line[-1].size, word.size), tallest):
+            low, high = sorted((line[-1].size, word.size))
+            if high > tallest and high > 1.6 * low:
+                continue
+            if abs(line[-1].cy - word.cy) < 0.45 * min(high, tallest):
                 line.append(word)
                 break
         else:
