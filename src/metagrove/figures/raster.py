@@ -28,6 +28,7 @@ from metagrove.figures.scales.grid import ungridded
 from metagrove.figures.table.doubted_counts import centred
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
+from metagrove.figures.table.swatches import coloured_patches, keyed
 from metagrove.figures.table.tying import Ground, named_and_counted, respelled
 from metagrove.figures.trace_doubts import dash_doubts, hidden_drops, ink_doubts, run_on
 from metagrove.figures.writing.ocr import Finder
@@ -93,6 +94,7 @@ def _reading(
     ink = darkness(picture.rgb)
     foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
     counted = recounted(risk_rows(near, scales.x, below=foot + 2), scales.x, find)
+    counted = keyed(counted, coloured_patches(counted, picture.rgb))
     rows = respelled(centred(counted, scales.x), names)
     samples = samples_of(picture, ink, names, [r.label for r in rows])
     if len(samples) == 1 and any(r.label for r in rows) and samples[0].name not in [r.label for r in rows]:

@@ -19,6 +19,10 @@ from metagrove.figures.scales.frame import Line, dark_lines, darkness, panel_edg
 __all__ = ["Scales", "hinted_here", "plot_scales"]
 
 _PALE = 0.2
+# pixels: how straight labels without tick marks must stand, and how near the ends of their axis line
+_EVEN, _ENDS = 0.7, 2.6
+# the lowest end of an axis of cumulative incidence
+_LEAST = 0.02
 _SHORTEST = 80.0
 # how far grid lines may be off a straight scale, in pixels
 _STRAIGHT = 1.2
@@ -93,7 +97,7 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
     found: list[tuple[tuple[float, ...], Scales]] = []
     for x_read, x in rows:
         for y_read, y in columns:
-            scale = _scale(y, hinted=y_hint is not None)
+            scale = _scale(y, words, hinted=y_hint is not None)
             if scale is None or not (x_hint is not None or y_hint is not None or _corner(x_read, y_read)):
                 continue
             right, foot = _axis_line(x, y, level)
@@ -109,12 +113,21 @@ def _least(axes: Sequence[Axis], usual: float) -> float:
     return min([usual, *(max(0.7 * s, _SHORTEST) for s in spans)])
 
 
-def _scale(y: Axis, *, hinted: bool) -> float | None:
+def _scale(y: Axis, words: Sequence[Word], *, hinted: bool) -> float | None:
+    """What 100 % is on the axis; None where no survival is drawn.
+
+    A small cumulative incidence from 0 may end far below 1; between 2 and 20 its numbers are percent if a sign says so.
+    """
     top = max(y.values)
     if hinted:
         return 1.0 if top <= 1 else 100.0
     if min(y.values) < 0 or y.slope >= 0:
         return None
+    if min(y.values) < 0.4 * top and y.on_ticks >= MIN_LABELS and len(y.values) >= MIN_LABELS and not y.log:
+        if _LEAST <= top <= 1.3:
+            return 1.0
+        if 2 <= top < 20 and any("%" in w.text and (w.angle or w.x1 < y.band[1] + 4 * w.size) for w in words):
+            return 100.0
     return 1.0 if 0.3 <= top <= 1.3 else 100.0 if 20 <= top <= 130 else None
 
 
@@ -130,8 +143,9 @@ def _corner(x: Axis, y: Axis) -> bool:
 def _apart(scales: list[Scales]) -> list[Scales]:
     """Plots that do not overlap, the best supported of each place.
 
-    A second plot over one row of labels needs a scale of its own: counts in a column beside it are none. Beside a plot
-    with tick marks or a grid on both axes, numbers in lines with neither are a table.
+    A second plot over one row of labels needs a scale of its own: counts in a column beside it are none, nor are two
+    counts above each other that stand at no tick mark. Beside a plot with tick marks or a grid on both axes, numbers in
+    lines with neither are a table.
     """
     out: list[Scales] = []
     ticked = any(s.x.on_ticks >= MIN_LABELS and s.y.on_ticks >= MIN_LABELS for s in scales)
@@ -139,7 +153,10 @@ def _apart(scales: list[Scales]) -> list[Scales]:
         if ticked and not one.x.on_ticks and not one.y.on_ticks:
             continue
         shared = any(one.x.band == other.x.band and one.x.pixels == other.x.pixels for other in out)
-        if not any(_overlap(one, other) for other in out) and (not shared or one.y.on_ticks >= MIN_LABELS):
+        stray = bool(out) and len(one.y.values) < MIN_LABELS and not one.y.on_ticks
+        if stray or (shared and one.y.on_ticks < MIN_LABELS):
+            continue
+        if not any(_overlap(one, other) for other in out):
             out.append(one)
     return out
 
@@ -203,7 +220,16 @@ def _on_ticks(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], grid
     if best.on_ticks >= max(2, len(axis.values) - 1):
         return best
     meshed = _on_grid(axis, grid, reach=reach)
-    return meshed if meshed.on_ticks > best.on_ticks else best
+    best = meshed if meshed.on_ticks > best.on_ticks else best
+    spans = best.on_ticks < 2 and _spans(axis, _near_lines(axis, lines, across=grid.across))
+    return replace(axis, on_ticks=len(axis.values)) if spans else best
+
+
+def _spans(axis: Axis, lines: Sequence[Line]) -> bool:
+    """Whether one of the axis lines, all without tick marks, begins under the first of many labels and ends under the last."""
+    low, high = min(axis.pixels), max(axis.pixels)
+    straight = len(axis.values) > MIN_LABELS and axis.even and axis.residual < _EVEN
+    return straight and any(abs(line.begin - low) < _ENDS and abs(line.end - high) < _ENDS for line in lines)
 
 
 def _on_grid(axis: Axis, grid: _Grid, *, reach: float) -> Axis:

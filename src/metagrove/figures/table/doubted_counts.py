@@ -59,7 +59,7 @@ def without_ticks(rows: list[RiskRow]) -> list[RiskRow]:
     """The rows without tick marks and grid lines that were read as ones: not as high as other counts, or hairlines."""
     tall = [float(np.median([c.box[3] - c.box[1] for c in r.cells])) for r in rows]
     thin = [float(np.median([(c.box[2] - c.box[0]) / max(c.box[3] - c.box[1], 1.0) for c in r.cells])) for r in rows]
-    ones = [all(c.n == 1 for c in r.cells) for r in rows]
+    ones = [all(set(str(c.n)) == {"1"} for c in r.cells) for r in rows]
     usual = [t for t, one in zip(tall, ones, strict=True) if not one]
     if not usual or not any(ones):
         return rows

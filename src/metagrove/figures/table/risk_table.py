@@ -15,12 +15,14 @@ from metagrove.figures.scales.axes import Axis
 from metagrove.figures.table.arm_blocks import CountLine, named_by_block
 from metagrove.figures.table.doubted_counts import without_ticks
 from metagrove.figures.table.rows import Cell, RiskRow
-from metagrove.figures.writing.words import tokens
+from metagrove.figures.writing.words import cut_to, tokens
 
 __all__ = ["count_places", "risk_rows"]
 
 _COUNT = re.compile(r"^(\d{1,3}(?:,\d{3})+|\d{1,6})(?:[.,·]?\((\d{1,6})\))?$")
 _CENSORED = re.compile(r"^[(\[](\d{1,6})[)\]]$")
+_TOUCHING = ".·,:;'`-–—_"
+_LONGEST = 5
 
 
 def risk_rows(words: Sequence[Word], x: Axis, *, below: float) -> list[RiskRow]:
@@ -64,6 +66,43 @@ def _lines(words: Sequence[Word]) -> list[list[Word]]:
         else:
             lines.append([word])
     return [sorted(line, key=lambda w: w.x0) for line in lines]
+
+
+def _bare(text: str) -> str:
+    """A count without what touches it on the page: tick marks and grid lines are read as points and hyphens."""
+    return text.replace(" ", "").strip(_TOUCHING)
+
+
+def _cleaned(word: Word) -> Word:
+    """The word as a bare count, where it is one in both readings of a picture."""
+    if word.second is None or word.text.isdigit() or not _COUNT.match(_bare(word.text)):
+        return word
+    plain = replace(word, text=word.text.replace(" ", ""))
+    return replace(cut_to(plain, _bare(plain.text)), second=_bare(word.second))
+
+
+def _united(line: Sequence[Word], x: Axis) -> list[Word]:
+    """The line with the pieces of a count put together: `1 50` under one tick, with less than a digit between them."""
+    ticks = count_places(x)[0]
+    out: list[Word] = []
+    for word in line:
+        last = out[-1] if out else None
+        if (
+            last is not None
+            and last.text.isdigit()
+            and word.text.isdigit()
+            and len(last.text + word.text) <= _LONGEST
+            and 0 < word.x0 - last.x1 < 0.55 * min(last.size, word.size)
+        ):
+            both = (last.x0 + word.x1) / 2
+            nearest = float(ticks[int(np.abs(ticks - both).argmin())])
+            if abs(both - nearest) < min(abs(last.cx - nearest), abs(word.cx - nearest)):
+                second = None if None in (last.second, word.second) else f"{last.second}{word.second}"
+                box = replace(last, x1=word.x1, y0=min(last.y0, word.y0), y1=max(last.y1, word.y1))
+                out[-1] = replace(box, text=last.text + word.text, second=second)
+                continue
+        out.append(word)
+    return out
 
 
 def _counts(line: Sequence[Word]) -> list[tuple[float, int, int | None, list[Word]]]:
@@ -144,7 +183,7 @@ class _Line:
 
 def _cut(line: Sequence[Word], x: Axis) -> _Line:
     """The line with those of its counts that stand under ticks, all shifted alike."""
-    line = _unglued(line, x)
+    line = _united([_cleaned(w) for w in _unglued(line, x)], x)
     plain = _Line(tuple(line), tuple(line), (), (), 0.0)
     counts = _counts(line)
     ticks, times = count_places(x)
@@ -214,10 +253,17 @@ def _cell(time: float, count: tuple[float, int, int | None, list[Word]]) -> Cell
 
 
 def _block(rows: list[RiskRow]) -> list[RiskRow]:
-    """The first run of rows at an even distance; a second table (events, censored) further down is dropped."""
+    """The first run of rows at an even distance; a second table (events, censored) further down is dropped.
+
+    A lone row before the first run is a scrap of the axis unless it has a label or as many counts.
+    """
     if len(rows) < 3:
         return rows
     steps = np.diff([r.height for r in rows])
     pitch = float(np.min(steps))
-    cut = np.flatnonzero(steps > 1.9 * pitch)
-    return rows[: int(cut[0]) + 1] if len(cut) else rows
+    cut = [int(c) + 1 for c in np.flatnonzero(steps > 1.9 * pitch)]
+    runs = [rows[a:b] for a, b in pairwise([0, *cut, len(rows)])]
+    scrap = (
+        len(runs) > 1 and len(runs[0]) == 1 and not runs[0][0].label and len(runs[0][0].cells) < len(runs[1][0].cells)
+    )
+    return runs[1] if scrap else runs[0]

@@ -140,13 +140,40 @@ def _gap(word: Word, heights: Array) -> float:
 
 
 def _by_colour(rows: Sequence[RiskRow], arms: Sequence[ArmReading]) -> tuple[int, ...] | None:
-    """The arm of each row's colour, where all rows are coloured like different arms."""
-    colours = [r.colour for r in rows if r.colour is not None and max(r.colour) - min(r.colour) > _GREY]
-    if len(colours) < len(rows):
+    """The arm of each row's colour; None where a row is clearly nearest to none, or two rows are nearest to one.
+
+    One arm may be drawn in black or grey: it has the one row that is not coloured.
+    """
+    order = [_coloured_like(r.colour, arms) for r in rows]
+    known = [i for i in order if i is not None]
+    rest = [i for i in range(len(arms)) if i not in known]
+    if len(set(known)) < len(known) or len(rest) > 1 or not known:
         return None
-    near = [_nearest(c, arms) for c in colours]
-    close = all(colour_distance(arms[i].colour, c) < 90 for i, c in zip(near, colours, strict=True))
-    return tuple(near) if len(set(near)) == len(near) and close else None
+    for k, row in enumerate(rows):
+        if order[k] is None:
+            plain = (
+                row.colour is not None
+                and _saturation(row.colour) <= _GREY
+                and _saturation(arms[rest[0]].colour) <= _GREY
+            )
+            if not plain:
+                return None
+            order[k] = rest[0]
+    return tuple(i for i in order if i is not None)
+
+
+def _coloured_like(colour: RGB | None, arms: Sequence[ArmReading]) -> int | None:
+    """The arm that is clearly nearest in colour to a row that is printed in colour."""
+    if colour is None or _saturation(colour) <= _GREY:
+        return None
+    far = np.array([colour_distance(a.colour, colour) for a in arms])
+    order = np.argsort(far)
+    near = far[order[0]] < 90 and (len(arms) == 1 or far[order[1]] > 1.3 * far[order[0]] + 10)
+    return int(order[0]) if near else None
+
+
+def _saturation(colour: RGB) -> int:
+    return max(colour) - min(colour)
 
 
 def _nearest(colour: RGB, arms: Sequence[ArmReading]) -> int:

@@ -128,13 +128,20 @@ def text_boxes(ink: NDArray[np.float32]) -> list[TextBox]:
         if max(w, h) <= 3 * _TALLEST and min(w, h) <= _TALLEST and area >= 2:
             boxes.append((x, y, x + w, y + h))
     upright = _words(boxes, turned=False)
-    turned = [w for w in _words(boxes, turned=True) if len(w.pieces) > (1 if _lying(w) else 2)]
+    turned = [w for w in _words(boxes, turned=True) if len(w.pieces) > (1 if _lying(w) or _run(w) else 2)]
     return [w for w in upright + turned if w.size >= _SHORTEST]
 
 
 def _lying(word: TextBox) -> bool:
     """Whether every piece is wider than tall, as digits are that lie on their side."""
     return all(c - a > 1.15 * (d - b) for a, b, c, d in word.pieces)
+
+
+def _run(word: TextBox) -> bool:
+    """Whether two pieces, each as high as the line, make a turned word: digits that the picture runs together."""
+    left, top, right, bottom = word.box
+    full = all(c - a > 0.8 * (right - left) for a, _, c, _ in word.pieces)
+    return full and bottom - top > 1.5 * (right - left)
 
 
 def _words(boxes: Sequence[Box], *, turned: bool) -> list[TextBox]:
