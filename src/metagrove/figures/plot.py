@@ -13,7 +13,7 @@ from metagrove.figures.files.image import Picture
 from metagrove.figures.hints import Hints
 from metagrove.figures.legend.arms import Scene
 from metagrove.figures.legend.clearing import axis_mask, enclosed, letters, unframed, unguided
-from metagrove.figures.legend.samples import Sample, legend_samples, lined, parted
+from metagrove.figures.legend.samples import Sample, legend_samples, parted
 from metagrove.figures.lines.stripes import stripes
 from metagrove.figures.page import Word
 from metagrove.figures.scales.calibration import Scales
@@ -23,6 +23,7 @@ from metagrove.figures.writing.words import statistics
 __all__ = ["MARGIN", "Plot", "inside", "samples_of", "scene_of"]
 
 MARGIN = 7
+_IN_COLUMN = 6.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,8 +86,8 @@ def scene_of(
     c0, c1 = max(int(left), 0), int(right)
     cut = picture.rgb.copy()
     paper = np.median(cut[r0:r1, c0:c1].reshape(-1, 3), axis=0).astype(np.uint8)
-    keys = [*letters(words), *statistics(words), *(_key(s) for s in samples)]
-    erased = enclosed(ink, keys) | lined(samples, ink.shape)
+    keys = [*letters(words), *statistics(words), *_keys(samples)]
+    erased = enclosed(ink, keys)
     cut[erased] = paper
     unframed(erased, ink, samples)
     cut[erased] = paper
@@ -114,11 +115,18 @@ def scene_of(
     return plot, Scene(picture.rgb, ink, crop, np.ascontiguousarray(blank), (r0, c0), erased)
 
 
-def _key(sample: Sample) -> tuple[float, float, float, float]:
-    """The box of a legend entry with its key, which may be filled and higher than the letters."""
-    left, top, right, bottom = sample.box
-    more = 0.7 * (bottom - top)
-    return left - more, top - more, right, bottom + more
+def _keys(samples: Sequence[Sample]) -> list[tuple[float, float, float, float]]:
+    """The boxes of legend entries with their keys, which may be filled, higher than the letters, and touch each other."""
+    out = []
+    for s in samples:
+        more = 0.7 * (s.box[3] - s.box[1])
+        out.append((s.box[0] - more, s.box[1] - more, s.box[2], s.box[3] + more))
+    column = len(samples) > 1 and max(s.box[0] for s in samples) - min(s.box[0] for s in samples) < _IN_COLUMN
+    if column:
+        out.append(
+            (min(b[0] for b in out), min(b[1] for b in out), max(s.start for s in samples), max(b[3] for b in out))
+        )
+    return out
 
 
 def _foot(scales: Scales, tall: int) -> float:
