@@ -101,7 +101,12 @@ def scene_of(
             blank[max(row - 2, 0) : row + 3] = True
     if not scales.y.log:
         unguided(blank, dark, float(scales.y.pixel(0.5 * scales.scale)) - r0, bottom - r0)
-    rising = hints.direction == "incidence" or (hints.direction is None and _rises(dark, blank, top - r0, bottom - r0))
+    # where the axis line runs clear of survival 0, lines that lie on 0 show
+    clear = np.isfinite(scales.foot) and scales.foot > bottom + 4
+    floor = bottom - r0 + (1.5 if clear else -1)
+    rising = hints.direction == "incidence" or (
+        hints.direction is None and _rises(dark, blank, top - r0, bottom - r0, floor)
+    )
     start = top - r0
     if rising:
         crop, blank, start = crop[::-1], blank[::-1], r1 - float(scales.y.pixel(0.0))
@@ -146,8 +151,8 @@ def inside(boxes: Sequence[tuple[float, float, float, float]], plot: Plot) -> ND
     return np.asarray(own[::-1] if plot.rising else own)
 
 
-def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bottom: float) -> bool:
-    """Whether the lines begin at the foot of the plot: no ink near 1 at the start, some near 0.
+def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bottom: float, floor: float) -> bool:
+    """Whether the lines begin at the foot of the plot: no ink near 1 at the start, some near 0 and above row `floor`.
 
     Lines that run on the axis at first show neither; then the first third of the plot tells.
     """
@@ -159,9 +164,9 @@ def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bott
     near = max(4.0, 0.12 * (bottom - top))
     rows = np.arange(dark.shape[0]) + 0.5
     head = first[np.abs(rows - top) < near].any(axis=0).mean()
-    foot = first[(rows > bottom - near) & (rows < bottom - 1)].any(axis=0).mean()
+    foot = first[(rows > bottom - near) & (rows < floor)].any(axis=0).mean()
     if head == foot == 0:
         third = inked[:, max(3, wide // 60) : wide // 3]
         head = third[np.abs(rows - top) < near].any(axis=0).mean()
-        foot = 3 * third[(rows > bottom - near) & (rows < bottom - 1)].any(axis=0).mean()
+        foot = 3 * third[(rows > bottom - near) & (rows < floor)].any(axis=0).mean()
     return bool(head < 0.2 and foot > 0.5)

@@ -26,18 +26,22 @@ from metagrove.figures.reading import ArmReading, FigureReading
 from metagrove.figures.scales.axes import Axis, axis_unit, near_plot
 from metagrove.figures.scales.calibration import Scales, plot_scales
 from metagrove.figures.scales.frame import darkness
+from metagrove.figures.scales.grid import ungridded
 from metagrove.figures.table.doubted_counts import centred, whole
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.rows import RiskRow
 from metagrove.figures.table.swatches import coloured_patches, keyed
 from metagrove.figures.table.tying import Ground, named_and_counted, respelled
-from metagrove.figures.trace_doubts import dash_doubts, hidden_drops, ink_doubts
+from metagrove.figures.trace_doubts import dash_doubts, hidden_drops, ink_doubts, run_on
 from metagrove.figures.writing.naming import named_like
 from metagrove.figures.writing.ocr import Finder
 from metagrove.figures.writing.words import legible, phrases, statistics, tokens
 
 __all__ = ["picture_readings"]
+
+# pixels that a plot is wide and high at least
+_LEAST = 40.0
 
 
 def picture_readings(
@@ -52,12 +56,21 @@ def picture_readings(
     readings = []
     plots = plot_scales(picture, small, hints)
     for scales in plots:
+        if not _spacious(scales):
+            continue
         others = [(p.x, p.y) for p in plots if p is not scales]
-        reading = _reading(picture, near_plot(small, scales.x, scales.y, others), scales, hints, find)
+        clear = replace(picture, rgb=ungridded(picture.rgb, scales.x, scales.y))
+        reading = _reading(clear, near_plot(small, scales.x, scales.y, others), scales, hints, find)
         if reading is not None:
             readings.append(reading)
     readings.sort(key=lambda r: (round(r.frame[1] / 60), r.frame[0]))
     return [_in_file(r, picture) for r in readings]
+
+
+def _spacious(scales: Scales) -> bool:
+    """Whether a curve has room between the axes: a figure crowded out by its own table has none."""
+    high = abs(float(scales.y.pixel(scales.scale)) - max(scales.y.pixels))
+    return high > _LEAST and max(scales.x.pixels) - min(scales.x.pixels) > _LEAST
 
 
 def _in_file(reading: FigureReading, picture: Picture) -> FigureReading:
@@ -116,6 +129,7 @@ def _reading(
     findings += dash_doubts(field, trace, looks, arms)
     findings += miscoloured(field, foreign, looks, trace.paths, arms)
     findings += hidden_drops(trace, arms, plot)
+    findings += run_on(picture.rgb, plot, trace, looks, arms)
     left, right = scales.x.pixel(0.0) if not scales.x.log else min(scales.x.pixels), plot.columns[1]
     ends = scales.y.pixel([0.0, scales.scale])
     reading = FigureReading(

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from metagrove.figures.page import Word, colour_distance
 
-__all__ = ["cut_to", "legible", "phrases", "statistics", "tokens"]
+__all__ = ["cut_to", "legible", "phrases", "pointed", "statistics", "tokens"]
 
 
 def legible(words: Sequence[Word]) -> list[Word]:
@@ -23,6 +23,33 @@ def legible(words: Sequence[Word]) -> list[Word]:
             and not (w.text.isalpha() and len(w.text) == 1 and w.score < 0.5)
         )
     ]
+
+
+def pointed(words: Sequence[Word]) -> list[Word]:
+    """The words, a lone zero joined with digits close behind it: `0` and `40` are 0.40, whose point was not seen."""
+    out = list(words)
+    for zero in [w for w in words if w.text in ("0", "O", "o") and w.angle == 0]:
+        behind = [
+            w
+            for w in out
+            if w.text.isdigit()
+            and len(w.text) < 4
+            and 0.1 * w.size < w.x0 - zero.x1 < 0.8 * w.size
+            and abs(w.cy - zero.cy) < 0.25 * w.size
+            and abs(w.size - zero.size) < 0.3 * w.size
+        ]
+        before = any(-0.2 < (zero.x0 - w.x1) / zero.size < 0.8 and abs(w.cy - zero.cy) < zero.size / 2 for w in words)
+        if len(behind) == 1 and not before:
+            out = [w for w in out if w is not zero and w is not behind[0]]
+            out.append(_decimal(zero, behind[0]))
+    return out
+
+
+def _decimal(zero: Word, part: Word) -> Word:
+    second = None if part.second is None else f"0.{part.second}"
+    top, foot = min(zero.y0, part.y0), max(zero.y1, part.y1)
+    score = min(max(zero.score, 0.7), part.score)
+    return replace(part, text=f"0.{part.text}", x0=zero.x0, y0=top, y1=foot, score=score, second=second)
 
 
 _WIDEST = 2.2
