@@ -144,20 +144,22 @@ def _plain(text: str) -> str:
 
 
 def _listed(samples: Sequence[Sample], inks: Sequence[Ink], paper: Array) -> list[_Seed]:
-    """The arms of a legend; one that is alone with an ink of the plot takes that ink for its colour."""
+    """The arms of a legend, each colour of the legend in an ink of the plot of its own where there is one near it."""
+    from scipy.optimize import linear_sum_assignment
+
+    colours: list[RGB] = []
+    for sample in samples:
+        if not any(colour_distance(sample.colour, c) <= 12 for c in colours):
+            colours.append(sample.colour)
+    far = np.array([[_unlike(c, i.colour, paper) for i in inks] for c in colours]).reshape(len(colours), len(inks))
+    # each colour may also keep to itself
+    alone = np.where(np.eye(len(colours), dtype=bool), _BLURRED, 1e6)
+    rows, columns = linear_sum_assignment(np.concatenate([far, alone], axis=1))
+    own = {colours[r]: inks[c].colour for r, c in zip(rows, columns, strict=True) if c < len(inks)}
     out = []
     for sample in samples:
-        near = min(inks, key=lambda i: _unlike(sample.colour, i.colour, paper), default=None)
-        far = _unlike(sample.colour, near.colour, paper) if near is not None else np.inf
-        rivals = [
-            o
-            for o in samples
-            if near is not None
-            and colour_distance(o.colour, sample.colour) > 12
-            and _unlike(o.colour, near.colour, paper) < max(far, 40)
-        ]
-        own = near.colour if near is not None and far < _BLURRED and not rivals else sample.colour
-        out.append(_Seed(sample.name, own, sample.style, sample.dash))
+        colour = next(c for c in colours if colour_distance(sample.colour, c) <= 12)
+        out.append(_Seed(sample.name, own.get(colour, sample.colour), sample.style, sample.dash))
     return out
 
 
