@@ -36,7 +36,7 @@ from metagrove.figures.table.tying import Ground, named_and_counted, respelled
 from metagrove.figures.trace_doubts import dash_doubts, hidden_drops, ink_doubts, run_on
 from metagrove.figures.writing.naming import named_like
 from metagrove.figures.writing.ocr import Finder
-from metagrove.figures.writing.words import legible, phrases, statistics, tokens
+from metagrove.figures.writing.words import legible, phrases, romans, statistics, tokens
 
 __all__ = ["picture_readings"]
 
@@ -52,7 +52,7 @@ def picture_readings(
     `find` reads a number at a place where one is expected.
     """
     hints = hints or Hints()
-    small = tokens(legible(words))
+    small = tokens(legible(romans(words)))
     readings = []
     plots = plot_scales(picture, small, hints)
     for scales in plots:
