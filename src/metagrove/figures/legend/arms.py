@@ -26,6 +26,8 @@ _STYLES = ("solid", "dashed", "dotted")
 # how far the colour of a short sample line may stray from its curve's after JPEG compression
 _BLURRED = 75.0
 _EVEN_WIDTHS = 1.4
+# what stands out of the paper less than this share of the legend's colours are the ripples of JPEG compression
+_FAINTEST = 0.25
 # a thin sample shows at least this share of its ink; what it lacks counts so much
 _PALEST, _PALE_COST = 0.4, 0.33
 
@@ -87,7 +89,7 @@ def arm_specs(
     elif len(samples) > 1 or (samples and len(rows) <= 1 and len(labelled) <= len(samples)):
         seeds = _listed(samples, inks, np.asarray(field.paper[0], dtype=float))
         if len(samples) != len(rows):
-            seeds += _unlisted(scene, inks, seeds)
+            seeds += _unlisted(scene, inks, seeds, np.asarray(field.paper[0], dtype=float))
     elif len(labelled) > 1:
         seeds = labelled + _rest(inks, labelled, len(rows))
         counts = [len(rows)] if rows else [len(seeds)]
@@ -155,7 +157,8 @@ def _listed(samples: Sequence[Sample], inks: Sequence[Ink], paper: Array) -> lis
     # each colour may also keep to itself
     alone = np.where(np.eye(len(colours), dtype=bool), _BLURRED, 1e6)
     rows, columns = linear_sum_assignment(np.concatenate([far, alone], axis=1))
-    own = {colours[r]: inks[c].colour for r, c in zip(rows, columns, strict=True) if c < len(inks)}
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    own = {colours[r]: inks[c].colour for r, c in pairs if c < len(inks)}
     out = []
     for sample in samples:
         colour = next(c for c in colours if colour_distance(sample.colour, c) <= 12)
@@ -240,11 +243,13 @@ def _from_inks(inks: Sequence[Ink], count: int) -> list[_Seed]:
     return seeds
 
 
-def _unlisted(scene: Scene, inks: Sequence[Ink], seeds: Sequence[_Seed]) -> list[_Seed]:
+def _unlisted(scene: Scene, inks: Sequence[Ink], seeds: Sequence[_Seed], paper: Array) -> list[_Seed]:
     """Colours that draw much of the plot and that the legend does not list; they make the counts disagree."""
     known = [i for i in inks if any(colour_distance(i.colour, s.colour) < 50 for s in seeds)]
     least = 0.3 * max((i.pixels for i in known), default=0)
+    contrast = _FAINTEST * max((float(np.linalg.norm(np.array(s.colour) - paper)) for s in seeds), default=0.0)
     fresh = [i for i in inks if i not in known and not i.neutral and i.pixels > least]
+    fresh = [i for i in fresh if float(np.linalg.norm(np.array(i.colour) - paper)) > contrast]
     return [_Seed("", i.colour, "solid") for i in fresh if not _halo(scene, i.colour, [s.colour for s in seeds])]
 
 
