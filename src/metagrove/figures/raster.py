@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from metagrove.figures.band_doubts import band_doubts
 from metagrove.figures.checks import judged
 from metagrove.figures.curve import curve_of
 from metagrove.figures.files.image import Picture
@@ -127,6 +128,7 @@ def _reading(
     prose |= _tick_marks(field, trace)
     findings = [*findings, *more, *ink_doubts(field, prose, trace, looks, arms, plot)]
     findings += dash_doubts(field, trace, looks, arms)
+    findings += band_doubts(field, foreign, looks, trace.paths, arms)
     findings += miscoloured(field, foreign, looks, trace.paths, arms)
     findings += hidden_drops(trace, arms, plot)
     findings += run_on(picture.rgb, plot, trace, looks, arms)
