@@ -237,3 +237,21 @@ def test_the_edge_of_a_band_is_no_line(band, doubted):
     nothing = np.zeros((200, 300), bool)
     found = band_doubts(field, [nothing], [ArmLook(colour, 3.0, Dash(), "solid")], [path], [arm("a", colour)])
     assert bool(found) == doubted
+
+
+def test_doubt_about_the_censored_is_none_about_the_count():
+    def cells(first, second):
+        places = [88, 288, 488, 688]
+        line = [w for x in places for w in words_of([("50", x)], 500)]
+        line += words_of([("(3)", 110)], 500) + words_of([(first, 310)], 500, second) + words_of([("(9)", 510)], 500)
+        (found,) = risk_rows(line, X, below=456)
+        return [(c.n, c.censored, c.sure) for c in found.cells]
+
+    assert cells("(2)", "(2)")[:2] == [(50, 3, True), (50, 2, True)]
+    assert cells("(2)", "(7)")[:2] == [(50, 3, True), (50, None, True)]
+    (found,) = risk_rows(
+        [w for k, x in enumerate((88, 288, 488)) for w in words_of([("50", x)], 500, ("50", "60")[k == 1])],
+        X,
+        below=456,
+    )
+    assert [c.sure for c in found.cells] == [True, False, True]
