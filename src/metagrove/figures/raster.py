@@ -9,18 +9,20 @@ import numpy as np
 
 from metagrove.figures.checks import judged
 from metagrove.figures.curve import curve_of
+from metagrove.figures.curve_labels import labels_beside
 from metagrove.figures.files.image import Picture
+from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
+from metagrove.figures.hypotheses import supposed
 from metagrove.figures.legend.arms import arm_specs
 from metagrove.figures.legend.clearing import written
 from metagrove.figures.legend.samples import unlined
-from metagrove.figures.lines.evidence import Canvas, canvas, coverage
+from metagrove.figures.lines.evidence import Canvas, coverage
 from metagrove.figures.lines.hues import miscoloured
 from metagrove.figures.lines.readout import snapped_by
-from metagrove.figures.lines.tracing import traced
 from metagrove.figures.page import Word
 from metagrove.figures.plot import inside, samples_of, scene_of
-from metagrove.figures.reading import FigureReading
+from metagrove.figures.reading import ArmReading, FigureReading
 from metagrove.figures.scales.axes import Axis, axis_unit, near_plot
 from metagrove.figures.scales.calibration import Scales, plot_scales
 from metagrove.figures.scales.frame import darkness
@@ -91,9 +93,11 @@ def _reading(
     findings = [*findings, *unlined(samples, names)] if not hints.arms else findings
     if not specs:
         return None
+    said = [(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if written(p, least=0.45)]
+    prose = inside([*said, *statistics(near)], plot)
+    free = len(samples) < 2 and not hints.arms
+    specs, field, trace = supposed(scene, specs, prose, start=plot.start, most=len(rows), free=free)
     looks = [s.look for s in specs]
-    field = canvas(scene.rgb, [s.look.colour for s in specs], scene.blank)
-    trace = traced(field, looks, start=plot.start)
     foreign = [trace.foreign(i) for i in range(len(looks))]
     own = [np.where(hidden, 0, coverage(field, look)) for hidden, look in zip(foreign, looks, strict=True)]
     snaps = snapped_by(trace.steps)
@@ -102,9 +106,10 @@ def _reading(
         snaps = [0.0 if snap is None else snap for snap in snaps]
     arms = [curve_of(plot, own[i], spec, trace, i, snaps[i]) for i, spec in enumerate(specs)]
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
+    if free and not rows:
+        arms, witnesses, more = _called(arms, phrases(near, gap=1.1), ground, witnesses)
+        findings = [*findings, *more]
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
-    said = [(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if written(p, least=0.45)]
-    prose = inside([*said, *statistics(near)], plot)
     findings = [*findings, *more, *ink_doubts(field, prose, trace, looks, arms, plot)]
     findings += dash_doubts(field, trace, looks, arms)
     findings += miscoloured(field, foreign, looks, trace.paths, arms)
@@ -125,6 +130,18 @@ def _reading(
         frame=(float(left), float(ends.min()), float(right), float(ends.max())),
     )
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
+
+
+def _called(
+    arms: list[ArmReading], names: Sequence[Word], ground: Ground, witnesses: list[int]
+) -> tuple[list[ArmReading], list[int], list[Finding]]:
+    """The arms under the names beside their curves, which confirm their number; a legend of one entry says nothing."""
+    near, labels = labels_beside(arms, names, ground)
+    if labels is not None:
+        return [replace(a, name=label) for a, label in zip(arms, labels, strict=True)], [len(arms)], []
+    if near > 1:
+        return arms, [near], [Finding("the names beside the curves do not say clearly which is whose")]
+    return arms, witnesses if len(arms) == 1 or max(witnesses, default=1) > 1 else [], []
 
 
 def _lossless(field: Canvas) -> bool:
