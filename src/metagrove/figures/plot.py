@@ -13,7 +13,7 @@ from metagrove.figures.files.image import Picture
 from metagrove.figures.hints import Hints
 from metagrove.figures.legend.arms import Scene
 from metagrove.figures.legend.clearing import axis_mask, enclosed, letters, unframed, unguided
-from metagrove.figures.legend.samples import Sample, legend_samples, lined, parted
+from metagrove.figures.legend.samples import Sample, legend_samples, parted
 from metagrove.figures.lines.stripes import stripes
 from metagrove.figures.page import Word
 from metagrove.figures.scales.calibration import Scales
@@ -23,6 +23,7 @@ from metagrove.figures.writing.words import statistics
 __all__ = ["MARGIN", "Plot", "inside", "samples_of", "scene_of"]
 
 MARGIN = 7
+_IN_COLUMN = 6.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,17 +86,17 @@ def scene_of(
     c0, c1 = max(int(left), 0), int(right)
     cut = picture.rgb.copy()
     paper = np.median(cut[r0:r1, c0:c1].reshape(-1, 3), axis=0).astype(np.uint8)
-    keys = [*letters(words), *statistics(words), *(_key(s) for s in samples)]
-    erased = enclosed(ink, keys) | lined(samples, ink.shape)
+    keys = [*letters(words), *statistics(words), *_keys(samples)]
+    erased = enclosed(ink, keys)
     cut[erased] = paper
     unframed(erased, ink, samples)
     cut[erased] = paper
     crop, dark = cut[r0:r1, c0:c1], ink[r0:r1, c0:c1]
     blank: NDArray[np.bool_] = np.array(axis_mask(dark, round(bottom) - r0) | erased[r0:r1, c0:c1])
     blank[round(bottom) - r0 + 2 :] = True
-    for line in dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.25):
+    for line in dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.18):
         row = round(line.place - 0.5) - r0
-        beyond = line.begin < c0 - 2 and line.end > c1 - 12 and abs(row - (top - r0)) > 3
+        beyond = line.begin < c0 - 2 and line.end > min(c1 - 12, last - 3) and abs(row - (top - r0)) > 3
         if 0 <= row < len(blank) and (beyond or row < top - r0 - 3):
             blank[max(row - 2, 0) : row + 3] = True
     if not scales.y.log:
@@ -114,11 +115,18 @@ def scene_of(
     return plot, Scene(picture.rgb, ink, crop, np.ascontiguousarray(blank), (r0, c0), erased)
 
 
-def _key(sample: Sample) -> tuple[float, float, float, float]:
-    """The box of a legend entry with its key, which may be filled and higher than the letters."""
-    left, top, right, bottom = sample.box
-    more = 0.7 * (bottom - top)
-    return left - more, top - more, right, bottom + more
+def _keys(samples: Sequence[Sample]) -> list[tuple[float, float, float, float]]:
+    """The boxes of legend entries with their keys, which may be filled, higher than the letters, and touch each other."""
+    out = []
+    for s in samples:
+        more = 0.7 * (s.box[3] - s.box[1])
+        out.append((s.box[0] - more, s.box[1] - more, s.box[2], s.box[3] + more))
+    column = len(samples) > 1 and max(s.box[0] for s in samples) - min(s.box[0] for s in samples) < _IN_COLUMN
+    if column:
+        out.append(
+            (min(b[0] for b in out), min(b[1] for b in out), max(s.start for s in samples), max(b[3] for b in out))
+        )
+    return out
 
 
 def _foot(scales: Scales, tall: int) -> float:
@@ -150,6 +158,8 @@ def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bott
     """
     wide = dark.shape[1]
     inked = (dark > 0.2) & ~blank
+    # a line from side to side is the frame's, above what the axis prints
+    inked &= (inked.mean(axis=1) < 0.9)[:, None]
     first = inked[:, max(3, wide // 60) : max(10, wide // 20)]
     near = max(4.0, 0.12 * (bottom - top))
     rows = np.arange(dark.shape[0]) + 0.5

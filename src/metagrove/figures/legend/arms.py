@@ -26,6 +26,8 @@ _STYLES = ("solid", "dashed", "dotted")
 # how far the colour of a short sample line may stray from its curve's after JPEG compression
 _BLURRED = 75.0
 _EVEN_WIDTHS = 1.4
+# a thin sample shows at least this share of its ink; what it lacks counts so much
+_PALEST, _PALE_COST = 0.4, 0.33
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +85,7 @@ def arm_specs(
         seeds = _hinted(hints, samples)
         counts = []
     elif len(samples) > 1 or (samples and len(rows) <= 1 and len(labelled) <= len(samples)):
-        seeds = _listed(samples, inks)
+        seeds = _listed(samples, inks, np.asarray(field.paper[0], dtype=float))
         if len(samples) != len(rows):
             seeds += _unlisted(scene, inks, seeds)
     elif len(labelled) > 1:
@@ -141,22 +143,30 @@ def _plain(text: str) -> str:
     return "".join(c for c in text.lower() if c.isalnum())
 
 
-def _listed(samples: Sequence[Sample], inks: Sequence[Ink]) -> list[_Seed]:
+def _listed(samples: Sequence[Sample], inks: Sequence[Ink], paper: Array) -> list[_Seed]:
     """The arms of a legend; one that is alone with an ink of the plot takes that ink for its colour."""
     out = []
     for sample in samples:
-        near = min(inks, key=lambda i: colour_distance(i.colour, sample.colour), default=None)
-        far = colour_distance(near.colour, sample.colour) if near is not None else np.inf
+        near = min(inks, key=lambda i: _unlike(sample.colour, i.colour, paper), default=None)
+        far = _unlike(sample.colour, near.colour, paper) if near is not None else np.inf
         rivals = [
             o
             for o in samples
             if near is not None
             and colour_distance(o.colour, sample.colour) > 12
-            and colour_distance(o.colour, near.colour) < max(far, 40)
+            and _unlike(o.colour, near.colour, paper) < max(far, 40)
         ]
         own = near.colour if near is not None and far < _BLURRED and not rivals else sample.colour
         out.append(_Seed(sample.name, own, sample.style, sample.dash))
     return out
+
+
+def _unlike(sample: RGB, ink: RGB, paper: Array) -> float:
+    """How far a sample's colour is from an ink; thin samples are mixed with the paper, which counts a third."""
+    own, full = np.array(sample) - paper, np.array(ink) - paper
+    share = float(np.clip(own @ full / max(float(full @ full), 1.0), _PALEST, 1.0))
+    mixed = float(np.linalg.norm(own - share * full)) + _PALE_COST * (1 - share) * float(np.linalg.norm(full))
+    return min(colour_distance(sample, ink), mixed)
 
 
 def _rest(inks: Sequence[Ink], seeds: Sequence[_Seed], count: int) -> list[_Seed]:

@@ -16,6 +16,8 @@ __all__ = ["axis_mask", "enclosed", "letters", "unframed", "unguided", "written"
 
 # dashes of an upright guide from one half to the foot
 _DASHES = 6
+# rows between the frame of a legend and what is compared with it
+_BESIDE = 5
 _P_VALUE = re.compile(r"(?i)^p ?(-?value)? ?[-<=>≤]? ?[01o]?[.,] ?\d{2,}$")
 
 
@@ -69,14 +71,22 @@ def unframed(erased: NDArray[np.bool_], ink: NDArray[np.float32], samples: Seque
     reach = round(1.8 * size)
     left, top = max(int(low[0]) - reach, 0), max(int(low[1]) - reach, 0)
     right, bottom = int(high[0]) + reach, int(high[1]) + reach
-    block = ink[top:bottom, left:right] > 0.12
+    block = ink[top:bottom, left:right]
     inner = slice(reach, max(block.shape[1] - reach, reach + 1)), slice(reach, max(block.shape[0] - reach, reach + 1))
+    level, upright = _thin(block), _thin(block.T).T
     for r in [*range(reach), *range(max(block.shape[0] - reach, 0), block.shape[0])]:
-        if block[r, inner[0]].mean() > 0.9:
-            erased[max(top + r - 1, 0) : top + r + 2, left:right] |= block[r]
+        if level[r, inner[0]].mean() > 0.9:
+            erased[max(top + r - 1, 0) : top + r + 2, left:right] |= level[r]
     for c in [*range(reach), *range(max(block.shape[1] - reach, 0), block.shape[1])]:
-        if block[inner[1], c].mean() > 0.9:
-            erased[top:bottom, max(left + c - 1, 0) : left + c + 2] |= block[:, c : c + 1]
+        if upright[inner[1], c].mean() > 0.9:
+            erased[top:bottom, max(left + c - 1, 0) : left + c + 2] |= upright[:, c : c + 1]
+
+
+def _thin(ink: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where ink is darker than five rows above and below: level lines are, bands and panels are not."""
+    around = np.pad(ink, ((_BESIDE, _BESIDE), (0, 0)))
+    beside = np.maximum(around[: -2 * _BESIDE], around[2 * _BESIDE :])
+    return np.asarray((ink > 0.12) & (ink - beside > 0.08))
 
 
 def axis_mask(dark: NDArray[np.float32], foot: int) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB, Word, colour_distance, number
 from metagrove.figures.writing.naming import named_like, plain_name
 
-__all__ = ["Sample", "legend_samples", "lined", "parted", "unlined"]
+__all__ = ["Sample", "legend_samples", "parted", "unlined"]
 
 _LONGEST, _SHORTEST = 110, 9
 # names of one legend are printed in one size; descenders make boxes taller
@@ -28,7 +28,7 @@ _FAINT, _PALE = 0.14, 0.6
 _BLANK = 40.0
 # what rows of censor marks are misread as
 _MARKS = set("IlTtLHJiK1|!+-.,:;'\" ")
-_KEY_READ = re.compile(r"^\W*\w{0,2}\W* ([^\W\d].{2,})$")
+_KEY_READ = re.compile(r"^(?:\W*\w{0,2}\W* |[-+–—=|]+)([^\W\d].{2,})$")
 _STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
 
 
@@ -90,16 +90,6 @@ def legend_samples(
         every = _aligned(_dots([next((k for k in listed if k.box == s.box), s) for s in found]))
         return every if len(every) == len(labels) else known
     return known or _aligned(_dots(found))
-
-
-def lined(samples: Sequence[Sample], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The pixels of the legend's own lines with what is drawn on them, a filled box or a mark."""
-    out = np.zeros(shape, dtype=bool)
-    for s in samples:
-        tall = s.box[3] - s.box[1]
-        top, bottom = round(s.box[1] - 0.35 * tall), round(s.box[3] + 0.35 * tall)
-        out[max(top, 0) : bottom + 1, max(round(s.box[0]) - 3, 0) : max(round(s.start) - 1, 0)] = True
-    return out
 
 
 def unlined(samples: Sequence[Sample], names: Sequence[Word]) -> list[Finding]:

@@ -205,7 +205,7 @@ def gains(
     In a core nothing can be lost (the arm may be hidden); in a ring another arm's soft edge is no ink of ours.
     """
     inks = [effective_ink(look, plot.main) for look in looks]
-    errors = [plot.error(ink) for ink in inks]
+    errors = [_to_ink(plot, ink, look) for ink, look in zip(inks, looks, strict=True)]
     own, ink = errors[index], inks[index]
     # on a tinted band the ink stands out less than on paper
     contrast = ((plot.paper - ink) ** 2).sum(axis=1)
@@ -229,6 +229,19 @@ def gains(
     gain = np.where(hidden, np.maximum(gain, 0), gain)
     gain = np.where(rival & ~hidden, _OTHER_ARM, gain)
     return np.asarray(np.where(plot.blank, 0, gain), dtype=np.float32)
+
+
+def _to_ink(plot: Canvas, pale: NDArray[np.float32], look: ArmLook) -> NDArray[np.float32]:
+    """Squared distance of each pixel to the nearest of the colours from `pale`, a thin line's darkest, to the full ink."""
+    line = np.array(look.colour, dtype=np.float32) - pale
+    length = float(line @ line)
+    if length < 1:
+        return plot.error(pale)
+    along = plot.rgb @ line - np.float32(pale @ line)
+    share = np.clip(along / np.float32(length), 0, 1)
+    return np.asarray(
+        np.maximum(plot.error(pale) - 2 * share * along + share * share * np.float32(length), 0), dtype=np.float32
+    )
 
 
 def _compete(a: RGB, b: RGB) -> bool:

@@ -9,21 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
-from metagrove.figures.files.image import Picture
+from metagrove.figures.files.image import Picture, Pixels
 from metagrove.figures.hints import Hints
 from metagrove.figures.lines.readout import grid_phase
 from metagrove.figures.page import Word
 from metagrove.figures.scales.axes import MIN_LABELS, Axis, column_axes, row_axes, snapped
-from metagrove.figures.scales.frame import Line, dark_lines, darkness, ridges, tick_places
+from metagrove.figures.scales.frame import Line, dark_lines, darkness, panel_edges, ridges, tick_places
 
 __all__ = ["Scales", "hinted_here", "plot_scales"]
 
 _PALE = 0.2
 # pixels: how straight labels without tick marks must stand, and how near the ends of their axis line
-_STRAIGHT, _ENDS = 0.7, 2.6
+_EVEN, _ENDS = 0.7, 2.6
 # the lowest end of an axis of cumulative incidence
 _LEAST = 0.02
 _SHORTEST = 80.0
+# how far grid lines may be off a straight scale, in pixels
+_STRAIGHT = 1.2
+# how near the edge of a panel its outermost label stands, in pixels: half of a grid line may hide it
+_EDGE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +87,13 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
         rows = [(own, own)]
     else:
         grid = _grid(picture, across=True)
-        rows = [(a, _on_ticks(a, dark, level, grid, across=True)) for a in across]
+        rows = [(a, _on_ticks(a, dark, level, grid)) for a in across]
     if y_hint is not None:
         own = _refined(y_hint, dark, upright, across=False)
         columns = [(own, own)]
     else:
         grid = _grid(picture, across=False)
-        columns = [(a, _on_ticks(a, dark, upright, grid, across=False)) for a in down]
+        columns = [(a, _on_ticks(a, dark, upright, grid)) for a in down]
     found: list[tuple[tuple[float, ...], Scales]] = []
     for x_read, x in rows:
         for y_read, y in columns:
@@ -140,10 +144,14 @@ def _apart(scales: list[Scales]) -> list[Scales]:
     """Plots that do not overlap, the best supported of each place.
 
     A second plot over one row of labels needs a scale of its own: counts in a column beside it are none, nor are two
-    counts above each other that stand at no tick mark.
+    counts above each other that stand at no tick mark. Beside a plot with tick marks or a grid on both axes, numbers in
+    lines with neither are a table.
     """
     out: list[Scales] = []
+    ticked = any(s.x.on_ticks >= MIN_LABELS and s.y.on_ticks >= MIN_LABELS for s in scales)
     for one in scales:
+        if ticked and not one.x.on_ticks and not one.y.on_ticks:
+            continue
         shared = any(one.x.band == other.x.band and one.x.pixels == other.x.pixels for other in out)
         stray = bool(out) and len(one.y.values) < MIN_LABELS and not one.y.on_ticks
         if stray or (shared and one.y.on_ticks < MIN_LABELS):
@@ -174,13 +182,36 @@ def _near_lines(axis: Axis, lines: Sequence[Line], *, across: bool) -> list[Line
     return out
 
 
-def _on_ticks(
-    axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], grid: Sequence[Line], *, across: bool
-) -> Axis:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    """The grid lines that one axis may have its labels on, and the picture they are in; `across` if labels run across."""
+
+    lines: tuple[Line, ...]
+    rgb: Pixels
+    across: bool
+
+    def beside(self, axis: Axis) -> list[Line]:
+        """The lines that begin above the row of labels or end right of their column."""
+        return [g for g in self.lines if (g.begin < axis.band[0] if self.across else g.end > axis.band[1])]
+
+    def edges(self, lines: Sequence[Line]) -> Array:
+        """The edges of a coloured panel, which carry no line of their own, along the longest of the lines."""
+        longest = max(lines, key=lambda g: g.length)
+        return panel_edges(self.rgb, level=not self.across, begin=longest.begin, end=longest.end)
+
+
+def _grid(picture: Picture, *, across: bool) -> _Grid:
+    """The grid lines of the picture, upright ones where labels run across."""
+    ridge = ridges(picture.rgb, level=not across)
+    lines = dark_lines(ridge, level=not across, least=0.2 * ridge.shape[0 if across else 1], threshold=0.025)
+    return _Grid(tuple(lines), picture.rgb, across)
+
+
+def _on_ticks(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], grid: _Grid) -> Axis:
     best = axis
     reach = max(4.0, 0.12 * min(axis.spacing, 80.0))
-    for line in _near_lines(axis, lines, across=across):
-        for outward in (1, -1) if across else (-1, 1):
+    for line in _near_lines(axis, lines, across=grid.across):
+        for outward in (1, -1) if grid.across else (-1, 1):
             fitted = snapped(axis, tick_places(dark, line, outward=outward), reach=reach)
             if (fitted.on_ticks, -fitted.residual) > (best.on_ticks, -best.residual):
                 best = fitted
@@ -188,30 +219,40 @@ def _on_ticks(
             break
     if best.on_ticks >= max(2, len(axis.values) - 1):
         return best
-    meshed = _on_grid(axis, grid, across=across, reach=reach)
+    meshed = _on_grid(axis, grid, reach=reach)
     best = meshed if meshed.on_ticks > best.on_ticks else best
-    return replace(axis, on_ticks=len(axis.values)) if best.on_ticks < 2 and _spans(axis, lines, across) else best
+    spans = best.on_ticks < 2 and _spans(axis, _near_lines(axis, lines, across=grid.across))
+    return replace(axis, on_ticks=len(axis.values)) if spans else best
 
 
-def _spans(axis: Axis, lines: Sequence[Line], across: bool) -> bool:
-    """Whether an axis line without tick marks begins under the first of many labels and ends under the last."""
+def _spans(axis: Axis, lines: Sequence[Line]) -> bool:
+    """Whether one of the axis lines, all without tick marks, begins under the first of many labels and ends under the last."""
     low, high = min(axis.pixels), max(axis.pixels)
-    ends = ((line.begin, line.end) for line in _near_lines(axis, lines, across=across))
-    straight = len(axis.values) > MIN_LABELS and axis.even and axis.residual < _STRAIGHT
-    return straight and any(abs(a - low) < _ENDS and abs(b - high) < _ENDS for a, b in ends)
+    straight = len(axis.values) > MIN_LABELS and axis.even and axis.residual < _EVEN
+    return straight and any(abs(line.begin - low) < _ENDS and abs(line.end - high) < _ENDS for line in lines)
 
 
-def _grid(picture: Picture, *, across: bool) -> list[Line]:
-    """The grid lines of the picture, upright ones where labels run across."""
-    ridge = ridges(picture.rgb, level=not across)
-    return dark_lines(ridge, level=not across, least=0.2 * ridge.shape[0 if across else 1], threshold=0.025)
+def _on_grid(axis: Axis, grid: _Grid, *, reach: float) -> Axis:
+    """The axis refitted to grid lines that pass its labels, where there are no tick marks.
 
-
-def _on_grid(axis: Axis, grid: Sequence[Line], *, across: bool, reach: float) -> Axis:
-    """The axis refitted to grid lines that pass its labels, where there are no tick marks."""
-    near = [g.place for g in grid if (g.begin < axis.band[0] if across else g.end > axis.band[1])]
-    fitted = snapped(axis, np.array(near), reach=reach)
-    return fitted if fitted.on_ticks >= 2 and fitted.residual < 1.2 else axis
+    Labels without a line may stand at the edges of a coloured panel, where its grid is not seen; they confirm the scale.
+    """
+    lines = grid.beside(axis)
+    fitted = snapped(axis, np.array([g.place for g in lines]), reach=reach)
+    if fitted.on_ticks < 2 or fitted.residual >= _STRAIGHT:
+        return axis
+    lost = [v for v in axis.values if v not in fitted.values]
+    edges = grid.edges(lines) if lost else np.zeros(0)
+    kept = [v for v in lost if len(edges) and np.abs(edges - float(fitted.pixel(v))).min() < _EDGE]
+    places = dict(zip(fitted.values, fitted.pixels, strict=True)) | {v: float(fitted.pixel(v)) for v in kept}
+    values = tuple(v for v in axis.values if v in places)
+    return replace(
+        fitted,
+        pixels=tuple(places[v] for v in values),
+        values=values,
+        on_ticks=fitted.on_ticks + len(kept),
+        left_out=fitted.left_out - len(kept),
+    )
 
 
 def _refined(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], *, across: bool) -> Axis:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from metagrove.core.values import Array
 from metagrove.figures.page import Word
 from metagrove.figures.scales.axes import Axis
+from metagrove.figures.table.arm_blocks import CountLine, named_by_block
 from metagrove.figures.table.doubted_counts import without_ticks
 from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.writing.words import cut_to, tokens
@@ -34,6 +35,7 @@ def risk_rows(words: Sequence[Word], x: Axis, *, below: float) -> list[RiskRow]:
     margin = max(x.spacing, (right - left) / 6)
     upright = [w for w in words if w.angle == 0 and w.cy > below and w.x0 < right + margin]
     rows: list[RiskRow] = []
+    lines: list[CountLine] = []
     bottom = x.band[1]
     for line in _lines(upright):
         size = float(np.median([w.size for w in line]))
@@ -42,12 +44,14 @@ def risk_rows(words: Sequence[Word], x: Axis, *, below: float) -> list[RiskRow]:
             continue
         if top > bottom + 7 * max(size, x.band[1] - x.band[0]):
             break
-        row = _row(line, x)
+        cut = _cut(line, x)
+        row = _row(cut, x)
+        lines.append(CountLine(cut.before, cut.label, cut.cells, cut.height))
         if top > x.band[1] and _inside(line, left - 3 * margin, right + margin):
             bottom = max(bottom, top)
         if row is not None:
             rows.append(row)
-    return _block(without_ticks(rows))
+    return _block(named_by_block(without_ticks(rows), lines))
 
 
 def _inside(line: Sequence[Word], left: float, right: float) -> bool:
@@ -158,12 +162,33 @@ def _parted(second: str | None, head: str) -> str | None:
     return f"{second[: len(head)]} {second[len(head) :]}" if len(second) > len(head) else ""
 
 
-def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line cut into what stands before its counts and the counts under ticks, by the number of the tick."""
+
+    words: tuple[Word, ...]
+    before: tuple[Word, ...]
+    cells: tuple[Cell, ...]
+    places: tuple[int, ...]
+    shift: float
+
+    @property
+    def height(self) -> float:
+        return float(np.median([w.cy for w in self.words]))
+
+    @property
+    def label(self) -> str:
+        return " ".join(w.text for w in self.before)
+
+
+def _cut(line: Sequence[Word], x: Axis) -> _Line:
+    """The line with those of its counts that stand under ticks, all shifted alike."""
     line = _united([_cleaned(w) for w in _unglued(line, x)], x)
+    plain = _Line(tuple(line), tuple(line), (), (), 0.0)
     counts = _counts(line)
     ticks, times = count_places(x)
     if len(counts) < 2:
-        return None
+        return plain
     size = float(np.median([w.size for w in line]))
     reach = min(0.3 * x.spacing, 2.5 * size)
     middle = np.array([c[0] for c in counts])
@@ -172,7 +197,7 @@ def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
     off = gap[np.arange(len(counts)), nearest]
     close = np.abs(off) < reach
     if not close.any():
-        return None
+        return plain
     shift = float(np.median(off[close]))
     wide = max(1.2 * size, 0.12 * x.spacing)
     chosen: dict[int, int] = {}
@@ -181,33 +206,31 @@ def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
         if t not in chosen or abs(off[i] - shift) < abs(off[chosen[t]] - shift):
             chosen[t] = int(i)
     if len(chosen) < (2 if len(ticks) < 4 else 3):
-        return None
-    cells = tuple(_cell(float(times[t]), counts[chosen[t]]) for t in sorted(chosen))
-    if any(a.n < b.n for a, b in pairwise(cells)) and cells[0].n < cells[-1].n:
-        return None
-    above = float(np.median([w.cy for w in line])) < x.band[0]
-    strokes = len(cells) > 3 and all(w.text in "1l|!I-" for w in line)
-    if all(c.n == 1 for c in cells) and (above or strokes):
-        return None  # tick marks read as ones
-    first = counts[chosen[min(chosen)]][3][0]
+        return plain
+    places = sorted(chosen)
+    first = counts[chosen[places[0]]][3][0]
     # a name may be printed into the first count
     before = [w for w in line if w.cx < first.x0 and (w.x1 <= first.x0 + 0.5 or w.text[:1].isalpha())]
     before = [w for w in before if w.x1 > min(ticks) - 12 * x.spacing]
-    before = _adjoining(before, first.x0)
-    colour = before[-1].colour if before else first.colour
-    places = sorted(chosen)
+    cells = tuple(_cell(float(times[t]), counts[chosen[t]]) for t in places)
+    return _Line(tuple(line), tuple(_adjoining(before, first.x0)), cells, tuple(places), shift)
+
+
+def _row(line: _Line, x: Axis) -> RiskRow | None:
+    """The line as a row of numbers at risk; None where it is none."""
+    cells, before, places = line.cells, line.before, line.places
+    if not cells or (any(a.n < b.n for a, b in pairwise(cells)) and cells[0].n < cells[-1].n):
+        return None
+    strokes = len(cells) > 3 and all(w.text in "1l|!I-" for w in line.words)
+    if all(c.n == 1 for c in cells) and (line.height < x.band[0] or strokes):
+        return None  # tick marks read as ones
     stride = min((b - a for a, b in pairwise(places)), default=1)
     holes = (places[-1] - places[0]) // stride + 1 - len(places)
     holes += places[0] if stride == 1 else 0
-    return RiskRow(
-        " ".join(w.text for w in before),
-        colour,
-        cells,
-        float(np.median([w.cy for w in line])),
-        holes,
-        float(np.median([w.size for w in before])) if before else 0.0,
-        shift,
-    )
+    left = cells[0].box[0]
+    colour = before[-1].colour if before else next(w.colour for w in line.words if w.x0 == left)
+    size = float(np.median([w.size for w in before])) if before else 0.0
+    return RiskRow(line.label, colour, cells, line.height, holes, size, line.shift)
 
 
 def _adjoining(before: list[Word], start: float) -> list[Word]:
