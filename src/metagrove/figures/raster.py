@@ -13,6 +13,7 @@ from metagrove.figures.curve import curve_of
 from metagrove.figures.curve_labels import labels_beside
 from metagrove.figures.files.image import Picture
 from metagrove.figures.findings import Finding
+from metagrove.figures.furniture import in_line, landmarks, ruled_boxes
 from metagrove.figures.hints import Hints
 from metagrove.figures.hypotheses import supposed
 from metagrove.figures.legend.arms import arm_specs
@@ -111,8 +112,9 @@ def _reading(
     findings = [*findings, *unlined(samples, names)] if not hints.arms else findings
     if not specs:
         return None
-    said = [(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if written(p, least=0.45) or _lettered(p, near)]
-    prose = inside([*said, *statistics(near)], plot)
+    lines = phrases(near, gap=1.1)
+    said = in_line([p for p in lines if written(p, least=0.45) or _lettered(p, near)], lines)
+    prose = inside([*((p.x0, p.y0, p.x1, p.y1) for p in said), *statistics(near)], plot)
     free = len(samples) < 2 and not hints.arms
     specs, field, trace = supposed(scene, specs, prose, start=plot.start, most=len(rows), free=free)
     looks = [s.look for s in specs]
@@ -131,6 +133,7 @@ def _reading(
         findings = [*findings, *more]
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
     prose = np.any([prose, *(a.ink for _, a in arrows)], axis=0) | _tick_marks(field, trace)
+    prose |= _furniture(field, trace, prose)
     findings = [*findings, *more, *ink_doubts(field, prose, trace, looks, arms, plot)]
     findings += dash_doubts(field, trace, looks, arms)
     findings += miscoloured(field, foreign, looks, trace.paths, arms)
@@ -184,6 +187,14 @@ def _lettered(phrase: Word, words: Sequence[Word]) -> bool:
     plain = phrase.text.replace(" ", "")
     level = 0.7 * usual < phrase.size < 1.5 * usual
     return level and phrase.score > 0.6 and plain.isalpha() and len(set(plain.lower())) > 2
+
+
+def _furniture(field: Canvas, trace: Trace, prose: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Frames, ruled tables and landmark lines among the ink that is left."""
+    curves = np.any([c == 2 for c in trace.covers], axis=0)
+    near = np.any([c > 0 for c in trace.covers], axis=0)
+    inked = (field.e_paper > 70.0**2) & ~near & ~field.blank
+    return ruled_boxes(inked, curves) | landmarks(inked & ~prose, curves)
 
 
 def _tick_marks(field: Canvas, trace: Trace) -> NDArray[np.bool_]:
