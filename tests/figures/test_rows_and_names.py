@@ -193,3 +193,8 @@ def test_people_at_risk_after_the_end_of_a_curve_speak_against_it(late):
     )
     late_cells = [*cells[:3], Cell(36.0 - late, 5, None, True, (0, 0, 1, 1), "")]
     assert count_evidence(late_cells, short) < count_evidence(late_cells, curve) - 5
+
+
+def test_tiny_digits_are_never_sure():
+    cells = tuple(Cell(t, 50, None, True, (90.0, 13.0, 98.0, 20.0), "50") for t in TIMES)
+    assert not any(c.sure for r in whole([RiskRow("", None, cells, 16.0)]) for c in r.cells)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from metagrove.figures.band_doubts import band_doubts
 from metagrove.figures.checks import judged
 from metagrove.figures.curve import curve_of
 from metagrove.figures.curve_labels import labels_beside
@@ -40,7 +41,7 @@ from metagrove.figures.table.tying import Ground, named_and_counted, respelled
 from metagrove.figures.trace_doubts import dash_doubts, hidden_drops, ink_doubts, run_on
 from metagrove.figures.writing.naming import named_like
 from metagrove.figures.writing.ocr import Finder
-from metagrove.figures.writing.words import legible, phrases, statistics, tokens
+from metagrove.figures.writing.words import legible, phrases, romans, statistics, tokens
 
 __all__ = ["picture_readings"]
 
@@ -56,7 +57,7 @@ def picture_readings(
     `find` reads a number at a place where one is expected.
     """
     hints = hints or Hints()
-    small = tokens(legible(words))
+    small = tokens(legible(romans(words)))
     readings = []
     plots = plot_scales(picture, small, hints)
     for scales in plots:
@@ -136,6 +137,7 @@ def _reading(
     prose |= _furniture(field, trace, prose)
     findings = [*findings, *more, *ink_doubts(field, prose, trace, looks, arms, plot)]
     findings += dash_doubts(field, trace, looks, arms)
+    findings += band_doubts(field, foreign, looks, trace.paths, arms)
     findings += miscoloured(field, foreign, looks, trace.paths, arms)
     findings += hidden_drops(trace, arms, plot)
     findings += run_on(picture.rgb, plot, trace, looks, arms)

@@ -88,12 +88,12 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
     else:
         grid = _grid(picture, across=True)
         rows = [(a, _on_ticks(a, dark, level, grid)) for a in across]
+    net = _grid(picture, across=False)
     if y_hint is not None:
         own = _refined(y_hint, dark, upright, across=False)
         columns = [(own, own)]
     else:
-        grid = _grid(picture, across=False)
-        columns = [(a, _on_ticks(a, dark, upright, grid)) for a in down]
+        columns = [(a, _on_ticks(a, dark, upright, net)) for a in down]
     found: list[tuple[tuple[float, ...], Scales]] = []
     for x_read, x in rows:
         for y_read, y in columns:
@@ -101,6 +101,7 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
             if scale is None or not (x_hint is not None or y_hint is not None or _corner(x_read, y_read)):
                 continue
             right, foot = _axis_line(x, y, level)
+            right = right if np.isfinite(right) else _grid_end(x, y, net)
             support = (x.on_ticks + y.on_ticks, len(x.values) + len(y.values), -x.band[0])
             found.append((support, Scales(x, y, scale, right, foot)))
     found.sort(key=lambda item: item[0], reverse=True)
@@ -295,6 +296,13 @@ def _gaps(pixels: Array, ticks: Array) -> Array:
         return np.zeros(0)
     near = ticks[np.abs(ticks[None, :] - pixels[:, None]).argmin(axis=1)] - pixels
     return np.asarray(near[np.abs(near) <= 2.5])
+
+
+def _grid_end(x: Axis, y: Axis, grid: _Grid) -> float:
+    """Where level grid lines of a plot without an axis line end, right of its last label; NaN where there are none."""
+    last, low, high = max(x.pixels), min(y.pixels) - 3, max(y.pixels) + 3
+    ends = [g.end for g in grid.lines if low < g.place < high and last - 3 < g.end < last + 1.2 * x.spacing]
+    return float(np.median(ends)) if len(ends) >= 2 else float("nan")
 
 
 def _axis_line(x: Axis, y: Axis, lines: Sequence[Line]) -> tuple[float, float]:

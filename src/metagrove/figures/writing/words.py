@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from metagrove.figures.page import Word, colour_distance
 
-__all__ = ["cut_to", "legible", "phrases", "pointed", "statistics", "tokens"]
+__all__ = ["cut_to", "legible", "phrases", "pointed", "romans", "statistics", "tokens"]
 
 
 def legible(words: Sequence[Word]) -> list[Word]:
@@ -45,6 +45,33 @@ def pointed(words: Sequence[Word]) -> list[Word]:
     return out
 
 
+def romans(words: Sequence[Word]) -> list[Word]:
+    """The words, bare strokes behind a name taken for Roman numerals: `Stage` and `"` are Stage II.
+
+    How many strokes there are, the width tells; what was read surely as another sign stays.
+    """
+    out = []
+    for word in words:
+        ended = _QUOTED.match(word.text) if word.angle == 0 else None
+        if ended:
+            strokes = sum(2 if sign in '"”“' else 1 for sign in ended[2])
+            word = replace(word, text=f"{ended[1]} {'I' * strokes}", second=None)
+        elif word.angle == 0 and not set(word.text) - _STROKES and (word.score < 0.75 or not word.text.isalnum()):
+            high = max(word.y1 - word.y0, 1.0)
+            strokes = 1 + round(((word.x1 - word.x0) / high - _STROKE) / _PITCH)
+            if strokes <= 3 and any(_names(w, word) for w in words):
+                word = replace(word, text="I" * strokes, second=None, score=max(word.score, 0.75))
+        out.append(word)
+    return out
+
+
+def _names(name: Word, numeral: Word) -> bool:
+    """Whether a word of letters stands just before a numeral, as high as it."""
+    size = numeral.y1 - numeral.y0
+    near = 0.1 * size < numeral.x0 - name.x1 < size and abs(name.y0 - numeral.y0) < 0.3 * size
+    return near and len(name.text) > 2 and name.text.isalpha() and name.angle == 0
+
+
 def _decimal(zero: Word, part: Word) -> Word:
     second = None if part.second is None else f"0.{part.second}"
     top, foot = min(zero.y0, part.y0), max(zero.y1, part.y1)
@@ -53,6 +80,10 @@ def _decimal(zero: Word, part: Word) -> Word:
 
 
 _WIDEST = 2.2
+# strokes of Roman numerals: what they are read as, how wide one is and how far apart they stand, in their height
+_STROKES = set("1Il|!'\"”“‘’i-–—")
+_QUOTED = re.compile(r"([A-Za-z]{3,}) ?(['\"”“|]{1,2})$")
+_STROKE, _PITCH = 0.2, 0.38
 _DECIMAL = re.compile(r"\d{1,4}\.\d\d")
 _GLUED = re.compile(r"(?:\d{1,4}\.\d\d){2,4}")
 
