@@ -11,17 +11,20 @@ from numpy.typing import NDArray
 from metagrove.figures.band_doubts import band_doubts, end_doubts
 from metagrove.figures.checks import judged
 from metagrove.figures.curve import curve_of
+from metagrove.figures.curve_labels import labels_beside
 from metagrove.figures.files.image import Picture
+from metagrove.figures.findings import Finding
+from metagrove.figures.furniture import in_line, landmarks, ruled_boxes
 from metagrove.figures.hints import Hints
+from metagrove.figures.hypotheses import supposed
 from metagrove.figures.legend.arms import arm_specs
 from metagrove.figures.legend.clearing import written
 from metagrove.figures.legend.pointers import Pointer, pointers
-from metagrove.figures.legend.rulings import rulings
 from metagrove.figures.legend.samples import Sample, unlined
-from metagrove.figures.lines.evidence import Canvas, canvas, coverage
+from metagrove.figures.lines.evidence import Canvas, coverage
 from metagrove.figures.lines.hues import miscoloured
 from metagrove.figures.lines.readout import snapped_by
-from metagrove.figures.lines.tracing import Trace, traced
+from metagrove.figures.lines.tracing import Trace
 from metagrove.figures.page import Word, number
 from metagrove.figures.plot import MARGIN, Plot, inside, samples_of, scene_of
 from metagrove.figures.reading import ArmReading, FigureReading
@@ -110,9 +113,12 @@ def _reading(
     findings = [*findings, *unlined(samples, names)] if not hints.arms else findings
     if not specs:
         return None
+    lines = phrases(near, gap=1.1)
+    said = in_line([p for p in lines if written(p, least=0.45) or _lettered(p, near)], lines)
+    prose = inside([*((p.x0, p.y0, p.x1, p.y1) for p in said), *statistics(near)], plot)
+    free = len(samples) < 2 and not hints.arms
+    specs, field, trace = supposed(scene, specs, prose, start=plot.start, most=len(rows), free=free)
     looks = [s.look for s in specs]
-    field = canvas(scene.rgb, [s.look.colour for s in specs], scene.blank)
-    trace = traced(field, looks, start=plot.start)
     foreign = [trace.foreign(i) for i in range(len(looks))]
     own = [np.where(hidden, 0, coverage(field, look)) for hidden, look in zip(foreign, looks, strict=True)]
     snaps = snapped_by(trace.steps)
@@ -123,10 +129,12 @@ def _reading(
     arrows = _arrows(field, trace, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
     arms = _pointed_at(arms, arrows)
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
+    if free and not rows and not arrows:
+        arms, witnesses, more = _called(arms, phrases(near, gap=1.1), ground, witnesses)
+        findings = [*findings, *more]
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
-    said = [(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if written(p, least=0.45) or _lettered(p, near)]
-    prose = np.any([inside([*said, *statistics(near)], plot), *(a.ink for _, a in arrows)], axis=0)
-    prose |= _rulings(field, trace)
+    prose = np.any([prose, *(a.ink for _, a in arrows)], axis=0) | _tick_marks(field, trace)
+    prose |= _furniture(field, trace, prose)
     findings = [*findings, *more, *ink_doubts(field, prose, trace, looks, arms, plot)]
     findings += dash_doubts(field, trace, looks, arms)
     findings += band_doubts(field, foreign, looks, trace.paths, arms)
@@ -152,6 +160,18 @@ def _reading(
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
 
 
+def _called(
+    arms: list[ArmReading], names: Sequence[Word], ground: Ground, witnesses: list[int]
+) -> tuple[list[ArmReading], list[int], list[Finding]]:
+    """The arms under the names beside their curves, which confirm their number; a legend of one entry says nothing."""
+    near, labels = labels_beside(arms, names, ground)
+    if labels is not None:
+        return [replace(a, name=label) for a, label in zip(arms, labels, strict=True)], [len(arms)], []
+    if near > 1:
+        return arms, [near], [Finding("the names beside the curves do not say clearly which is whose")]
+    return arms, witnesses if len(arms) == 1 or max(witnesses, default=1) > 1 else [], []
+
+
 def _apart(samples: list[Sample], rows: Sequence[RiskRow], x: Axis) -> list[Sample]:
     """The legend without strokes in the heading of a table whose rows bear other names."""
     labels = [r.label for r in rows if r.label]
@@ -174,10 +194,29 @@ def _lettered(phrase: Word, words: Sequence[Word]) -> bool:
     return level and (printed or (phrase.score > 0.6 and plain.isalpha() and len(set(plain.lower())) > 2))
 
 
-def _rulings(field: Canvas, trace: Trace) -> NDArray[np.bool_]:
-    """The ruled ink apart from all curves."""
+def _furniture(field: Canvas, trace: Trace, prose: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Frames, ruled tables and landmark lines among the ink that is left."""
+    curves = np.any([c == 2 for c in trace.covers], axis=0)
     near = np.any([c > 0 for c in trace.covers], axis=0)
-    return rulings((field.e_paper > 70.0**2) & ~field.blank & ~near, margin=MARGIN)
+    inked = (field.e_paper > 70.0**2) & ~near & ~field.blank
+    return ruled_boxes(inked, curves) | landmarks(inked & ~prose, curves)
+
+
+def _tick_marks(field: Canvas, trace: Trace) -> NDArray[np.bool_]:
+    """Short ink at the edges of the plot, apart from all curves: tick marks that point inwards."""
+    import cv2
+
+    tall, wide = field.blank.shape
+    near = np.any([c > 0 for c in trace.covers], axis=0)
+    inked = ((field.e_paper > 70.0**2) & ~field.blank & ~near).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(inked, connectivity=8)
+    x, y, w, h = stats[:, 0], stats[:, 1], stats[:, 2], stats[:, 3]
+    reach = max(9.0, 0.02 * max(tall, wide))
+    level = (w >= h) & (w < reach) & (h <= 4) & ((x < reach) | (x + w > wide - 2 * reach))
+    upright = (h >= w) & (h < reach) & (w <= 4) & (y < reach + MARGIN)
+    ticks = level | upright
+    ticks[0] = False
+    return np.asarray(ticks[labels])
 
 
 def _pointing(names: Sequence[Word], rows: Sequence[RiskRow]) -> list[Word]:
