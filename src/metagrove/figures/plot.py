@@ -94,9 +94,9 @@ def scene_of(
     crop, dark = cut[r0:r1, c0:c1], ink[r0:r1, c0:c1]
     blank: NDArray[np.bool_] = np.array(axis_mask(dark, round(bottom) - r0) | erased[r0:r1, c0:c1])
     blank[round(bottom) - r0 + 2 :] = True
-    for line in dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.25):
+    for line in dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.18):
         row = round(line.place - 0.5) - r0
-        beyond = line.begin < c0 - 2 and line.end > c1 - 12 and abs(row - (top - r0)) > 3
+        beyond = line.begin < c0 - 2 and line.end > min(c1 - 12, last - 3) and abs(row - (top - r0)) > 3
         if 0 <= row < len(blank) and (beyond or row < top - r0 - 3):
             blank[max(row - 2, 0) : row + 3] = True
     if not scales.y.log:
@@ -158,6 +158,8 @@ def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bott
     """
     wide = dark.shape[1]
     inked = (dark > 0.2) & ~blank
+    # a line from side to side is the frame's, above what the axis prints
+    inked &= (inked.mean(axis=1) < 0.9)[:, None]
     first = inked[:, max(3, wide // 60) : max(10, wide // 20)]
     near = max(4.0, 0.12 * (bottom - top))
     rows = np.arange(dark.shape[0]) + 0.5

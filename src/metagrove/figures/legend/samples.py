@@ -28,7 +28,7 @@ _FAINT, _PALE = 0.14, 0.6
 _BLANK = 40.0
 # what rows of censor marks are misread as
 _MARKS = set("IlTtLHJiK1|!+-.,:;'\" ")
-_KEY_READ = re.compile(r"^\W*\w{0,2}\W* ([^\W\d].{2,})$")
+_KEY_READ = re.compile(r"^(?:\W*\w{0,2}\W* |[-+–—=|]+)([^\W\d].{2,})$")
 _STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
 
 
@@ -208,11 +208,17 @@ def _row_runs(block: NDArray[np.float32], *, nearest: float, whole: float) -> tu
 
 
 def _inked(row: NDArray[np.float32], nearest: float) -> NDArray[np.bool_]:
-    """Where a row is inked like what stands nearest to its right end: pale lines do not run on into dark ones."""
+    """Where a row is inked like what stands nearest to its right end: pale lines do not run on into dark ones.
+
+    A pixel or two before the name may be the edge of a dash that the sample cuts.
+    """
     seen = np.flatnonzero(row > _FAINT)
     if not len(seen) or len(row) - seen[-1] > nearest:
         return np.asarray(row > 0.3)
-    own = float(row[max(int(seen[-1]) - 8, 0) : int(seen[-1]) + 1].max())
+    last = np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1)
+    runs = [r for r in last[-2:] if len(r) > 2] or last[-1:]
+    end = int(runs[-1][-1])
+    own = float(row[max(end - 8, 0) : end + 1].max())
     if own > _PALE:
         return np.asarray(row > 0.3)
     return np.asarray((row > 0.5 * own) & (row < 1.7 * own))

@@ -81,7 +81,7 @@ def _decimal(zero: Word, part: Word) -> Word:
 
 _WIDEST = 2.2
 # strokes of Roman numerals: what they are read as, how wide one is and how far apart they stand, in their height
-_STROKES = set("1Il|!'\"”“‘’i")
+_STROKES = set("1Il|!'\"”“‘’i-–—")
 _QUOTED = re.compile(r"([A-Za-z]{3,})(?: ?(['\"”“|]{1,2})| ([Il|]{1,3}))$")
 _STROKE, _PITCH = 0.2, 0.38
 _DECIMAL = re.compile(r"\d{1,4}\.\d\d")
