@@ -55,6 +55,10 @@ __all__ = ["Paths", "point_near", "solve", "tilted_draws", "time_decimals"]
 
 #: Paths drawn to find the mean path, whatever number is asked for.
 DRAWS = 100
+#: Change of the logarithm of the reading error up to which a search under another one is kept.
+SETTLED = 0.1
+#: Fewest paths drawn to tell how the likelihood changes with the reading error.
+FEWEST = 60
 #: Paths drawn for each one kept where they serve only to find the mean path.
 FEW = 2
 
@@ -231,29 +235,40 @@ def _settled(
     if not plan.kind.size:
         return None if facts.events else (_Search(plan, reading, facts, beam, []), 0.0)
     beliefs = likely_shapes(plan, reading, facts)
+    wide = facts.median is not None or bool(facts.rates) or wanted.uncertain
+    total = (SURPLUS if wide else FEW) * wanted.paths
     noise = None
     if curve.kind not in ("exact", "trace") and reading.level.size:
-        noise = likely_noise((plan, reading, facts), beliefs[0][1], disorder_of(curve, facts.axis, rng), rng)
-    if noise is not None and (abs(np.log(noise.sigma / reading.sigma_s)) > 0.1 or noise.left < 0.9):
-        for error in (noise.sigma, np.sqrt(noise.sigma * reading.sigma_s)):
-            read = scaled(steps_of(curve, facts, sigma=float(error)), noise.left)
-            known = plan_of(read, facts, wanted.decimals), read, facts
-            found = _searched(known, beliefs, beam, wanted, rng)
-            if found is not None:
-                return found, noise.spread
-    found = _searched((plan, reading, facts), beliefs, beam, wanted, rng)
-    return None if found is None else (found, noise.spread if noise is not None else 0.0)
+        disorder, count = disorder_of(curve, facts.axis, rng), max(total // len(beliefs), FEWEST)
+        noise = likely_noise((plan, reading, facts), beliefs[0][1], disorder, beam, count, rng)
+    if noise is None:
+        found = _searched((plan, reading, facts), beliefs, beam, total, rng)
+        return None if found is None else (found, 0.0)
+    tries = [noise.sigma, float(np.sqrt(noise.sigma * noise.tried))]
+    for error in tries if abs(np.log(noise.sigma / reading.sigma_s)) > SETTLED else []:
+        read = scaled(steps_of(curve, facts, sigma=error), noise.left)
+        found = _searched((plan_of(read, facts, wanted.decimals), read, facts), beliefs, beam, total, rng)
+        if found is not None:
+            return found, noise.spread
+    read = replace(noise.reading, sigma_s=noise.tried)
+    found = _searched((plan, read, facts), beliefs, beam, total, rng, first=noise.sample)
+    return None if found is None else (found, noise.spread)
 
 
 def _searched(
-    known: Known, beliefs: list[Weighed], beam: Beam, wanted: Wanted, rng: np.random.Generator
+    known: Known,
+    beliefs: list[Weighed],
+    beam: Beam,
+    total: int,
+    rng: np.random.Generator,
+    *,
+    first: Sample | None = None,
 ) -> _Search | None:
     """The search of one reading, None where no path is left."""
     plan, reading, facts = known
     if not plan.kind.size:
         return None
-    weighed = wanted.uncertain or facts.median is not None or bool(facts.rates)
-    samples = samples_of(known, beliefs, beam, (SURPLUS if weighed else FEW) * wanted.paths, rng)
+    samples = samples_of(known, beliefs, beam, total, rng, first=first)
     return _Search(plan, reading, facts, beam, samples) if samples else None
 
 

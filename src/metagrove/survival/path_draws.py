@@ -12,7 +12,7 @@ from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape
 from metagrove.survival.censoring_trends import drawn_shapes
 from metagrove.survival.path_model import Plan, Weights
-from metagrove.survival.path_search import MANY, NARROW, SCREEN, Beam, Run, Weighed, run_of
+from metagrove.survival.path_search import Beam, Run, Weighed, evidence_of, run_of
 from metagrove.survival.printed_evidence import printed_fit
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
@@ -70,15 +70,30 @@ def sample_of(run: Run, count: int, rng: np.random.Generator) -> Sample:
     return Sample(paths, gain, misfit, run.evidence, run.weights, run.shape)
 
 
-def samples_of(known: Known, beliefs: list[Weighed], beam: Beam, total: int, rng: np.random.Generator) -> list[Sample]:
+def samples_of(
+    known: Known,
+    beliefs: list[Weighed],
+    beam: Beam,
+    total: int,
+    rng: np.random.Generator,
+    *,
+    first: Sample | None = None,
+) -> list[Sample]:
     """Some `total` paths drawn under the beliefs, shared out by what their evidence is thought to be.
 
     Each pass is forgotten before the next: the memory of several at once would be asked of the system anew every time.
+
+    Parameters
+    ----------
+    first : paths that have been drawn under one of the beliefs already.
     """
     plan, reading, facts = known
     counts = _shared(_coarsened(np.array([evidence for evidence, _ in beliefs])), total)
     found = []
     for count, (_, shape) in zip(np.maximum(counts, total // (5 * len(beliefs))).tolist(), beliefs, strict=True):
+        if first is not None and shape is first.shape:
+            found.append(first)
+            continue
         run = run_of(plan, reading, facts, shape, beam)
         if np.isfinite(run.evidence):
             found.append(sample_of(run, count, rng))
@@ -110,8 +125,7 @@ def widened_paths(
     """
     plan, reading, facts = known
     shapes = [*beliefs, *drawn_shapes(beliefs, reading, facts, VARIANTS, rng)]
-    screen = SCREEN if reading.level.size > MANY else NARROW
-    evidence = np.array([run_of(plan, reading, facts, shape, screen, light=True).evidence for shape in shapes])
+    evidence = evidence_of(plan, reading, facts, shapes)
     if not np.isfinite(evidence).any():
         return None
     places = (np.arange(PICKED) + rng.random()) / PICKED

@@ -9,8 +9,8 @@ import numpy as np
 from metagrove.survival.censoring import Shape
 from metagrove.survival.click_noise import Disorder
 from metagrove.survival.path_draws import Known, Sample, sample_of, scaled
-from metagrove.survival.path_search import MANY, NARROW, QUICK, run_of
-from metagrove.survival.steps import CLICK_S
+from metagrove.survival.path_search import Beam, run_of
+from metagrove.survival.steps import CLICK_S, Reading
 
 __all__ = ["Noise", "likely_noise"]
 
@@ -20,13 +20,13 @@ PRIOR_READINGS = 6.0
 ERRORS = (1e-4, 0.02)
 #: Steps between the errors tried.
 RATIO = 1.4
-#: Paths drawn to tell how the likelihood changes with the error, and passes made for it at most.
-PATHS, PASSES = 100, 8
+#: Passes made at most.
+PASSES = 8
 #: Uncertainty of the logarithm of the error at most.
 WIDEST = 0.4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Noise:
     """The reading error after its likelihood.
 
@@ -34,47 +34,48 @@ class Noise:
     ----------
     sigma : standard error of a click in survival. left : the share of it that is left once clicks are brought to order.
     spread : standard deviation of the logarithm of `sigma`.
+    tried : the error under which paths were last drawn. reading : the readings with that error, in order. sample : the paths.
     """
 
     sigma: float
     left: float
     spread: float
+    tried: float
+    reading: Reading
+    sample: Sample
 
 
-def likely_noise(known: Known, belief: Shape, disorder: Disorder | None, rng: np.random.Generator) -> Noise | None:
+def likely_noise(
+    known: Known, belief: Shape, disorder: Disorder | None, beam: Beam, count: int, rng: np.random.Generator
+) -> Noise | None:
     """Reading error of clicks: the mode of its likelihood, summed over all paths, and a prior from careful clicks.
 
     Clicks in order lie closer to any curve than they were set; what their order as set tells is part of the likelihood. The
     prior is that of `PRIOR_READINGS` readings with the usual error. None where no path comes through.
+
+    Parameters
+    ----------
+    beam, count : of the passes and the number of paths that are drawn from each.
     """
     plan, reading, facts = known
-    base, usual = reading.sigma_s, float(np.median(reading.error))
-    sigma = base
+    usual, sigma = float(np.median(reading.error)), reading.sigma_s
     found: Noise | None = None
     for _ in range(PASSES):
         left = disorder.shown(sigma)[1] if disorder else 1.0
-        error = left * sigma
-        sample = _passed((plan, scaled(reading, error / usual), facts), belief, rng)
-        if sample is None and (found is not None or RATIO * sigma > ERRORS[1]):
-            return found
-        if sample is None:  # no path lies as near as that
-            sigma *= RATIO
+        tried = scaled(reading, left * sigma / usual)
+        run = run_of(plan, tried, facts, belief, beam)
+        if not np.isfinite(run.evidence):
+            if found is not None or RATIO * sigma > ERRORS[1]:
+                return found
+            sigma *= RATIO  # no path lies as near as that
             continue
-        before = sigma
-        found = _mode(_Slope(sample, error, reading.level.size), disorder, sigma)
-        sigma = found.sigma
-        if abs(np.log(sigma / before)) < np.log(RATIO):
+        sample = sample_of(run, count, rng)
+        del run
+        found = _mode(_Slope(sample, left * sigma, reading.level.size), disorder, sigma, (tried, sample))
+        if abs(np.log(found.sigma / sigma)) < np.log(RATIO):
             break
+        sigma = found.sigma
     return found
-
-
-def _passed(known: Known, belief: Shape, rng: np.random.Generator) -> Sample | None:
-    """Paths drawn under one belief in a quick beam, None where none comes through."""
-    for beam in (QUICK, NARROW) if known[1].level.size > MANY else (NARROW,):
-        run = run_of(*known, belief, beam)
-        if np.isfinite(run.evidence):
-            return sample_of(run, PATHS, rng)
-    return None
 
 
 class _Slope:
@@ -100,8 +101,8 @@ class _Slope:
         return -(self.free + self.readings) * step - 0.5 * self.squares * float(np.expm1(-2 * step))
 
 
-def _mode(slope: _Slope, disorder: Disorder | None, base: float) -> Noise:
-    """The likeliest error near `base`."""
+def _mode(slope: _Slope, disorder: Disorder | None, base: float, drawn: tuple[Reading, Sample]) -> Noise:
+    """The likeliest error near `base`, for which paths were drawn."""
     known: dict[int, float] = {}
 
     def score(i: int) -> float:
@@ -121,8 +122,8 @@ def _mode(slope: _Slope, disorder: Disorder | None, base: float) -> Noise:
     low, mid, high = score(best - 1), score(best), score(best + 1)
     if not np.isfinite(low + mid + high):
         sigma = base * RATIO**best
-        return Noise(sigma, disorder.shown(sigma)[1] if disorder else 1.0, float(np.log(RATIO)) / 2)
+        return Noise(sigma, disorder.shown(sigma)[1] if disorder else 1.0, float(np.log(RATIO)) / 2, base, *drawn)
     bend = max(2 * mid - low - high, 1e-3)
     sigma = base * RATIO ** (best + float(np.clip((high - low) / (2 * bend), -0.5, 0.5)))
     spread = min(float(np.log(RATIO) / np.sqrt(bend)), WIDEST)
-    return Noise(sigma, disorder.shown(sigma)[1] if disorder else 1.0, spread)
+    return Noise(sigma, disorder.shown(sigma)[1] if disorder else 1.0, spread, base, *drawn)

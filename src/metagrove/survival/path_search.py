@@ -17,16 +17,16 @@ from metagrove.survival.steps import Reading
 __all__ = [
     "COARSE",
     "LARGE",
+    "LED",
     "LONG",
-    "MANY",
     "NARROW",
-    "QUICK",
     "SCREEN",
     "WIDE",
     "Beam",
     "Run",
     "Tilt",
     "Weighed",
+    "evidence_of",
     "likely_shapes",
     "limits_of",
     "misfit",
@@ -45,8 +45,6 @@ Weighed: TypeAlias = tuple[float, Shape]
 MOST_STATES = 6_000_000
 #: Room for states to begin with: of a pass that keeps none, and for each operation of one that keeps all.
 LIGHT, STATES = 4096, 64
-#: Rows above which a quicker beam saves time that counts.
-MANY = 150
 #: Beliefs about censoring that are weighed at most, and how far their log evidence may lie behind the best.
 MOST, FAR = 5, 6.0
 
@@ -64,8 +62,8 @@ class Beam:
 NARROW = Beam(keep=80, cut=1e-5, bins=0.5)
 #: To tell which beliefs are far behind; where it finds no path, `NARROW` decides.
 SCREEN = Beam(keep=80, cut=1e-4, bins=0.7)
-#: For the error of reading alone: on the public arms its likeliest value lies as near to a wide search's as with `NARROW`.
-QUICK = Beam(keep=60, cut=1e-3, bins=0.5)
+#: The same where numbers at risk lead the way: fewer states need be kept for the evidence to order the beliefs as well.
+LED = Beam(keep=80, cut=1e-3, bins=0.7)
 #: For many patients and rows: the levels hardly told apart, so that the states kept reach farther.
 LONG = Beam(keep=1000, cut=1e-7, bins=2.0)
 #: For a thousand patients and more, whose states no beam holds: those that come through tell little of single deaths.
@@ -146,16 +144,21 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Weighed]:
 
 
 def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> list[Weighed]:
-    """The likeliest beliefs in a narrow beam, with their evidence, best first; none where no path comes through."""
-    screen = SCREEN if reading.level.size > MANY else NARROW
-    quick = [run_of(plan, reading, facts, shape, screen, light=True).evidence for shape in beliefs]
-    if screen is SCREEN and np.isfinite(quick).any():  # else there are too many states for either
-        quick = [
-            seen if np.isfinite(seen) else run_of(plan, reading, facts, shape, NARROW, light=True).evidence
-            for seen, shape in zip(quick, beliefs, strict=True)
-        ]
-    order = [int(i) for i in np.argsort(-np.array(quick), kind="stable") if np.isfinite(quick[i])]
-    return [(quick[i], beliefs[i]) for i in order[:MOST]]
+    """The likeliest beliefs, with their evidence, best first; none where no path comes through."""
+    found = evidence_of(plan, reading, facts, beliefs)
+    order = [int(i) for i in np.argsort(-found, kind="stable") if np.isfinite(found[i])]
+    return [(float(found[i]), beliefs[i]) for i in order[:MOST]]
+
+
+def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> Array:
+    """Log evidence of each belief in a beam that is narrow; minus infinity where no path comes through."""
+    found = np.full(len(beliefs), -np.inf)
+    for beam in (LED if facts.risk_time.size else SCREEN, NARROW):
+        for i in np.flatnonzero(~np.isfinite(found)).tolist():
+            found[i] = run_of(plan, reading, facts, beliefs[i], beam, light=True).evidence
+        if not np.isfinite(found).any():  # there are too many states for either
+            break
+    return found
 
 
 def runs_of(
