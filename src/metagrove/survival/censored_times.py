@@ -34,6 +34,8 @@ TREND = 6.0
 CUT = 0.5
 #: Standard deviation of the logarithm of a mark's width, which the figure does not tell, around `MARK_PIXELS` of 900.
 WIDTH_ERROR = 0.4
+#: Chance that of marks drawn into one another the first was read, so that those hidden left later; else it is their middle.
+FIRST_READ = 0.5
 #: Shape of the gamma distribution by which marks of one crowding differ in what they hide, as visits do in who comes.
 CLUMPS = 1.0
 
@@ -64,13 +66,14 @@ class PlacedMarks:
     Parameters
     ----------
     gap : shape (draws, m), rising. time : shape (draws, m). load : shape (draws, m + 1), cumulative shares of what they hide.
-    width : shape (draws,), the distance within which a mark hides the next.
+    width : shape (draws,), the distance within which a mark hides the next. early : shape (draws,), how far before the mark.
     """
 
     gap: Whole
     time: Array
     load: Array
     width: Array
+    early: Array
 
 
 def placed_marks(
@@ -91,15 +94,16 @@ def placed_marks(
     gap = np.maximum.accumulate(marks.gaps_of(consumed), axis=1)
     time = np.broadcast_to(marks.time, gap.shape)
     share = np.broadcast_to(marks.share, gap.shape)
-    width = np.full(len(change), MARK_PIXELS * axis / 900)
+    early = width = np.full(len(change), MARK_PIXELS * axis / 900)
     if rng is not None:
         time = time + marks.error * rng.standard_normal(gap.shape)
         share = share * rng.gamma(CLUMPS, size=gap.shape) + 1e-12
         width = width * np.exp(WIDTH_ERROR * rng.standard_normal(len(change)))
+        early = np.where(rng.random(len(change)) < FIRST_READ, 0.0, width)
     if lattice is not None:
         time = lattice.nearest(time)
     load = np.concatenate((np.zeros((len(change), 1)), np.cumsum(share, axis=1)), axis=1)
-    return PlacedMarks(gap, np.asarray(time), load, width)
+    return PlacedMarks(gap, np.asarray(time), load, width, early)
 
 
 def censored_patients(
@@ -173,28 +177,39 @@ def _under_marks(
     last = np.searchsorted(keys, wanted, side="right") - m * draw
     none = first >= last
     # Without a mark in the stretch, one beyond its ends may hide the patient: the nearer of the two.
-    before, after = np.maximum(first - 1, 0), np.minimum(first, m - 1)
+    before, after = np.maximum(first - 1, 0), np.minimum(last, m - 1)
     nearer = np.where(start - marks.time[draw, before] <= marks.time[draw, after] - stop, before, after)
     nearer = np.where(first == 0, after, np.where(first == m, before, nearer))
     first, last = np.where(none, nearer, first), np.where(none, nearer + 1, last)
     part = (place + 0.5) / count if rng is None else rng.random(o.size)
-    low, high = marks.load[draw, first], marks.load[draw, last]
-    aim = low + (high - low) * part
-    span = float(marks.load.max()) + 1.0
-    index = np.searchsorted((marks.load + span * np.arange(rows)[:, None]).ravel(), aim + span * draw, side="right")
-    index = np.clip(index - 1 - (m + 1) * draw, first, last - 1)
-    at = marks.time[draw, index]
-    width = marks.width[draw]
+    inner = marks.time[draw, _hiding(marks, draw, (first, last), part)]
+    reach = marks.width[draw] + 3 * (plan.marks.error if plan.marks is not None else 0.0)
+    off = np.maximum(start - inner, inner - stop)
     if rng is not None:
-        at = at + _beside(width, lattice, rng)
-    reach = width + 3 * (plan.marks.error if plan.marks is not None else 0.0)
-    off = np.maximum(start - at, at - stop)
-    return np.where(none & (off > reach), even, np.clip(at, start, stop))
+        inner = inner + _beside(marks, draw, lattice, rng)
+        # A mark close before a death, or after it, also hides who left on its other side.
+        wide = first - (start - marks.time[draw, before] < marks.width[draw]) * (before < first)
+        past = last + (marks.time[draw, after] - stop < marks.width[draw]) * (after >= last)
+        outer = marks.time[draw, _hiding(marks, draw, (wide, past), rng.random(o.size))]
+        outer = outer + _beside(marks, draw, lattice, rng)
+        inner = np.where((outer >= start) & (outer < stop), outer, inner)
+    return np.where(none & (off > reach), even, np.clip(inner, start, stop))
 
 
-def _beside(width: Array, lattice: Lattice | None, rng: np.random.Generator) -> Array:
-    """How far from its mark a hidden patient left: within the mark's width, by whole steps of a grid of times."""
-    off = width * rng.uniform(-1, 1, width.size)
+def _hiding(marks: PlacedMarks, draw: Whole, span: tuple[Whole, Whole], part: Array) -> Whole:
+    """For each hidden patient the mark among those of `span` (first and past the last) at the share `part` of their load."""
+    rows, m = marks.gap.shape
+    low, high = marks.load[draw, span[0]], marks.load[draw, span[1]]
+    apart = float(marks.load.max()) + 1.0
+    aim = low + (high - low) * part + apart * draw
+    found = np.searchsorted((marks.load + apart * np.arange(rows)[:, None]).ravel(), aim, side="right")
+    return np.asarray(np.clip(found - 1 - (m + 1) * draw, span[0], span[1] - 1), dtype=np.int64)
+
+
+def _beside(marks: PlacedMarks, draw: Whole, lattice: Lattice | None, rng: np.random.Generator) -> Array:
+    """How far from its mark each hidden patient left: within the mark's width, by whole steps of a grid of times."""
+    early = marks.early[draw]
+    off = (early + marks.width[draw]) * rng.random(draw.size) - early
     return off if lattice is None else np.asarray(np.trunc(off / lattice.step) * lattice.step)
 
 
@@ -258,19 +273,22 @@ def last_patients(
         cut = _cut(left, 0, rng)[who]
         share = np.where(last | (rng.random(who.size) < cut), 1.0, share)
     at = start + (end - start) * share
-    seen = None if marks is None else _tail_marks(plan, marks, span[1], lattice)
+    seen = None if marks is None else _tail_marks(plan, marks, left, span[1], lattice)
     if marks is not None and seen is not None and seen.any():
         at = _in_tail(marks, seen, (who, place, count), (start, end, at), lattice, rng)
     on = _on_grid(at, start, 2 * end, lattice, marked=marks is not None)
     return who, np.where(last | (at >= end), end, np.minimum(on, end))
 
 
-def _tail_marks(plan: Plan, marks: PlacedMarks, end: Array, lattice: Lattice | None) -> NDArray[np.bool_]:
-    """Which marks lie behind the last boundary in each draw, but for the one that is the end of the curve itself."""
+def _tail_marks(plan: Plan, marks: PlacedMarks, left: Whole, end: Array, lattice: Lattice | None) -> NDArray[np.bool_]:
+    """Which marks lie behind the last boundary in each draw, but for the one that is the end of the curve itself.
+
+    The last mark is the end where it lies within its error of it, or where as many are left as there are marks.
+    """
     assert plan.marks is not None
     seen = marks.gap == plan.marks.sure.size - 1
     last = plan.marks.time[-1:] if lattice is None else lattice.nearest(plan.marks.time[-1:])
-    seen[:, -1] &= np.abs(last - end) > 3 * plan.marks.error + 1e-6 * end
+    seen[:, -1] &= (np.abs(last - end) > 3 * plan.marks.error + 1e-6 * end) & (left > seen.sum(axis=1))
     return np.asarray(seen)
 
 
@@ -307,5 +325,5 @@ def _in_tail(
     index = np.clip(index, 0, many)
     at = np.where(index < many, marks.time[who, np.minimum(first[who] + index, m - 1)], end)
     if rng is not None:
-        at = at + np.where(hidden, _beside(marks.width[who], lattice, rng), 0.0)
+        at = at + np.where(hidden, _beside(marks, who, lattice, rng), 0.0)
     return np.where(many > 0, np.clip(at, start, end), even)

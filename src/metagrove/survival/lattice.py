@@ -105,13 +105,13 @@ def _ratios(
 ) -> tuple[Array, int, float]:
     """Likelihood of each drop's time on the grid over that without one; how many lie near a multiple; the reach."""
     time, since = rows
+    written = 0.6 * 10.0 ** -max(decimals, 2) + 1e-7 * reading.end
     if reading.columns:
         middle, half = (time + since) / 2, np.maximum((time - since) / 2, time_error or 0.0)
-        return *_within(middle, half, step), float(np.median(half))
+        return *_within(middle, half, step, written), float(np.median(half))
     if time_error is not None:
         return *_within(time, np.full(time.size, time_error), step), time_error
     if reading.sigma_t <= 0:
-        written = 0.6 * 10.0 ** -max(decimals, 2) + 1e-7 * reading.end
         return *_within(time, np.full(time.size, written), step), 0.0
     sigma = reading.sigma_t
     if step < FINEST * sigma:
@@ -122,12 +122,17 @@ def _ratios(
     return step * density, int(np.sum(np.abs(off) <= 3 * sigma)), step / 2
 
 
-def _within(middle: Array, half: Array, step: float) -> tuple[Array, int]:
-    """The ratios of drops known to lie within `half` of `middle`, and how many hold a multiple of the step."""
-    slack = 1e-7
+def _within(middle: Array, half: Array, step: float, written: float = 0.0) -> tuple[Array, int]:
+    """The ratios of drops known to lie within `half` of `middle`, and how many hold a multiple of the step.
+
+    Parameters
+    ----------
+    written : error with which the edges of columns are written.
+    """
+    slack = max(1e-7, written / step)
     # A column is seen before the death: its left edge is not in it, or edges that meet the grid would count twice.
     inside = np.floor((middle + half) / step + slack) - np.floor((middle - half) / step + slack)
-    inside = np.where(middle + half < step * (1 - 1e-7), 0, inside)
+    inside = np.where(middle + half < step * (1 - slack), 0, inside)
     ratio = np.where(step < FINEST * 2 * half, 1.0, inside * step / np.maximum(2 * half, 1e-12))
     return ratio, int(np.sum(inside > 0))
 
