@@ -32,6 +32,8 @@ Owners: TypeAlias = tuple[Whole, Whole, Whole, Whole]
 TREND = 6.0
 #: Chance that a share of those left at the last drop is followed up to the end of the curve, as where it is cut there.
 CUT = 0.5
+#: The same where marks lie behind the last drop, at least.
+CUT_MARKED = 0.1
 #: Standard deviation of the logarithm of a mark's width, which the figure does not tell, around `MARK_PIXELS` of 900.
 WIDTH_ERROR = 0.4
 #: Chance that of marks drawn into one another the first was read, so that those hidden left later; else it is their middle.
@@ -97,7 +99,8 @@ def placed_marks(
     early = width = np.full(len(change), MARK_PIXELS * axis / 900)
     if rng is not None:
         time = time + marks.error * rng.standard_normal(gap.shape)
-        share = share * rng.gamma(CLUMPS, size=gap.shape) + 1e-12
+        steep = rng.random((len(change), 1))  # how far they follow the crowding of marks
+        share = share**steep * rng.gamma(CLUMPS, size=gap.shape) + 1e-12
         width = width * np.exp(WIDTH_ERROR * rng.standard_normal(len(change)))
         early = np.where(rng.random(len(change)) < FIRST_READ, 0.0, width)
     if lattice is not None:
@@ -239,11 +242,11 @@ def _tilted(share: Array, length: Array, group: Whole, rng: np.random.Generator)
 def _cut(left: Whole, marks: Whole | int, rng: np.random.Generator) -> Array:
     """The share of those without a mark who are followed up to the end of the curve itself, in each draw; shape (draws,).
 
-    Curves are cut at a common time as often as they run out; the more who have no mark, the likelier.
+    Curves are cut at a common time as often as they run out. Marks say that this one runs out, unless they are few for
+    those who are left.
     """
-    hidden = np.maximum(left - marks, 0)
-    seen = np.asarray(marks) > 0
-    chance = np.where(seen, np.maximum(CUT, hidden / (hidden + 2.0 * np.asarray(marks) + 1.0)), CUT)
+    hidden, seen = np.maximum(left - marks, 0), np.asarray(marks)
+    chance = np.where(seen > 0, np.maximum(CUT_MARKED, hidden / (hidden + 2.0 * seen + 1.0)), CUT)
     return np.where(rng.random(left.size) < chance, rng.random(left.size), 0.0)
 
 
