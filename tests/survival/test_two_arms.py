@@ -112,11 +112,13 @@ def test_a_tilt_moves_the_draws_by_what_it_says():
     level = levelled(tilt, arm.paths.plan, arm.facts.n, counted=False)
     before = tilt.of(drawn)
     assert np.ptp(level.of(drawn) - before) < 1e-9  # the same weights but for a constant
+    mean = []
     for way in (-1, 1):
         strength = way * 0.7 / before.std()
         moved = tilt.of(tilted_draws(arm.paths, level.times(strength), 400, np.random.default_rng(2)))
-        shift = (moved.mean() - before.mean()) / before.std()
-        assert 0.3 < way * shift < 2.5
+        mean.append(moved.mean() / before.std())
+    # Both ways together: the tilted draws vary neither the course of censoring nor the reading error.
+    assert 0.4 < (mean[1] - mean[0]) / 2 < 1.1
 
 
 def test_the_tilt_is_the_change_of_the_log_hazard_ratio():

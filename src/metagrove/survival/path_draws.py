@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -11,13 +11,24 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape
 from metagrove.survival.censoring_trends import drawn_shapes
-from metagrove.survival.path_model import Plan
-from metagrove.survival.path_search import NARROW, Beam, Run, run_of
+from metagrove.survival.path_model import Plan, Weights
+from metagrove.survival.path_search import MANY, NARROW, SCREEN, Beam, Run, Weighed, run_of
 from metagrove.survival.printed_evidence import printed_fit
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
-__all__ = ["COARSENED", "SURPLUS", "drawn_paths", "scaled", "widened_paths"]
+__all__ = [
+    "COARSENED",
+    "SURPLUS",
+    "Known",
+    "Sample",
+    "drawn_paths",
+    "sample_of",
+    "samples_of",
+    "scaled",
+    "shared_samples",
+    "widened_paths",
+]
 
 Known: TypeAlias = tuple[Plan, Reading, Facts]
 Pair: TypeAlias = tuple[NDArray[np.int32], Array]
@@ -31,20 +42,61 @@ COARSENED = 0.5
 VARIANTS, PICKED = 24, 16
 
 
-def drawn_paths(
-    plan: Plan,
-    reading: Reading,
-    facts: Facts,
-    runs: list[Run],
-    draws: int,
-    rng: np.random.Generator,
-    *,
-    surplus: int = SURPLUS,
-) -> NDArray[np.int32]:
-    """Paths drawn from the runs, shared out by their evidence, `surplus` for each one kept; shape (draws, k + 1)."""
-    counts = _shared(_coarsened(np.array([run.evidence for run in runs])), surplus * draws)
-    pairs = [_sampled(run, count, rng) for run, count in zip(runs, counts.tolist(), strict=True) if count]
-    return _corrected((plan, reading, facts), pairs, draws, rng)
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Paths drawn from a pass under one belief.
+
+    Parameters
+    ----------
+    paths : shape (draws, k + 1). gain : shape (draws,), what the filter left out of their log likelihood. misfit : shape
+        (draws,), half the squared distance of their states from the levels read, in standard errors.
+    evidence, weights, shape : of the run, see path_search.Run.
+    """
+
+    paths: NDArray[np.int32]
+    gain: Array
+    misfit: Array
+    evidence: float
+    weights: Weights
+    shape: Shape
+
+
+def sample_of(run: Run, count: int, rng: np.random.Generator) -> Sample:
+    """`count` paths drawn from a run."""
+    from metagrove.survival.path_kernels import sampled_gains
+
+    seed = int(rng.integers(2**62))
+    paths, gain, misfit = sampled_gains(run.passed[0], run.passed[1], run.passed[2], run.operations, count, seed)
+    return Sample(paths, gain, misfit, run.evidence, run.weights, run.shape)
+
+
+def samples_of(known: Known, beliefs: list[Weighed], beam: Beam, total: int, rng: np.random.Generator) -> list[Sample]:
+    """Some `total` paths drawn under the beliefs, shared out by what their evidence is thought to be.
+
+    Each pass is forgotten before the next: the memory of several at once would be asked of the system anew every time.
+    """
+    plan, reading, facts = known
+    counts = _shared(_coarsened(np.array([evidence for evidence, _ in beliefs])), total)
+    found = []
+    for count, (_, shape) in zip(np.maximum(counts, total // (5 * len(beliefs))).tolist(), beliefs, strict=True):
+        run = run_of(plan, reading, facts, shape, beam)
+        if np.isfinite(run.evidence):
+            found.append(sample_of(run, count, rng))
+        del run
+    return found
+
+
+def shared_samples(runs: list[Run], total: int, rng: np.random.Generator) -> list[Sample]:
+    """`total` paths drawn from runs, shared out by their evidence."""
+    counts = _shared(_coarsened(np.array([run.evidence for run in runs])), total)
+    return [sample_of(run, count, rng) for run, count in zip(runs, counts.tolist(), strict=True) if count]
+
+
+def drawn_paths(known: Known, samples: list[Sample], draws: int, rng: np.random.Generator) -> NDArray[np.int32]:
+    """`draws` of the paths sampled, as many of each belief as its evidence says; shape (draws, k + 1)."""
+    share = _coarsened(np.array([sample.evidence for sample in samples]))
+    pairs = [(s.paths, s.gain + np.log(w / s.gain.size)) for s, w in zip(samples, share.tolist(), strict=True)]
+    return _corrected(known, pairs, draws, rng)
 
 
 def widened_paths(
@@ -58,7 +110,8 @@ def widened_paths(
     """
     plan, reading, facts = known
     shapes = [*beliefs, *drawn_shapes(beliefs, reading, facts, VARIANTS, rng)]
-    evidence = np.array([run_of(plan, reading, facts, shape, NARROW).evidence for shape in shapes])
+    screen = SCREEN if reading.level.size > MANY else NARROW
+    evidence = np.array([run_of(plan, reading, facts, shape, screen, light=True).evidence for shape in shapes])
     if not np.isfinite(evidence).any():
         return None
     places = (np.arange(PICKED) + rng.random()) / PICKED
@@ -71,7 +124,8 @@ def widened_paths(
     for i, score in zip(picked.tolist(), scores.tolist(), strict=True):
         run = run_of(plan, scaled(reading, float(np.exp(score))), facts, shapes[i], beam)
         if np.isfinite(run.evidence):
-            pairs.append(_sampled(run, count, rng))
+            sample = sample_of(run, count, rng)
+            pairs.append((sample.paths, sample.gain))
     return _corrected(known, pairs, draws, rng) if pairs else None
 
 
@@ -92,13 +146,6 @@ def _coarsened(evidence: Array) -> Array:
     """Shares of the draws: beliefs about censoring are crude, so the evidence between them is worth less than it says."""
     share = np.exp(COARSENED * (evidence - evidence.max()))
     return np.asarray(share / share.sum())
-
-
-def _sampled(run: Run, count: int, rng: np.random.Generator) -> Pair:
-    """`count` paths drawn from a run, and what the filter left out of their log likelihood."""
-    from metagrove.survival.path_kernels import sampled_gains
-
-    return sampled_gains(run.passed[0], run.passed[1], run.passed[2], run.operations, count, int(rng.integers(2**62)))
 
 
 def _corrected(known: Known, pairs: list[Pair], draws: int, rng: np.random.Generator) -> NDArray[np.int32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,15 @@ __all__ = [
     "COARSE",
     "LARGE",
     "LONG",
+    "MANY",
     "NARROW",
+    "QUICK",
+    "SCREEN",
     "WIDE",
     "Beam",
     "Run",
     "Tilt",
-    "evidence_of",
+    "Weighed",
     "likely_shapes",
     "limits_of",
     "misfit",
@@ -35,8 +38,13 @@ __all__ = [
 ]
 
 
+#: A belief about censoring and its evidence.
+Weighed: TypeAlias = tuple[float, Shape]
+
 #: States of one pass at most; all of them take some 400 MB.
 MOST_STATES = 6_000_000
+#: Room for states to begin with: of a pass that keeps none, and for each operation of one that keeps all.
+LIGHT, STATES = 4096, 64
 #: Rows above which a quicker beam saves time that counts.
 MANY = 150
 #: Beliefs about censoring that are weighed at most, and how far their log evidence may lie behind the best.
@@ -117,30 +125,33 @@ class Tilt:
         return np.asarray((paths[:, 1:] - self.centre) @ self.pull + left @ self.toll, dtype=np.float64)
 
 
-def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Shape]:
-    """The beliefs about censoring that a quick screen leaves standing, likeliest first where it looked."""
+def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Weighed]:
+    """The beliefs about censoring that a quick screen leaves standing, with their evidence there, likeliest first.
+
+    Two beliefs or one are not screened; they come with an evidence of 0.
+    """
     beliefs = shapes(reading, facts)
     if facts.n * VISIBLE > 1 and not reading.columns and reading.sigma_t > 0:
         # One death may be too small to be seen; then clicks stand for several.
         beliefs = beliefs + [replace(shape, blind=True) for shape in beliefs]
     if len(beliefs) <= 2:
-        return beliefs
+        return [(0.0, shape) for shape in beliefs]
     known = _screened(plan, reading, facts, beliefs)
     if facts.events is None and not facts.risk_time.size and facts.marks is None and not reading.columns:
         # Without totals only the drops tell how many died: either most are single deaths, or ties and merged ones abound.
         known += _screened(plan, reading, facts, [replace(shape, single=True) for _, shape in known])
         known.sort(key=lambda pair: -pair[0])
-    kept = [shape for evidence, shape in known if evidence > known[0][0] - FAR]
-    return kept[:MOST] or beliefs
+    kept = [(evidence, shape) for evidence, shape in known if evidence > known[0][0] - FAR]
+    return kept[:MOST] or [(0.0, shape) for shape in beliefs]
 
 
-def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> list[tuple[float, Shape]]:
+def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> list[Weighed]:
     """The likeliest beliefs in a narrow beam, with their evidence, best first; none where no path comes through."""
     screen = SCREEN if reading.level.size > MANY else NARROW
-    quick = [run_of(plan, reading, facts, shape, screen).evidence for shape in beliefs]
+    quick = [run_of(plan, reading, facts, shape, screen, light=True).evidence for shape in beliefs]
     if screen is SCREEN and np.isfinite(quick).any():  # else there are too many states for either
         quick = [
-            seen if np.isfinite(seen) else run_of(plan, reading, facts, shape, NARROW).evidence
+            seen if np.isfinite(seen) else run_of(plan, reading, facts, shape, NARROW, light=True).evidence
             for seen, shape in zip(quick, beliefs, strict=True)
         ]
     order = [int(i) for i in np.argsort(-np.array(quick), kind="stable") if np.isfinite(quick[i])]
@@ -155,21 +166,20 @@ def runs_of(
     return [run for run in runs if np.isfinite(run.evidence)]
 
 
-def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> float:
-    """Log likelihood of the readings, summed over all paths and averaged over beliefs; minus infinity without a path."""
-    for beam in (QUICK, NARROW) if reading.level.size > MANY else (NARROW,):
-        values = [run_of(plan, reading, facts, shape, beam).evidence for shape in beliefs]
-        if np.isfinite(values).any():
-            return float(np.logaddexp.reduce(values))
-    return -np.inf
-
-
-def run_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape, beam: Beam, *, tilt: Tilt | None = None) -> Run:
-    """One forward pass under one belief."""
+def run_of(
+    plan: Plan,
+    reading: Reading,
+    facts: Facts,
+    shape: Shape,
+    beam: Beam,
+    *,
+    tilt: Tilt | None = None,
+    light: bool = False,
+) -> Run:
+    """One forward pass under one belief; a light one tells the evidence, but no paths can be drawn from it."""
     weights = _weights(plan, reading, facts, shape)
-    none = np.zeros(plan.kind.size)
-    operations = operations_of(plan, weights, none, none, tilt=tilt)
-    passed = passed_through(operations, limits_of(reading, facts, beam, plan.kind.size, peak=False))
+    operations = operations_of(plan, weights, tilt=tilt)
+    passed = passed_through(operations, limits_of(reading, facts, beam, plan.kind.size, peak=False, light=light))
     evidence = float(passed[3]) + shape.prior if passed[4] == plan.kind.size else -np.inf
     return Run(passed, operations, weights, evidence, shape)
 
@@ -188,40 +198,39 @@ def _weights(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weight
     return found
 
 
-def passed_through(operations: Any, limits: Any) -> Any:
+def passed_through(operations: Array, limits: Any) -> Any:
     """What `forward` of path_kernels returns."""
     from metagrove.survival.path_kernels import forward
 
     return forward(operations, limits)
 
 
-def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array, *, tilt: Tilt | None = None) -> Any:
-    """The operations of `plan` as the kernels take them, for a sum-product pass perhaps under a tilt."""
-    from metagrove.survival.path_kernels import Operations
+def operations_of(
+    plan: Plan, weights: Weights, *, near: tuple[Array, Array] | None = None, tilt: Tilt | None = None
+) -> Array:
+    """The operations of `plan` as the kernels take them, shape (k, 16).
 
-    a, b = weights.a, weights.b
-    pull = toll = np.zeros(plan.kind.size)
+    Parameters
+    ----------
+    near : centre and spread of the number at risk after each operation, for a max-product pass. tilt : for a sum-product
+        pass.
+    """
+    from metagrove.survival import path_kernels as kernels
+
+    rows = np.zeros((plan.kind.size, 16))
+    rows[:, kernels.KIND] = np.where(plan.kind == WITNESS, DROP, plan.kind)
+    rows[:, kernels.A], rows[:, kernels.B], rows[:, kernels.C] = weights.a, weights.b, weights.c
+    rows[:, kernels.HAZARD], rows[:, kernels.MASS] = weights.hazard, weights.mass
+    rows[:, kernels.LOW], rows[:, kernels.MOST] = plan.low, plan.most
+    rows[:, kernels.DYING], rows[:, kernels.STAYING] = weights.dying, weights.staying
+    rows[:, kernels.COUNT], rows[:, kernels.SEEN] = weights.count, weights.seen
+    if near is not None:
+        rows[:, kernels.CENTRE], rows[:, kernels.SPREAD] = near
     if tilt is not None:
-        a, b = _tilted_clumps(plan, weights, tilt)
-        centre, pull, toll = tilt.centre, tilt.pull, np.where(plan.kind == CENSOR, 0.0, tilt.toll)
-    return Operations(
-        np.where(plan.kind == WITNESS, DROP, plan.kind),
-        a,
-        b,
-        weights.c,
-        weights.hazard,
-        plan.low,
-        plan.most,
-        centre,
-        spread,
-        weights.mass,
-        weights.dying,
-        weights.staying,
-        weights.count,
-        pull,
-        toll,
-        weights.seen,
-    )
+        rows[:, kernels.A], rows[:, kernels.B] = _tilted_clumps(plan, weights, tilt)
+        rows[:, kernels.CENTRE], rows[:, kernels.PULL] = tilt.centre, tilt.pull
+        rows[:, kernels.TOLL] = np.where(plan.kind == CENSOR, 0.0, tilt.toll)
+    return rows
 
 
 def _middle(values: Array) -> float:
@@ -244,12 +253,13 @@ def _tilted_clumps(plan: Plan, weights: Weights, tilt: Tilt) -> tuple[Array, Arr
     return a, b
 
 
-def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool) -> Any:
+def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool, light: bool = False) -> Any:
     """The bounds of a pass over `k` operations."""
     from metagrove.survival.path_kernels import Limits
 
     width = max(beam.bins * _middle(reading.error), 1e-7) if reading.error.size else 1.0
-    room = min(max((beam.keep * 3 + 500) * (k + 2) // 2, 100_000), 4_000_000)
+    # Little room to begin with: memory that is not asked of the system anew costs nothing, the pages of much of it do.
+    room = LIGHT if light else max(STATES * (k + 2), LIGHT)
     return Limits(
         n=facts.n,
         events=-1 if facts.events is None else facts.events,
@@ -260,8 +270,9 @@ def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool)
         chain_cut=1e-200 if reading.sigma_s < 1e-5 else beam.cut,
         keep=beam.keep,
         peak=int(peak),
+        light=int(light),
         nodes=room,
         edges=room,
-        bits=15 if beam.keep < 1000 else 19,
+        bits=12,
         most=MOST_STATES,
     )
