@@ -121,7 +121,7 @@ def widened_paths(
 
     Courses of censoring are drawn around `beliefs`, screened, and picked by their evidence (systematic resampling). Each
     has a pass with its own reading error, at even quantiles of a normal distribution of its logarithm with standard
-    deviation `spread`. Returns shape (draws, k + 1), None where no path is left.
+    deviation `spread`. Returns shape (draws, k + 1), None where too few paths are left.
     """
     plan, reading, facts = known
     shapes = [*beliefs, *drawn_shapes(beliefs, reading, facts, VARIANTS, rng)]
@@ -140,7 +140,8 @@ def widened_paths(
         if np.isfinite(run.evidence):
             sample = sample_of(run, count, rng)
             pairs.append((sample.paths, sample.gain))
-    return _corrected(known, pairs, draws, rng) if pairs else None
+    enough = sum(len(gain) for _, gain in pairs) >= draws
+    return _corrected(known, pairs, draws, rng) if enough else None
 
 
 def scaled(reading: Reading, factor: float) -> Reading:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import erf
 
@@ -215,15 +215,19 @@ def _mark_plan(reading: Reading, facts: Facts, pieces: _Pieces, decimals: int) -
     drops = row >= 0
     errors = np.zeros(edges.size)
     errors[drops] = spread[row[drops]]
-    marks, error = facts.marks, mark_error(reading, facts.marks, facts.axis, decimals)
     lattice = lattice_of(reading, decimals, time_error=facts.time_error)
-    if lattice is not None and 1e-6 * reading.end < error < NEAREST * lattice.step:
+    marks, error = facts.marks, mark_error(reading, facts.marks, facts.axis, decimals, lattice)
+    if lattice is None:
+        if reading.columns:  # a death of a column lies anywhere in it
+            edges[drops] = ((reading.since + reading.time) / 2)[row[drops]]
+        elif error <= 1e-6 * reading.end:
+            marks = marks + 10 * error
+    elif error < NEAREST * lattice.step:
         # Recorded times: a mark at the time of a death left after it.
         marks, error = lattice.nearest(marks) + 1e-3 * lattice.step, 1e-5 * lattice.step
         put = lattice.before if reading.columns else lattice.nearest
         edges[drops], errors[drops] = put(edges[drops]), error
-    found = marks_in_gaps(marks, np.maximum.accumulate(edges), errors + 1e-12 * reading.end, reading, error)
-    return found if lattice is None else replace(found, slack=lattice.step)
+    return marks_in_gaps(marks, np.maximum.accumulate(edges), errors + 1e-12 * reading.end, reading, error)
 
 
 def _carriers(pieces: _Pieces, gap: NDArray[np.int64]) -> NDArray[np.bool_]:
