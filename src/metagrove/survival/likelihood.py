@@ -41,10 +41,8 @@ from metagrove.survival.path_search import (
     Weighed,
     likely_shapes,
     limits_of,
-    misfit,
     operations_of,
     passed_through,
-    path_levels,
     run_of,
     runs_of,
 )
@@ -235,8 +233,7 @@ def _settled(
     if not plan.kind.size:
         return None if facts.events else (_Search(plan, reading, facts, beam, []), 0.0)
     beliefs = likely_shapes(plan, reading, facts)
-    wide = facts.median is not None or bool(facts.rates) or wanted.uncertain
-    total = (SURPLUS if wide else FEW) * wanted.paths
+    total = (SURPLUS if facts.median is not None or facts.rates else FEW) * wanted.paths
     noise = None
     if curve.kind not in ("exact", "trace") and reading.level.size:
         disorder, count = disorder_of(curve, facts.axis, rng), max(total // len(beliefs), FEWEST)
@@ -307,14 +304,14 @@ def _pulled(
     beam: Beam,
 ) -> NDArray[np.int32]:
     """The likeliest path near a centre with a spread, else the one of those drawn that is nearest to it."""
-    from metagrove.survival.path_kernels import sampled
+    from metagrove.survival.path_kernels import misfits, sampled
 
     centre, spread, drawn = near
     operations = operations_of(plan, weights, near=(centre, spread))
     run = passed_through(operations, limits_of(reading, facts, beam, plan.kind.size, peak=True))
     if run[4] == plan.kind.size:
         pulled = np.asarray(sampled(run[0], run[1], run[2], operations, 1, 1, 1)[0])
-        fit = misfit(plan, reading, path_levels(plan, np.concatenate((pulled, drawn))))
+        fit = misfits(operations, np.concatenate((pulled, drawn)))
         if fit[0] <= np.median(fit[1:]) + 3:
             return pulled
     nearest = int(np.argmin((((drawn[:, 1:] - centre) / spread) ** 2).sum(axis=1)))

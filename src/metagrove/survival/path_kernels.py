@@ -23,6 +23,7 @@ __all__ = [
     "SCORE",
     "Limits",
     "forward",
+    "misfits",
     "sampled",
     "sampled_gains",
 ]
@@ -548,6 +549,13 @@ def _misfits(op: Any, n: Any, fit: Any) -> None:
                 fit[i] += scale * (own[i] - y) ** 2
 
 
+def misfits(rows: Table, paths: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Half the squared distance of each path's own levels from those read, in standard errors; shape (paths,)."""
+    fit = np.zeros(paths.shape[0])
+    _misfits(rows, np.ascontiguousarray(paths.T), fit)
+    return fit
+
+
 def sampled_gains(
     beam: Beam, links: Edges, starts: NDArray[np.int64], rows: Table, draws: int, seed: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
@@ -557,6 +565,4 @@ def sampled_gains(
     of 1 - d / n, lies a little off it.
     """
     n, fit = sampled(beam, links, starts, rows, draws, seed, 0)
-    own = np.zeros(draws)
-    _misfits(rows, n.T, own)
-    return n, fit.sum(axis=0) - own, fit[0]
+    return n, fit.sum(axis=0) - misfits(rows, n), fit[0]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,6 +16,9 @@ from metagrove.survival.path_search import Beam, run_of
 from metagrove.survival.steps import CLICK_S, Reading
 
 __all__ = ["Noise", "likely_noise"]
+
+#: What the disorder of clicks tells of their error, see click_noise.Disorder.shown.
+Shown: TypeAlias = Callable[[float], tuple[float, float]]
 
 #: Readings that the usual error of a click counts for, beside those at hand.
 PRIOR_READINGS = 6.0
@@ -60,8 +66,13 @@ def likely_noise(
     plan, reading, facts = known
     usual, sigma = float(np.median(reading.error)), reading.sigma_s
     found: Noise | None = None
+
+    @cache
+    def shown(error: float) -> tuple[float, float]:
+        return disorder.shown(error) if disorder else (0.0, 1.0)
+
     for _ in range(PASSES):
-        left = disorder.shown(sigma)[1] if disorder else 1.0
+        left = shown(sigma)[1]
         tried = scaled(reading, left * sigma / usual)
         run = run_of(plan, tried, facts, belief, beam)
         if not np.isfinite(run.evidence):
@@ -71,7 +82,7 @@ def likely_noise(
             continue
         sample = sample_of(run, count, rng)
         del run
-        found = _mode(_Slope(sample, left * sigma, reading.level.size), disorder, sigma, (tried, sample))
+        found = _mode(_Slope(sample, left * sigma, reading.level.size), shown, sigma, (tried, sample))
         if abs(np.log(found.sigma / sigma)) < np.log(RATIO):
             break
         sigma = found.sigma
@@ -101,7 +112,7 @@ class _Slope:
         return -(self.free + self.readings) * step - 0.5 * self.squares * float(np.expm1(-2 * step))
 
 
-def _mode(slope: _Slope, disorder: Disorder | None, base: float, drawn: tuple[Reading, Sample]) -> Noise:
+def _mode(slope: _Slope, shown: Shown, base: float, drawn: tuple[Reading, Sample]) -> Noise:
     """The likeliest error near `base`, for which paths were drawn."""
     known: dict[int, float] = {}
 
@@ -110,7 +121,7 @@ def _mode(slope: _Slope, disorder: Disorder | None, base: float, drawn: tuple[Re
             sigma = base * RATIO**i
             known[i] = -np.inf
             if ERRORS[0] <= sigma <= ERRORS[1]:
-                order, left = disorder.shown(sigma) if disorder else (0.0, 1.0)
+                order, left = shown(sigma)
                 prior = -PRIOR_READINGS * (np.log(sigma) + 0.5 * (CLICK_S / sigma) ** 2)
                 known[i] = slope.at(left * sigma) + order + prior
         return known[i]
@@ -122,8 +133,8 @@ def _mode(slope: _Slope, disorder: Disorder | None, base: float, drawn: tuple[Re
     low, mid, high = score(best - 1), score(best), score(best + 1)
     if not np.isfinite(low + mid + high):
         sigma = base * RATIO**best
-        return Noise(sigma, disorder.shown(sigma)[1] if disorder else 1.0, float(np.log(RATIO)) / 2, base, *drawn)
+        return Noise(sigma, shown(sigma)[1], float(np.log(RATIO)) / 2, base, *drawn)
     bend = max(2 * mid - low - high, 1e-3)
     sigma = base * RATIO ** (best + float(np.clip((high - low) / (2 * bend), -0.5, 0.5)))
     spread = min(float(np.log(RATIO) / np.sqrt(bend)), WIDEST)
-    return Noise(sigma, disorder.shown(sigma)[1] if disorder else 1.0, spread, base, *drawn)
+    return Noise(sigma, shown(sigma)[1], spread, base, *drawn)

@@ -29,10 +29,8 @@ __all__ = [
     "evidence_of",
     "likely_shapes",
     "limits_of",
-    "misfit",
     "operations_of",
     "passed_through",
-    "path_levels",
     "run_of",
     "runs_of",
 ]
@@ -44,7 +42,7 @@ Weighed: TypeAlias = tuple[float, Shape]
 #: States of one pass at most; all of them take some 400 MB.
 MOST_STATES = 6_000_000
 #: Room for states to begin with: of a pass that keeps none, and for each operation of one that keeps all.
-LIGHT, STATES = 4096, 64
+LIGHT, STATES = 4096, 32
 #: Beliefs about censoring that are weighed at most, and how far their log evidence may lie behind the best.
 MOST, FAR = 5, 6.0
 
@@ -71,19 +69,6 @@ LARGE = Beam(keep=700, cut=1e-4, bins=4.0)
 WIDE = Beam(keep=1500, cut=1e-11, bins=0.2, reach=6.0)
 #: Levels hardly told apart: finds a path where many are nearly as good; drawn paths are reweighted afterwards.
 COARSE = Beam(keep=1500, cut=1e-11, bins=1.0, reach=6.0)
-
-
-def path_levels(plan: Plan, paths: NDArray[np.int32]) -> Array:
-    """Survival after each drop of each path, shape (paths, drops): the product of 1 - d / n along it."""
-    drop = plan.kind == DROP
-    before, after = paths[:, :-1][:, drop], paths[:, 1:][:, drop]
-    return np.cumprod(after / np.maximum(before, 1), axis=1, dtype=np.float64)
-
-
-def misfit(plan: Plan, reading: Reading, levels: Array) -> Array:
-    """Half the squared distance of each path from the levels read, in standard errors; shape (paths,)."""
-    row = plan.row[plan.kind == DROP]
-    return np.asarray(0.5 * np.sum(((levels - reading.level[row]) / reading.error[row]) ** 2, axis=1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
