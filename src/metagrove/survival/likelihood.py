@@ -32,6 +32,7 @@ from metagrove.survival.path_model import Plan, Weights, plan_of, weights_of
 from metagrove.survival.path_noise import likely_noise
 from metagrove.survival.path_search import (
     COARSE,
+    FLAT,
     LARGE,
     LONG,
     WIDE,
@@ -39,6 +40,7 @@ from metagrove.survival.path_search import (
     Run,
     Tilt,
     Weighed,
+    blurred,
     likely_shapes,
     limits_of,
     operations_of,
@@ -161,6 +163,8 @@ def _ladder(curve: DigitizedCurve, facts: Facts, uncertain: bool) -> Iterator[tu
         if reading.columns or reading.time.size > 100
         else Beam()
     )
+    if not facts.risk_time.size and facts.events is None and facts.marks is None and blurred(reading, facts) > 3:
+        usual = FLAT  # any beam that tells levels apart would lose most ways
     first = reading.sigma_s
     yield "", None, facts, usual
     if facts.n >= 1000:
