@@ -24,7 +24,9 @@ TABLES = {
     "studies.csv": "study,trial_id,n_enrolled\nNew,T-1,10\nOld,T-1,10\nOther,T-2,10\n",
     "curves.csv": "study,endpoint,time,survival\n"
     + "".join(
-        f"{arm},OS,{t},{s}\n" for arm, curve in (("New", TREATED), ("Old", CONTROL), ("Other", CONTROL)) for t, s in curve
+        f"{arm},OS,{t},{s}\n"
+        for arm, curve in (("New", TREATED), ("Old", CONTROL), ("Other", CONTROL))
+        for t, s in curve
     ),
     "comparisons.csv": "outcome,study,hr,lower,upper\nOS,New,0.60,0.19,1.90\n",
 }
