@@ -106,7 +106,7 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     the error is doubled; then single facts are left out, and the one that had to go is named in `fallback`.
     """
     wanted = Wanted(time_decimals(curve), max(draws, DRAWS), draws > 0)
-    for label, sigma, tried, beam in _ladder(curve, facts, draws > 0):
+    for label, sigma, tried, beam in _ladder(curve, facts):
         settled = _settled(curve, tried, sigma, beam, wanted, rng)
         if settled is None and curve.kind in ("clicks", "digitized") and beam is COARSE:
             # Rows that are not one per drop: some none at all, or places on the curve.
@@ -150,17 +150,10 @@ def time_decimals(curve: DigitizedCurve) -> int:
     return 6
 
 
-def _ladder(curve: DigitizedCurve, facts: Facts, uncertain: bool) -> Iterator[tuple[str, float | None, Facts, Beam]]:
-    """What to try, in order: label, standard error (None: as read), facts, beam.
-
-    Where a point is all that is asked for, unlikely states need not be kept for the tails of draws.
-    """
+def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | None, Facts, Beam]]:
+    """What to try, in order: label, standard error (None: as read), facts, beam."""
     reading = steps_of(curve, facts)
-    usual = (
-        Beam(keep=300, cut=1e-5 if uncertain else 1e-4, bins=0.8)
-        if reading.columns or reading.time.size > 100
-        else Beam()
-    )
+    usual = Beam(keep=300, cut=1e-4, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
     first = reading.sigma_s
     yield "", None, facts, usual
     if facts.n >= 1000:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,13 @@ from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape
 from metagrove.survival.censoring_trends import drawn_shapes
 from metagrove.survival.path_model import Plan, Weights
-from metagrove.survival.path_search import Beam, Run, Weighed, evidence_of, run_of
+from metagrove.survival.path_search import Beam, Run, Weighed, evidence_of, operations_of, run_of, weights_kept
 from metagrove.survival.printed_evidence import printed_fit
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
+
+if TYPE_CHECKING:
+    from metagrove.survival.path_graph import Graph
 
 __all__ = [
     "COARSENED",
@@ -125,23 +128,43 @@ def widened_paths(
     """
     plan, reading, facts = known
     shapes = [*beliefs, *drawn_shapes(beliefs, reading, facts, VARIANTS, rng)]
-    evidence = evidence_of(plan, reading, facts, shapes)
+    # Draws err as much as the clicks did before they were brought to order, or the area under the curve would be too sure.
+    usual = reading.sigma_s / float(np.median(reading.error)) if spread > 0 and reading.error.size else 1.0
+    graph = _graph((plan, scaled(reading, usual), facts), shapes[0], beam) if facts.risk_time.size else None
+    if graph is None:
+        evidence = evidence_of(plan, reading, facts, shapes)
+    else:
+        rows = [operations_of(plan, weights_kept(plan, reading, facts, shape)) for shape in shapes]
+        evidence = np.array([graph.evidence(row) + s.prior for row, s in zip(rows, shapes, strict=True)])
     if not np.isfinite(evidence).any():
         return None
     places = (np.arange(PICKED) + rng.random()) / PICKED
     picked = np.searchsorted(np.cumsum(_coarsened(evidence)), places).clip(0, len(shapes) - 1)
-    # Draws err as much as the clicks did before they were brought to order, or the area under the curve would be too sure.
-    usual = reading.sigma_s / float(np.median(reading.error)) if spread > 0 and reading.error.size else 1.0
     scores = rng.permutation(_normal_quantiles(PICKED)) * spread + np.log(usual)
     count = -(-SURPLUS * draws // PICKED)
     pairs = []
     for i, score in zip(picked.tolist(), scores.tolist(), strict=True):
-        run = run_of(plan, scaled(reading, float(np.exp(score))), facts, shapes[i], beam)
+        read = scaled(reading, float(np.exp(score)))
+        if graph is not None:
+            row = operations_of(plan, weights_kept(plan, read, facts, shapes[i]))
+            if np.isfinite(graph.evidence(row)):
+                pairs.append(graph.sampled(row, count, int(rng.integers(2**62))))
+            continue
+        run = run_of(plan, read, facts, shapes[i], beam)
         if np.isfinite(run.evidence):
             sample = sample_of(run, count, rng)
             pairs.append((sample.paths, sample.gain))
     enough = sum(len(gain) for _, gain in pairs) >= draws
     return _corrected(known, pairs, draws, rng) if enough else None
+
+
+def _graph(known: Known, shape: Shape, beam: Beam) -> Graph | None:
+    """The states of one pass, wide enough for other beliefs where numbers at risk lead the way; None without a path."""
+    from metagrove.survival.path_graph import Graph
+
+    run = run_of(*known, shape, beam)
+    events = -1 if known[2].events is None else known[2].events
+    return Graph(run.passed, run.operations, events) if np.isfinite(run.evidence) else None
 
 
 def scaled(reading: Reading, factor: float) -> Reading:

@@ -33,6 +33,7 @@ __all__ = [
     "passed_through",
     "run_of",
     "runs_of",
+    "weights_kept",
 ]
 
 
@@ -165,14 +166,14 @@ def run_of(
     light: bool = False,
 ) -> Run:
     """One forward pass under one belief; a light one tells the evidence, but no paths can be drawn from it."""
-    weights = _weights(plan, reading, facts, shape)
+    weights = weights_kept(plan, reading, facts, shape)
     operations = operations_of(plan, weights, tilt=tilt)
     passed = passed_through(operations, limits_of(reading, facts, beam, plan.kind.size, peak=False, light=light))
     evidence = float(passed[3]) + shape.prior if passed[4] == plan.kind.size else -np.inf
     return Run(passed, operations, weights, evidence, shape)
 
 
-def _weights(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weights:
+def weights_kept(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weights:
     """The weights of a belief; another error in the same levels of drops changes only itself."""
     if reading.columns:
         return weights_of(plan, reading, facts, shape)
