@@ -23,6 +23,7 @@ from metagrove.survival.path_draws import (
     Known,
     Sample,
     drawn_paths,
+    paths_each,
     samples_of,
     scaled,
     shared_samples,
@@ -229,7 +230,7 @@ def _settled(
     total = (SURPLUS if facts.median is not None or facts.rates else FEW) * wanted.paths
     noise = None
     if curve.kind not in ("exact", "trace") and reading.level.size:
-        disorder, count = disorder_of(curve, facts.axis, rng), max(total // len(beliefs), FEWEST)
+        disorder, count = disorder_of(curve, facts.axis, rng), max(paths_each(beliefs, total)[0], FEWEST)
         noise = likely_noise((plan, reading, facts), beliefs[0][1], disorder, beam, count, rng)
     if noise is None:
         found = _searched((plan, reading, facts), beliefs, beam, total, rng)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,19 @@ from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape
 from metagrove.survival.censoring_trends import drawn_shapes
 from metagrove.survival.path_model import Plan, Weights
-from metagrove.survival.path_search import Beam, Run, Weighed, evidence_of, operations_of, run_of, weights_kept
+from metagrove.survival.path_search import (
+    Beam,
+    Run,
+    Weighed,
+    evidence_of,
+    graph_of,
+    operations_of,
+    run_of,
+    weights_kept,
+)
 from metagrove.survival.printed_evidence import printed_fit
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
-
-if TYPE_CHECKING:
-    from metagrove.survival.path_graph import Graph
 
 __all__ = [
     "COARSENED",
@@ -26,6 +32,7 @@ __all__ = [
     "Known",
     "Sample",
     "drawn_paths",
+    "paths_each",
     "sample_of",
     "samples_of",
     "scaled",
@@ -73,6 +80,12 @@ def sample_of(run: Run, count: int, rng: np.random.Generator) -> Sample:
     return Sample(paths, gain, misfit, run.evidence, run.weights, run.shape)
 
 
+def paths_each(beliefs: list[Weighed], total: int) -> list[int]:
+    """How many of some `total` paths to draw under each belief; a few even where its evidence seems small."""
+    counts = _shared(_coarsened(np.array([evidence for evidence, _ in beliefs])), total)
+    return np.maximum(counts, total // (5 * len(beliefs))).tolist()
+
+
 def samples_of(
     known: Known,
     beliefs: list[Weighed],
@@ -91,9 +104,8 @@ def samples_of(
     first : paths that have been drawn under one of the beliefs already.
     """
     plan, reading, facts = known
-    counts = _shared(_coarsened(np.array([evidence for evidence, _ in beliefs])), total)
     found = []
-    for count, (_, shape) in zip(np.maximum(counts, total // (5 * len(beliefs))).tolist(), beliefs, strict=True):
+    for count, (_, shape) in zip(paths_each(beliefs, total), beliefs, strict=True):
         if first is not None and shape is first.shape:
             found.append(first)
             continue
@@ -101,6 +113,8 @@ def samples_of(
         if np.isfinite(run.evidence):
             found.append(sample_of(run, count, rng))
         del run
+    if found and len(found) < len(beliefs) and sum(s.gain.size for s in found) < 0.8 * total:
+        return samples_of(known, [(s.evidence, s.shape) for s in found], beam, total, rng)
     return found
 
 
@@ -130,7 +144,8 @@ def widened_paths(
     shapes = [*beliefs, *drawn_shapes(beliefs, reading, facts, VARIANTS, rng)]
     # Draws err as much as the clicks did before they were brought to order, or the area under the curve would be too sure.
     usual = reading.sigma_s / float(np.median(reading.error)) if spread > 0 and reading.error.size else 1.0
-    graph = _graph((plan, scaled(reading, usual), facts), shapes[0], beam) if facts.risk_time.size else None
+    led = facts.risk_time.size > 0  # then the states of one pass are wide enough for all of them
+    graph = graph_of(run_of(plan, scaled(reading, usual), facts, shapes[0], beam), facts) if led else None
     if graph is None:
         evidence = evidence_of(plan, reading, facts, shapes)
     else:
@@ -156,15 +171,6 @@ def widened_paths(
             pairs.append((sample.paths, sample.gain))
     enough = sum(len(gain) for _, gain in pairs) >= draws
     return _corrected(known, pairs, draws, rng) if enough else None
-
-
-def _graph(known: Known, shape: Shape, beam: Beam) -> Graph | None:
-    """The states of one pass, wide enough for other beliefs where numbers at risk lead the way; None without a path."""
-    from metagrove.survival.path_graph import Graph
-
-    run = run_of(*known, shape, beam)
-    events = -1 if known[2].events is None else known[2].events
-    return Graph(run.passed, run.operations, events) if np.isfinite(run.evidence) else None
 
 
 def scaled(reading: Reading, factor: float) -> Reading:

@@ -75,8 +75,8 @@ def _arranged(whole: Any, real: Any, edges: Any, load: Any, starts: Any, op: Any
             while link >= 0:
                 target[link] = v
                 fixed[link] = load[link] / real[edges[link, ORIGIN], WEIGHT]
+                e = max(e, link + 1)
                 link = edges[link, NEXT]
-                e += 1
     made[op.shape[0]] = e
 
 
@@ -88,6 +88,8 @@ def _emitted(whole: Any, real: Any, edges: Any, op: Any, made: Any, target: Any,
             continue
         y, scale = op[o, A], 1.0 / op[o, B]
         for e in range(made[o], made[o + 1]):
+            if target[e] < 0:
+                continue
             s = edges[e, ORIGIN]
             n, level = whole[s, N], real[s, LEVEL]
             if n > 0 and level > 0.0:
@@ -122,6 +124,8 @@ def _drop_weighed(
         usual, many = usual * row[C], many * row[MASS]
     for e in range(first, last):
         s, v = edges[e, ORIGIN], target[e]
+        if v < 0:
+            continue
         x, n, level, enough = real[s, WEIGHT] * fixed[e], whole[s, N], real[s, LEVEL], 1
         if n > 0 and level > 0.0:
             d = n - whole[v, N]
@@ -146,6 +150,8 @@ def _fact_weighed(
     score, marks, more, less = row[KIND] == SCORE, int(row[A]), row[B], row[C]
     for e in range(first, last):
         s, v = edges[e, ORIGIN], target[e]
+        if v < 0:
+            continue
         x = real[s, WEIGHT] * fixed[e]
         if score:
             beyond = whole[s, N] - marks
@@ -203,10 +209,10 @@ class Graph:
         nodes = int(self.starts[-1])
         self.made = np.zeros(len(rows) + 1, np.int64)
         self.alive = self.beam.real[:nodes, WEIGHT] > 0.0
-        # Where each edge leads, the nodes of a gap by number at risk, what of an edge's weight is always the same, and the
+        # Where each edge leads (-1: to a state that was dropped), the nodes of a gap by number at risk, what of an edge's weight is always the same, and the
         # share of the state before a gap that came here.
         room = self.links.weight.size
-        self.parts = np.empty(room, np.int32), np.empty(nodes, np.int32), np.empty(room), np.zeros(nodes)
+        self.parts = np.full(room, -1, np.int32), np.empty(nodes, np.int32), np.empty(room), np.zeros(nodes)
         _arranged(*self.beam, *self.links, self.starts, rows, self.made, self.parts)
         self.error: Table | None = None
 
