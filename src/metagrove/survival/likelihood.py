@@ -23,6 +23,7 @@ from metagrove.survival.path_draws import (
     Known,
     Sample,
     drawn_paths,
+    paths_each,
     samples_of,
     scaled,
     shared_samples,
@@ -108,7 +109,7 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     the error is doubled; then single facts are left out, and the one that had to go is named in `fallback`.
     """
     wanted = Wanted(time_decimals(curve), max(draws, DRAWS), draws > 0)
-    for label, sigma, tried, beam in _ladder(curve, facts, draws > 0):
+    for label, sigma, tried, beam in _ladder(curve, facts):
         settled = _settled(curve, tried, sigma, beam, wanted, rng)
         if settled is None and curve.kind in ("clicks", "digitized") and beam is COARSE:
             # Rows that are not one per drop: some none at all, or places on the curve.
@@ -152,17 +153,10 @@ def time_decimals(curve: DigitizedCurve) -> int:
     return 6
 
 
-def _ladder(curve: DigitizedCurve, facts: Facts, uncertain: bool) -> Iterator[tuple[str, float | None, Facts, Beam]]:
-    """What to try, in order: label, standard error (None: as read), facts, beam.
-
-    Where a point is all that is asked for, unlikely states need not be kept for the tails of draws.
-    """
+def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | None, Facts, Beam]]:
+    """What to try, in order: label, standard error (None: as read), facts, beam."""
     reading = steps_of(curve, facts)
-    usual = (
-        Beam(keep=300, cut=1e-5 if uncertain else 1e-4, bins=0.8)
-        if reading.columns or reading.time.size > 100
-        else Beam()
-    )
+    usual = Beam(keep=300, cut=1e-4, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
     if not facts.risk_time.size and facts.events is None and facts.marks is None and blurred(reading, facts) > 3:
         usual = FLAT  # any beam that tells levels apart would lose most ways
     first = reading.sigma_s
@@ -240,7 +234,7 @@ def _settled(
     total = (SURPLUS if facts.median is not None or facts.rates else FEW) * wanted.paths
     noise = None
     if curve.kind not in ("exact", "trace") and reading.level.size:
-        disorder, count = disorder_of(curve, facts.axis, rng), max(total // len(beliefs), FEWEST)
+        disorder, count = disorder_of(curve, facts.axis, rng), max(paths_each(beliefs, total)[0], FEWEST)
         noise = likely_noise((plan, reading, facts), beliefs[0][1], disorder, beam, count, rng)
     if noise is None:
         found = _searched((plan, reading, facts), beliefs, beam, total, rng)

@@ -12,7 +12,16 @@ from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape
 from metagrove.survival.censoring_trends import drawn_shapes
 from metagrove.survival.path_model import Plan, Weights
-from metagrove.survival.path_search import Beam, Run, Weighed, evidence_of, run_of
+from metagrove.survival.path_search import (
+    Beam,
+    Run,
+    Weighed,
+    evidence_of,
+    graph_of,
+    operations_of,
+    run_of,
+    weights_kept,
+)
 from metagrove.survival.printed_evidence import printed_fit
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
@@ -23,6 +32,7 @@ __all__ = [
     "Known",
     "Sample",
     "drawn_paths",
+    "paths_each",
     "sample_of",
     "samples_of",
     "scaled",
@@ -72,6 +82,12 @@ def sample_of(run: Run, count: int, rng: np.random.Generator) -> Sample:
     return Sample(paths, gain, misfit, run.evidence, run.weights, run.shape)
 
 
+def paths_each(beliefs: list[Weighed], total: int) -> list[int]:
+    """How many of some `total` paths to draw under each belief; a few even where its evidence seems small."""
+    counts = _shared(_coarsened(np.array([evidence for evidence, _ in beliefs])), total)
+    return [max(int(count), total // (5 * len(beliefs))) for count in counts]
+
+
 def samples_of(
     known: Known,
     beliefs: list[Weighed],
@@ -90,9 +106,8 @@ def samples_of(
     first : paths that have been drawn under one of the beliefs already.
     """
     plan, reading, facts = known
-    counts = _shared(_coarsened(np.array([evidence for evidence, _ in beliefs])), total)
     found = []
-    for count, (_, shape) in zip(np.maximum(counts, total // (5 * len(beliefs))).tolist(), beliefs, strict=True):
+    for count, (_, shape) in zip(paths_each(beliefs, total), beliefs, strict=True):
         if first is not None and shape is first.shape:
             found.append(first)
             continue
@@ -100,6 +115,8 @@ def samples_of(
         if np.isfinite(run.evidence):
             found.append(sample_of(run, count, rng))
         del run
+    if found and len(found) < len(beliefs) and sum(s.gain.size for s in found) < 0.8 * total:
+        return samples_of(known, [(s.evidence, s.shape) for s in found], beam, total, rng)
     return found
 
 
@@ -127,19 +144,31 @@ def widened_paths(
     """
     plan, reading, facts = known
     shapes = [*beliefs, *drawn_shapes(beliefs, reading, facts, VARIANTS, rng)]
-    evidence = evidence_of(plan, reading, facts, shapes)
+    # Draws err as much as the clicks did before they were brought to order, or the area under the curve would be too sure.
+    usual = reading.sigma_s / float(np.median(reading.error)) if spread > 0 and reading.error.size else 1.0
+    led = facts.risk_time.size > 0  # then the states of one pass are wide enough for all of them
+    graph = graph_of(run_of(plan, scaled(reading, usual), facts, shapes[0], beam), facts) if led else None
+    if graph is None:
+        evidence = evidence_of(plan, reading, facts, shapes)
+    else:
+        rows = [operations_of(plan, weights_kept(plan, reading, facts, shape)) for shape in shapes]
+        evidence = np.array([graph.evidence(row) + s.prior for row, s in zip(rows, shapes, strict=True)])
     if not np.isfinite(evidence).any():
         return None
     places = (np.arange(PICKED) + rng.random()) / PICKED
     share = _coarsened(evidence, min(COARSENED, COARSER / (COARSER + facts.n)))
     picked = np.searchsorted(np.cumsum(share), places).clip(0, len(shapes) - 1)
-    # Draws err as much as the clicks did before they were brought to order, or the area under the curve would be too sure.
-    usual = reading.sigma_s / float(np.median(reading.error)) if spread > 0 and reading.error.size else 1.0
     scores = rng.permutation(_normal_quantiles(PICKED)) * spread + np.log(usual)
     count = -(-SURPLUS * draws // PICKED)
     pairs = []
     for i, score in zip(picked.tolist(), scores.tolist(), strict=True):
-        run = run_of(plan, scaled(reading, float(np.exp(score))), facts, shapes[i], beam)
+        read = scaled(reading, float(np.exp(score)))
+        if graph is not None:
+            row = operations_of(plan, weights_kept(plan, read, facts, shapes[i]))
+            if np.isfinite(graph.evidence(row)):
+                pairs.append(graph.sampled(row, count, int(rng.integers(2**62))))
+            continue
+        run = run_of(plan, read, facts, shapes[i], beam)
         if np.isfinite(run.evidence):
             sample = sample_of(run, count, rng)
             pairs.append((sample.paths, sample.gain))

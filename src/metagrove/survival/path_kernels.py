@@ -51,6 +51,8 @@ CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
 KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, DYING, STAYING, COUNT, PULL, TOLL, SEEN = range(16)
 #: Weight of each death too few for a drop that can be seen.
 UNSEEN = 0.1
+#: States dropped from a layer at once from which on their room is used again.
+MANY = 150
 #: Columns of `Beam.whole`, `Beam.real` and `Edges.whole`.
 N, DIED, TAG, UP, FIRST, LINE = range(6)
 LEVEL, WEIGHT, SOURCE, CARRY = range(4)
@@ -361,6 +363,26 @@ def _thinned(whole: Any, real: Any, op: Any, lim: Any, start: Any, stop: Any) ->
 
 
 @_compiled
+def _gathered(whole: Any, real: Any, nodes: Any, start: Any, stop: Any) -> Any:
+    """The end of a layer from which dropped states are taken out where they are many: memory costs more than the states."""
+    left = 0
+    for v in range(start, stop):
+        left += real[v, WEIGHT] > 0.0
+    if stop - start - left < MANY:
+        return stop
+    u = start
+    for v in range(start, stop):
+        if real[v, WEIGHT] > 0.0:
+            for i in range(whole.shape[1]):
+                whole[u, i] = whole[v, i]
+            for i in range(real.shape[1]):
+                real[u, i] = real[v, i]
+            u += 1
+    nodes[:] = -1
+    return u
+
+
+@_compiled
 def _brought_forward(whole: Any, real: Any, nodes: Any, starts: Any, o: Any) -> None:
     """The layer before operation `o` alone, at the first places."""
     start, size = starts[o], starts[o + 1] - starts[o]
@@ -404,6 +426,8 @@ def _passed(
         if op[o, KIND] == DROP:
             # What was dropped counts as if it had gone on like what is kept; a belief with many states would lose most.
             evidence -= np.log(_thinned(whole, real, op[o], lim, stop, ends[1]))
+            starts[o + 2] = _gathered(whole, real, nodes, stop, ends[1])
+            ends[1] = starts[o + 2]
         scale = 0.0
         for v in range(stop, ends[1]):
             scale = max(scale, real[v, WEIGHT])

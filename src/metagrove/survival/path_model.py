@@ -435,7 +435,14 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
     """Chances of censorings and deaths under one shape of censoring."""
     ground = _ground(plan, reading, facts)
     gap, drop = ground.gap, ground.drop
-    from_, to, at_steps, at_stops, at_ticks = np.split(shape.at(ground.times), ground.split)
+    hazard_at, (i, j, m, o) = shape.at(ground.times), ground.split
+    from_, to, at_steps, at_stops, at_ticks = (
+        hazard_at[:i],
+        hazard_at[i:j],
+        hazard_at[j:m],
+        hazard_at[m:o],
+        hazard_at[o:],
+    )
     stay = np.exp(-at_steps)
     a, b, c = plan.a.copy(), plan.b.copy(), plan.c.copy()
     hazard = np.full(a.size, -1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from metagrove.survival.censoring import Shape, shapes
 from metagrove.survival.path_model import CENSOR, DROP, VISIBLE, WITNESS, Plan, Weights, weights_of
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
+
+if TYPE_CHECKING:
+    from metagrove.survival.path_graph import Graph
 
 __all__ = [
     "COARSE",
@@ -29,12 +32,14 @@ __all__ = [
     "Weighed",
     "blurred",
     "evidence_of",
+    "graph_of",
     "likely_shapes",
     "limits_of",
     "operations_of",
     "passed_through",
     "run_of",
     "runs_of",
+    "weights_kept",
 ]
 
 
@@ -117,13 +122,13 @@ class Tilt:
 def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Weighed]:
     """The beliefs about censoring that a quick screen leaves standing, with their evidence there, likeliest first.
 
-    Two beliefs or one are not screened; they come with an evidence of 0.
+    Two beliefs or one are not screened where they differ little; they come with an evidence of 0.
     """
     beliefs = shapes(reading, facts)
-    if facts.n * VISIBLE > 1 and not reading.columns and reading.sigma_t > 0:
-        # One death may be too small to be seen; then clicks stand for several.
+    blind = facts.n * VISIBLE > 1 and not reading.columns and reading.sigma_t > 0
+    if blind:  # One death may be too small to be seen; then clicks stand for several.
         beliefs = beliefs + [replace(shape, blind=True) for shape in beliefs]
-    if len(beliefs) <= 2:
+    if len(beliefs) <= 2 and not blind:
         return [(0.0, shape) for shape in beliefs]
     known = _screened(plan, reading, facts, beliefs)
     if facts.events is None and not facts.risk_time.size and facts.marks is None and not reading.columns:
@@ -168,6 +173,14 @@ def _screen(reading: Reading, facts: Facts) -> Beam:
     return SCREEN if blur < 1 else Beam(keep=200, cut=1e-5, bins=min(blur, 4.0))
 
 
+def graph_of(run: Run, facts: Facts) -> Graph | None:
+    """The states of a pass, to be weighed anew; None where no path came through."""
+    from metagrove.survival.path_graph import Graph
+
+    events = -1 if facts.events is None else facts.events
+    return Graph(run.passed, run.operations, events) if np.isfinite(run.evidence) else None
+
+
 def runs_of(
     plan: Plan, reading: Reading, facts: Facts, beam: Beam, beliefs: list[Shape], *, tilt: Tilt | None = None
 ) -> list[Run]:
@@ -187,14 +200,14 @@ def run_of(
     light: bool = False,
 ) -> Run:
     """One forward pass under one belief; a light one tells the evidence, but no paths can be drawn from it."""
-    weights = _weights(plan, reading, facts, shape)
+    weights = weights_kept(plan, reading, facts, shape)
     operations = operations_of(plan, weights, tilt=tilt)
     passed = passed_through(operations, limits_of(reading, facts, beam, plan.kind.size, peak=False, light=light))
     evidence = float(passed[3]) + shape.prior if passed[4] == plan.kind.size else -np.inf
     return Run(passed, operations, weights, evidence, shape)
 
 
-def _weights(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weights:
+def weights_kept(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weights:
     """The weights of a belief; another error in the same levels of drops changes only itself."""
     if reading.columns:
         return weights_of(plan, reading, facts, shape)
