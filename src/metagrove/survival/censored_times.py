@@ -127,7 +127,7 @@ def censored_patients(
         start, stop = gaps.start[draw, o], gaps.stop[draw, o]
         # Off its stretch only by the side of a drop: just before the death, which it was still to see.
         at = np.where(at >= stop, stop - 1e-6 * (stop - start), np.maximum(at, start))
-        who, time = [draw], [_on_grid(at, start, stop, lattice, marked=True)]
+        who, time = [draw], [_on_grid(at, start, stop, lattice)]
         np.subtract.at(counts, (draw, o), 1)
         counts = np.maximum(counts, 0)
     owners = owners_placed(counts)
@@ -137,11 +137,12 @@ def censored_patients(
     if rng is not None:
         end = float(plan.stop[-1]) if plan.stop.size else 1.0
         share = _tilted(share, (stop - start) / end, draw * plan.kind.size + o, rng)
-    at = start + (stop - start) * share
+    at = _spread(share, start, stop, lattice)
     if marks is not None and o.size:
         at = _under_marks(plan, marks, owners, (start, stop, at), lattice, rng)
+        at = _on_grid(at, start, stop, lattice)
     who.append(draw)
-    time.append(_on_grid(at, start, stop, lattice, marked=marks is not None))
+    time.append(at)
     return np.concatenate(who), np.concatenate(time)
 
 
@@ -216,14 +217,28 @@ def _beside(marks: PlacedMarks, draw: Whole, lattice: Lattice | None, rng: np.ra
     return off if lattice is None else np.asarray(np.trunc(off / lattice.step) * lattice.step)
 
 
-def _on_grid(t: Array, start: Array, stop: Array, lattice: Lattice | None, *, marked: bool) -> Array:
-    """Censoring times as recorded: at the grid time of their mark, else at the last one before, within their stretch."""
+def _on_grid(t: Array, start: Array, stop: Array, lattice: Lattice | None) -> Array:
+    """Censoring times as recorded, at the grid time of their mark, within their stretch."""
     if lattice is None:
         return t
-    on = lattice.nearest(t) if marked else lattice.before(t)
+    on = lattice.nearest(t)
     slack = 1e-3 * lattice.step
     on = np.where(on >= stop - slack, lattice.nearest(on - lattice.step), on)
     return np.where(on >= start - slack, np.maximum(on, start), np.clip(t, start, np.maximum(stop, start)))
+
+
+def _spread(share: Array, start: Array, stop: Array, lattice: Lattice | None) -> Array:
+    """Times at a share of the way from `start` to `stop`; on a grid, at that share of its times there, whatever the rounding was.
+
+    Those who leave at the time of a death leave after it: the first grid time belongs to the stretch, the last does not.
+    """
+    free = start + (stop - start) * share
+    if lattice is None:
+        return free
+    first = np.maximum(np.ceil(start / lattice.step - 1e-4), 1.0)
+    count = np.ceil(stop / lattice.step - 1e-4) - first
+    on = lattice.nearest((first + np.floor(np.minimum(share, 1 - 1e-9) * count)) * lattice.step)
+    return np.asarray(np.where(count > 0, np.maximum(on, start), free))
 
 
 def _tilted(share: Array, length: Array, group: Whole, rng: np.random.Generator) -> Array:
@@ -275,12 +290,13 @@ def last_patients(
         share = _tilted(rng.random(who.size), (end - start) / max(length, 1e-12), who, rng)
         cut = _cut(left, 0, rng)[who]
         share = np.where(last | (rng.random(who.size) < cut), 1.0, share)
-    at = start + (end - start) * share
+    past = end if lattice is None else end + lattice.step
+    at = np.where(share < 1, np.minimum(_spread(share, start, past, lattice), end), end)
     seen = None if marks is None else _tail_marks(plan, marks, left, span[1], lattice)
     if marks is not None and seen is not None and seen.any():
         at = _in_tail(marks, seen, (who, place, count), (start, end, at), lattice, rng)
-    on = _on_grid(at, start, 2 * end, lattice, marked=marks is not None)
-    return who, np.where(last | (at >= end), end, np.minimum(on, end))
+        at = np.minimum(_on_grid(at, start, 2 * end, lattice), end)
+    return who, np.where(last, end, at)
 
 
 def _tail_marks(plan: Plan, marks: PlacedMarks, left: Whole, end: Array, lattice: Lattice | None) -> NDArray[np.bool_]:

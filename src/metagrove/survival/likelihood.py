@@ -33,6 +33,7 @@ from metagrove.survival.path_model import Plan, Weights, plan_of, weights_of
 from metagrove.survival.path_noise import likely_noise
 from metagrove.survival.path_search import (
     COARSE,
+    FLAT,
     LARGE,
     LONG,
     WIDE,
@@ -40,6 +41,7 @@ from metagrove.survival.path_search import (
     Run,
     Tilt,
     Weighed,
+    blurred,
     likely_shapes,
     limits_of,
     operations_of,
@@ -155,6 +157,8 @@ def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | 
     """What to try, in order: label, standard error (None: as read), facts, beam."""
     reading = steps_of(curve, facts)
     usual = Beam(keep=300, cut=1e-4, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
+    if not facts.risk_time.size and facts.events is None and facts.marks is None and blurred(reading, facts) > 3:
+        usual = FLAT  # any beam that tells levels apart would lose most ways
     first = reading.sigma_s
     yield "", None, facts, usual
     if facts.n >= 1000:

@@ -48,6 +48,8 @@ SURPLUS = 6
 #: Power of the evidence with which beliefs about censoring share the draws (Miller JW, Dunson DB. Robust Bayesian inference
 #: via coarsening. J Am Stat Assoc 2019;114:1113-1125. doi:10.1080/01621459.2018.1469995).
 COARSENED = 0.5
+#: Patients from whose number on that power falls, in the same paper's form: a / (a + n).
+COARSER = 200.0
 #: Courses of censoring drawn and screened, and passes made with those picked.
 VARIANTS, PICKED = 24, 16
 
@@ -83,7 +85,7 @@ def sample_of(run: Run, count: int, rng: np.random.Generator) -> Sample:
 def paths_each(beliefs: list[Weighed], total: int) -> list[int]:
     """How many of some `total` paths to draw under each belief; a few even where its evidence seems small."""
     counts = _shared(_coarsened(np.array([evidence for evidence, _ in beliefs])), total)
-    return np.maximum(counts, total // (5 * len(beliefs))).tolist()
+    return [int(count) for count in np.maximum(counts, total // (5 * len(beliefs)))]
 
 
 def samples_of(
@@ -154,7 +156,8 @@ def widened_paths(
     if not np.isfinite(evidence).any():
         return None
     places = (np.arange(PICKED) + rng.random()) / PICKED
-    picked = np.searchsorted(np.cumsum(_coarsened(evidence)), places).clip(0, len(shapes) - 1)
+    share = _coarsened(evidence, min(COARSENED, COARSER / (COARSER + facts.n)))
+    picked = np.searchsorted(np.cumsum(share), places).clip(0, len(shapes) - 1)
     scores = rng.permutation(_normal_quantiles(PICKED)) * spread + np.log(usual)
     count = -(-SURPLUS * draws // PICKED)
     pairs = []
@@ -186,9 +189,9 @@ def _normal_quantiles(count: int) -> Array:
     return np.asarray(z / z.std())
 
 
-def _coarsened(evidence: Array) -> Array:
+def _coarsened(evidence: Array, power: float = COARSENED) -> Array:
     """Shares of the draws: beliefs about censoring are crude, so the evidence between them is worth less than it says."""
-    share = np.exp(COARSENED * (evidence - evidence.max()))
+    share = np.exp(power * (evidence - evidence.max()))
     return np.asarray(share / share.sum())
 
 
@@ -204,6 +207,9 @@ def _corrected(known: Known, pairs: list[Pair], draws: int, rng: np.random.Gener
     gain = np.concatenate([pair[1] for pair in pairs])
     if facts.median is not None or facts.rates:
         gain = gain + printed_fit(plan, reading, facts, paths)
+    if gain.size < draws:  # few beliefs led to a path: the others are drawn again
+        weight = np.exp(np.clip(gain - gain.max(), -60.0, 0.0))
+        return np.asarray(paths[rng.choice(gain.size, draws, p=weight / weight.sum())])
     noise = rng.gumbel(size=gain.size)
     keep = np.argsort(-(np.clip(gain - gain.max(), -60.0, 0.0) + noise), kind="stable")[:draws]
     return np.asarray(paths[rng.permutation(keep)])

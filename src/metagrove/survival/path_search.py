@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COARSE",
+    "FLAT",
     "LARGE",
     "LED",
     "LONG",
@@ -29,6 +30,7 @@ __all__ = [
     "Run",
     "Tilt",
     "Weighed",
+    "blurred",
     "evidence_of",
     "graph_of",
     "likely_shapes",
@@ -65,12 +67,16 @@ class Beam:
 NARROW = Beam(keep=80, cut=1e-5, bins=0.5)
 #: To tell which beliefs are far behind; where it finds no path, `NARROW` decides.
 SCREEN = Beam(keep=80, cut=1e-4, bins=0.7)
+#: Width of a level's bin in reading errors, for each error that all patients' deaths would make.
+BLUR = 3.5
 #: The same where numbers at risk lead the way: fewer states need be kept for the evidence to order the beliefs as well.
 LED = Beam(keep=80, cut=1e-3, bins=0.7)
 #: For many patients and rows: the levels hardly told apart, so that the states kept reach farther.
 LONG = Beam(keep=1000, cut=1e-7, bins=2.0)
 #: For a thousand patients and more, whose states no beam holds: those that come through tell little of single deaths.
 LARGE = Beam(keep=700, cut=1e-4, bins=4.0)
+#: For curves on which single deaths cannot be seen and nothing else is printed.
+FLAT = Beam(keep=500, cut=1e-5, bins=4.0)
 WIDE = Beam(keep=1500, cut=1e-11, bins=0.2, reach=6.0)
 #: Levels hardly told apart: finds a path where many are nearly as good; drawn paths are reweighted afterwards.
 COARSE = Beam(keep=1500, cut=1e-11, bins=1.0, reach=6.0)
@@ -143,7 +149,7 @@ def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) 
 def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> Array:
     """Log evidence of each belief in a beam that is narrow; minus infinity where no path comes through."""
     found = np.full(len(beliefs), -np.inf)
-    for beam in (LED if facts.risk_time.size else SCREEN, NARROW):
+    for beam in (LED if facts.risk_time.size else _screen(reading, facts), NARROW):
         for i in np.flatnonzero(~np.isfinite(found)).tolist():
             found[i] = run_of(plan, reading, facts, beliefs[i], beam, light=True).evidence
         if not np.isfinite(found).any():  # there are too many states for either
@@ -157,6 +163,22 @@ def graph_of(run: Run, facts: Facts) -> Graph | None:
 
     events = -1 if facts.events is None else facts.events
     return Graph(run.passed, run.operations, events) if np.isfinite(run.evidence) else None
+
+
+def blurred(reading: Reading, facts: Facts) -> float:
+    """How far, in reading errors, levels may be apart and still be one without loss."""
+    return BLUR * facts.n * reading.sigma_s
+
+
+def _screen(reading: Reading, facts: Facts) -> Beam:
+    """The beam in which the evidence of beliefs is compared, where no number at risk leads the way.
+
+    The smaller the fall of one death beside the reading error, the more levels go with each number at risk. A beam that
+    tells them apart then drops most of the weight, more so under beliefs that spread it widest: at n = 800 by 10 to 40
+    nats. Told apart by up to four errors, they are kept, and the evidence is that of a beam ten times as wide.
+    """
+    blur = blurred(reading, facts)
+    return SCREEN if blur < 1 else Beam(keep=200, cut=1e-5, bins=min(blur, 4.0))
 
 
 def runs_of(
