@@ -134,9 +134,12 @@ def test_the_tilt_is_the_change_of_the_log_hazard_ratio():
     number = np.column_stack((np.arange(len(drawn)), np.zeros(len(drawn), dtype=np.int64)))
     stacked = (np.array([s[0] for s in sets]), np.array([s[1] for s in sets]))
     exact = compared(stacked, (other.time[None], other.event[None]), number)[:, 0]
-    assert np.corrcoef(tilt.of(drawn), exact)[0, 1] > 0.9
-    # It is so to first order; draws as wide as these bend it.
-    assert 0.45 < np.polyfit(tilt.of(drawn), exact, 1)[0] < 1.6
+    told = tilt.of(drawn)
+    # The tilt is linear about the mean path; a rare draw far off it follows the same way, but not as far.
+    far = np.abs(told - np.median(told))
+    near = far < 6 * np.median(far)
+    assert near.mean() > 0.97 and np.corrcoef(told, exact)[0, 1] > 0.9
+    assert 0.6 < np.polyfit(told[near], exact[near], 1)[0] < 1.6
 
 
 def test_arms_without_deaths_or_with_one_patient_are_no_crash():

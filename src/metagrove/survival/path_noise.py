@@ -135,6 +135,7 @@ def _mode(slope: _Slope, shown: Shown, base: float, drawn: tuple[Reading, Sample
         sigma = base * RATIO**best
         return Noise(sigma, shown(sigma)[1], float(np.log(RATIO)) / 2, base, *drawn)
     bend = max(2 * mid - low - high, 1e-3)
-    sigma = base * RATIO ** (best + float(np.clip((high - low) / (2 * bend), -0.5, 0.5)))
+    shift = float(np.clip((high - low) / (2 * bend), -0.5, 0.5))
+    left = [shown(base * RATIO**i)[1] for i in (best - 1, best, best + 1)]
     spread = min(float(np.log(RATIO) / np.sqrt(bend)), WIDEST)
-    return Noise(sigma, shown(sigma)[1], spread, base, *drawn)
+    return Noise(base * RATIO ** (best + shift), float(np.interp(shift, (-1, 0, 1), left)), spread, base, *drawn)

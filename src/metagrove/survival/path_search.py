@@ -157,6 +157,14 @@ def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]
     return found
 
 
+def graph_of(run: Run, facts: Facts) -> Graph | None:
+    """The states of a pass, to be weighed anew; None where no path came through."""
+    from metagrove.survival.path_graph import Graph
+
+    events = -1 if facts.events is None else facts.events
+    return Graph(run.passed, run.operations, events) if np.isfinite(run.evidence) else None
+
+
 def blurred(reading: Reading, facts: Facts) -> float:
     """How far, in reading errors, levels may be apart and still be one without loss."""
     return BLUR * facts.n * reading.sigma_s
@@ -171,14 +179,6 @@ def _screen(reading: Reading, facts: Facts) -> Beam:
     """
     blur = blurred(reading, facts)
     return SCREEN if blur < 1 else Beam(keep=200, cut=1e-5, bins=min(blur, 4.0))
-
-
-def graph_of(run: Run, facts: Facts) -> Graph | None:
-    """The states of a pass, to be weighed anew; None where no path came through."""
-    from metagrove.survival.path_graph import Graph
-
-    events = -1 if facts.events is None else facts.events
-    return Graph(run.passed, run.operations, events) if np.isfinite(run.evidence) else None
 
 
 def runs_of(
