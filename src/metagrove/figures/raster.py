@@ -129,7 +129,7 @@ def _reading(
     arrows = _arrows(field, trace, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
     arms = _pointed_at(arms, arrows)
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
-    if free and not rows and not arrows:
+    if free and not rows and not arrows and (len(arms) < 2 or not all(a.name for a in arms)):
         arms, witnesses, more = _called(arms, phrases(near, gap=1.1), ground, witnesses)
         findings = [*findings, *more]
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
