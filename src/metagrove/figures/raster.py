@@ -138,7 +138,7 @@ def _reading(
     findings = [*findings, *more, *ink_doubts(field, prose, trace, looks, arms, plot)]
     findings += dash_doubts(field, trace, looks, arms)
     findings += band_doubts(field, foreign, looks, trace.paths, arms)
-    findings += end_doubts(plot, own, looks, trace.paths, arms)
+    findings += end_doubts(plot, trace.paths, arms)
     findings += miscoloured(field, foreign, looks, trace.paths, arms)
     findings += hidden_drops(trace, arms, plot)
     findings += run_on(picture.rgb, plot, trace, looks, arms)
