@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from metagrove.figures.band_doubts import band_doubts
 from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.legend.pointers import pointers
-from metagrove.figures.legend.rulings import rulings
 from metagrove.figures.lines.evidence import ArmLook, canvas
 from metagrove.figures.lines.tracking import Dash, Path
 from metagrove.figures.page import Word
@@ -202,20 +201,6 @@ def test_people_at_risk_after_the_end_of_a_curve_speak_against_it(late):
 def test_tiny_digits_are_never_sure():
     cells = tuple(Cell(t, 50, None, True, (90.0, 13.0, 98.0, 20.0), "50") for t in TIMES)
     assert not any(c.sure for r in whole([RiskRow("", None, cells, 16.0)]) for c in r.cells)
-
-
-def test_frames_landmarks_and_ticks_are_ruled_and_steps_are_not():
-    ink = np.zeros((300, 400), bool)
-    ink[20:60, 300:302] = ink[20:60, 368:370] = ink[20:22, 300:370] = True  # a frame, its foot erased
-    for top in range(0, 300, 12):
-        ink[top : top + 7, 150] = True  # a landmark in dashes
-    ink[100, 393:400] = True  # a tick on the right
-    steps = np.zeros_like(ink)
-    for k in range(8):
-        steps[150 + 10 * k, 200 + 20 * k : 221 + 20 * k] = True
-        steps[150 + 10 * k : 161 + 10 * k, 220 + 20 * k] = True
-    found = rulings(ink | steps, margin=7)
-    assert found[ink].all() and not found[steps].any()
 
 
 def seen(level, colour, band=None):

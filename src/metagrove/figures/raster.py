@@ -20,7 +20,6 @@ from metagrove.figures.hypotheses import supposed
 from metagrove.figures.legend.arms import arm_specs
 from metagrove.figures.legend.clearing import written
 from metagrove.figures.legend.pointers import Pointer, pointers
-from metagrove.figures.legend.rulings import rulings
 from metagrove.figures.legend.samples import Sample, unlined
 from metagrove.figures.lines.evidence import Canvas, coverage
 from metagrove.figures.lines.hues import miscoloured
@@ -130,7 +129,7 @@ def _reading(
     arrows = _arrows(field, trace, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
     arms = _pointed_at(arms, arrows)
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
-    if free and not rows and not arrows:
+    if free and not rows and not arrows and (len(arms) < 2 or not all(a.name for a in arms)):
         arms, witnesses, more = _called(arms, phrases(near, gap=1.1), ground, witnesses)
         findings = [*findings, *more]
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)

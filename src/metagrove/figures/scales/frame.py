@@ -74,8 +74,14 @@ def panel_edges(rgb: NDArray[np.uint8], *, level: bool, begin: float, end: float
         before, after = profile[row], profile[row + 2 * _EDGE]
         away = after - before
         part = (profile[row : row + 2 * _EDGE + 1] - before) @ away / float(away @ away)
-        # flat on both sides, or it is a line
-        if abs(part[1]) > 0.1 or abs(part[-2] - 1) > 0.1 or (np.diff(part) < -0.1).any():
+        # flat on both sides and for longer than a line is wide
+        beyond = profile[max(row - 2 * _EDGE, 0)] - before, profile[min(row + 4 * _EDGE, len(profile) - 1)] - after
+        if (
+            max(np.abs(b).max() for b in beyond) > _CHANGE / 2
+            or abs(part[1]) > 0.1
+            or abs(part[-2] - 1) > 0.1
+            or (np.diff(part) < -0.1).any()
+        ):
             continue
         place = row + float(np.interp(0.5, np.maximum.accumulate(part), np.arange(len(part)))) + 0.5
         if not found or place - found[-1] > 1:

@@ -31,9 +31,10 @@ def ungridded(rgb: NDArray[np.uint8], x: Axis, y: Axis) -> NDArray[np.uint8]:
     if plot.size == 0:
         return rgb
     paper = np.median(plot.reshape(-1, 3), axis=0)
-    out = _cleared(plot, paper, [p - rows[0] for p in y.pixels])
+    down, across = [p - rows[0] for p in y.pixels], [p - columns[0] for p in x.pixels]
+    out = _cleared(plot, paper, down, across)
     turned = np.ascontiguousarray(out.transpose(1, 0, 2))
-    out = _cleared(turned, paper, [p - columns[0] for p in x.pixels]).transpose(1, 0, 2)
+    out = _cleared(turned, paper, across, down).transpose(1, 0, 2)
     if np.array_equal(out, plot):
         return rgb
     found = rgb.copy()
@@ -47,15 +48,21 @@ def _extent(pixels: Sequence[float], size: int) -> tuple[int, int]:
     return max(int(min(pixels) - more), 0), min(int(max(pixels) + more) + 1, size)
 
 
-def _cleared(plot: NDArray[np.float32], paper: NDArray[np.float32], labels: Sequence[float]) -> NDArray[np.float32]:
-    """The plot without level grid lines at the labels and half-way between them, and without frames beyond them."""
+def _cleared(
+    plot: NDArray[np.float32], paper: NDArray[np.float32], labels: Sequence[float], along: Sequence[float]
+) -> NDArray[np.float32]:
+    """The plot without level grid lines at the labels and half-way between them, and without frames beyond them.
+
+    `along` are the places of the labels of the other axis, between which every line runs.
+    """
+    inner = plot[:, round(min(along)) : round(max(along))]
     places = sorted(labels)
     # no curve runs level beyond the first and the last label: a line there is a frame
     beyond = [*np.arange(2.0, places[0] - _REACH, _STEP), *np.arange(places[-1] + _REACH, len(plot) - 2.0, _STEP)]
-    lines = {place: _line_colour(plot, paper, place) for place in [*places, *beyond]}
+    lines = {place: _line_colour(inner, paper, place) for place in [*places, *beyond]}
     gridded = sum(lines[p] is not None for p in places) >= max(2, _LABELS * len(places))
     halves = [(a + b) / 2 for a, b in pairwise(places)]
-    lines |= {place: _line_colour(plot, paper, place) for place in halves}
+    lines |= {place: _line_colour(inner, paper, place) for place in halves}
     out = plot.copy()
     for place in [*beyond, *((*places, *halves) if gridded else ())]:
         own = lines[place]
@@ -81,8 +88,9 @@ def _line_colour(plot: NDArray[np.float32], paper: NDArray[np.float32], place: f
         strength = float(np.linalg.norm(colour - paper))
         own = np.linalg.norm(plot[row] - colour, axis=1) < _ALIKE
         share = float(own.mean())
-        tenths = min(float(part.mean()) for part in np.array_split(own, 10))
-        if (share > _SOLID or tenths > _DASHED) and (best is None or strength > best[0]):
+        tenths = sorted(float(part.mean()) for part in np.array_split(own, 10))
+        # a legend may hide two tenths
+        if (share > _SOLID or tenths[2] > _DASHED) and (best is None or strength > best[0]):
             best = strength, colour
     return None if best is None else best[1]
 

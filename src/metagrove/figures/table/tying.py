@@ -17,7 +17,7 @@ from metagrove.figures.scales.axes import Axis
 from metagrove.figures.table.doubted_counts import allowed_by_curve
 from metagrove.figures.table.likelihood import best_order, count_evidence
 from metagrove.figures.table.rows import RiskRow
-from metagrove.figures.writing.naming import named_like, paired_by_spelling, plain_name
+from metagrove.figures.writing.naming import named_like, numbered, paired_by_spelling, plain_name
 
 __all__ = ["Ground", "Tie", "named_and_counted", "respelled", "tied"]
 
@@ -89,11 +89,13 @@ def tied(
     labels = [plain_name(r.label) for r in rows]
     if len(set(exact)) == len(exact) and sorted(exact) == sorted(labels):
         return Tie(tuple(exact.index(label) for label in labels), "name")
-    near = [named_like(r.label, known) for r in rows]
+    # where one numeral was misread, so may others be, and the spelling says nothing
+    spells = not numbered(known) and not numbered([r.label for r in rows])
+    near = [named_like(r.label, known) if spells else None for r in rows]
     near = [i if near.count(i) == 1 else None for i in near]
     if None not in near and len(set(near)) == len(near):
         return Tie(tuple(near), "name")
-    spelled = paired_by_spelling([r.label for r in rows], known)
+    spelled = paired_by_spelling([r.label for r in rows], known) if spells else None
     if spelled is not None:
         return Tie(spelled, "name")
     inorder = tuple(range(len(arms)))

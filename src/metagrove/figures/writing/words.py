@@ -54,9 +54,9 @@ def romans(words: Sequence[Word]) -> list[Word]:
     for word in words:
         ended = _QUOTED.match(word.text) if word.angle == 0 else None
         if ended:
-            strokes = sum(2 if sign in '"”“' else 1 for sign in ended[2])
+            strokes = sum(2 if sign in '"”“' else 1 for sign in ended[2] or ended[3])
             word = replace(word, text=f"{ended[1]} {'I' * strokes}", second=None)
-        elif word.angle == 0 and not set(word.text) - _STROKES and (word.score < 0.75 or not word.text.isalnum()):
+        elif word.angle == 0 and not set(word.text) - _STROKES and (word.score < 0.75 or not word.text.isdigit()):
             high = max(word.y1 - word.y0, 1.0)
             strokes = 1 + round(((word.x1 - word.x0) / high - _STROKE) / _PITCH)
             if strokes <= 3 and any(_names(w, word) for w in words):
@@ -82,7 +82,7 @@ def _decimal(zero: Word, part: Word) -> Word:
 _WIDEST = 2.2
 # strokes of Roman numerals: what they are read as, how wide one is and how far apart they stand, in their height
 _STROKES = set("1Il|!'\"”“‘’i-–—")
-_QUOTED = re.compile(r"([A-Za-z]{3,}) ?(['\"”“|]{1,2})$")
+_QUOTED = re.compile(r"([A-Za-z]{3,})(?: ?(['\"”“|]{1,2})| ([Il|]{1,3}))$")
 _STROKE, _PITCH = 0.2, 0.38
 _DECIMAL = re.compile(r"\d{1,4}\.\d\d")
 _GLUED = re.compile(r"(?:\d{1,4}\.\d\d){2,4}")
