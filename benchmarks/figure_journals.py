@@ -54,7 +54,6 @@ class Style:
     scale: float = 100.0
     floors: tuple[float, ...] = (0.0,)
     direction: str = "survival"
-    neutral: bool = False
     paper: str = "white"
     ink: str = "black"
     finish: str = ""
@@ -309,7 +308,7 @@ def _truth(sheet, dpi):
         "arms": record,
         "at_risk": sheet.table,
         "direction": sheet.style.direction,
-        "neutral": sheet.style.neutral,
+        "neutral": len({a["color"] for a in record}) == 1 < len(record),
         "corners": [place(0.0, base), place(sheet.end, base)],
         "hints": {"axes": {"x": x, "y": y}, "arms": [{"name": a["name"], "color": a["color"]} for a in record]},
     }

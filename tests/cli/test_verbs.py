@@ -193,6 +193,70 @@ def test_reconstruct_keeps_the_totals(tmp_path, method):
     assert {"fit", "contradictions", "guesses"} <= set(report)
 
 
+def two_arms(folder):
+    """Files of two arms: their arguments for the command."""
+    control = [(0, 100), (2, 80), (5, 60), (7, 40), (12, 20), (15, 20)]
+    treated = [(0, 100), (3, 90), (6, 70), (9, 60), (14, 40), (18, 40)]
+    lines = [f"{arm},{t},{s}" for arm, curve in (("Old", control), ("New", treated)) for t, s in curve]
+    (folder / "c.csv").write_text("arm,time,survival\n" + "\n".join(lines) + "\n")
+    (folder / "t.csv").write_text("arm,n\nOld,10\nNew,10\n")
+    return [folder / "c.csv", "--totals", folder / "t.csv"]
+
+
+def test_reconstruct_two_arms_shows_the_printed_hazard_ratio(tmp_path):
+    given = two_arms(tmp_path)
+    apart, shown, turned = tmp_path / "apart", tmp_path / "shown", tmp_path / "turned"
+    assert metagrove("reconstruct", *given, "--out", apart).exit_code == 0
+    done = metagrove("reconstruct", *given, "--hr", "0.53 (95% CI 0.17-1.69)", "--draws", "30", "--out", shown)
+    assert done.exit_code == 0, done.stderr
+    assert "New against Old: hazard ratio 0.5" in done.stdout
+    told = json.loads((shown / "report.json").read_text())["comparison"]
+    assert 0.525 <= told["hr"] <= 0.535
+    assert len({row["draw"] for row in rows(shown / "draws.csv")}) == 30
+    assert len(rows(shown / "patients.csv")) == len(rows(apart / "patients.csv")) == 20
+    assert metagrove("reconstruct", *given, "--hr", "1.89", "--control", "New", "--out", turned).exit_code == 0
+    told = json.loads((turned / "report.json").read_text())["comparison"]
+    assert told["control"] == "New"
+    assert 1.885 <= told["hr"] <= 1.895
+
+
+def test_reconstruct_says_when_no_patients_show_the_printed_hazard_ratio(tmp_path):
+    done = metagrove("reconstruct", *two_arms(tmp_path), "--hr", "3.1", "--p", "<0.001", "--out", tmp_path / "out")
+    assert done.exit_code == 3
+    assert "contradiction" in done.stdout and "hazard ratio 3.1" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        (("--hr", "half"), "the hazard ratio is 'half'; write 0.66, or with its limits 0.66 (0.50-0.87)"),
+        (("--hr", "-0.5"), "the hazard ratio is '-0.5'"),
+        (("--hr", "0.7, 0.5"), "the hazard ratio is '0.7, 0.5'"),
+        (("--hr", "0"), "the hazard ratio is 0; it lies above 0"),
+        (("--p", "1.2"), "p is 1.2; it lies between 0 and 1"),
+        (("--p", "small"), "p is 'small'"),
+        (("--hr", "0.5", "--control", "Od"), "arm 'Od' has no curve; arms: Old, New"),
+        (("--hr", "0.5", "--method", "guyot"), "two arms are rebuilt together with method='likelihood'"),
+    ],
+)
+def test_reconstruct_refuses_a_printed_difference_that_cannot_be(tmp_path, given, said):
+    done = metagrove("reconstruct", *two_arms(tmp_path), *given, "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert said in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_reconstruct_compares_two_arms_and_no_other_number(tmp_path):
+    given = two_arms(tmp_path)
+    with (tmp_path / "c.csv").open("a") as more:
+        more.write("Third,0,100\nThird,4,50\nThird,9,50\n")
+    with (tmp_path / "t.csv").open("a") as more:
+        more.write("Third,12\n")
+    done = metagrove("reconstruct", *given, "--hr", "0.5", "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "a hazard ratio or p compares two arms; the file has 3: Old, New, Third" in done.stderr
+
+
 def test_reconstruct_two_bare_columns(tmp_path):
     (tmp_path / "c.csv").write_text("0,1\n2,0.75\n5,0.5\n9,0.5\n")
     (tmp_path / "t.csv").write_text("n,events\n4,2\n")

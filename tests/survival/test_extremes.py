@@ -82,7 +82,7 @@ def test_a_large_arm_is_rebuilt_in_full():
     rebuilt = reconstruct(np.column_stack((time, survival.round(3))), n=n)
     assert rebuilt.n == n
     # How many were censored before the last fall is not told; at most as many die as with none.
-    assert rebuilt.events == pytest.approx(n * (1 - survival[-1]), rel=0.1)
+    assert 0.5 * n * (1 - survival[-1]) < rebuilt.events < 1.01 * n * (1 - survival[-1])
 
 
 _TIMES = st.one_of(st.floats(0, 1e6, allow_nan=False), st.sampled_from([0.0, 1.0, 2.0, 1e-9, 1e12]))

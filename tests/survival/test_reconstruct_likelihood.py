@@ -1,5 +1,7 @@
 """The hidden-path reconstruction: exact where the curve is exact, exact totals in every draw, honest otherwise."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -132,6 +134,16 @@ def test_open_stretches_are_flagged_only_where_open():
     full = mg.reconstruct(np.array(curves["exact"]), risk, events=14, marks=marks)
     assert any(guess.what == "censored" for guess in bare.guesses)
     assert len(full.guesses) < len(bare.guesses)
+
+
+def test_guesses_are_the_same_whenever_they_are_read():
+    _people, curves, _risk, _ = BY_NAME["sim_heavy_censor-A"]
+    one, other = (mg.reconstruct(np.array(curves["clicks_s1"]), n=60) for _ in range(2))
+    carried = pickle.loads(pickle.dumps(one))
+    assert len(one.guesses) > 0 and isinstance(carried.guesses, tuple)
+    assert one.guesses == other.guesses == carried.guesses and hash(one.guesses) == hash(carried.guesses)
+    assert repr(one.guesses) == repr(carried.guesses) and one.guesses[0] in other.guesses
+    assert one.report == carried.report and one.summary() == carried.summary()
 
 
 def test_flat_curve_and_single_patient():

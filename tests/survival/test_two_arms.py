@@ -112,11 +112,13 @@ def test_a_tilt_moves_the_draws_by_what_it_says():
     level = levelled(tilt, arm.paths.plan, arm.facts.n, counted=False)
     before = tilt.of(drawn)
     assert np.ptp(level.of(drawn) - before) < 1e-9  # the same weights but for a constant
+    mean = []
     for way in (-1, 1):
         strength = way * 0.7 / before.std()
         moved = tilt.of(tilted_draws(arm.paths, level.times(strength), 400, np.random.default_rng(2)))
-        shift = (moved.mean() - before.mean()) / before.std()
-        assert 0.3 < way * shift < 2.5
+        mean.append(moved.mean() / before.std())
+    # Both ways together: the tilted draws vary neither the course of censoring nor the reading error.
+    assert 0.4 < (mean[1] - mean[0]) / 2 < 1.1
 
 
 def test_the_tilt_is_the_change_of_the_log_hazard_ratio():
@@ -132,8 +134,12 @@ def test_the_tilt_is_the_change_of_the_log_hazard_ratio():
     number = np.column_stack((np.arange(len(drawn)), np.zeros(len(drawn), dtype=np.int64)))
     stacked = (np.array([s[0] for s in sets]), np.array([s[1] for s in sets]))
     exact = compared(stacked, (other.time[None], other.event[None]), number)[:, 0]
-    assert np.corrcoef(tilt.of(drawn), exact)[0, 1] > 0.9
-    assert 0.6 < np.polyfit(tilt.of(drawn), exact, 1)[0] < 1.6
+    told = tilt.of(drawn)
+    # The tilt is linear about the mean path; a rare draw far off it follows the same way, but not as far.
+    far = np.abs(told - np.median(told))
+    near = far < 6 * np.median(far)
+    assert near.mean() > 0.97 and np.corrcoef(told, exact)[0, 1] > 0.9
+    assert 0.6 < np.polyfit(told[near], exact[near], 1)[0] < 1.6
 
 
 def test_arms_without_deaths_or_with_one_patient_are_no_crash():

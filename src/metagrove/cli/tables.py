@@ -63,6 +63,14 @@ def reconstruct(
         Path | None, typer.Option(help="CSV with arm, n and optionally events.", show_default=False)
     ] = None,
     marks: Annotated[Path | None, typer.Option(help="CSV with arm, time of censor marks.", show_default=False)] = None,
+    hr: Annotated[
+        str, typer.Option("--hr", help="Printed hazard ratio of two arms, perhaps with limits: '0.66 (0.50-0.87)'.")
+    ] = "",
+    p: Annotated[str, typer.Option("--p", help="Printed log-rank p of two arms: 0.03, or '<0.001'.")] = "",
+    control: Annotated[
+        str, typer.Option(help="The arm the hazard ratio compares the other with; the first if empty.")
+    ] = "",
+    adjusted: Annotated[bool, typer.Option("--adjusted", help="The hazard ratio was stratified or adjusted.")] = False,
     method: Annotated[
         Literal["likelihood", "guyot", "bounded"], typer.Option(help="How patients are rebuilt.")
     ] = "likelihood",
@@ -72,18 +80,26 @@ def reconstruct(
 ) -> None:
     """Rebuild patients from digitized Kaplan-Meier curves.
 
+    With a printed hazard ratio or log-rank p, the two arms of the file are rebuilt together, so that they show it.
+
     Example: metagrove reconstruct curves.csv --at-risk at_risk.csv --totals totals.csv --out rebuilt
     """
     with errors_as_one_line(as_json=as_json), progress_bar("rebuilding", quiet=as_json) as progress:
-        from metagrove.app.reconstruction import ReconstructInputs, reconstruct_curves
+        from metagrove.app.reconstruction import PrintedDifference, ReconstructInputs, reconstruct_curves
 
         inputs = ReconstructInputs(curves, at_risk, totals, marks)
-        made = reconstruct_curves(inputs, out, method=method, draws=draws, seed=seed, progress=progress)
+        told = PrintedDifference(hr, p, control, adjusted) if hr or p or control or adjusted else None
+        made = reconstruct_curves(
+            inputs, out, method=method, draws=draws, seed=seed, difference=told, progress=progress
+        )
     if as_json:
         print_json(made)
     else:
         for line in made["arms"]:
             print(f"{line['arm'] or 'curve'}: {line['n']} patients, {line['events']} events")
+        if "comparison" in made:
+            pair = made["comparison"]
+            print(f"{pair['treated']} against {pair['control']}: hazard ratio {pair['hr']:.3f}")
         for line in made["contradictions"]:
             print(f"contradiction: {line['message']}")
         print(f"wrote {', '.join(made['files'])} in {out}")

@@ -29,6 +29,8 @@ _INCIDENCE = (
     "death",
     "mortality",
 )
+# the name of an earlier arm with a number, as `unique_names` gives it
+_AGAIN = re.compile(r"(.+) \(\d\)$")
 _NOT_TIME = re.compile(r"\b(specificity|sensitivity|recall|(?:true|false)[ -]positives?)\b|positive rate")
 
 
@@ -90,6 +92,9 @@ def _arm_doubts(reading: FigureReading, witnesses: Sequence[int], hints: Hints) 
     for arm in reading.arms:
         if abs(arm.survival[0] - 1) > max(0.004, 2 * float(arm.survival_error[0])):
             out.append(Finding(f"'{arm.name}' starts at {float(arm.survival[0]):.3f}, not at 1"))
+    names = {a.name for a in reading.arms}
+    for again in (m[1] for m in map(_AGAIN.match, names) if m and m[1] in names and not hints.arms):
+        out.append(Finding(f"'{again}' is read as the name of more than one curve"))
     for i, a in enumerate(reading.arms):
         for b in reading.arms[i + 1 :]:
             grid = np.linspace(0, min(a.end, b.end), 200)

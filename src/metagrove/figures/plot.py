@@ -50,15 +50,20 @@ class Plot:
 def samples_of(
     picture: Picture, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str]
 ) -> list[Sample]:
-    """The legend; where lines inside filled keys give these entries and more, that."""
+    """The legend; where lines inside filled keys, or keys that were read as letters, give these entries and more, that."""
     samples = legend_samples(picture.rgb, ink, names, labels)
     if not names:
         return samples
-    names = parted(names, picture.rgb)
+    bare = parted(names, picture.rgb)
     reach = round(0.42 * float(np.median([w.size for w in names])))
-    inside = legend_samples(picture.rgb, stripes(picture.rgb, max(reach, 3)), names, labels)
-    more = len(inside) > max(len(samples), 1) and {s.name for s in samples[1:]} <= {s.name for s in inside}
-    return inside if more else samples
+    both = [*names, *(w for w, n in zip(bare, names, strict=True) if w is not n)]
+    offers = [legend_samples(picture.rgb, stripes(picture.rgb, max(reach, 3)), both, labels)]
+    if len(both) > len(names):
+        offers.append(legend_samples(picture.rgb, ink, bare, labels))
+    for offer in offers:
+        if len(offer) > max(len(samples), 1) and {s.name for s in samples[1:]} <= {s.name for s in offer}:
+            samples = offer
+    return samples
 
 
 def scene_of(
@@ -89,14 +94,19 @@ def scene_of(
     crop, dark = cut[r0:r1, c0:c1], ink[r0:r1, c0:c1]
     blank: NDArray[np.bool_] = np.array(axis_mask(dark, round(bottom) - r0) | erased[r0:r1, c0:c1])
     blank[round(bottom) - r0 + 2 :] = True
-    for line in dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.25):
+    for line in dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.18):
         row = round(line.place - 0.5) - r0
-        beyond = line.begin < c0 - 2 and line.end > c1 - 12 and abs(row - (top - r0)) > 3
+        beyond = line.begin < c0 - 2 and line.end > min(c1 - 12, last - 3) and abs(row - (top - r0)) > 3
         if 0 <= row < len(blank) and (beyond or row < top - r0 - 3):
             blank[max(row - 2, 0) : row + 3] = True
     if not scales.y.log:
         unguided(blank, dark, float(scales.y.pixel(0.5 * scales.scale)) - r0, bottom - r0)
-    rising = hints.direction == "incidence" or (hints.direction is None and _rises(dark, blank, top - r0, bottom - r0))
+    # where the axis line runs clear of survival 0, lines that lie on 0 show
+    clear = np.isfinite(scales.foot) and scales.foot > bottom + 4
+    floor = bottom - r0 + (1.5 if clear else -1)
+    rising = hints.direction == "incidence" or (
+        hints.direction is None and _rises(dark, blank, top - r0, bottom - r0, floor)
+    )
     start = top - r0
     if rising:
         crop, blank, start = crop[::-1], blank[::-1], r1 - float(scales.y.pixel(0.0))
@@ -141,20 +151,22 @@ def inside(boxes: Sequence[tuple[float, float, float, float]], plot: Plot) -> ND
     return np.asarray(own[::-1] if plot.rising else own)
 
 
-def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bottom: float) -> bool:
-    """Whether the lines begin at the foot of the plot: no ink near 1 at the start, some near 0.
+def _rises(dark: NDArray[np.float32], blank: NDArray[np.bool_], top: float, bottom: float, floor: float) -> bool:
+    """Whether the lines begin at the foot of the plot: no ink near 1 at the start, some near 0 and above row `floor`.
 
     Lines that run on the axis at first show neither; then the first third of the plot tells.
     """
     wide = dark.shape[1]
     inked = (dark > 0.2) & ~blank
+    # a line from side to side is the frame's, above what the axis prints
+    inked &= (inked.mean(axis=1) < 0.9)[:, None]
     first = inked[:, max(3, wide // 60) : max(10, wide // 20)]
     near = max(4.0, 0.12 * (bottom - top))
     rows = np.arange(dark.shape[0]) + 0.5
     head = first[np.abs(rows - top) < near].any(axis=0).mean()
-    foot = first[(rows > bottom - near) & (rows < bottom - 1)].any(axis=0).mean()
+    foot = first[(rows > bottom - near) & (rows < floor)].any(axis=0).mean()
     if head == foot == 0:
         third = inked[:, max(3, wide // 60) : wide // 3]
         head = third[np.abs(rows - top) < near].any(axis=0).mean()
-        foot = 3 * third[(rows > bottom - near) & (rows < bottom - 1)].any(axis=0).mean()
+        foot = 3 * third[(rows > bottom - near) & (rows < floor)].any(axis=0).mean()
     return bool(head < 0.2 and foot > 0.5)

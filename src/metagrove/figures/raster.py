@@ -6,33 +6,47 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from metagrove.figures.band_doubts import band_doubts
 from metagrove.figures.checks import judged
 from metagrove.figures.curve import curve_of
+from metagrove.figures.curve_labels import labels_beside
 from metagrove.figures.files.image import Picture
+from metagrove.figures.findings import Finding
+from metagrove.figures.furniture import in_line, landmarks, ruled_boxes
 from metagrove.figures.hints import Hints
+from metagrove.figures.hypotheses import supposed
 from metagrove.figures.legend.arms import arm_specs
 from metagrove.figures.legend.clearing import written
-from metagrove.figures.legend.samples import unlined
-from metagrove.figures.lines.evidence import Canvas, canvas, coverage
+from metagrove.figures.legend.pointers import Pointer, pointers
+from metagrove.figures.legend.samples import Sample, unlined
+from metagrove.figures.lines.evidence import Canvas, coverage
 from metagrove.figures.lines.hues import miscoloured
 from metagrove.figures.lines.readout import snapped_by
-from metagrove.figures.lines.tracing import traced
-from metagrove.figures.page import Word
-from metagrove.figures.plot import inside, samples_of, scene_of
-from metagrove.figures.reading import FigureReading
+from metagrove.figures.lines.tracing import Trace
+from metagrove.figures.page import Word, number
+from metagrove.figures.plot import MARGIN, Plot, inside, samples_of, scene_of
+from metagrove.figures.reading import ArmReading, FigureReading
 from metagrove.figures.scales.axes import Axis, axis_unit, near_plot
 from metagrove.figures.scales.calibration import Scales, plot_scales
 from metagrove.figures.scales.frame import darkness
-from metagrove.figures.table.doubted_counts import centred
+from metagrove.figures.scales.grid import ungridded
+from metagrove.figures.table.doubted_counts import centred, whole
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
+from metagrove.figures.table.rows import RiskRow
+from metagrove.figures.table.swatches import coloured_patches, keyed
 from metagrove.figures.table.tying import Ground, named_and_counted, respelled
-from metagrove.figures.trace_doubts import dash_doubts, hidden_drops, ink_doubts
+from metagrove.figures.trace_doubts import dash_doubts, hidden_drops, ink_doubts, run_on
+from metagrove.figures.writing.naming import named_like
 from metagrove.figures.writing.ocr import Finder
-from metagrove.figures.writing.words import legible, phrases, statistics, tokens
+from metagrove.figures.writing.words import legible, phrases, romans, statistics, tokens
 
 __all__ = ["picture_readings"]
+
+# pixels that a plot is wide and high at least
+_LEAST = 40.0
 
 
 def picture_readings(
@@ -43,16 +57,25 @@ def picture_readings(
     `find` reads a number at a place where one is expected.
     """
     hints = hints or Hints()
-    small = tokens(legible(words))
+    small = tokens(legible(romans(words)))
     readings = []
     plots = plot_scales(picture, small, hints)
     for scales in plots:
+        if not _spacious(scales):
+            continue
         others = [(p.x, p.y) for p in plots if p is not scales]
-        reading = _reading(picture, near_plot(small, scales.x, scales.y, others), scales, hints, find)
+        clear = replace(picture, rgb=ungridded(picture.rgb, scales.x, scales.y))
+        reading = _reading(clear, near_plot(small, scales.x, scales.y, others), scales, hints, find)
         if reading is not None:
             readings.append(reading)
     readings.sort(key=lambda r: (round(r.frame[1] / 60), r.frame[0]))
     return [_in_file(r, picture) for r in readings]
+
+
+def _spacious(scales: Scales) -> bool:
+    """Whether a curve has room between the axes: a figure crowded out by its own table has none."""
+    high = abs(float(scales.y.pixel(scales.scale)) - max(scales.y.pixels))
+    return high > _LEAST and max(scales.x.pixels) - min(scales.x.pixels) > _LEAST
 
 
 def _in_file(reading: FigureReading, picture: Picture) -> FigureReading:
@@ -80,8 +103,9 @@ def _reading(
     ink = darkness(picture.rgb)
     foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
     counted = recounted(risk_rows(near, scales.x, below=foot + 2), scales.x, find)
-    rows = respelled(centred(counted, scales.x), names)
-    samples = samples_of(picture, ink, names, [r.label for r in rows])
+    counted = keyed(counted, coloured_patches(counted, picture.rgb))
+    rows = respelled(whole(centred(counted, scales.x)), names)
+    samples = _apart(samples_of(picture, ink, names, [r.label for r in rows]), rows, scales.x)
     if len(samples) == 1 and any(r.label for r in rows) and samples[0].name not in [r.label for r in rows]:
         samples = []
     plot, scene = scene_of(picture, ink, scales, near, samples, hints)
@@ -89,9 +113,12 @@ def _reading(
     findings = [*findings, *unlined(samples, names)] if not hints.arms else findings
     if not specs:
         return None
+    lines = phrases(near, gap=1.1)
+    said = in_line([p for p in lines if written(p, least=0.45) or _lettered(p, near)], lines)
+    prose = inside([*((p.x0, p.y0, p.x1, p.y1) for p in said), *statistics(near)], plot)
+    free = len(samples) < 2 and not hints.arms
+    specs, field, trace = supposed(scene, specs, prose, start=plot.start, most=len(rows), free=free)
     looks = [s.look for s in specs]
-    field = canvas(scene.rgb, [s.look.colour for s in specs], scene.blank)
-    trace = traced(field, looks, start=plot.start)
     foreign = [trace.foreign(i) for i in range(len(looks))]
     own = [np.where(hidden, 0, coverage(field, look)) for hidden, look in zip(foreign, looks, strict=True)]
     snaps = snapped_by(trace.steps)
@@ -99,14 +126,21 @@ def _reading(
         # other lines stand where they should, while tick marks may have been fitted to the grid
         snaps = [0.0 if snap is None else snap for snap in snaps]
     arms = [curve_of(plot, own[i], spec, trace, i, snaps[i]) for i, spec in enumerate(specs)]
+    arrows = _arrows(field, trace, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
+    arms = _pointed_at(arms, arrows)
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
+    if free and not rows and not arrows:
+        arms, witnesses, more = _called(arms, phrases(near, gap=1.1), ground, witnesses)
+        findings = [*findings, *more]
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
-    said = [(p.x0, p.y0, p.x1, p.y1) for p in phrases(near, gap=1.1) if written(p, least=0.45)]
-    prose = inside([*said, *statistics(near)], plot)
+    prose = np.any([prose, *(a.ink for _, a in arrows)], axis=0) | _tick_marks(field, trace)
+    prose |= _furniture(field, trace, prose)
     findings = [*findings, *more, *ink_doubts(field, prose, trace, looks, arms, plot)]
     findings += dash_doubts(field, trace, looks, arms)
+    findings += band_doubts(field, foreign, looks, trace.paths, arms)
     findings += miscoloured(field, foreign, looks, trace.paths, arms)
     findings += hidden_drops(trace, arms, plot)
+    findings += run_on(picture.rgb, plot, trace, looks, arms)
     left, right = scales.x.pixel(0.0) if not scales.x.log else min(scales.x.pixels), plot.columns[1]
     ends = scales.y.pixel([0.0, scales.scale])
     reading = FigureReading(
@@ -123,6 +157,103 @@ def _reading(
         frame=(float(left), float(ends.min()), float(right), float(ends.max())),
     )
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
+
+
+def _called(
+    arms: list[ArmReading], names: Sequence[Word], ground: Ground, witnesses: list[int]
+) -> tuple[list[ArmReading], list[int], list[Finding]]:
+    """The arms under the names beside their curves, which confirm their number; a legend of one entry says nothing."""
+    near, labels = labels_beside(arms, names, ground)
+    if labels is not None:
+        return [replace(a, name=label) for a, label in zip(arms, labels, strict=True)], [len(arms)], []
+    if near > 1:
+        return arms, [near], [Finding("the names beside the curves do not say clearly which is whose")]
+    return arms, witnesses if len(arms) == 1 or max(witnesses, default=1) > 1 else [], []
+
+
+def _apart(samples: list[Sample], rows: Sequence[RiskRow], x: Axis) -> list[Sample]:
+    """The legend without strokes in the heading of a table whose rows bear other names."""
+    labels = [r.label for r in rows if r.label]
+    if len(labels) < len(rows) or not rows or x.band == (0.0, 0.0):
+        return samples
+    foot = max(r.height for r in rows)
+    heading = [
+        s for s in samples if x.band[1] < (s.box[1] + s.box[3]) / 2 < foot and named_like(s.name, labels) is None
+    ]
+    return [] if heading and len(heading) == len(samples) else [s for s in samples if s not in heading]
+
+
+def _lettered(phrase: Word, words: Sequence[Word]) -> bool:
+    """Whether a phrase is of three or more different letters, printed as high as the words of the page."""
+    usual = float(np.median([w.size for w in words if w.angle == 0 and len(w.text) > 1] or [0.0]))
+    plain = phrase.text.replace(" ", "")
+    level = 0.7 * usual < phrase.size < 1.5 * usual
+    return level and phrase.score > 0.6 and plain.isalpha() and len(set(plain.lower())) > 2
+
+
+def _furniture(field: Canvas, trace: Trace, prose: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Frames, ruled tables and landmark lines among the ink that is left."""
+    curves = np.any([c == 2 for c in trace.covers], axis=0)
+    near = np.any([c > 0 for c in trace.covers], axis=0)
+    inked = (field.e_paper > 70.0**2) & ~near & ~field.blank
+    return ruled_boxes(inked, curves) | landmarks(inked & ~prose, curves)
+
+
+def _tick_marks(field: Canvas, trace: Trace) -> NDArray[np.bool_]:
+    """Short ink at the edges of the plot, apart from all curves: tick marks that point inwards."""
+    import cv2
+
+    tall, wide = field.blank.shape
+    near = np.any([c > 0 for c in trace.covers], axis=0)
+    inked = ((field.e_paper > 70.0**2) & ~field.blank & ~near).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(inked, connectivity=8)
+    x, y, w, h = stats[:, 0], stats[:, 1], stats[:, 2], stats[:, 3]
+    reach = max(9.0, 0.02 * max(tall, wide))
+    level = (w >= h) & (w < reach) & (h <= 4) & ((x < reach) | (x + w > wide - 2 * reach))
+    upright = (h >= w) & (h < reach) & (w <= 4) & (y < reach + MARGIN)
+    ticks = level | upright
+    ticks[0] = False
+    return np.asarray(ticks[labels])
+
+
+def _pointing(names: Sequence[Word], rows: Sequence[RiskRow]) -> list[Word]:
+    """The phrases that may point at a curve: those that head rows of numbers at risk, else any of three letters."""
+    labels = [r.label for r in rows if r.label]
+    words = [w for w in names if sum(c.isalpha() for c in w.text) > 2 and number(w.text) is None]
+    if not labels:
+        return [w for w in words if w.score > 0.8 and not any(c.isdigit() for c in w.text)]
+    top = min(r.height for r in rows)
+    return [w for w in words if w.cy < top - w.size and named_like(w.text, labels) is not None]
+
+
+def _arrows(field: Canvas, trace: Trace, plot: Plot, names: Sequence[Word]) -> list[tuple[Word, Pointer]]:
+    """The names of the plot with an arrow to a curve."""
+    import cv2
+
+    if not names:
+        return []
+    tall, wide = field.blank.shape
+    placed = []
+    for word in names:
+        y0, y1 = word.y0 - plot.rows[0], word.y1 - plot.rows[0]
+        y0, y1 = (tall - y1, tall - y0) if plot.rising else (y0, y1)
+        placed.append(replace(word, x0=word.x0 - plot.columns[0], x1=word.x1 - plot.columns[0], y0=y0, y1=y1))
+    known = [k for k, w in enumerate(placed) if 0 < w.cx < wide and 0 < w.cy < tall]
+    curves = [c == 2 for c in trace.covers]
+    inked = (field.e_paper > 70.0**2) & ~field.blank
+    near = cv2.dilate(np.any(curves, axis=0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    found = pointers(inked & ~near, inked, curves, [placed[k] for k in known])
+    return [(names[known[p.name]], p) for p in found]
+
+
+def _pointed_at(arms: Sequence[ArmReading], arrows: Sequence[tuple[Word, Pointer]]) -> list[ArmReading]:
+    """The arms without a name under that of the one arrow that ends at them."""
+    out = list(arms)
+    for i, arm in enumerate(arms):
+        texts = [w.text for w, a in arrows if a.curve == i]
+        if not arm.name and len(texts) == 1:
+            out[i] = replace(arm, name=texts[0])
+    return out
 
 
 def _lossless(field: Canvas) -> bool:

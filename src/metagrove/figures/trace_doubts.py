@@ -17,12 +17,14 @@ from metagrove.figures.page import colour_distance
 from metagrove.figures.plot import MARGIN, Plot
 from metagrove.figures.reading import ArmReading
 
-__all__ = ["dash_doubts", "hidden_drops", "ink_doubts"]
+__all__ = ["dash_doubts", "hidden_drops", "ink_doubts", "run_on"]
 
 # contrast between dashes and gaps: above the first a solid line is none, below the second a dashed one is none;
 # another arm's pattern must explain a dashed line clearly worse than its own
 _PLAIN, _FAINT_DASH, _RIVAL = 0.45, 0.15, 0.7
 _DEEP = 0.09
+# how many pixels right of the plot are looked at, and how near an arm's colour is met there
+_BEYOND, _OWN = 14, 60.0
 
 
 def dash_doubts(field: Canvas, trace: Trace, looks: Sequence[ArmLook], arms: Sequence[ArmReading]) -> list[Finding]:
@@ -46,6 +48,27 @@ def dash_doubts(field: Canvas, trace: Trace, looks: Sequence[ArmLook], arms: Seq
             elif look.dash.off and own < _FAINT_DASH:
                 out.append(Finding(f"'{arms[i].name}' does not show its own dashes"))
     return list(dict.fromkeys(out))
+
+
+def run_on(
+    rgb: NDArray[np.uint8], plot: Plot, trace: Trace, looks: Sequence[ArmLook], arms: Sequence[ArmReading]
+) -> list[Finding]:
+    """Doubts about curves that go on in the picture to the right of the plot: labels of the axis were lost there."""
+    out: list[Finding] = []
+    beyond = rgb[:, plot.columns[1] : plot.columns[1] + _BEYOND].astype(np.float32)
+    if beyond.shape[1] < _BEYOND:
+        return out
+    for arm, look, path, steps in zip(arms, looks, trace.paths, trace.steps, strict=True):
+        if path.last < plot.columns[1] - plot.columns[0] - 4:
+            continue
+        height = float(steps.height[-1])
+        row = round((plot.rows[1] - height if plot.rising else plot.rows[0] + height) - 0.5)
+        reach = round(look.width) + 1
+        block = beyond[max(row - reach, 0) : row + reach + 1]
+        inked = (np.linalg.norm(block - np.array(look.colour, dtype=np.float32), axis=2) < _OWN).any(axis=0)
+        if inked.mean() > 0.8:
+            out.append(Finding(f"'{arm.name}' runs on to the right of the last label that was read"))
+    return out
 
 
 def hidden_drops(trace: Trace, arms: Sequence[ArmReading], plot: Plot) -> list[Finding]:

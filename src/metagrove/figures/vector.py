@@ -18,6 +18,7 @@ from metagrove.figures.scales.axes import Axis, axis_unit, column_axes, near_plo
 from metagrove.figures.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
+from metagrove.figures.table.swatches import drawn_patches, keyed
 from metagrove.figures.table.tying import Ground, named_and_counted
 from metagrove.figures.writing.ocr import Finder
 from metagrove.figures.writing.words import phrases, tokens
@@ -161,6 +162,7 @@ def _reading(
     near = _nearby(words, plot, others)
     names = phrases(near)
     rows = recounted(risk_rows(near, plot.x, below=min(plot.frame[3], max(plot.y.pixels)) + 1), plot.x, find)
+    rows = keyed(rows, drawn_patches(rows, near, page.strokes))
     listed = len(legend_entries(page.strokes, names))
     curves, limits = without_limits(plot.curves, ragged_lines(page.strokes), expected=len(rows) or listed)
     directions = {c.rising for c in curves}

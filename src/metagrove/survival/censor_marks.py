@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import erf
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival.censoring import hidden_share
+from metagrove.survival.lattice import Lattice
 from metagrove.survival.steps import CLICK_T, Reading
 
 __all__ = ["MarkPlan", "mark_error", "marks_in_gaps"]
@@ -28,8 +29,9 @@ class MarkPlan:
     expected : shape (g,), marks expected in each gap. hidden : shape (g,), those expected to hide under them.
     arrive : marks whose first possible gap it is, by gap; `consume` the chance that one waiting lies in the gap;
         `remain` how many may wait on after it.
-    places : for each gap the marks it may hold, as times. error : standard error of these times. slack : how far outside
-        its stretch a mark of a gap may lie.
+    time : shape (m,), the marks. error : standard error of these times.
+    gap : shape (m,), the gap of each mark, or the first one that may hold it. waits : shape (m,), which of the two.
+    share : shape (m,), censorings expected to hide under each mark.
     """
 
     sure: NDArray[np.int64]
@@ -38,15 +40,36 @@ class MarkPlan:
     arrive: NDArray[np.int64]
     consume: Array
     remain: NDArray[np.int64]
-    places: list[list[float]] = field(default_factory=list)
+    time: Array
+    gap: NDArray[np.int64]
+    waits: NDArray[np.bool_]
+    share: Array
     error: float = 0.0
-    slack: float = 0.0
+
+    def gaps_of(self, consumed: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The gap that each mark lies in along each path, shape (paths, m); marks that wait are taken in order.
+
+        Parameters
+        ----------
+        consumed : shape (paths, gaps), marks that had waited and became censorings in each gap; the others lie behind all.
+        """
+        paths, gaps = consumed.shape
+        found = np.broadcast_to(self.gap, (paths, self.gap.size)).copy()
+        late = int(self.waits.sum())
+        if late:
+            taken = np.cumsum(consumed, axis=1) + (late + 1) * np.arange(paths)[:, None]
+            wanted = np.arange(late) + (late + 1) * np.arange(paths)[:, None]
+            place = np.searchsorted(taken.ravel(), wanted.ravel(), side="right").reshape(paths, late)
+            found[:, self.waits] = np.minimum(place - gaps * np.arange(paths)[:, None], gaps - 1)
+        return found
 
 
-def mark_error(reading: Reading, marks: Array, axis: float, decimals: int) -> float:
-    """Standard error of a mark's time: none where marks and an exact curve share their written digits."""
+def mark_error(reading: Reading, marks: Array, axis: float, decimals: int, lattice: Lattice | None = None) -> float:
+    """Standard error of a mark's time: none where marks and an exact curve share their written digits or their grid."""
     exact = not reading.columns and reading.sigma_t <= 0
     if exact and np.all(np.abs(marks - np.round(marks, decimals)) < 1e-9):
+        return 1e-9 * reading.end
+    if exact and lattice is not None and np.all(np.abs(marks - lattice.nearest(marks)) < 1e-4 * lattice.step):
         return 1e-9 * reading.end
     return max(reading.sigma_t, CLICK_T * axis)
 
@@ -62,15 +85,14 @@ def marks_in_gaps(marks: Array, edges: Array, errors: Array, reading: Reading, e
     sure, arrive, remain = (np.zeros(gaps, dtype=np.int64) for _ in range(3))
     expected, share, waiting = np.zeros(gaps), np.zeros(gaps), np.zeros(gaps)
     under = np.zeros(gaps)
-    places: list[list[float]] = [[] for _ in range(gaps)]
+    where, waits = np.zeros(marks.size, dtype=np.int64), np.zeros(marks.size, dtype=np.bool_)
     shares = hidden_share(marks, reading)
-    for mark, near in zip(marks.tolist(), shares.tolist(), strict=True):
+    for j, (mark, near) in enumerate(zip(marks.tolist(), shares.tolist(), strict=True)):
         first, chance = _chances(mark, edges, np.hypot(errors, error))
+        where[j], waits[j] = first, len(chance) > 1
         for i, p in enumerate(chance):
             expected[first + i] += p
             under[first + i] += p * near
-            if p > 0.05:
-                places[first + i].append(mark)
         if len(chance) == 1:
             sure[first] += 1
             continue
@@ -82,7 +104,7 @@ def marks_in_gaps(marks: Array, edges: Array, errors: Array, reading: Reading, e
             left -= p
             remain[first + i] += int(i + 1 < len(chance))
     consume = np.clip(share / np.maximum(waiting, 1.0), 0.02, 0.98)
-    return MarkPlan(sure, expected, under, arrive, consume, remain, places, error)
+    return MarkPlan(sure, expected, under, arrive, consume, remain, marks, where, waits, shares, error)
 
 
 def _chances(mark: float, edges: Array, errors: Array) -> tuple[int, list[float]]:

@@ -182,21 +182,29 @@ def _guessed(end: float) -> list[Shape]:
     return rates + late + early + [_administrative(end, a) for a in (0.7, 1.5, 3.0, 8.0)]
 
 
-def _deaths(shape: Shape, reading: Reading, level: Array, n: int) -> float:
-    fall = -np.diff(np.concatenate(([1.0], level)))
-    return float(n * np.sum(np.exp(-shape.at(reading.time)) * fall))
-
-
 def solved_for_events(family: Callable[[float], Shape], reading: Reading, level: Array, facts: Facts) -> Shape:
     """The member of a family whose expected deaths are the printed events (expected deaths fall with the parameter)."""
-    low, high = 0.0, 12.0
+    fall = facts.n * -np.diff(np.concatenate(([1.0], level)))
     target = float(facts.events or 0)
-    if _deaths(family(low), reading, level, facts.n) <= target:
-        return family(low)
-    for _ in range(26):
-        middle = (low + high) / 2
-        if _deaths(family(middle), reading, level, facts.n) > target:
-            low = middle
+
+    def excess(x: float) -> float:
+        """Logarithm of the deaths expected beside those printed: nearly linear in the size of a hazard."""
+        deaths = float(np.exp(-family(x).at(reading.time)) @ fall)
+        return float(np.log(max(deaths, 1e-300) / max(target, 1e-300)))
+
+    low, high = 0.0, 12.0
+    above, below = excess(low), excess(high)
+    if above <= 0 or below >= 0:
+        return family(low if above <= 0 else high)
+    side = 0
+    for _ in range(60):  # false position, the end that stays halved (the Illinois rule)
+        x = (low * below - high * above) / (below - above)
+        found = excess(x)
+        if abs(found) < 1e-9 or high - low < 1e-8:
+            break
+        if found > 0:
+            low, above, below = x, found, below / 2 if side == 1 else below
         else:
-            high = middle
-    return family((low + high) / 2)
+            high, below, above = x, found, above / 2 if side == -1 else above
+        side = 1 if found > 0 else -1
+    return family(x)

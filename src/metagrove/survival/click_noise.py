@@ -40,14 +40,14 @@ class Disorder:
         Clicks closer than their error change places; brought to order they lie nearer to the curve than they were, by the
         factor returned. The rises they make are compared with those of simulated clicks on the same curve.
         """
-        time = self.time + CLICK_T / CLICK_S * sigma * self.axis * self.score[:, 0]
-        level = self.level + sigma * self.score[:, 1]
-        order = np.argsort(time, axis=1, kind="stable")
-        rises = np.maximum(np.diff(np.take_along_axis(level, order, axis=1), axis=1), 0.0).sum(axis=1)
-        error = max(float(rises.std(ddof=1)), 0.1 * sigma)
-        left = np.sort(level, axis=1)[:, ::-1] - self.level
-        z = (self.risen - float(rises.mean())) / error
-        return -0.5 * z * z - float(np.log(error)), float(np.clip(np.sqrt(np.mean(left**2)) / sigma, 0.2, 1.0))
+        from metagrove.survival.click_kernels import disturbed
+
+        spread = CLICK_T / CLICK_S * sigma * self.axis
+        rises, left = disturbed(self.time, self.level, sigma, spread, self.score)
+        mean = float(rises.sum()) / rises.size
+        error = max(float(np.sqrt(((rises - mean) ** 2).sum() / (rises.size - 1))), 0.1 * sigma)
+        z = (self.risen - mean) / error
+        return -0.5 * z * z - float(np.log(error)), min(max(float(np.sqrt(left)) / sigma, 0.2), 1.0)
 
 
 def disorder_of(curve: DigitizedCurve, axis: float, rng: np.random.Generator) -> Disorder | None:

@@ -27,6 +27,8 @@ LEVELS = ("survival", "surv", "surv_percent", "s", "y", "probability", "percent"
 TOLERANCE = 0.03
 #: Largest error of a careful click as a share of its axis; a start farther off than this is an offset of the whole curve.
 CAREFUL = 0.006
+#: Fall from row to row under which a curve is flat there: three quarters of a pixel of 600.
+QUIET = 0.00125
 #: How far apart in time (share of the follow-up) two clicks may be that noise has swapped.
 SWAP = 0.05
 
@@ -254,7 +256,9 @@ def _kind(time: Array, level: Array) -> Kind:
     if time.size > 60:
         gaps = np.diff(time)
         middle = float(np.median(gaps))
-        if np.mean(np.abs(gaps - middle) <= 0.3 * middle) >= 0.8:
+        even, nearly = (float(np.mean(np.abs(gaps - middle) <= share * middle)) for share in (0.03, 0.3))
+        # Drops recorded week by week, clicked one by one, are nearly as regular; but then nearly every row falls.
+        if even >= 0.8 or (nearly >= 0.8 and np.mean(np.diff(level) > -QUIET) >= 0.35):
             return "trace"
     return "points" if _has_flats(time, level) or _is_corners_by_hand(time, level) else "clicks"
 

@@ -33,6 +33,8 @@ GRIDS = (
 RISK = 0.003
 #: Share of drops that lie off their grid: small ones are read a pixel further off, merged ones between.
 STRAY = 0.05
+#: Log likelihood by which a variant of a grid must be better than the plain one, as both arms of a figure share theirs.
+PLAIN = 4.0
 #: Step in reading errors (standard deviations, or widths of an interval) below which a grid cannot be seen.
 FINEST = 1.5
 
@@ -44,6 +46,7 @@ class Lattice:
     Parameters
     ----------
     reach : how far a time that was read may lie from the one recorded; 0 where the curve gives times as they are.
+    digits : digits after the point with which times are written; all of one grid, so that equal times stay equal.
     drops, near : drops that were looked at, and those of them within `reach` (or the written digits) of a multiple.
     """
 
@@ -52,19 +55,20 @@ class Lattice:
     reach: float = 0.0
     drops: int = 0
     near: int = 0
+    digits: int = 9
 
     def nearest(self, t: Array) -> Array:
         """The closest grid time, never before the first."""
-        return np.asarray(np.maximum(np.round(t / self.step), 1.0) * self.step)
+        # 0.1 * 240 is a little more than 24; a grid time asked for later must find the patient at it.
+        return np.asarray(np.round(np.maximum(np.round(t / self.step), 1.0) * self.step, self.digits))
 
     def before(self, t: Array) -> Array:
         """The last grid time that is not later."""
-        return np.asarray(np.floor(t / self.step + 1e-4) * self.step)
+        return np.asarray(np.round(np.floor(t / self.step + 1e-4) * self.step, self.digits))
 
     def placed(self, t: Array) -> Array:
         """Times as recorded: those within `reach` of a grid time are moved onto it."""
-        # 0.1 * 240 is a little more than 24; a grid time asked for later must find the patient at it.
-        on = np.round(self.nearest(t), 9)
+        on = self.nearest(t)
         return np.asarray(np.where(np.abs(on - t) <= self.reach + 1e-9, on, t))
 
 
@@ -89,8 +93,10 @@ def lattice_of(reading: Reading, decimals: int, *, time_error: float | None = No
     for step, name in GRIDS:
         ratio, near, reach = _ratios(reading, (time, since), step, decimals, time_error)
         gain = float(np.sum(np.log((1 - STRAY) * ratio + STRAY)))
-        if gain > most and near >= (1 - 3 * STRAY) * time.size:
-            best, most = Lattice(step, name, reach, int(time.size), near), gain
+        # Months of 30.44 days are told from those of 30.4375 by exact times only.
+        ahead = PLAIN if best is not None and best.name == name else 0.0
+        if gain > most + ahead and near >= (1 - 3 * STRAY) * time.size:
+            best, most = Lattice(step, name, reach, int(time.size), near, _digits(reading)), gain
     return best
 
 
@@ -99,13 +105,13 @@ def _ratios(
 ) -> tuple[Array, int, float]:
     """Likelihood of each drop's time on the grid over that without one; how many lie near a multiple; the reach."""
     time, since = rows
+    written = 0.6 * 10.0 ** -max(decimals, 2) + 1e-7 * reading.end
     if reading.columns:
         middle, half = (time + since) / 2, np.maximum((time - since) / 2, time_error or 0.0)
-        return *_within(middle, half, step), float(np.median(half))
+        return *_within(middle, half, step, written), float(np.median(half))
     if time_error is not None:
         return *_within(time, np.full(time.size, time_error), step), time_error
     if reading.sigma_t <= 0:
-        written = 0.6 * 10.0 ** -max(decimals, 2) + 1e-7 * reading.end
         return *_within(time, np.full(time.size, written), step), 0.0
     sigma = reading.sigma_t
     if step < FINEST * sigma:
@@ -116,14 +122,26 @@ def _ratios(
     return step * density, int(np.sum(np.abs(off) <= 3 * sigma)), step / 2
 
 
-def _within(middle: Array, half: Array, step: float) -> tuple[Array, int]:
-    """The ratios of drops known to lie within `half` of `middle`, and how many hold a multiple of the step."""
-    slack = 1e-7
+def _within(middle: Array, half: Array, step: float, written: float = 0.0) -> tuple[Array, int]:
+    """The ratios of drops known to lie within `half` of `middle`, and how many hold a multiple of the step.
+
+    Parameters
+    ----------
+    written : error with which the edges of columns are written.
+    """
+    slack = max(1e-7, written / step)
     # A column is seen before the death: its left edge is not in it, or edges that meet the grid would count twice.
     inside = np.floor((middle + half) / step + slack) - np.floor((middle - half) / step + slack)
-    inside = np.where(middle + half < step * (1 - 1e-7), 0, inside)
+    inside = np.where(middle + half < step * (1 - slack), 0, inside)
     ratio = np.where(step < FINEST * 2 * half, 1.0, inside * step / np.maximum(2 * half, 1e-12))
     return ratio, int(np.sum(inside > 0))
+
+
+def _digits(reading: Reading) -> int:
+    """Digits after the point of the times of an exact curve, at most 9; 9 for other curves."""
+    if reading.columns or reading.sigma_t > 0:
+        return 9
+    return next((d for d in range(9) if np.all(np.abs(reading.time - np.round(reading.time, d)) < 1e-10)), 9)
 
 
 def _sure(reading: Reading) -> NDArray[np.bool_]:

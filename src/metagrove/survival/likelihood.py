@@ -15,25 +15,37 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape
-from metagrove.survival.click_noise import Disorder, disorder_of
+from metagrove.survival.click_noise import disorder_of
 from metagrove.survival.curve_input import DigitizedCurve, Kind
-from metagrove.survival.path_draws import COARSENED, SURPLUS, drawn_paths, scaled, widened_paths
+from metagrove.survival.path_draws import (
+    COARSENED,
+    SURPLUS,
+    Known,
+    Sample,
+    drawn_paths,
+    paths_each,
+    samples_of,
+    scaled,
+    shared_samples,
+    widened_paths,
+)
 from metagrove.survival.path_model import Plan, Weights, plan_of, weights_of
+from metagrove.survival.path_noise import likely_noise
 from metagrove.survival.path_search import (
     COARSE,
+    FLAT,
     LARGE,
     LONG,
     WIDE,
     Beam,
     Run,
     Tilt,
-    evidence_of,
+    Weighed,
+    blurred,
     likely_shapes,
     limits_of,
-    misfit,
     operations_of,
     passed_through,
-    path_levels,
     run_of,
     runs_of,
 )
@@ -44,14 +56,12 @@ __all__ = ["Paths", "point_near", "solve", "tilted_draws", "time_decimals"]
 
 #: Paths drawn to find the mean path, whatever number is asked for.
 DRAWS = 100
+#: Change of the logarithm of the reading error up to which a search under another one is kept.
+SETTLED = 0.1
+#: Fewest paths drawn to tell how the likelihood changes with the reading error.
+FEWEST = 60
 #: Paths drawn for each one kept where they serve only to find the mean path.
 FEW = 2
-#: Readings that the usual error of a click counts for, beside those at hand.
-PRIOR_READINGS = 6.0
-#: Smallest and largest standard error of a click that is considered.
-ERRORS = (1e-4, 0.02)
-#: Steps between the errors tried.
-RATIO = 1.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,19 +109,18 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     the error is doubled; then single facts are left out, and the one that had to go is named in `fallback`.
     """
     wanted = Wanted(time_decimals(curve), max(draws, DRAWS), draws > 0)
-    for label, sigma, tried, beam in _ladder(curve, facts, draws > 0):
-        found = _searched(steps_of(curve, facts, sigma=sigma), tried, beam, wanted)
-        if found is None and curve.kind in ("clicks", "digitized") and beam is COARSE:
+    for label, sigma, tried, beam in _ladder(curve, facts):
+        settled = _settled(curve, tried, sigma, beam, wanted, rng)
+        if settled is None and curve.kind in ("clicks", "digitized") and beam is COARSE:
             # Rows that are not one per drop: some none at all, or places on the curve.
             others: tuple[tuple[Kind, Beam], ...] = (("steps", Beam()), ("steps", WIDE), ("points", Beam()))
             for kind, within in others:
                 other = replace(curve, kind=kind)
-                found = _searched(steps_of(other, facts), tried, within, wanted)
-                if found is not None:
+                settled = _settled(other, tried, None, within, wanted, rng)
+                if settled is not None:
                     curve = other
                     break
-        if found is not None:
-            settled = _noise_settled(curve, found, wanted, rng)
+        if settled is not None:
             found, spread = settled if label else _loosened(curve, settled, wanted, rng)
             paths = replace(_finished(found, wanted, rng), fallback=label)
             return _widened(paths, spread, wanted, rng) if wanted.uncertain else paths
@@ -126,14 +135,14 @@ def _loosened(
     if curve.kind not in ("clicks", "digitized") or found.reading.sigma_s < 1.5 * CLICK_S:
         return known
     loose: DigitizedCurve = replace(curve, kind="steps")
-    other = _searched(steps_of(loose, found.facts), found.facts, Beam(), wanted)
-    if other is None:
+    settled = _settled(loose, found.facts, None, Beam(), wanted, rng)
+    if settled is None:
         return known
-    other, spread = _noise_settled(loose, other, wanted, rng)
+    other = settled[0]
     gain = other.evidence - found.evidence
     gain += found.reading.level.size * np.log(found.reading.sigma_s)
     gain -= other.reading.level.size * np.log(other.reading.sigma_s)
-    return (other, spread) if gain > 0 else known
+    return settled if gain > 0 else known
 
 
 def time_decimals(curve: DigitizedCurve) -> int:
@@ -144,17 +153,12 @@ def time_decimals(curve: DigitizedCurve) -> int:
     return 6
 
 
-def _ladder(curve: DigitizedCurve, facts: Facts, uncertain: bool) -> Iterator[tuple[str, float | None, Facts, Beam]]:
-    """What to try, in order: label, standard error (None: as read), facts, beam.
-
-    Where a point is all that is asked for, unlikely states need not be kept for the tails of draws.
-    """
+def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | None, Facts, Beam]]:
+    """What to try, in order: label, standard error (None: as read), facts, beam."""
     reading = steps_of(curve, facts)
-    usual = (
-        Beam(keep=300, cut=1e-5 if uncertain else 1e-4, bins=0.8)
-        if reading.columns or reading.time.size > 100
-        else Beam()
-    )
+    usual = Beam(keep=300, cut=1e-4, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
+    if not facts.risk_time.size and facts.events is None and facts.marks is None and blurred(reading, facts) > 3:
+        usual = FLAT  # any beam that tells levels apart would lose most ways
     first = reading.sigma_s
     yield "", None, facts, usual
     if facts.n >= 1000:
@@ -184,48 +188,93 @@ def _ladder(curve: DigitizedCurve, facts: Facts, uncertain: bool) -> Iterator[tu
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Search:
-    """The ways through a curve under several beliefs about censoring, before a path is chosen; no runs without steps."""
+    """Ways through a curve under several beliefs about censoring, before a path is chosen; no samples without steps."""
 
     plan: Plan
     reading: Reading
     facts: Facts
     beam: Beam
-    runs: list[Run]
+    samples: list[Sample]
+
+    @property
+    def known(self) -> Known:
+        """Plan, reading and facts."""
+        return self.plan, self.reading, self.facts
 
     @property
     def evidence(self) -> float:
         """Log likelihood of the readings, averaged over beliefs."""
-        if not self.runs:
+        if not self.samples:
             return 0.0
-        return float(np.logaddexp.reduce([run.evidence for run in self.runs]) - np.log(len(self.runs)))
+        return float(np.logaddexp.reduce([s.evidence for s in self.samples]) - np.log(len(self.samples)))
 
     @property
     def beliefs(self) -> list[Shape]:
         """The beliefs, the likeliest first."""
-        order = np.argsort([-run.evidence for run in self.runs], kind="stable")
-        return [self.runs[i].shape for i in order.tolist()]
+        return [s.shape for s in sorted(self.samples, key=lambda s: -s.evidence)]
+
+
+def _settled(
+    curve: DigitizedCurve,
+    facts: Facts,
+    sigma: float | None,
+    beam: Beam,
+    wanted: Wanted,
+    rng: np.random.Generator,
+) -> tuple[_Search, float] | None:
+    """The search of a curve under its likeliest reading error, and how uncertain the logarithm of that error is.
+
+    None where no path is left. Parameters as in the ladder.
+    """
+    reading = steps_of(curve, facts, sigma=sigma)
+    plan = plan_of(reading, facts, wanted.decimals)
+    if not plan.kind.size:
+        return None if facts.events else (_Search(plan, reading, facts, beam, []), 0.0)
+    beliefs = likely_shapes(plan, reading, facts)
+    total = (SURPLUS if facts.median is not None or facts.rates else FEW) * wanted.paths
+    noise = None
+    if curve.kind not in ("exact", "trace") and reading.level.size:
+        disorder, count = disorder_of(curve, facts.axis, rng), max(paths_each(beliefs, total)[0], FEWEST)
+        noise = likely_noise((plan, reading, facts), beliefs[0][1], disorder, beam, count, rng)
+    if noise is None:
+        found = _searched((plan, reading, facts), beliefs, beam, total, rng)
+        return None if found is None else (found, 0.0)
+    tries = [noise.sigma, float(np.sqrt(noise.sigma * noise.tried))]
+    for error in tries if abs(np.log(noise.sigma / reading.sigma_s)) > SETTLED else []:
+        read = scaled(steps_of(curve, facts, sigma=error), noise.left)
+        found = _searched((plan_of(read, facts, wanted.decimals), read, facts), beliefs, beam, total, rng)
+        if found is not None:
+            return found, noise.spread
+    read = replace(noise.reading, sigma_s=noise.tried)
+    found = _searched((plan, read, facts), beliefs, beam, total, rng, first=noise.sample)
+    return None if found is None else (found, noise.spread)
 
 
 def _searched(
-    reading: Reading, facts: Facts, beam: Beam, wanted: Wanted, *, beliefs: list[Shape] | None = None
+    known: Known,
+    beliefs: list[Weighed],
+    beam: Beam,
+    total: int,
+    rng: np.random.Generator,
+    *,
+    first: Sample | None = None,
 ) -> _Search | None:
     """The search of one reading, None where no path is left."""
-    plan = plan_of(reading, facts, wanted.decimals)
+    plan, reading, facts = known
     if not plan.kind.size:
-        return None if facts.events else _Search(plan, reading, facts, beam, [])
-    runs = runs_of(plan, reading, facts, beam, beliefs or likely_shapes(plan, reading, facts))
-    return _Search(plan, reading, facts, beam, runs) if runs else None
+        return None
+    samples = samples_of(known, beliefs, beam, total, rng, first=first)
+    return _Search(plan, reading, facts, beam, samples) if samples else None
 
 
 def _finished(found: _Search, wanted: Wanted, rng: np.random.Generator) -> Paths:
     """The paths of a search: the best one and those drawn."""
     plan, reading, facts, beam = found.plan, found.reading, found.facts, found.beam
-    if not found.runs:
+    if not found.samples:
         only = np.full((1, 1), facts.n, dtype=np.int32)
         return Paths(plan, reading, facts, only, np.repeat(only, wanted.paths, axis=0), 0.0)
-    weighed = wanted.uncertain or facts.median is not None or bool(facts.rates)
-    drawn = drawn_paths(plan, reading, facts, found.runs, wanted.paths, rng, surplus=SURPLUS if weighed else FEW)
-    best = max(found.runs, key=lambda run: run.evidence).weights
+    drawn = drawn_paths(found.known, found.samples, wanted.paths, rng)
+    best = max(found.samples, key=lambda sample: sample.evidence).weights
     point = _point(plan, best, drawn, reading, facts, beam)
     return Paths(plan, reading, facts, point, drawn, found.evidence, found.beliefs, beam=beam)
 
@@ -253,84 +302,18 @@ def _pulled(
     beam: Beam,
 ) -> NDArray[np.int32]:
     """The likeliest path near a centre with a spread, else the one of those drawn that is nearest to it."""
-    from metagrove.survival.path_kernels import sampled
+    from metagrove.survival.path_kernels import misfits, sampled
 
     centre, spread, drawn = near
-    operations = operations_of(plan, weights, centre, spread)
+    operations = operations_of(plan, weights, near=(centre, spread))
     run = passed_through(operations, limits_of(reading, facts, beam, plan.kind.size, peak=True))
     if run[4] == plan.kind.size:
         pulled = np.asarray(sampled(run[0], run[1], run[2], operations, 1, 1, 1)[0])
-        fit = misfit(plan, reading, path_levels(plan, np.concatenate((pulled, drawn))))
+        fit = misfits(operations, np.concatenate((pulled, drawn)))
         if fit[0] <= np.median(fit[1:]) + 3:
             return pulled
     nearest = int(np.argmin((((drawn[:, 1:] - centre) / spread) ** 2).sum(axis=1)))
     return drawn[nearest : nearest + 1]
-
-
-@dataclass(frozen=True, slots=True)
-class _Noise:
-    """The reading error after its likelihood.
-
-    Parameters
-    ----------
-    sigma : standard error of a click in survival. left : the share of it that is left once clicks are brought to order.
-    spread : standard deviation of the logarithm of `sigma`.
-    """
-
-    sigma: float
-    left: float
-    spread: float
-
-
-def _noise(found: _Search, disorder: Disorder | None) -> _Noise:
-    """Reading error of clicks: the mode of its likelihood, summed over all paths, and a prior from careful clicks.
-
-    Clicks in order lie closer to any curve than they were set; what their order as set tells is part of the likelihood. The
-    prior is that of `PRIOR_READINGS` readings with the usual error.
-    """
-    known: dict[int, float] = {}
-    reading, base = found.reading, found.reading.sigma_s
-
-    def score(i: int) -> float:
-        if i not in known:
-            sigma = base * RATIO**i
-            known[i] = -np.inf
-            if ERRORS[0] <= sigma <= ERRORS[1]:
-                order, left = disorder.shown(sigma) if disorder else (0.0, 1.0)
-                prior = -PRIOR_READINGS * (np.log(sigma) + 0.5 * (CLICK_S / sigma) ** 2)
-                error = scaled(reading, left * RATIO**i * base / float(np.median(reading.error)))
-                seen = evidence_of(found.plan, error, found.facts, found.beliefs[:1])
-                known[i] = seen - reading.level.size * np.log(left * sigma) + order + prior
-        return known[i]
-
-    best = 0
-    for step in (1, -1):
-        while score(best + step) > score(best):
-            best += step
-    low, mid, high = score(best - 1), score(best), score(best + 1)
-    if not np.isfinite(low + mid + high):
-        sigma = base * RATIO**best
-        return _Noise(sigma, disorder.shown(sigma)[1] if disorder else 1.0, float(np.log(RATIO)) / 2)
-    bend = max(2 * mid - low - high, 1e-3)
-    sigma = base * RATIO ** (best + float(np.clip((high - low) / (2 * bend), -0.5, 0.5)))
-    return _Noise(sigma, disorder.shown(sigma)[1] if disorder else 1.0, float(np.log(RATIO) / np.sqrt(bend)))
-
-
-def _noise_settled(
-    curve: DigitizedCurve, found: _Search, wanted: Wanted, rng: np.random.Generator
-) -> tuple[_Search, float]:
-    """The search under the likeliest reading error of clicks, and how uncertain the logarithm of that error is."""
-    if curve.kind in ("exact", "trace") or not found.reading.level.size or not found.runs:
-        return found, 0.0
-    noise = _noise(found, disorder_of(curve, found.facts.axis, rng))
-    if abs(np.log(noise.sigma / found.reading.sigma_s)) > 0.1 or noise.left < 0.9:
-        for sigma in (noise.sigma, np.sqrt(noise.sigma * found.reading.sigma_s)):
-            read = scaled(steps_of(curve, found.facts, sigma=float(sigma)), noise.left)
-            again = _searched(read, found.facts, found.beam, wanted, beliefs=found.beliefs)
-            if again is not None:
-                found = again
-                break
-    return found, min(noise.spread, 0.4)
 
 
 def _widened(found: Paths, spread: float, wanted: Wanted, rng: np.random.Generator) -> Paths:
@@ -342,8 +325,9 @@ def _widened(found: Paths, spread: float, wanted: Wanted, rng: np.random.Generat
 
 def tilted_draws(found: Paths, tilt: Tilt, draws: int, rng: np.random.Generator) -> NDArray[np.int32] | None:
     """Paths drawn with the log weights of `tilt` besides their own, shape (draws, k + 1); None where none is left."""
+    known = found.plan, found.reading, found.facts
     plain = runs_of(found.plan, found.reading, found.facts, found.beam, found.beliefs)
-    runs = []
+    runs: list[Run] = []
     for run in plain:
         leaning = run_of(found.plan, found.reading, found.facts, run.shape, found.beam, tilt=tilt)
         if not np.isfinite(leaning.evidence):
@@ -351,7 +335,7 @@ def tilted_draws(found: Paths, tilt: Tilt, draws: int, rng: np.random.Generator)
         if np.isfinite(leaning.evidence):
             # Between beliefs the curve's own evidence is coarsened, that of the tilt is not.
             runs.append(replace(leaning, evidence=run.evidence + (leaning.evidence - run.evidence) / COARSENED))
-    return drawn_paths(found.plan, found.reading, found.facts, runs, draws, rng) if runs else None
+    return drawn_paths(known, shared_samples(runs, SURPLUS * draws, rng), draws, rng) if runs else None
 
 
 def point_near(found: Paths, centre: Array, spread: Array, drawn: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -16,10 +16,10 @@ from metagrove.survival.likelihood import Paths, solve, time_decimals
 from metagrove.survival.papers import GODSILL, PATHS
 from metagrove.survival.path_patients import patients_of
 from metagrove.survival.printed_facts import Contradiction, Facts
-from metagrove.survival.rebuilt import Draws, RebuiltPatients
+from metagrove.survival.rebuilt import Draws, Guess, LaterGuesses, RebuiltPatients
 from metagrove.survival.steps import CLICK_T
 
-__all__ = ["SEEN", "SolvedArm", "rebuilt_arm", "solved_arm", "unexplained"]
+__all__ = ["SEEN", "SolvedArm", "likeliest_arm", "rebuilt_arm", "solved_arm", "unexplained"]
 
 #: Patient sets that are drawn at least, to say what is open.
 SEEN = 40
@@ -41,6 +41,11 @@ class SolvedArm:
         time, event = patients_of(p.plan, p.reading, p.facts, p.point if path is None else path, lattice=self.lattice)
         return time[0], event[0]
 
+    def guesses(self, draws: int, seed: int) -> tuple[Guess, ...]:
+        """What is left open, as the first `draws` of the paths drawn tell."""
+        sets = self.sets(self.paths.drawn[:draws], np.random.default_rng(seed))
+        return open_stretches(self.facts, sets, self.curve.end)
+
     def sets(self, drawn: NDArray[np.int32], rng: np.random.Generator) -> Draws:
         """Patients of drawn paths, their times drawn too."""
         p = self.paths
@@ -56,8 +61,23 @@ def solved_arm(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.G
     return SolvedArm(curve, facts, paths, lattice, conflicts(curve, facts))
 
 
+def likeliest_arm(arm: SolvedArm, draws: int, rng: np.random.Generator) -> RebuiltPatients:
+    """The arm's likeliest patients and `draws` of its sets."""
+    if draws:
+        return rebuilt_arm(arm, arm.point(), arm.sets(arm.paths.drawn[: max(draws, SEEN)], rng), draws)
+    seed = int(rng.integers(2**62))
+    return _rebuilt(arm, arm.point(), None, LaterGuesses(lambda: arm.guesses(SEEN, seed)))
+
+
 def rebuilt_arm(arm: SolvedArm, point: tuple[Array, NDArray[np.bool_]], sets: Draws, draws: int) -> RebuiltPatients:
     """The arm's point and the first `draws` of its sets, with what contradicts and what is open."""
+    sampled = Draws(sets.time[:draws], sets.event[:draws]) if draws else None
+    return _rebuilt(arm, point, sampled, LaterGuesses(lambda: open_stretches(arm.facts, sets, arm.curve.end)))
+
+
+def _rebuilt(
+    arm: SolvedArm, point: tuple[Array, NDArray[np.bool_]], sampled: Draws | None, guesses: LaterGuesses
+) -> RebuiltPatients:
     notes = arm.curve.notes
     if arm.lattice is not None:
         notes = (*notes, f"times were recognised as {arm.lattice.name}")
@@ -68,10 +88,10 @@ def rebuilt_arm(arm: SolvedArm, point: tuple[Array, NDArray[np.bool_]], sets: Dr
         (PATHS, GODSILL),
         arm.curve,
         arm.facts,
-        sampled=Draws(sets.time[:draws], sets.event[:draws]) if draws else None,
+        sampled=sampled,
         sigma=arm.paths.reading.sigma_s,
         contradictions=left_out(arm.paths.fallback, arm.facts, arm.known),
-        guesses=open_stretches(arm.facts, sets, arm.curve.end),
+        guesses=guesses,
         notes=notes,
         lattice=arm.lattice,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -11,13 +11,34 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape
 from metagrove.survival.censoring_trends import drawn_shapes
-from metagrove.survival.path_model import Plan
-from metagrove.survival.path_search import NARROW, Beam, Run, run_of
+from metagrove.survival.path_model import Plan, Weights
+from metagrove.survival.path_search import (
+    Beam,
+    Run,
+    Weighed,
+    evidence_of,
+    graph_of,
+    operations_of,
+    run_of,
+    weights_kept,
+)
 from metagrove.survival.printed_evidence import printed_fit
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
-__all__ = ["COARSENED", "SURPLUS", "drawn_paths", "scaled", "widened_paths"]
+__all__ = [
+    "COARSENED",
+    "SURPLUS",
+    "Known",
+    "Sample",
+    "drawn_paths",
+    "paths_each",
+    "sample_of",
+    "samples_of",
+    "scaled",
+    "shared_samples",
+    "widened_paths",
+]
 
 Known: TypeAlias = tuple[Plan, Reading, Facts]
 Pair: TypeAlias = tuple[NDArray[np.int32], Array]
@@ -27,24 +48,89 @@ SURPLUS = 6
 #: Power of the evidence with which beliefs about censoring share the draws (Miller JW, Dunson DB. Robust Bayesian inference
 #: via coarsening. J Am Stat Assoc 2019;114:1113-1125. doi:10.1080/01621459.2018.1469995).
 COARSENED = 0.5
+#: Patients from whose number on that power falls, in the same paper's form: a / (a + n).
+COARSER = 200.0
 #: Courses of censoring drawn and screened, and passes made with those picked.
 VARIANTS, PICKED = 24, 16
 
 
-def drawn_paths(
-    plan: Plan,
-    reading: Reading,
-    facts: Facts,
-    runs: list[Run],
-    draws: int,
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Paths drawn from a pass under one belief.
+
+    Parameters
+    ----------
+    paths : shape (draws, k + 1). gain : shape (draws,), what the filter left out of their log likelihood. misfit : shape
+        (draws,), half the squared distance of their states from the levels read, in standard errors.
+    evidence, weights, shape : of the run, see path_search.Run.
+    """
+
+    paths: NDArray[np.int32]
+    gain: Array
+    misfit: Array
+    evidence: float
+    weights: Weights
+    shape: Shape
+
+
+def sample_of(run: Run, count: int, rng: np.random.Generator) -> Sample:
+    """`count` paths drawn from a run."""
+    from metagrove.survival.path_kernels import sampled_gains
+
+    seed = int(rng.integers(2**62))
+    paths, gain, misfit = sampled_gains(run.passed[0], run.passed[1], run.passed[2], run.operations, count, seed)
+    return Sample(paths, gain, misfit, run.evidence, run.weights, run.shape)
+
+
+def paths_each(beliefs: list[Weighed], total: int) -> list[int]:
+    """How many of some `total` paths to draw under each belief; a few even where its evidence seems small."""
+    counts = _shared(_coarsened(np.array([evidence for evidence, _ in beliefs])), total)
+    return [int(count) for count in np.maximum(counts, total // (5 * len(beliefs)))]
+
+
+def samples_of(
+    known: Known,
+    beliefs: list[Weighed],
+    beam: Beam,
+    total: int,
     rng: np.random.Generator,
     *,
-    surplus: int = SURPLUS,
-) -> NDArray[np.int32]:
-    """Paths drawn from the runs, shared out by their evidence, `surplus` for each one kept; shape (draws, k + 1)."""
-    counts = _shared(_coarsened(np.array([run.evidence for run in runs])), surplus * draws)
-    pairs = [_sampled(run, count, rng) for run, count in zip(runs, counts.tolist(), strict=True) if count]
-    return _corrected((plan, reading, facts), pairs, draws, rng)
+    first: Sample | None = None,
+) -> list[Sample]:
+    """Some `total` paths drawn under the beliefs, shared out by what their evidence is thought to be.
+
+    Each pass is forgotten before the next: the memory of several at once would be asked of the system anew every time.
+
+    Parameters
+    ----------
+    first : paths that have been drawn under one of the beliefs already.
+    """
+    plan, reading, facts = known
+    found = []
+    for count, (_, shape) in zip(paths_each(beliefs, total), beliefs, strict=True):
+        if first is not None and shape is first.shape:
+            found.append(first)
+            continue
+        run = run_of(plan, reading, facts, shape, beam)
+        if np.isfinite(run.evidence):
+            found.append(sample_of(run, count, rng))
+        del run
+    if found and len(found) < len(beliefs) and sum(s.gain.size for s in found) < 0.8 * total:
+        return samples_of(known, [(s.evidence, s.shape) for s in found], beam, total, rng)
+    return found
+
+
+def shared_samples(runs: list[Run], total: int, rng: np.random.Generator) -> list[Sample]:
+    """`total` paths drawn from runs, shared out by their evidence."""
+    counts = _shared(_coarsened(np.array([run.evidence for run in runs])), total)
+    return [sample_of(run, count, rng) for run, count in zip(runs, counts.tolist(), strict=True) if count]
+
+
+def drawn_paths(known: Known, samples: list[Sample], draws: int, rng: np.random.Generator) -> NDArray[np.int32]:
+    """`draws` of the paths sampled, as many of each belief as its evidence says; shape (draws, k + 1)."""
+    share = _coarsened(np.array([sample.evidence for sample in samples]))
+    pairs = [(s.paths, s.gain + np.log(w / s.gain.size)) for s, w in zip(samples, share.tolist(), strict=True)]
+    return _corrected(known, pairs, draws, rng)
 
 
 def widened_paths(
@@ -54,25 +140,40 @@ def widened_paths(
 
     Courses of censoring are drawn around `beliefs`, screened, and picked by their evidence (systematic resampling). Each
     has a pass with its own reading error, at even quantiles of a normal distribution of its logarithm with standard
-    deviation `spread`. Returns shape (draws, k + 1), None where no path is left.
+    deviation `spread`. Returns shape (draws, k + 1), None where too few paths are left.
     """
     plan, reading, facts = known
     shapes = [*beliefs, *drawn_shapes(beliefs, reading, facts, VARIANTS, rng)]
-    evidence = np.array([run_of(plan, reading, facts, shape, NARROW).evidence for shape in shapes])
+    # Draws err as much as the clicks did before they were brought to order, or the area under the curve would be too sure.
+    usual = reading.sigma_s / float(np.median(reading.error)) if spread > 0 and reading.error.size else 1.0
+    led = facts.risk_time.size > 0  # then the states of one pass are wide enough for all of them
+    graph = graph_of(run_of(plan, scaled(reading, usual), facts, shapes[0], beam), facts) if led else None
+    if graph is None:
+        evidence = evidence_of(plan, reading, facts, shapes)
+    else:
+        rows = [operations_of(plan, weights_kept(plan, reading, facts, shape)) for shape in shapes]
+        evidence = np.array([graph.evidence(row) + s.prior for row, s in zip(rows, shapes, strict=True)])
     if not np.isfinite(evidence).any():
         return None
     places = (np.arange(PICKED) + rng.random()) / PICKED
-    picked = np.searchsorted(np.cumsum(_coarsened(evidence)), places).clip(0, len(shapes) - 1)
-    # Draws err as much as the clicks did before they were brought to order, or the area under the curve would be too sure.
-    usual = reading.sigma_s / float(np.median(reading.error)) if spread > 0 and reading.error.size else 1.0
+    share = _coarsened(evidence, min(COARSENED, COARSER / (COARSER + facts.n)))
+    picked = np.searchsorted(np.cumsum(share), places).clip(0, len(shapes) - 1)
     scores = rng.permutation(_normal_quantiles(PICKED)) * spread + np.log(usual)
     count = -(-SURPLUS * draws // PICKED)
     pairs = []
     for i, score in zip(picked.tolist(), scores.tolist(), strict=True):
-        run = run_of(plan, scaled(reading, float(np.exp(score))), facts, shapes[i], beam)
+        read = scaled(reading, float(np.exp(score)))
+        if graph is not None:
+            row = operations_of(plan, weights_kept(plan, read, facts, shapes[i]))
+            if np.isfinite(graph.evidence(row)):
+                pairs.append(graph.sampled(row, count, int(rng.integers(2**62))))
+            continue
+        run = run_of(plan, read, facts, shapes[i], beam)
         if np.isfinite(run.evidence):
-            pairs.append(_sampled(run, count, rng))
-    return _corrected(known, pairs, draws, rng) if pairs else None
+            sample = sample_of(run, count, rng)
+            pairs.append((sample.paths, sample.gain))
+    enough = sum(len(gain) for _, gain in pairs) >= draws
+    return _corrected(known, pairs, draws, rng) if enough else None
 
 
 def scaled(reading: Reading, factor: float) -> Reading:
@@ -88,17 +189,10 @@ def _normal_quantiles(count: int) -> Array:
     return np.asarray(z / z.std())
 
 
-def _coarsened(evidence: Array) -> Array:
+def _coarsened(evidence: Array, power: float = COARSENED) -> Array:
     """Shares of the draws: beliefs about censoring are crude, so the evidence between them is worth less than it says."""
-    share = np.exp(COARSENED * (evidence - evidence.max()))
+    share = np.exp(power * (evidence - evidence.max()))
     return np.asarray(share / share.sum())
-
-
-def _sampled(run: Run, count: int, rng: np.random.Generator) -> Pair:
-    """`count` paths drawn from a run, and what the filter left out of their log likelihood."""
-    from metagrove.survival.path_kernels import sampled_gains
-
-    return sampled_gains(run.passed[0], run.passed[1], run.passed[2], run.operations, count, int(rng.integers(2**62)))
 
 
 def _corrected(known: Known, pairs: list[Pair], draws: int, rng: np.random.Generator) -> NDArray[np.int32]:
@@ -113,6 +207,9 @@ def _corrected(known: Known, pairs: list[Pair], draws: int, rng: np.random.Gener
     gain = np.concatenate([pair[1] for pair in pairs])
     if facts.median is not None or facts.rates:
         gain = gain + printed_fit(plan, reading, facts, paths)
+    if gain.size < draws:  # few beliefs led to a path: the others are drawn again
+        weight = np.exp(np.clip(gain - gain.max(), -60.0, 0.0))
+        return np.asarray(paths[rng.choice(gain.size, draws, p=weight / weight.sum())])
     noise = rng.gumbel(size=gain.size)
     keep = np.argsort(-(np.clip(gain - gain.max(), -60.0, 0.0) + noise), kind="stable")[:draws]
     return np.asarray(paths[rng.permutation(keep)])

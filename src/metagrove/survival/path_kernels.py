@@ -7,7 +7,7 @@ whole paths. Kept apart because importing it compiles (once; the result is cache
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numba import njit
@@ -22,59 +22,41 @@ __all__ = [
     "LOOK",
     "SCORE",
     "Limits",
-    "Operations",
     "forward",
+    "misfits",
     "sampled",
     "sampled_gains",
 ]
 
+Table: TypeAlias = NDArray[np.float64]
+
 CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
-#: Places of the fields of `Operations` in a row.
+#: Operations come as a table, shape (k, 16), in time order, with these columns:
+#: kind : CENSOR, DROP, LOOK (a number at risk may be seen now), FORCE (it must have been seen), ARRIVE (marks whose side of a
+#:     drop is unknown), CONSUME (such marks become censorings), SCORE (marks against those left at the end).
+#: a, b, c : CENSOR: chance of a clump, its ratio, censorings that are sure. DROP: level read, its standard error, ratio of the
+#:     deaths beyond the first. LOOK: count, weight. ARRIVE: marks. CONSUME: chance each, marks that may remain.
+#:     SCORE: marks, ratio for each patient more, ratio for each less.
+#: hazard : DROP: -1 where a death is sure, 0 where none may be seen, else the deaths per patient expected since the last
+#:     reading.
+#: low : smallest number at risk after the operation that leaves patients for all that follows.
+#: most : most deaths up to and including the operation.
+#: centre, spread : pull of the number at risk after a CENSOR in a max-product pass.
+#: mass : DROP: a second, larger ratio, for drops of many deaths at once.
+#: dying : share of those at risk expected to die later. staying, count : share expected to be at risk at the next printed
+#:     number, and that number (-1: none). All three only steer what is kept.
+#: pull, toll : log weight of each patient at risk after the operation beyond `centre`, and of each patient who leaves in it
+#:     (but for a CENSOR, whose own chances hold that), as evidence from outside the arm tilts them.
+#: seen : DROP: smallest fall that makes a drop of its own; fewer deaths than cause it are unlikely, by `UNSEEN` each.
 KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, DYING, STAYING, COUNT, PULL, TOLL, SEEN = range(16)
 #: Weight of each death too few for a drop that can be seen.
 UNSEEN = 0.1
+#: States dropped from a layer at once from which on their room is used again.
+MANY = 150
 #: Columns of `Beam.whole`, `Beam.real` and `Edges.whole`.
 N, DIED, TAG, UP, FIRST, LINE = range(6)
 LEVEL, WEIGHT, SOURCE, CARRY = range(4)
 ORIGIN, NEXT = range(2)
-
-
-class Operations(NamedTuple):
-    """The operations in time order, one array each, shape (k,).
-
-    kind : CENSOR, DROP, LOOK (a number at risk may be seen now), FORCE (it must have been seen), ARRIVE (marks whose
-        side of a drop is unknown), CONSUME (such marks become censorings), SCORE (marks against those left at the end).
-    a, b, c : CENSOR: chance of a clump, its ratio, censorings that are sure. DROP: level read, its standard error, ratio of the deaths
-        beyond the first. LOOK: count, weight. ARRIVE: marks. CONSUME: chance each, marks that may remain.
-        SCORE: marks, ratio for each patient more, ratio for each less.
-    hazard : DROP: -1 where a death is sure, else the deaths per patient expected since the last reading.
-    low : smallest number at risk after the operation that leaves patients for all that follows.
-    most : most deaths up to and including the operation.
-    centre, spread : pull of the number at risk after a CENSOR in a max-product pass.
-    mass : DROP: a second, larger ratio, for drops of many deaths at once.
-    dying : share of those at risk expected to die later. staying, count : share expected to be at risk at the next
-        printed number, and that number (-1: none). All three only steer what is kept.
-    pull, toll : log weight of each patient at risk after the operation beyond `centre`, and of each patient who leaves
-        in it (but for a CENSOR, whose own chances hold that), as evidence from outside the arm tilts them.
-    seen : DROP: smallest fall that makes a drop of its own; fewer deaths than cause it are unlikely, by `UNSEEN` each.
-    """
-
-    kind: Any
-    a: Any
-    b: Any
-    c: Any
-    hazard: Any
-    low: Any
-    most: Any
-    centre: Any
-    spread: Any
-    mass: Any
-    dying: Any
-    staying: Any
-    count: Any
-    pull: Any
-    toll: Any
-    seen: Any
 
 
 class Limits(NamedTuple):
@@ -82,8 +64,9 @@ class Limits(NamedTuple):
 
     n : patients. events : total deaths or -1. alive : 1 where the curve ends above 0. bin : width within which levels
     are one state. reach : standard errors a level may be off. cut : smallest weight kept, relative to the best, and
-    chain_cut the same within a gap. keep : most states kept. peak : 1 for max-product, 0 for sum-product. nodes, edges :
-    room to begin with. most : room at most. bits : size of the look-up table.
+    chain_cut the same within a gap. keep : most states kept. peak : 1 for max-product, 0 for sum-product. light : 1 where
+    only the evidence is asked for; then a layer is forgotten as soon as the next one stands. nodes, edges : room to begin
+    with. most : room at most. bits : size of the look-up table.
     """
 
     n: int
@@ -95,6 +78,7 @@ class Limits(NamedTuple):
     chain_cut: float
     keep: int
     peak: int
+    light: int
     nodes: int
     edges: int
     bits: int
@@ -379,6 +363,39 @@ def _thinned(whole: Any, real: Any, op: Any, lim: Any, start: Any, stop: Any) ->
 
 
 @_compiled
+def _gathered(whole: Any, real: Any, nodes: Any, start: Any, stop: Any) -> Any:
+    """The end of a layer from which dropped states are taken out where they are many: memory costs more than the states."""
+    left = 0
+    for v in range(start, stop):
+        left += real[v, WEIGHT] > 0.0
+    if stop - start - left < MANY:
+        return stop
+    u = start
+    for v in range(start, stop):
+        if real[v, WEIGHT] > 0.0:
+            for i in range(whole.shape[1]):
+                whole[u, i] = whole[v, i]
+            for i in range(real.shape[1]):
+                real[u, i] = real[v, i]
+            u += 1
+    nodes[:] = -1
+    return u
+
+
+@_compiled
+def _brought_forward(whole: Any, real: Any, nodes: Any, starts: Any, o: Any) -> None:
+    """The layer before operation `o` alone, at the first places."""
+    start, size = starts[o], starts[o + 1] - starts[o]
+    for v in range(size):
+        for i in range(whole.shape[1]):
+            whole[v, i] = whole[start + v, i]
+        for i in range(real.shape[1]):
+            real[v, i] = real[start + v, i]
+    nodes[:] = -1
+    starts[o], starts[o + 1] = 0, size
+
+
+@_compiled
 def _passed(
     whole: Any, real: Any, edges: Any, load: Any, keys: Any, nodes: Any, op: Any, lim: Any, starts: Any, begin: Any
 ) -> Any:
@@ -392,6 +409,10 @@ def _passed(
         whole[0, N], whole[0, DIED], whole[0, TAG], real[0, LEVEL], real[0, WEIGHT] = lim.n, 0, 0, 1.0, 1.0
         starts[0], starts[1] = 0, 1
     for o in range(first, k):
+        if lim.light == 1:
+            ends[2] = 0
+            if starts[o + 1] > whole.shape[0] // 2:
+                _brought_forward(whole, real, nodes, starts, o)
         begin[0], begin[1], begin[2] = o, evidence, ends[2]
         start, stop = starts[o], starts[o + 1]
         ends[0], ends[1] = stop, stop
@@ -405,6 +426,8 @@ def _passed(
         if op[o, KIND] == DROP:
             # What was dropped counts as if it had gone on like what is kept; a belief with many states would lose most.
             evidence -= np.log(_thinned(whole, real, op[o], lim, stop, ends[1]))
+            starts[o + 2] = _gathered(whole, real, nodes, stop, ends[1])
+            ends[1] = starts[o + 2]
         scale = 0.0
         for v in range(stop, ends[1]):
             scale = max(scale, real[v, WEIGHT])
@@ -437,16 +460,15 @@ def _room(
     return real.reshape(nodes, 4), load, whole.reshape(nodes, 6), links.reshape(edges, 2)
 
 
-def forward(ops: Operations, lim: Limits) -> tuple[Beam, Edges, NDArray[np.int64], float, int]:
+def forward(rows: Table, lim: Limits) -> tuple[Beam, Edges, NDArray[np.int64], float, int]:
     """All states by layer, the log evidence, and how far it came; with more room where it has to go on.
 
-    Returns beam, edges, layer starts (k + 2,), log evidence, and the operation that nothing survived (k: none; -1 minus
+    rows : the operations, shape (k, 16). Returns beam, edges, layer starts (k + 2,), log evidence, and the operation that nothing survived (k: none; -1 minus
     the operation: no room).
     """
     real, load, whole, edges = _room(lim.nodes, lim.edges)
     keys, nodes = np.empty(1 << lim.bits, np.uint64), np.full(1 << lim.bits, -1, np.int32)
-    starts = np.zeros(len(ops.kind) + 2, np.int64)
-    rows = np.array(ops, dtype=np.float64).T.copy()
+    starts = np.zeros(len(rows) + 2, np.int64)
     begin, size = np.zeros(3), lim.nodes
     evidence, reached = _passed(whole, real, edges, load, keys, nodes, rows, lim, starts, begin)
     while reached < 0 and size < lim.most:
@@ -477,9 +499,9 @@ def _uniform(state: Any) -> Any:
 
 @_compiled
 def _drawn(
-    whole: Any, real: Any, edges: Any, load: Any, starts: Any, op: Any, states: Any, peak: Any, n: Any, level: Any
+    whole: Any, real: Any, edges: Any, load: Any, starts: Any, op: Any, states: Any, peak: Any, n: Any, fit: Any
 ) -> None:
-    """Paths drawn by weight (or the best one) into `n` and `level`, see `sampled`. All move back layer by layer."""
+    """Paths drawn by weight (or the best one) into `n` and `fit`, see `sampled`. All move back layer by layer."""
     draws, k = n.shape[1], op.shape[0]
     at = np.empty(draws, np.int32)
     for i in range(draws):
@@ -496,9 +518,13 @@ def _drawn(
         # Up the chain of a gap to the node whose source the path came from.
         leave = op[o, A] * (1.0 - op[o, B])
         chain, stay = op[o, KIND] == CENSOR, 1.0 - op[o, A] + leave
+        read = -1 if op[o, KIND] != DROP else 1 if op[o, HAZARD] == 0.0 else 0
+        y, scale = op[o, A], 0.5 / op[o, B] ** 2
         for i in range(draws):
             v, state, share = at[i], states[i : i + 1], stay
-            n[o + 1, i], level[o + 1, i] = whole[v, N], real[v, LEVEL]
+            n[o + 1, i] = whole[v, N]
+            if read >= 0:
+                fit[read, i] += scale * (real[v, LEVEL] - y) ** 2
             while chain:
                 a, c = real[v, SOURCE], real[v, CARRY]
                 if (peak == 1 and a >= c) or c <= 0.0:
@@ -518,43 +544,49 @@ def _drawn(
                     at[i], most = edges[e, ORIGIN], w
                 e = edges[e, NEXT]
     for i in range(draws):
-        n[0, i], level[0, i] = whole[at[i], N], real[at[i], LEVEL]
+        n[0, i] = whole[at[i], N]
 
 
 def sampled(
-    beam: Beam, links: Edges, starts: NDArray[np.int64], ops: Operations, draws: int, seed: int, peak: int
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Paths drawn by weight (or the best one): numbers at risk before each operation and after the last, and levels.
+    beam: Beam, links: Edges, starts: NDArray[np.int64], rows: Table, draws: int, seed: int, peak: int
+) -> tuple[NDArray[np.int32], Table]:
+    """Paths drawn by weight (or the best one), shape (draws, k + 1): numbers at risk before each operation and after the last.
 
-    Shapes (draws, k + 1).
+    And half the squared distance of the states on each path from what was read, in standard errors, shape (2, draws): from
+    the levels of drops, and from printed rates.
     """
-    rows = np.array(ops, dtype=np.float64).T.copy()
-    n, level = np.empty((rows.shape[0] + 1, draws), np.int32), np.empty((rows.shape[0] + 1, draws))
+    n, fit = np.empty((rows.shape[0] + 1, draws), np.int32), np.zeros((2, draws))
     states = np.random.SeedSequence(seed).generate_state(draws, np.uint64)
-    _drawn(*beam, *links, starts, rows, states, peak, n, level)
-    return n.T, level.T
+    _drawn(*beam, *links, starts, rows, states, peak, n, fit)
+    return n.T, fit
 
 
 @_compiled
-def _gains(op: Any, n: Any, level: Any, gain: Any) -> None:
-    """Log likelihood of each path's own levels beyond that of the states it passed, into `gain`; shape (draws,)."""
+def _misfits(op: Any, n: Any, fit: Any) -> None:
+    """Half the squared distance of each path's own levels from those read, in standard errors, into `fit`, shape (draws,)."""
     own = np.ones(n.shape[1])
     for o in range(op.shape[0]):
         if op[o, KIND] == DROP:
             y, scale = op[o, A], 0.5 / op[o, B] ** 2
             for i in range(own.size):
                 own[i] *= n[o + 1, i] / max(n[o, i], 1)
-                gain[i] += scale * ((level[o + 1, i] - y) ** 2 - (own[i] - y) ** 2)
+                fit[i] += scale * (own[i] - y) ** 2
+
+
+def misfits(rows: Table, paths: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Half the squared distance of each path's own levels from those read, in standard errors; shape (paths,)."""
+    fit = np.zeros(paths.shape[0])
+    _misfits(rows, np.ascontiguousarray(paths.T), fit)
+    return fit
 
 
 def sampled_gains(
-    beam: Beam, links: Edges, starts: NDArray[np.int64], ops: Operations, draws: int, seed: int
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Paths as by `sampled`, shape (draws, k + 1), and what each was given too little of log likelihood, shape (draws,).
+    beam: Beam, links: Edges, starts: NDArray[np.int64], rows: Table, draws: int, seed: int
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+    """Paths as by `sampled`, what each was given too little of log likelihood, and half its states' squared distance from the drops.
 
-    A merged state carries a mean level; the survival along a path, the product of 1 - d / n, lies a little off it.
+    Shapes (draws, k + 1), (draws,), (draws,). A merged state carries a mean level; the survival along a path, the product
+    of 1 - d / n, lies a little off it.
     """
-    n, level = sampled(beam, links, starts, ops, draws, seed, 0)
-    gain = np.zeros(draws)
-    _gains(np.array(ops, dtype=np.float64).T.copy(), n.T, level.T, gain)
-    return n, gain
+    n, fit = sampled(beam, links, starts, rows, draws, seed, 0)
+    return n, fit.sum(axis=0) - misfits(rows, n), fit[0]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import erf
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +46,8 @@ NEAREST = 0.25
 MOST_HIDDEN = 1000.0
 #: Odds that a row is a drop where rows may be none.
 REAL = 20.0
+#: Distance from a tick, in standard errors times the root of 2, from which on it is known on which side a drop lies.
+NEVER = 2.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +61,7 @@ class Plan:
     row : shape (k,), the step of a DROP, else -1. gap : shape (k,), the gap between boundaries it lies in.
     low, most : shape (k,), see path_kernels.Operations.
     marks : marks by gap, None without marks.
-    kept : what has been worked out for the plan, by belief.
+    kept, ground : what has been worked out for the plan: by belief, and for all.
     """
 
     kind: NDArray[np.int64]
@@ -75,31 +76,35 @@ class Plan:
     most: NDArray[np.int64]
     marks: MarkPlan | None = None
     kept: dict[Shape, tuple[Array, Facts, Weights]] = field(default_factory=dict, repr=False)
+    ground: dict[str, tuple[Array, Facts, _Ground]] = field(default_factory=dict, repr=False)
 
 
-def _before_tick(reading: Reading, tick: float) -> Array:
-    """Chance of each step lying before `tick`, shape (m,). A death at the tick itself is still at risk there."""
+def _before_tick(reading: Reading, tick: float) -> tuple[int, list[float]]:
+    """The first step that may not lie before `tick`, and the chances of it and the next ones to lie before it.
+
+    All earlier steps do lie before, all later ones do not. A death at the tick itself is still at risk there.
+    """
     time = reading.time
     if reading.columns:
-        return np.clip((tick - reading.since) / np.maximum(time - reading.since, 1e-12), 0.0, 1.0)
+        first, last = int(np.searchsorted(time, tick, side="right")), int(np.searchsorted(reading.since, tick))
+        inside = zip(reading.since[first:last].tolist(), time[first:last].tolist(), strict=True)
+        return first, [(tick - since) / max(t - since, 1e-12) for since, t in inside]
     if reading.sigma_t <= 0:
-        return np.where(time < tick, 1.0, 0.0)
-    z = (tick - time) / (reading.sigma_t * np.sqrt(2))
-    near = np.abs(z) < 2.4
-    chance = np.where(z > 0, 1.0, 0.0)
-    chance[near] = [0.5 * (1 + erf(x)) for x in z[near]]
-    return chance
+        return int(np.searchsorted(time, tick)), []
+    width = reading.sigma_t * np.sqrt(2)
+    first, last = np.searchsorted(time, (tick - NEVER * width, tick + NEVER * width)).tolist()
+    return first, [0.5 * (1 + erf((tick - t) / width)) for t in time[first:last].tolist()]
 
 
 def _windows(reading: Reading, ticks: Array) -> list[dict[int, float]]:
     """For each tick, the gaps (numbered by the steps before them) in which it may lie, with their chances."""
     found: list[dict[int, float]] = []
     for tick in ticks.tolist():
-        chance = _before_tick(reading, tick)
-        first = int(np.argmax(chance < 1.0)) if np.any(chance < 1.0) else chance.size
-        last = int(chance.size - np.argmax(chance[::-1] > 0.0)) if np.any(chance > 0.0) else 0
-        gaps = range(min(first, last), max(first, last) + 1)
-        product = {g: float(np.prod(chance[first:g]) * np.prod(1 - chance[g:last])) for g in gaps}
+        first, before = _before_tick(reading, tick)
+        product = dict.fromkeys(range(first, first + len(before) + 1), 1.0)
+        for i, chance in enumerate(before):
+            for g in range(len(before) + 1):
+                product[first + g] *= chance if i < g else 1 - chance
         most = max(product.values())
         found.append({g: p / most for g, p in product.items() if p > 1e-4 * most})
     for left, right in pairwise(found):
@@ -111,18 +116,26 @@ def _windows(reading: Reading, ticks: Array) -> list[dict[int, float]]:
     return found
 
 
-class _Piece(NamedTuple):
-    """A stretch for censoring, and what stands at its end: the number at risk `look`, the step `row`, or the rate `seen`."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pieces:
+    """Stretches for censoring and what stands at their ends, shape (p,) each.
 
-    start: float
-    stop: float
-    row: int = -1
-    look: int = -1
-    weight: float = 1.0
-    force: bool = False
-    boundary: bool = True
-    seen: float = -1.0
-    error: float = 0.0
+    Parameters
+    ----------
+    start, stop : the stretch. row : the step at its end, else -1. look : the number at risk that may be seen there, else -1.
+    weight, force : of that look: its chance beside the likeliest place, and whether the number must have been seen.
+    boundary : whether the end parts gaps. seen, error : a printed rate there and its standard error, else 0.
+    """
+
+    start: Array
+    stop: Array
+    row: NDArray[np.int64]
+    look: NDArray[np.int64]
+    weight: Array
+    force: NDArray[np.bool_]
+    boundary: NDArray[np.bool_]
+    seen: Array
+    error: Array
 
 
 def _rate_error(reading: Reading, t: float, printed: Interval) -> float:
@@ -131,8 +144,10 @@ def _rate_error(reading: Reading, t: float, printed: Interval) -> float:
     Half a unit of the last digit, and the falls of which it is unknown on which side of `t` they lie.
     """
     level = np.concatenate(([1.0], mean_levels(reading)))
-    before = _before_tick(reading, t) if reading.time.size else np.zeros(0)
-    return float(np.sqrt(min(printed.half_unit, 0.005) ** 2 / 3 + np.sum(before * (1 - before) * np.diff(level) ** 2)))
+    first, chances = _before_tick(reading, t)
+    before = np.array(chances)
+    fall = np.diff(level[first : first + before.size + 1])
+    return float(np.sqrt(min(printed.half_unit, 0.005) ** 2 / 3 + np.sum(before * (1 - before) * fall**2)))
 
 
 def _witnesses(reading: Reading, facts: Facts) -> dict[int, list[tuple[float, float, float]]]:
@@ -140,8 +155,10 @@ def _witnesses(reading: Reading, facts: Facts) -> dict[int, list[tuple[float, fl
 
     A rate that the curve denies is not used; it is reported as a contradiction.
     """
-    level = np.concatenate(([1.0], mean_levels(reading)))
     found: dict[int, list[tuple[float, float, float]]] = {}
+    if not facts.rates:
+        return found
+    level = np.concatenate(([1.0], mean_levels(reading)))
     for t, rate in facts.rates.items():
         if rate.estimate is None or not 0 < t <= reading.end:
             continue
@@ -152,62 +169,74 @@ def _witnesses(reading: Reading, facts: Facts) -> dict[int, list[tuple[float, fl
     return found
 
 
-def _pieces(reading: Reading, facts: Facts) -> list[_Piece]:
-    edges = np.concatenate(([0.0], reading.time, [reading.end])).tolist()
-    windows = _windows(reading, facts.risk_time)
-    looks: dict[int, list[int]] = {}
-    for j, window in enumerate(windows):
-        for g in window:
-            looks.setdefault(g, []).append(j)
-    rates = _witnesses(reading, facts)
-    found = []
-    for g in range(reading.time.size + 1):
-        here = edges[g]
-        inside: list[tuple[float, int, float, float]] = [(float(facts.risk_time[j]), j, 0, 0) for j in looks.get(g, ())]
-        inside += [(t, -1, value, error) for t, value, error in rates.get(g, ())]
-        for time, j, value, error in sorted(inside, key=lambda x: x[0]):
-            if j < 0:  # survival alone is seen; censorings pass by
-                found.append(_Piece(here, here, boundary=False, seen=value, error=error))
-                continue
-            stop = min(max(time, here), edges[g + 1])
-            weight, force = windows[j][g], g == max(windows[j])
-            inner = weight >= 1.0 or edges[g] < time < edges[g + 1]
-            found.append(_Piece(here, stop, look=j, weight=weight, force=force, boundary=inner))
-            here = stop
-        if g < reading.time.size:
-            found.append(_Piece(here, edges[g + 1], row=g))
+def _pieces(reading: Reading, facts: Facts) -> _Pieces:
+    edges = np.concatenate(([0.0], reading.time, [reading.end]))
+    inside: list[tuple[int, float, int, float, float, bool]] = []
+    for j, window in enumerate(_windows(reading, facts.risk_time)):
+        last = max(window)
+        inside += [(g, float(facts.risk_time[j]), j, weight, 0.0, g == last) for g, weight in window.items()]
+    for g, rates in _witnesses(reading, facts).items():
+        inside += [(g, t, -1, value, error, False) for t, value, error in rates]
+    inside.sort(key=lambda x: x[:2])
+    m = reading.time.size
+    drops = np.arange(m) + np.bincount([x[0] for x in inside], minlength=m + 1)[:m].cumsum()
+    size = m + len(inside)
+    # A stretch begins where the one before it ended.
+    found = _Pieces(
+        np.zeros(size),
+        np.zeros(size),
+        np.full(size, -1),
+        np.full(size, -1),
+        np.zeros(size),
+        np.zeros(size, dtype=np.bool_),
+        np.ones(size, dtype=np.bool_),
+        np.zeros(size),
+        np.zeros(size),
+    )
+    found.stop[drops], found.row[drops] = reading.time, np.arange(m)
+    for i, (g, time, j, weight, error, force) in enumerate(inside):
+        p = i + g
+        here = float(found.stop[p - 1]) if p else 0.0
+        if j < 0:  # survival alone is seen; censorings pass by
+            found.stop[p], found.boundary[p], found.seen[p], found.error[p] = here, False, weight, error
+            continue
+        found.stop[p] = min(max(time, here), edges[g + 1])
+        found.look[p], found.weight[p], found.force[p] = j, weight, force
+        found.boundary[p] = weight >= 1.0 or edges[g] < time < edges[g + 1]
+    found.start[1:] = found.stop[:-1]
     return found
 
 
-def _mark_plan(reading: Reading, facts: Facts, pieces: list[_Piece], decimals: int) -> MarkPlan | None:
+def _mark_plan(reading: Reading, facts: Facts, pieces: _Pieces, decimals: int) -> MarkPlan | None:
     if facts.marks is None:
         return None
     spread = 0.3 * (reading.time - reading.since) if reading.columns else np.full(reading.time.size, reading.sigma_t)
-    edges = np.array([p.stop for p in pieces if p.boundary])
-    errors = np.array([spread[p.row] if p.row >= 0 else 0.0 for p in pieces if p.boundary])
-    marks, error = facts.marks, mark_error(reading, facts.marks, facts.axis, decimals)
+    edges, row = pieces.stop[pieces.boundary], pieces.row[pieces.boundary]
+    drops = row >= 0
+    errors = np.zeros(edges.size)
+    errors[drops] = spread[row[drops]]
     lattice = lattice_of(reading, decimals, time_error=facts.time_error)
-    if lattice is not None and 1e-6 * reading.end < error < NEAREST * lattice.step:
+    marks, error = facts.marks, mark_error(reading, facts.marks, facts.axis, decimals, lattice)
+    if lattice is None:
+        if reading.columns:  # a death of a column lies anywhere in it
+            edges[drops] = ((reading.since + reading.time) / 2)[row[drops]]
+        elif error <= 1e-6 * reading.end:
+            marks = marks + 10 * error
+    elif error < NEAREST * lattice.step:
         # Recorded times: a mark at the time of a death left after it.
         marks, error = lattice.nearest(marks) + 1e-3 * lattice.step, 1e-5 * lattice.step
-        drops = np.array([p.row >= 0 for p in pieces if p.boundary], dtype=bool)
         put = lattice.before if reading.columns else lattice.nearest
         edges[drops], errors[drops] = put(edges[drops]), error
-    found = marks_in_gaps(marks, np.maximum.accumulate(edges), errors + 1e-12 * reading.end, reading, error)
-    return found if lattice is None else replace(found, slack=lattice.step)
+    return marks_in_gaps(marks, np.maximum.accumulate(edges), errors + 1e-12 * reading.end, reading, error)
 
 
-def _carriers(pieces: list[_Piece]) -> set[int]:
-    """The pieces that hold the marks of their gap: of those up to each boundary, the longest."""
-    found: set[int] = set()
-    best = 0
-    for i, piece in enumerate(pieces):
-        if piece.stop - piece.start > pieces[best].stop - pieces[best].start:
-            best = i
-        if piece.boundary:
-            found.add(best)
-            best = i + 1
-    return found
+def _carriers(pieces: _Pieces, gap: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which pieces hold the marks of their gap, shape (p,): of those up to each boundary, the longest."""
+    length = np.where(pieces.error > 0, -1.0, pieces.stop - pieces.start)
+    order = np.lexsort((np.arange(gap.size), -length, gap))
+    found = np.zeros(gap.size, dtype=np.bool_)
+    found[order[np.diff(gap[order], prepend=-1) > 0]] = True
+    return np.asarray(found & (gap < int(pieces.boundary.sum())))
 
 
 def plan_of(reading: Reading, facts: Facts, decimals: int = 9) -> Plan:
@@ -219,33 +248,32 @@ def plan_of(reading: Reading, facts: Facts, decimals: int = 9) -> Plan:
     """
     pieces = _pieces(reading, facts)
     marks = _mark_plan(reading, facts, pieces, decimals)
-    rows: list[tuple[int, float, float, float, float, float, int, int]] = []
-    gap = 0
-    carriers = _carriers(pieces)
-    for i, piece in enumerate(pieces):
-        stretch = (piece.start, piece.stop)
-        place = (piece.stop, piece.stop)
-        if piece.error > 0:
-            rows.append((WITNESS, piece.seen, piece.error, 0.0, *place, -1, gap))
-            continue
-        sure = 0.0
-        if marks is not None and i in carriers:
-            sure = float(marks.sure[gap])
-            if marks.arrive[gap]:
-                rows.append((ARRIVE, float(marks.arrive[gap]), 0.0, 0.0, piece.start, piece.start, -1, gap))
-        rows.append((CENSOR, 0.0, 0.0, sure, *stretch, -1, gap))
-        if marks is not None and i in carriers and _waiting(marks, gap):
-            rows.append((CONSUME, float(marks.consume[gap]), float(marks.remain[gap]), 0.0, *stretch, -1, gap))
-        if piece.row >= 0:
-            rows.append((DROP, 0.0, 0.0, 0.0, *place, piece.row, gap))
-        else:
-            rows.append((LOOK, float(facts.risk_n[piece.look]), piece.weight, 0.0, *place, -1, gap))
-            if piece.force:
-                rows.append((FORCE, 0.0, 0.0, 0.0, *place, -1, gap))
-        gap += int(piece.boundary)
+    gap: NDArray[np.int64] = np.cumsum(pieces.boundary) - pieces.boundary
+    # Per piece the fields of up to five operations, in their order: marks that arrive, censoring, marks consumed, what
+    # stands at the end, and that it must have been seen.
+    rows = np.zeros((8, gap.size, 5))
+    kind, a, b, c, start, stop, row, gaps = rows
+    wanted = np.zeros((gap.size, 5), dtype=np.bool_)
+    seen, look = pieces.error > 0, pieces.look >= 0
+    kind[:] = ARRIVE, CENSOR, CONSUME, DROP, FORCE
+    kind[seen, 3], kind[look, 3] = WITNESS, LOOK
+    a[:, 3] = np.where(look, facts.risk_n[pieces.look], pieces.seen) if facts.risk_n.size else pieces.seen
+    b[:, 3] = np.where(look, pieces.weight, pieces.error)
+    start[:, :3], start[:, 3:] = pieces.start[:, None], pieces.stop[:, None]
+    stop[:, 0], stop[:, 1:] = pieces.start, pieces.stop[:, None]
+    row[:], gaps[:] = -1, gap[:, None]
+    row[:, 3] = pieces.row
+    wanted[:, 1], wanted[:, 3], wanted[:, 4] = ~seen, True, look & pieces.force
+    ending = np.zeros((8, 0))
     if marks is not None:
-        rows += _ending(marks, gap, reading)
-    return _plan(rows, reading, facts, marks)
+        carrier = _carriers(pieces, gap)
+        here = gap[carrier]
+        a[carrier, 0], c[carrier, 1] = marks.arrive[here], marks.sure[here]
+        a[carrier, 2], b[carrier, 2] = marks.consume[here], marks.remain[here]
+        wanted[:, 0] = a[:, 0] > 0
+        wanted[carrier, 2] = [_waiting(marks, g) for g in here.tolist()]
+        ending = np.array(_ending(marks, int(pieces.boundary.sum()), reading), dtype=np.float64).reshape(-1, 8).T
+    return _plan(np.concatenate((rows[:, wanted], ending), axis=1), reading, facts, marks)
 
 
 def _waiting(marks: MarkPlan, gap: int) -> bool:
@@ -271,38 +299,29 @@ def _ending(
     return rows
 
 
-def _plan(
-    rows: list[tuple[int, float, float, float, float, float, int, int]],
-    reading: Reading,
-    facts: Facts,
-    marks: MarkPlan | None,
-) -> Plan:
-    table = np.array(rows, dtype=np.float64).reshape(-1, 8)
-    kind = table[:, 0].astype(np.int64)
-    whole = table[:, 6:].astype(np.int64)
-    low, most = _bounds(kind, table[:, 1], table[:, 3], whole[:, 0], reading, facts)
-    a, b, c, start, stop = (table[:, i].copy() for i in range(1, 6))
-    return Plan(kind, a, b, c, start, stop, whole[:, 0], whole[:, 1], low, most, marks)
+def _plan(table: Array, reading: Reading, facts: Facts, marks: MarkPlan | None) -> Plan:
+    """The plan of a table of operations, shape (8, k)."""
+    kind, row, gap = table[0].astype(np.int64), table[6].astype(np.int64), table[7].astype(np.int64)
+    low, most = _bounds(kind, table[1], table[3], row, reading, facts)
+    a, b, c, start, stop = table[1:6]
+    return Plan(kind, a, b, c, start, stop, row, gap, low, most, marks)
 
 
 def _bounds(
     kind: NDArray[np.int64], a: Array, c: Array, row: NDArray[np.int64], reading: Reading, facts: Facts
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Fewest patients and most deaths after each operation that leave room for everything printed later."""
-    low, most = np.zeros(kind.size, dtype=np.int64), np.zeros(kind.size, dtype=np.int64)
-    need = 0 if reading.ends_at_zero else 1
-    room = facts.events if facts.events is not None else facts.n
+    drops = kind == DROP
+    deaths = np.zeros(kind.size, dtype=np.int64)
+    deaths[drops] = _sure_drops(reading)[row[drops]]
+    leave = deaths + np.where(kind == CENSOR, c, 0.0).astype(np.int64)
+    later = leave.sum() - leave.cumsum()  # who is sure to leave after each operation
+    need = np.full(kind.size + 1, 0 if reading.ends_at_zero else 1, dtype=np.int64)
     first = _first_looks(kind)
-    sure = _sure_drops(reading)
-    for o in range(kind.size - 1, -1, -1):
-        low[o], most[o] = need, room
-        if kind[o] == DROP and sure[row[o]]:
-            need, room = need + 1, room - 1
-        elif kind[o] == CENSOR:
-            need += int(c[o])
-        elif kind[o] == LOOK and first[o]:
-            need = max(need, int(a[o]))
-    return low, most
+    need[first] = a[first].astype(np.int64) - later[first]
+    need = np.maximum.accumulate(need[::-1])[::-1][1:]
+    room = facts.events if facts.events is not None else facts.n
+    return later + need, room - deaths.sum() + deaths.cumsum()
 
 
 def _sure_drops(reading: Reading) -> NDArray[np.bool_]:
@@ -314,16 +333,15 @@ def _sure_drops(reading: Reading) -> NDArray[np.bool_]:
     return np.asarray(before - reading.level > 6 * error)
 
 
-def _first_looks(kind: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which operations are the first chance to see their number at risk; shape (k,)."""
-    first = np.zeros(kind.size, dtype=bool)
+def _first_looks(kind: NDArray[np.int64]) -> list[int]:
+    """The operations that are the first chance to see their number at risk."""
+    found: list[int] = []
     fresh = True
-    for o, code in enumerate(kind.tolist()):
-        if code == LOOK:
-            first[o], fresh = fresh, False
-        elif code == FORCE:
-            fresh = True
-    return first
+    for o in np.flatnonzero((kind == LOOK) | (kind == FORCE)).tolist():
+        if kind[o] == LOOK and fresh:
+            found.append(o)
+        fresh = bool(kind[o] == FORCE)
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -341,15 +359,94 @@ class Weights:
     seen: Array
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ground:
+    """What the weights of every belief have in common.
+
+    Parameters
+    ----------
+    level, fall : shape (m,), mean survival after each step and how far it fell there. before : shape (gaps,), survival at the
+        start of each stretch for censoring.
+    gap, drop : shape (k,), which operations are of that kind.
+    times : where the hazard of censoring is asked: starts and stops of the stretches, steps, stops of the operations, ticks
+        and the start. split : where each of these begins.
+    here, past : survival at the stop of each operation, shape (k,), and the number of steps up to there.
+    tick : shape (k,), the number at risk that an operation is steered to; the last is none. count : these numbers, -1 for none.
+    """
+
+    level: Array
+    fall: Array
+    before: Array
+    gap: NDArray[np.bool_]
+    drop: NDArray[np.bool_]
+    times: Array
+    split: tuple[int, int, int, int]
+    here: Array
+    past: NDArray[np.int64]
+    tick: NDArray[np.int64]
+    count: Array
+    at_ticks: Array
+
+
+def _ground(plan: Plan, reading: Reading, facts: Facts) -> _Ground:
+    known = plan.ground.get("")
+    if known is not None and known[0] is reading.level and known[1] is facts:
+        return known[2]
+    level = mean_levels(reading)
+    steps = np.concatenate(([1.0], level))
+    gap, drop = plan.kind == CENSOR, plan.kind == DROP
+    past = np.searchsorted(reading.time, plan.stop, side="right")
+    ticks = np.append(facts.risk_time, 0.0)
+    times = (plan.start[gap], plan.stop[gap], reading.time, plan.stop, ticks)
+    split = np.cumsum([x.size for x in times[:-1]]).tolist()
+    found = _Ground(
+        level,
+        steps[:-1] - level,
+        steps[np.searchsorted(reading.time, plan.start[gap], side="right")],
+        gap,
+        drop,
+        np.concatenate(times),
+        (split[0], split[1], split[2], split[3]),
+        steps[past],
+        past,
+        _steering_ticks(plan, facts),
+        np.append(facts.risk_n.astype(np.float64), -1.0),
+        steps[np.searchsorted(reading.time, ticks, side="right")],
+    )
+    plan.ground[""] = reading.level, facts, found
+    return found
+
+
+def _steering_ticks(plan: Plan, facts: Facts) -> NDArray[np.int64]:
+    """The number at risk that each operation is steered to, shape (k,); their number where none is left."""
+    tick = np.searchsorted(facts.risk_time, plan.stop, side="left")
+    # Within the reach of a tick it is unknown whether it has been seen; the one after it steers.
+    near = np.flatnonzero(plan.kind == LOOK)
+    if near.size:
+        closest = np.argmin(np.abs(facts.risk_time - plan.start[near][:, None]), axis=1) + 1
+        for shift in (-1, 0, 1, 2):
+            at = near + shift
+            inside = (at >= 0) & (at < tick.size)
+            np.maximum.at(tick, at[inside], closest[inside])
+    return np.minimum(tick, facts.risk_time.size)
+
+
 def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weights:
     """Chances of censorings and deaths under one shape of censoring."""
-    level = mean_levels(reading)
+    ground = _ground(plan, reading, facts)
+    gap, drop = ground.gap, ground.drop
+    hazard_at, (i, j, m, o) = shape.at(ground.times), ground.split
+    from_, to, at_steps, at_stops, at_ticks = (
+        hazard_at[:i],
+        hazard_at[i:j],
+        hazard_at[j:m],
+        hazard_at[m:o],
+        hazard_at[o:],
+    )
+    stay = np.exp(-at_steps)
     a, b, c = plan.a.copy(), plan.b.copy(), plan.c.copy()
     hazard = np.full(a.size, -1.0)
-    gap = plan.kind == CENSOR
-    before = np.concatenate(([1.0], level))[np.searchsorted(reading.time, plan.start[gap], side="right")]
-    from_, to = shape.at(plan.start[gap]), shape.at(plan.stop[gap])
-    mu = facts.n * before * np.exp(-from_) * (to - from_)
+    mu = facts.n * ground.before * np.exp(-from_) * (to - from_)
     if plan.marks is not None:
         mu = _hidden(plan, plan.marks, facts, gap, mu, shape)
     else:
@@ -357,31 +454,32 @@ def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weig
         mu = np.maximum(mu, 0.015 * some / (4.0 if reading.columns else 1.0))
     # Three times the variance of a Poisson number at least: the trend of censoring within the belief is not known.
     most = 1.0 if not reading.columns and reading.sigma_t > 0 else 0.5
-    clump = np.clip(mu, 1e-3, most)
+    clump = np.minimum(np.maximum(mu, 1e-3), most)
     a[gap], b[gap] = clump, mu / clump / (1 + mu / clump)
-    if shape.cut:
-        b[plan.kind == SCORE] = 0.95
-    else:
-        odds = shape.hidden * b[plan.kind == SCORE] / (1 - b[plan.kind == SCORE])
-        b[plan.kind == SCORE] = odds / (1 + odds)
-    drop = plan.kind == DROP
-    own, usual, rate = _expected_deaths(reading, level, facts, shape)
+    if plan.marks is not None:
+        score = plan.kind == SCORE
+        odds = shape.hidden * b[score] / (1 - b[score])
+        b[score] = 0.95 if shape.cut else odds / (1 + odds)
+    own, usual, rate = _expected_deaths(reading, ground, facts, stay)
     a[drop], b[drop] = reading.level, reading.error
     mass = np.zeros(a.size)
     if reading.columns:
         hazard[drop] = rate
         own, usual = 1 + own, 1 + usual
     elif reading.loose:
-        hazard[drop] = REAL / np.maximum(
-            facts.n * np.concatenate(([1.0], level[:-1])) * np.exp(-shape.at(reading.time)), 0.5
-        )
+        hazard[drop] = REAL / np.maximum(facts.n * (ground.level + ground.fall) * stay, 0.5)
     smallest = _smallest_falls(plan, drop, shape)
-    enough = np.maximum(np.ceil(smallest[drop] * facts.n * np.exp(-shape.at(reading.time)) - 0.1), 1.0)
-    c[drop] = TIES if shape.single else np.clip((usual - enough) / np.maximum(usual - enough + 1, 0.1), TIES, 0.97)
-    mass[drop] = np.clip((own - enough) / np.maximum(own - enough + 1, 0.1), 2 * TIES, 0.97)
+    enough = np.maximum(np.ceil(smallest[drop] * facts.n * stay - 0.1), 1.0)
+    c[drop] = TIES if shape.single else _ratio(usual - enough, TIES)
+    mass[drop] = _ratio(own - enough, 2 * TIES)
     seen = plan.kind == WITNESS
     hazard[seen], c[seen], mass[seen] = 0.0, 0.05, 0.1
-    return Weights(a, b, c, hazard, mass, *_outlook(plan, reading, level, facts, shape), smallest)
+    return Weights(a, b, c, hazard, mass, *_outlook(ground, stay, at_stops, at_ticks), smallest)
+
+
+def _ratio(more: Array, least: float) -> Array:
+    """Ratio of a geometric number with mean `more`, not below `least`; shape of `more`."""
+    return np.asarray(np.minimum(np.maximum(more / np.maximum(more + 1, 0.1), least), 0.97))
 
 
 def _smallest_falls(plan: Plan, drop: NDArray[np.bool_], shape: Shape) -> Array:
@@ -391,32 +489,18 @@ def _smallest_falls(plan: Plan, drop: NDArray[np.bool_], shape: Shape) -> Array:
     return smallest
 
 
-def _outlook(plan: Plan, reading: Reading, level: Array, facts: Facts, shape: Shape) -> tuple[Array, Array, Array]:
-    """Shares of those at risk after each operation that are expected to die later and to be at the next tick."""
-    steps = np.concatenate(([1.0], level))
+def _outlook(ground: _Ground, stay: Array, at_stops: Array, at_ticks: Array) -> tuple[Array, Array, Array]:
+    """Shares of those at risk after each operation that are expected to die later and to be at the next tick.
 
-    def path(t: Array) -> Array:
-        share = steps[np.searchsorted(reading.time, t, side="right")] * np.exp(-shape.at(t))
-        return np.asarray(np.maximum(share, 1e-9), dtype=np.float64)
-
-    fall = -np.diff(steps)
-    dead = np.cumsum(np.exp(-shape.at(reading.time)) * fall)
-    now = path(plan.stop)
-    past = np.concatenate(([0.0], dead))[np.searchsorted(reading.time, plan.stop, side="right")]
-    dying = np.clip(((dead[-1] if dead.size else 0.0) - past) / now, 0.0, 1.0)
-    ticks = np.append(facts.risk_time, np.inf)
-    j = np.searchsorted(ticks, plan.stop, side="left")
-    # Within the reach of a tick it is unknown whether it has been seen; the one after it steers.
-    near = np.flatnonzero(plan.kind == LOOK)
-    if near.size:
-        closest = np.argmin(np.abs(facts.risk_time - plan.start[near][:, None]), axis=1) + 1
-        for shift in (-1, 0, 1, 2):
-            at = near + shift
-            inside = (at >= 0) & (at < j.size)
-            np.maximum.at(j, at[inside], closest[inside])
-    count = np.append(facts.risk_n.astype(np.float64), -1.0)[np.minimum(j, ticks.size - 1)]
-    then = path(np.append(facts.risk_time, 0.0))[np.minimum(j, ticks.size - 1)]
-    return dying, np.clip(then / now, 0.0, 1.0), count
+    Parameters
+    ----------
+    stay : shape (m,), share not censored at each step. at_stops, at_ticks : hazard of censoring there.
+    """
+    dead = np.concatenate(([0.0], np.cumsum(stay * ground.fall)))
+    now = np.maximum(ground.here * np.exp(-at_stops), 1e-9)
+    then = np.maximum(ground.at_ticks * np.exp(-at_ticks), 1e-9)[ground.tick]
+    dying = np.minimum(np.maximum((dead[-1] - dead[ground.past]) / now, 0.0), 1.0)
+    return dying, np.minimum(then / now, 1.0), ground.count[ground.tick]
 
 
 def _hidden(plan: Plan, marks: MarkPlan, facts: Facts, gap: NDArray[np.bool_], mu: Array, shape: Shape) -> Array:
@@ -439,24 +523,28 @@ def _hidden(plan: Plan, marks: MarkPlan, facts: Facts, gap: NDArray[np.bool_], m
     return np.maximum(hidden, 0.001)
 
 
-def _expected_deaths(reading: Reading, level: Array, facts: Facts, shape: Shape) -> tuple[Array, Array, Array]:
+def _expected_deaths(reading: Reading, ground: _Ground, facts: Facts, stay: Array) -> tuple[Array, Array, Array]:
     """Deaths expected at each step on the mean path: from its own fall, and from the falls around it; the hazard.
 
     A fall carries the error of its reading, so a belief built on it alone would use the curve twice and drift towards
     more deaths; the falls around are the belief, its own fall only the exception for many deaths at once.
+
+    Parameters
+    ----------
+    stay : shape (m,), share not censored at each step.
     """
-    before = np.concatenate(([1.0], level[:-1])) if level.size else level
-    fall = np.maximum(1 - level / np.maximum(before, 1e-9), 0.0)
-    at_risk = facts.n * before * np.exp(-shape.at(reading.time))
+    before = ground.level + ground.fall
+    fall = np.maximum(ground.fall / np.maximum(before, 1e-9), 0.0)
+    at_risk = facts.n * before * stay
     own = at_risk * fall
-    if not level.size:
+    if not fall.size:
         return own, own, fall
     if not reading.columns:
         width = min(9, own.size)
-        around = np.convolve(own, np.ones(width), mode="same") / np.convolve(
-            np.ones(own.size), np.ones(width), mode="same"
-        )
-        return own, around, fall
+        total = np.concatenate(([0.0], np.cumsum(own)))
+        here = np.arange(own.size) - width // 2
+        low, high = np.maximum(here, 0), np.minimum(here + width, own.size)
+        return own, (total[high] - total[low]) / (high - low), fall
     rate = np.cumsum(fall)
     half = 0.035 * reading.end
     high = np.interp(reading.time + half, reading.time, rate)

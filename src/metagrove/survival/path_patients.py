@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.survival.censored_times import (
+    Gaps,
+    Whole,
+    censored_patients,
+    last_patients,
+    owners_placed,
+    placed_marks,
+)
 from metagrove.survival.lattice import Lattice
-from metagrove.survival.path_model import CENSOR, CONSUME, DROP, LOOK, VISIBLE, Plan
+from metagrove.survival.path_model import CENSOR, DROP, LOOK, VISIBLE, Plan
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
 __all__ = ["patients_of"]
 
-Whole = NDArray[np.int64]
-
-#: Standard deviation of the log-linear trend of censoring over the whole follow-up.
-TREND = 6.0
 #: Spread of drawn times of deaths in standard errors of a click; above 1 because sorted clicks err less than single ones.
 JITTER = 1.5
-#: Chance that a share of those left at the last drop is followed up to the end of the curve, as where it is cut there.
-CUT = 0.5
 #: Deaths that share their time beside those seen to do so.
 TIED = 0.15
-#: Half the width within which one mark hides another, as a share of follow-up.
-MARK_WIDTH = 0.003
 
 
 def patients_of(
@@ -60,25 +58,16 @@ def patients_of(
         level = np.cumprod(n[:, 1:][:, drops] / np.maximum(n[:, :-1][:, drops], 1), axis=1, dtype=np.float64)
         when = _as_printed(np.array(when), level, reading, facts)
     deaths = np.where(drops, change, 0)
-    censored = np.where(plan.kind == CENSOR, change, 0)
-    waited = np.flatnonzero(plan.kind == CONSUME)
-    censored[:, waited - 1] += change[:, waited]
     gaps = _gaps(plan, reading, when, ends)
-    draw, o, place, _ = _owners_placed(deaths)
-    who = [draw]
-    time = [_unseen_earlier(when[draw, plan.row[o]], (draw, o, place), (plan, reading, n, gaps), lattice, rng)]
-    owners = _owners_placed(censored)
-    who.append(owners[0])
-    left = _censor_times(plan, gaps, owners, reading.end, rng)
-    marked = plan.marks is not None
-    time.append(_on_grid(left, gaps.start[owners[:2]], gaps.stop[owners[:2]], lattice, marked=marked))
-    total_deaths = int(deaths.sum())
+    draw, o, place, _ = owners_placed(deaths)
+    died = _unseen_earlier(when[draw, plan.row[o]], (draw, o, place), (plan, reading, n, gaps), lattice, rng)
+    marks = placed_marks(plan, change, facts.axis, lattice, rng)
+    early_who, early = censored_patients(plan, change, gaps, marks, lattice, rng)
     fixed = np.flatnonzero((plan.kind == DROP) | (plan.kind == LOOK))
     last = gaps.stop[:, fixed[-1]] if fixed.size else np.zeros(n.shape[0])
-    tail_who, tail = _tails(plan, reading, n[:, -1], (last, ends), rng)
-    who.append(tail_who)
-    on_grid = _on_grid(tail, last[tail_who], 2 * ends[tail_who], lattice, marked=marked)
-    time.append(np.where(tail < ends[tail_who], on_grid, tail))
+    late_who, late = last_patients(plan, n[:, -1], (last, ends), marks, lattice, rng)
+    total_deaths = int(deaths.sum())
+    who, time = [draw, early_who, late_who], [died, early, late]
     owner, times = np.concatenate(who), np.concatenate(time)
     event = np.arange(times.size) < total_deaths
     order = np.lexsort((~event, times, owner))
@@ -120,16 +109,6 @@ def _as_printed(when: Array, level: Array, reading: Reading, facts: Facts) -> Ar
     return when
 
 
-def _on_grid(t: Array, start: Array, stop: Array, lattice: Lattice | None, *, marked: bool) -> Array:
-    """Censoring times as recorded: at the grid time of their mark, else at the last one before, within their stretch."""
-    if lattice is None:
-        return t
-    on = lattice.nearest(t) if marked else lattice.before(t)
-    slack = 1e-3 * lattice.step
-    on = np.where(on >= stop - slack, on - lattice.step, on)
-    return np.where(on >= start - slack, np.maximum(on, start), np.clip(t, start, np.maximum(stop, start)))
-
-
 def _beside_ticks(times: Array, facts: Facts, end: float) -> Array:
     """Sorted times moved to the side of each number at risk on which the path has them, no farther than needed."""
     for t, k in zip(facts.risk_time.tolist(), facts.risk_n.tolist(), strict=True):
@@ -137,14 +116,6 @@ def _beside_ticks(times: Array, facts: Facts, end: float) -> Array:
         times[:, :split] = np.minimum(times[:, :split], t - 1e-6 * end)
         times[:, split:] = np.maximum(times[:, split:], t)
     return times
-
-
-def _owners_placed(counts: Whole) -> tuple[Whole, Whole, Whole, Whole]:
-    """Draw and operation of every patient counted in `counts`, shape (draws, k); place among those of the same operation, and how many these are."""
-    flat = counts.ravel()
-    cell = np.repeat(np.arange(flat.size), flat)
-    place = np.arange(cell.size) - np.repeat(np.cumsum(flat) - flat, flat)
-    return cell // counts.shape[1], cell % counts.shape[1], place, flat[cell]
 
 
 def _ends(reading: Reading, draws: int, rng: np.random.Generator | None) -> Array:
@@ -179,21 +150,10 @@ def _death_times(reading: Reading, ends: Array, lattice: Lattice | None, rng: np
     return np.clip(moved, 1e-4 * reading.end, ends[:, None])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Gaps:
-    """Where the stretch of each operation begins and ends in each draw; shapes (draws, k).
-
-    A path says who left before which death; the stretches move with the deaths so that the patients keep that order.
-    """
-
-    start: Array
-    stop: Array
-
-
 def _unseen_earlier(
     when: Array,
     owners: tuple[Whole, Whole, Whole],
-    known: tuple[Plan, Reading, Whole, _Gaps],
+    known: tuple[Plan, Reading, Whole, Gaps],
     lattice: Lattice | None,
     rng: np.random.Generator | None,
 ) -> Array:
@@ -229,7 +189,7 @@ def _unseen_earlier(
     return np.where(early, moved, when)
 
 
-def _gaps(plan: Plan, reading: Reading, when: Array, ends: Array) -> _Gaps:
+def _gaps(plan: Plan, reading: Reading, when: Array, ends: Array) -> Gaps:
     """The stretches of `plan` with the deaths at `when`, shape (draws, m), and follow-up to `ends`, shape (draws,)."""
     first = np.zeros((ends.size, 1))
     edges = np.concatenate((first, when, ends[:, None]), axis=1)
@@ -239,133 +199,4 @@ def _gaps(plan: Plan, reading: Reading, when: Array, ends: Array) -> _Gaps:
     low, high = edges[:, past], edges[:, past + 1]
     start = np.where(plan.start == fixed[past], low, np.clip(plan.start, low, np.maximum(high, low)))
     stop = np.where(plan.stop == fixed[past + 1], high, np.clip(plan.stop, low, np.maximum(high, low)))
-    return _Gaps(start, np.maximum(stop, start))
-
-
-def _tilted(share: Array, length: Array, group: Whole, rng: np.random.Generator) -> Array:
-    """Shares in [0, 1] under a trend of censoring that is unknown within a stretch and common to its patients.
-
-    Parameters
-    ----------
-    length : of the stretches as shares of follow-up. group : number of the stretch of each patient.
-    """
-    _, place = np.unique(group, return_inverse=True)
-    slope = rng.standard_normal(int(place.max()) + 1 if place.size else 0)[place] * np.minimum(TREND * length, 4.0)
-    slope = np.where(np.abs(slope) < 1e-6, 1e-6, slope)
-    return np.asarray(np.log1p(share * np.expm1(slope)) / slope, dtype=np.float64)
-
-
-def _censor_times(
-    plan: Plan, gaps: _Gaps, owners: tuple[Whole, Whole, Whole, Whole], end: float, rng: np.random.Generator | None
-) -> Array:
-    draw, o, place, count = owners
-    start, stop = gaps.start[draw, o], gaps.stop[draw, o]
-    share = (place + 1.0) / (count + 1.0) if rng is None else rng.random(o.size)
-    if rng is not None:
-        share = _tilted(share, (stop - start) / end, draw * plan.kind.size + o, rng)
-    even = start + (stop - start) * share
-    if plan.marks is None or not o.size:
-        return np.asarray(even, dtype=np.float64)
-    table, crowded, known = _marks_by_operation(plan, np.unique(o))
-    many = known[o]
-    fits = many > 0
-    number = np.maximum(many, 1)
-    # All marks are used before one stands for two patients; with too few patients they spread over the marks.
-    if rng is None:
-        extra = ((place - number + 0.5) * number / np.maximum(count - number, 1)).astype(int)
-    else:
-        extra = np.sum(rng.random(o.size)[:, None] > crowded[o], axis=1)
-    extra = np.where(place < number, place, extra)
-    spread = ((place + 0.5) * number / np.maximum(count, 1)).astype(np.int64)
-    index = np.clip(np.where(count >= number, extra, spread), 0, number - 1)
-    at = table[o, index]
-    if rng is not None:
-        at = at + plan.marks.error * rng.standard_normal(o.size)
-        # A mark that hides another lies within its width of it.
-        at = at + np.where(place >= number, MARK_WIDTH * end * rng.uniform(-1, 1, o.size), 0.0)
-    inside = np.clip(at, start, stop)
-    # Off its stretch only by the side of a drop: just before the death, which it was still to see.
-    return np.where(fits, np.where(at >= stop, stop - 1e-6 * (stop - start), inside), even)
-
-
-def _marks_by_operation(plan: Plan, used: Whole) -> tuple[Array, Array, Whole]:
-    """Marks that each operation in `used` may hold: padded tables of times and of `_hiding`, (k, most); their number (k,)."""
-    assert plan.marks is not None
-    found: dict[int, list[float]] = {}
-    slack = plan.marks.slack
-    for o in used.tolist():
-        marks = plan.marks.places[int(plan.gap[o])]
-        inside = [m for m in marks if plan.start[o] - slack <= m <= plan.stop[o] + slack]
-        found[o] = inside or marks
-    shape = (plan.kind.size, max(map(len, found.values()), default=0) or 1)
-    table, crowded = np.zeros(shape), np.ones(shape)
-    known = np.zeros(plan.kind.size, dtype=np.int64)
-    for o, marks in found.items():
-        table[o, : len(marks)] = marks
-        crowded[o, : len(marks)] = _hiding(np.array(marks), float(plan.stop[-1]))
-        known[o] = len(marks)
-    return table, crowded, known
-
-
-def _hiding(marks: Array, end: float) -> Array:
-    """Cumulative chances that a hidden mark lies under each of `marks`: where marks crowd, more are hidden."""
-    if marks.size < 2:
-        return np.ones(marks.size)
-    gap = np.diff(marks)
-    near = np.minimum(np.append(gap, gap[-1]), np.append(gap[0], gap))
-    dense = 1 / np.maximum(near, 2 * MARK_WIDTH * end)
-    chance = np.cumsum(dense) / dense.sum()
-    chance[-1] = 1.0
-    return np.asarray(chance, dtype=np.float64)
-
-
-def _cut(left: Whole, marks: int, rng: np.random.Generator) -> Array:
-    """The share of those without a mark who are followed up to the end of the curve itself, in each draw; shape (draws,).
-
-    Curves are cut at a common time as often as they run out; the more who have no mark, the likelier.
-    """
-    hidden = np.maximum(left - marks, 0)
-    chance = np.maximum(CUT, hidden / (hidden + 2.0 * marks + 1.0)) if marks else CUT
-    return np.where(rng.random(left.size) < chance, rng.random(left.size), 0.0)
-
-
-def _tails(
-    plan: Plan,
-    reading: Reading,
-    left: Whole,
-    span: tuple[Array, Array],
-    rng: np.random.Generator | None,
-) -> tuple[Whole, Array]:
-    """Who is left after the last operation: one at the end of the curve, the others at marks or evenly before it.
-
-    Parameters
-    ----------
-    left : shape (draws,), patients left. span : last boundary and end of follow-up in each draw, shape (draws,).
-    """
-    who = np.repeat(np.arange(left.size), left)
-    place = np.arange(who.size) - np.repeat(np.cumsum(left) - left, left)
-    count = left[who]
-    start, end = span[0][who], np.maximum(span[1], span[0])[who]
-    share = (place + 1.0) / count
-    if rng is not None:
-        share = _tilted(rng.random(who.size), (end - start) / reading.end, who, rng)
-        cut = _cut(left, 0, rng)[who]
-        share = np.where((place + 1 == count) | (rng.random(who.size) < cut), 1.0, share)
-    even = start + (end - start) * share
-    marks = np.array(plan.marks.places[-1]) if plan.marks is not None else np.zeros(0)
-    marks = marks[:-1]  # the last mark is the end of the curve itself
-    if not marks.size:
-        return who, even
-    others = np.maximum(count - 1, 1)
-    index = np.where(others >= marks.size, place % marks.size, ((place + 0.5) * marks.size / others).astype(np.int64))
-    hidden = place >= marks.size
-    if rng is not None:
-        chance = _hiding(np.append(marks, reading.end), reading.end)
-        index = np.where(hidden, np.searchsorted(chance, rng.random(who.size)), index)
-        index = np.where(hidden & (rng.random(who.size) < _cut(left, marks.size, rng)[who]), marks.size, index)
-    at = np.append(marks, reading.end)[np.clip(index, 0, marks.size)]
-    if rng is not None and plan.marks is not None:
-        at = at + plan.marks.error * rng.standard_normal(who.size)
-        at = at + np.where(hidden, MARK_WIDTH * reading.end * rng.uniform(-1, 1, who.size), 0.0)
-    times = np.clip(at, start, end)
-    return who, np.where(place + 1 == count, end, times)
+    return Gaps(start, np.maximum(stop, start))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,31 +14,42 @@ from metagrove.survival.path_model import CENSOR, DROP, VISIBLE, WITNESS, Plan, 
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
+if TYPE_CHECKING:
+    from metagrove.survival.path_graph import Graph
+
 __all__ = [
     "COARSE",
+    "FLAT",
     "LARGE",
+    "LED",
     "LONG",
     "NARROW",
+    "SCREEN",
     "WIDE",
     "Beam",
     "Run",
     "Tilt",
+    "Weighed",
+    "blurred",
     "evidence_of",
+    "graph_of",
     "likely_shapes",
     "limits_of",
-    "misfit",
     "operations_of",
     "passed_through",
-    "path_levels",
     "run_of",
     "runs_of",
+    "weights_kept",
 ]
 
 
+#: A belief about censoring and its evidence.
+Weighed: TypeAlias = tuple[float, Shape]
+
 #: States of one pass at most; all of them take some 400 MB.
 MOST_STATES = 6_000_000
-#: Rows above which a quicker beam saves time that counts.
-MANY = 150
+#: Room for states to begin with: of a pass that keeps none, and for each operation of one that keeps all.
+LIGHT, STATES = 4096, 32
 #: Beliefs about censoring that are weighed at most, and how far their log evidence may lie behind the best.
 MOST, FAR = 5, 6.0
 
@@ -56,28 +67,19 @@ class Beam:
 NARROW = Beam(keep=80, cut=1e-5, bins=0.5)
 #: To tell which beliefs are far behind; where it finds no path, `NARROW` decides.
 SCREEN = Beam(keep=80, cut=1e-4, bins=0.7)
-#: For the error of reading alone: on the public arms its likeliest value lies as near to a wide search's as with `NARROW`.
-QUICK = Beam(keep=60, cut=1e-3, bins=0.5)
+#: Width of a level's bin in reading errors, for each error that all patients' deaths would make.
+BLUR = 3.5
+#: The same where numbers at risk lead the way: fewer states need be kept for the evidence to order the beliefs as well.
+LED = Beam(keep=80, cut=1e-3, bins=0.7)
 #: For many patients and rows: the levels hardly told apart, so that the states kept reach farther.
 LONG = Beam(keep=1000, cut=1e-7, bins=2.0)
 #: For a thousand patients and more, whose states no beam holds: those that come through tell little of single deaths.
 LARGE = Beam(keep=700, cut=1e-4, bins=4.0)
+#: For curves on which single deaths cannot be seen and nothing else is printed.
+FLAT = Beam(keep=500, cut=1e-5, bins=4.0)
 WIDE = Beam(keep=1500, cut=1e-11, bins=0.2, reach=6.0)
 #: Levels hardly told apart: finds a path where many are nearly as good; drawn paths are reweighted afterwards.
 COARSE = Beam(keep=1500, cut=1e-11, bins=1.0, reach=6.0)
-
-
-def path_levels(plan: Plan, paths: NDArray[np.int32]) -> Array:
-    """Survival after each drop of each path, shape (paths, drops): the product of 1 - d / n along it."""
-    drop = plan.kind == DROP
-    before, after = paths[:, :-1][:, drop], paths[:, 1:][:, drop]
-    return np.cumprod(after / np.maximum(before, 1), axis=1, dtype=np.float64)
-
-
-def misfit(plan: Plan, reading: Reading, levels: Array) -> Array:
-    """Half the squared distance of each path from the levels read, in standard errors; shape (paths,)."""
-    row = plan.row[plan.kind == DROP]
-    return np.asarray(0.5 * np.sum(((levels - reading.level[row]) / reading.error[row]) ** 2, axis=1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,34 +119,66 @@ class Tilt:
         return np.asarray((paths[:, 1:] - self.centre) @ self.pull + left @ self.toll, dtype=np.float64)
 
 
-def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Shape]:
-    """The beliefs about censoring that a quick screen leaves standing, likeliest first where it looked."""
+def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Weighed]:
+    """The beliefs about censoring that a quick screen leaves standing, with their evidence there, likeliest first.
+
+    Two beliefs or one are not screened where they differ little; they come with an evidence of 0.
+    """
     beliefs = shapes(reading, facts)
-    if facts.n * VISIBLE > 1 and not reading.columns and reading.sigma_t > 0:
-        # One death may be too small to be seen; then clicks stand for several.
+    blind = facts.n * VISIBLE > 1 and not reading.columns and reading.sigma_t > 0
+    if blind:  # One death may be too small to be seen; then clicks stand for several.
         beliefs = beliefs + [replace(shape, blind=True) for shape in beliefs]
-    if len(beliefs) <= 2:
-        return beliefs
+    if len(beliefs) <= 2 and not blind:
+        return [(0.0, shape) for shape in beliefs]
     known = _screened(plan, reading, facts, beliefs)
     if facts.events is None and not facts.risk_time.size and facts.marks is None and not reading.columns:
         # Without totals only the drops tell how many died: either most are single deaths, or ties and merged ones abound.
         known += _screened(plan, reading, facts, [replace(shape, single=True) for _, shape in known])
         known.sort(key=lambda pair: -pair[0])
-    kept = [shape for evidence, shape in known if evidence > known[0][0] - FAR]
-    return kept[:MOST] or beliefs
+    kept = [(evidence, shape) for evidence, shape in known if evidence > known[0][0] - FAR]
+    return kept[:MOST] or [(0.0, shape) for shape in beliefs]
 
 
-def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> list[tuple[float, Shape]]:
-    """The likeliest beliefs in a narrow beam, with their evidence, best first; none where no path comes through."""
-    screen = SCREEN if reading.level.size > MANY else NARROW
-    quick = [run_of(plan, reading, facts, shape, screen).evidence for shape in beliefs]
-    if screen is SCREEN and np.isfinite(quick).any():  # else there are too many states for either
-        quick = [
-            seen if np.isfinite(seen) else run_of(plan, reading, facts, shape, NARROW).evidence
-            for seen, shape in zip(quick, beliefs, strict=True)
-        ]
-    order = [int(i) for i in np.argsort(-np.array(quick), kind="stable") if np.isfinite(quick[i])]
-    return [(quick[i], beliefs[i]) for i in order[:MOST]]
+def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> list[Weighed]:
+    """The likeliest beliefs, with their evidence, best first; none where no path comes through."""
+    found = evidence_of(plan, reading, facts, beliefs)
+    order = [int(i) for i in np.argsort(-found, kind="stable") if np.isfinite(found[i])]
+    return [(float(found[i]), beliefs[i]) for i in order[:MOST]]
+
+
+def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> Array:
+    """Log evidence of each belief in a beam that is narrow; minus infinity where no path comes through."""
+    found = np.full(len(beliefs), -np.inf)
+    for beam in (LED if facts.risk_time.size else _screen(reading, facts), NARROW):
+        for i in np.flatnonzero(~np.isfinite(found)).tolist():
+            found[i] = run_of(plan, reading, facts, beliefs[i], beam, light=True).evidence
+        if not np.isfinite(found).any():  # there are too many states for either
+            break
+    return found
+
+
+def graph_of(run: Run, facts: Facts) -> Graph | None:
+    """The states of a pass, to be weighed anew; None where no path came through."""
+    from metagrove.survival.path_graph import Graph
+
+    events = -1 if facts.events is None else facts.events
+    return Graph(run.passed, run.operations, events) if np.isfinite(run.evidence) else None
+
+
+def blurred(reading: Reading, facts: Facts) -> float:
+    """How far, in reading errors, levels may be apart and still be one without loss."""
+    return BLUR * facts.n * reading.sigma_s
+
+
+def _screen(reading: Reading, facts: Facts) -> Beam:
+    """The beam in which the evidence of beliefs is compared, where no number at risk leads the way.
+
+    The smaller the fall of one death beside the reading error, the more levels go with each number at risk. A beam that
+    tells them apart then drops most of the weight, more so under beliefs that spread it widest: at n = 800 by 10 to 40
+    nats. Told apart by up to four errors, they are kept, and the evidence is that of a beam ten times as wide.
+    """
+    blur = blurred(reading, facts)
+    return SCREEN if blur < 1 else Beam(keep=200, cut=1e-5, bins=min(blur, 4.0))
 
 
 def runs_of(
@@ -155,26 +189,25 @@ def runs_of(
     return [run for run in runs if np.isfinite(run.evidence)]
 
 
-def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> float:
-    """Log likelihood of the readings, summed over all paths and averaged over beliefs; minus infinity without a path."""
-    for beam in (QUICK, NARROW) if reading.level.size > MANY else (NARROW,):
-        values = [run_of(plan, reading, facts, shape, beam).evidence for shape in beliefs]
-        if np.isfinite(values).any():
-            return float(np.logaddexp.reduce(values))
-    return -np.inf
-
-
-def run_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape, beam: Beam, *, tilt: Tilt | None = None) -> Run:
-    """One forward pass under one belief."""
-    weights = _weights(plan, reading, facts, shape)
-    none = np.zeros(plan.kind.size)
-    operations = operations_of(plan, weights, none, none, tilt=tilt)
-    passed = passed_through(operations, limits_of(reading, facts, beam, plan.kind.size, peak=False))
+def run_of(
+    plan: Plan,
+    reading: Reading,
+    facts: Facts,
+    shape: Shape,
+    beam: Beam,
+    *,
+    tilt: Tilt | None = None,
+    light: bool = False,
+) -> Run:
+    """One forward pass under one belief; a light one tells the evidence, but no paths can be drawn from it."""
+    weights = weights_kept(plan, reading, facts, shape)
+    operations = operations_of(plan, weights, tilt=tilt)
+    passed = passed_through(operations, limits_of(reading, facts, beam, plan.kind.size, peak=False, light=light))
     evidence = float(passed[3]) + shape.prior if passed[4] == plan.kind.size else -np.inf
     return Run(passed, operations, weights, evidence, shape)
 
 
-def _weights(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weights:
+def weights_kept(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weights:
     """The weights of a belief; another error in the same levels of drops changes only itself."""
     if reading.columns:
         return weights_of(plan, reading, facts, shape)
@@ -188,40 +221,39 @@ def _weights(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weight
     return found
 
 
-def passed_through(operations: Any, limits: Any) -> Any:
+def passed_through(operations: Array, limits: Any) -> Any:
     """What `forward` of path_kernels returns."""
     from metagrove.survival.path_kernels import forward
 
     return forward(operations, limits)
 
 
-def operations_of(plan: Plan, weights: Weights, centre: Array, spread: Array, *, tilt: Tilt | None = None) -> Any:
-    """The operations of `plan` as the kernels take them, for a sum-product pass perhaps under a tilt."""
-    from metagrove.survival.path_kernels import Operations
+def operations_of(
+    plan: Plan, weights: Weights, *, near: tuple[Array, Array] | None = None, tilt: Tilt | None = None
+) -> Array:
+    """The operations of `plan` as the kernels take them, shape (k, 16).
 
-    a, b = weights.a, weights.b
-    pull = toll = np.zeros(plan.kind.size)
+    Parameters
+    ----------
+    near : centre and spread of the number at risk after each operation, for a max-product pass. tilt : for a sum-product
+        pass.
+    """
+    from metagrove.survival import path_kernels as kernels
+
+    rows = np.zeros((plan.kind.size, 16))
+    rows[:, kernels.KIND] = np.where(plan.kind == WITNESS, DROP, plan.kind)
+    rows[:, kernels.A], rows[:, kernels.B], rows[:, kernels.C] = weights.a, weights.b, weights.c
+    rows[:, kernels.HAZARD], rows[:, kernels.MASS] = weights.hazard, weights.mass
+    rows[:, kernels.LOW], rows[:, kernels.MOST] = plan.low, plan.most
+    rows[:, kernels.DYING], rows[:, kernels.STAYING] = weights.dying, weights.staying
+    rows[:, kernels.COUNT], rows[:, kernels.SEEN] = weights.count, weights.seen
+    if near is not None:
+        rows[:, kernels.CENTRE], rows[:, kernels.SPREAD] = near
     if tilt is not None:
-        a, b = _tilted_clumps(plan, weights, tilt)
-        centre, pull, toll = tilt.centre, tilt.pull, np.where(plan.kind == CENSOR, 0.0, tilt.toll)
-    return Operations(
-        np.where(plan.kind == WITNESS, DROP, plan.kind),
-        a,
-        b,
-        weights.c,
-        weights.hazard,
-        plan.low,
-        plan.most,
-        centre,
-        spread,
-        weights.mass,
-        weights.dying,
-        weights.staying,
-        weights.count,
-        pull,
-        toll,
-        weights.seen,
-    )
+        rows[:, kernels.A], rows[:, kernels.B] = _tilted_clumps(plan, weights, tilt)
+        rows[:, kernels.CENTRE], rows[:, kernels.PULL] = tilt.centre, tilt.pull
+        rows[:, kernels.TOLL] = np.where(plan.kind == CENSOR, 0.0, tilt.toll)
+    return rows
 
 
 def _middle(values: Array) -> float:
@@ -244,12 +276,13 @@ def _tilted_clumps(plan: Plan, weights: Weights, tilt: Tilt) -> tuple[Array, Arr
     return a, b
 
 
-def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool) -> Any:
+def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool, light: bool = False) -> Any:
     """The bounds of a pass over `k` operations."""
     from metagrove.survival.path_kernels import Limits
 
     width = max(beam.bins * _middle(reading.error), 1e-7) if reading.error.size else 1.0
-    room = min(max((beam.keep * 3 + 500) * (k + 2) // 2, 100_000), 4_000_000)
+    # Little room to begin with: memory that is not asked of the system anew costs nothing, the pages of much of it do.
+    room = LIGHT if light else max(STATES * (k + 2), LIGHT)
     return Limits(
         n=facts.n,
         events=-1 if facts.events is None else facts.events,
@@ -260,8 +293,9 @@ def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool)
         chain_cut=1e-200 if reading.sigma_s < 1e-5 else beam.cut,
         keep=beam.keep,
         peak=int(peak),
+        light=int(light),
         nodes=room,
         edges=room,
-        bits=15 if beam.keep < 1000 else 19,
+        bits=12,
         most=MOST_STATES,
     )

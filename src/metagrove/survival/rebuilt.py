@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from metagrove.survival.printed_facts import Contradiction, Facts
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Draws", "Guess", "RebuiltPatients", "levels_at", "product_limit"]
+__all__ = ["Draws", "Guess", "LaterGuesses", "RebuiltPatients", "levels_at", "product_limit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,50 @@ class Guess:
     stop: float
     what: str
     message: str
+
+
+class LaterGuesses(Sequence[Guess]):
+    """Guesses worked out when they are first looked at; like the tuple of them in all else, also to a pickle.
+
+    Parameters
+    ----------
+    found : gives the guesses, the same whenever it is called.
+    """
+
+    __slots__ = ("_found", "_known")
+
+    def __init__(self, found: Callable[[], tuple[Guess, ...]]) -> None:
+        self._found: Callable[[], tuple[Guess, ...]] | None = found
+        self._known: tuple[Guess, ...] = ()
+
+    @property
+    def known(self) -> tuple[Guess, ...]:
+        """The guesses themselves."""
+        if self._found is not None:
+            self._known, self._found = self._found(), None
+        return self._known
+
+    @overload
+    def __getitem__(self, i: int) -> Guess: ...
+    @overload
+    def __getitem__(self, i: slice) -> tuple[Guess, ...]: ...
+    def __getitem__(self, i: int | slice) -> Guess | tuple[Guess, ...]:
+        return self.known[i]
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+    def __eq__(self, other: object) -> bool:
+        return self.known == (other.known if isinstance(other, LaterGuesses) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.known)
+
+    def __repr__(self) -> str:
+        return repr(self.known)
+
+    def __reduce__(self) -> tuple[type[tuple[Any, ...]], tuple[tuple[Guess, ...]]]:
+        return tuple, (self.known,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +120,7 @@ class RebuiltPatients(Result):
     sampled: Draws | None = None
     sigma: float = float("nan")
     contradictions: tuple[Contradiction, ...] = ()
-    guesses: tuple[Guess, ...] = ()
+    guesses: Sequence[Guess] = ()
     notes: tuple[str, ...] = field(default=())
     lattice: Lattice | None = None
 

@@ -59,12 +59,12 @@ def _iterative(curve: DigitizedCurve, facts: Facts, draws: int, *, bounded: bool
 
 @RECONSTRUCTIONS.add("likelihood", title="hidden path, forward filter and backward sampling", cite=PATHS)
 def _likelihood(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> RebuiltPatients:
-    from metagrove.survival.likely_patients import SEEN, rebuilt_arm, solved_arm, unexplained
+    from metagrove.survival.likely_patients import likeliest_arm, solved_arm, unexplained
 
     arm = solved_arm(curve, facts, draws, rng)
     if arm is None:
         return unexplained(curve, facts, draws, rng)
-    return rebuilt_arm(arm, arm.point(), arm.sets(arm.paths.drawn[: max(draws, SEEN)], rng), draws)
+    return likeliest_arm(arm, draws, rng)
 
 
 def reconstruct(

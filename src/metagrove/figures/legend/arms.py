@@ -26,6 +26,10 @@ _STYLES = ("solid", "dashed", "dotted")
 # how far the colour of a short sample line may stray from its curve's after JPEG compression
 _BLURRED = 75.0
 _EVEN_WIDTHS = 1.4
+# what stands out of the paper less than this share of the legend's colours are the ripples of JPEG compression
+_FAINTEST = 0.25
+# a thin sample shows at least this share of its ink; what it lacks counts so much
+_PALEST, _PALE_COST = 0.4, 0.33
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,9 +87,9 @@ def arm_specs(
         seeds = _hinted(hints, samples)
         counts = []
     elif len(samples) > 1 or (samples and len(rows) <= 1 and len(labelled) <= len(samples)):
-        seeds = _listed(samples, inks)
+        seeds = _listed(samples, inks, np.asarray(field.paper[0], dtype=float))
         if len(samples) != len(rows):
-            seeds += _unlisted(scene, inks, seeds)
+            seeds += _unlisted(scene, inks, seeds, np.asarray(field.paper[0], dtype=float))
     elif len(labelled) > 1:
         seeds = labelled + _rest(inks, labelled, len(rows))
         counts = [len(rows)] if rows else [len(seeds)]
@@ -141,22 +145,33 @@ def _plain(text: str) -> str:
     return "".join(c for c in text.lower() if c.isalnum())
 
 
-def _listed(samples: Sequence[Sample], inks: Sequence[Ink]) -> list[_Seed]:
-    """The arms of a legend; one that is alone with an ink of the plot takes that ink for its colour."""
+def _listed(samples: Sequence[Sample], inks: Sequence[Ink], paper: Array) -> list[_Seed]:
+    """The arms of a legend, each colour of the legend in an ink of the plot of its own where there is one near it."""
+    from scipy.optimize import linear_sum_assignment
+
+    colours: list[RGB] = []
+    for sample in samples:
+        if not any(colour_distance(sample.colour, c) <= 12 for c in colours):
+            colours.append(sample.colour)
+    far = np.array([[_unlike(c, i.colour, paper) for i in inks] for c in colours]).reshape(len(colours), len(inks))
+    # each colour may also keep to itself
+    alone = np.where(np.eye(len(colours), dtype=bool), _BLURRED, 1e6)
+    rows, columns = linear_sum_assignment(np.concatenate([far, alone], axis=1))
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    own = {colours[r]: inks[c].colour for r, c in pairs if c < len(inks)}
     out = []
     for sample in samples:
-        near = min(inks, key=lambda i: colour_distance(i.colour, sample.colour), default=None)
-        far = colour_distance(near.colour, sample.colour) if near is not None else np.inf
-        rivals = [
-            o
-            for o in samples
-            if near is not None
-            and colour_distance(o.colour, sample.colour) > 12
-            and colour_distance(o.colour, near.colour) < max(far, 40)
-        ]
-        own = near.colour if near is not None and far < _BLURRED and not rivals else sample.colour
-        out.append(_Seed(sample.name, own, sample.style, sample.dash))
+        colour = next(c for c in colours if colour_distance(sample.colour, c) <= 12)
+        out.append(_Seed(sample.name, own.get(colour, sample.colour), sample.style, sample.dash))
     return out
+
+
+def _unlike(sample: RGB, ink: RGB, paper: Array) -> float:
+    """How far a sample's colour is from an ink; thin samples are mixed with the paper, which counts a third."""
+    own, full = np.array(sample) - paper, np.array(ink) - paper
+    share = float(np.clip(own @ full / max(float(full @ full), 1.0), _PALEST, 1.0))
+    mixed = float(np.linalg.norm(own - share * full)) + _PALE_COST * (1 - share) * float(np.linalg.norm(full))
+    return min(colour_distance(sample, ink), mixed)
 
 
 def _rest(inks: Sequence[Ink], seeds: Sequence[_Seed], count: int) -> list[_Seed]:
@@ -228,11 +243,13 @@ def _from_inks(inks: Sequence[Ink], count: int) -> list[_Seed]:
     return seeds
 
 
-def _unlisted(scene: Scene, inks: Sequence[Ink], seeds: Sequence[_Seed]) -> list[_Seed]:
+def _unlisted(scene: Scene, inks: Sequence[Ink], seeds: Sequence[_Seed], paper: Array) -> list[_Seed]:
     """Colours that draw much of the plot and that the legend does not list; they make the counts disagree."""
     known = [i for i in inks if any(colour_distance(i.colour, s.colour) < 50 for s in seeds)]
     least = 0.3 * max((i.pixels for i in known), default=0)
+    contrast = _FAINTEST * max((float(np.linalg.norm(np.array(s.colour) - paper)) for s in seeds), default=0.0)
     fresh = [i for i in inks if i not in known and not i.neutral and i.pixels > least]
+    fresh = [i for i in fresh if float(np.linalg.norm(np.array(i.colour) - paper)) > contrast]
     return [_Seed("", i.colour, "solid") for i in fresh if not _halo(scene, i.colour, [s.colour for s in seeds])]
 
 

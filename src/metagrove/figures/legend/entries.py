@@ -82,7 +82,7 @@ def _beside(names: Sequence[Word], right: float, height: float) -> Word | None:
     near = [
         w for w in names if -1 < w.x0 - right < 2.5 * max(w.size, 6.0) and abs(w.cy - height) < 0.8 * max(w.size, 5.0)
     ]
-    near = [w for w in near if number(w.text) is None]
+    near = [w for w in near if number(w.text) is None and any(c.isalnum() for c in w.text)]
     return min(near, key=lambda w: w.x0 - right, default=None)
 
 
@@ -99,5 +99,6 @@ def coloured_name(colour: RGB, names: Sequence[Word], frame: tuple[float, float,
         and left <= w.cx <= right
         and top <= w.cy <= bottom
         and number(w.text) is None
+        and any(c.isalnum() for c in w.text)
     ]
     return inside[0] if len(inside) == 1 else None

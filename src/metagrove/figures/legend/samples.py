@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.findings import Finding
+from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB, Word, colour_distance, number
 from metagrove.figures.writing.naming import named_like, plain_name
@@ -20,12 +21,14 @@ from metagrove.figures.writing.naming import named_like, plain_name
 __all__ = ["Sample", "legend_samples", "parted", "unlined"]
 
 _LONGEST, _SHORTEST = 110, 9
+# names of one legend are printed in one size; descenders make boxes taller
+_UNEVEN = 1.7
 _FAINT, _PALE = 0.14, 0.6
 # a line must differ this much from the paper
 _BLANK = 40.0
 # what rows of censor marks are misread as
 _MARKS = set("IlTtLHJiK1|!+-.,:;'\" ")
-_KEY_READ = re.compile(r"^\W*\w{0,2}\W* ([^\W\d].{2,})$")
+_KEY_READ = re.compile(r"^(?:\W*\w{0,2}\W* |[-+–—=|]+)([^\W\d].{2,})$")
 _STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
 
 
@@ -33,7 +36,7 @@ _STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
 class Sample:
     """One legend entry: the name, the colour and style of its line, and the box of line and name together.
 
-    `start` is where the name begins.
+    `start` is where the name begins, `length` is the line's.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Sample:
     box: tuple[float, float, float, float]
     width: float
     start: float = 0.0
+    length: float = 0.0
 
 
 def legend_samples(
@@ -116,7 +120,7 @@ def _without_words(ink: NDArray[np.float32], names: Sequence[Word]) -> NDArray[n
     """The ink without what was read as words of two letters or more; strokes read at their ends may be sample lines."""
     out = ink.copy()
     for word in names:
-        if sum(c.isalnum() for c in word.text) > 1 and word.score > 0.6:
+        if sum(c.isalnum() for c in word.text) > 1 and word.score > 0.6 and set(word.text) - _MARKS:
             top, left = max(int(word.y0) - 1, 0), max(int(word.x0) - 1, 0)
             own = len(word.text.rstrip(" -–—_~=+|.")) / len(word.text)
             right = word.x1 if own > 0.95 else word.x0 + (word.x1 - word.x0) * own
@@ -125,23 +129,24 @@ def _without_words(ink: NDArray[np.float32], names: Sequence[Word]) -> NDArray[n
 
 
 def parted(names: Sequence[Word], rgb: Pixels) -> list[Word]:
-    """The names, those with a key read as a letter or two before them also without it: `E Placebo`, `+ Drug A`."""
-    out = list(names)
-    for word in names:
-        found = _KEY_READ.match(word.text)
-        if not found or word.angle:
-            continue
-        top, bottom, left, right = int(word.y0), int(word.y1) + 1, int(word.x0), int(word.x1) + 1
-        block = rgb[top:bottom, left:right].astype(np.int16)
-        paper = np.median(block.reshape(-1, 3), axis=0)
-        blank = np.abs(block - paper).max(axis=(0, 2)) < 40
-        ends = np.flatnonzero(np.diff(np.concatenate([[0], blank.astype(np.int8), [0]])))
-        gaps = [
-            (b - a, b) for a, b in zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True) if 0 < a < len(blank) / 2
-        ]
-        if gaps and max(gaps)[0] > 0.25 * word.size:
-            out.append(replace(word, text=found[1], x0=float(left + max(gaps)[1]), score=max(word.score, 0.5)))
-    return out
+    """The names, those with a key read as a letter or two before them without it: `E Placebo`, `+ Drug A`."""
+    return [_without_key(word, rgb) for word in names]
+
+
+def _without_key(word: Word, rgb: Pixels) -> Word:
+    """The word from the widest gap in its first half on, where what stands before that may be a key."""
+    found = _KEY_READ.match(word.text)
+    if not found or word.angle:
+        return word
+    top, bottom, left, right = int(word.y0), int(word.y1) + 1, int(word.x0), int(word.x1) + 1
+    block = rgb[top:bottom, left:right].astype(np.int16)
+    paper = np.median(block.reshape(-1, 3), axis=0)
+    blank = np.abs(block - paper).max(axis=(0, 2)) < 40
+    ends = np.flatnonzero(np.diff(np.concatenate([[0], blank.astype(np.int8), [0]])))
+    gaps = [(b - a, b) for a, b in zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True) if 0 < a < len(blank) / 2]
+    if not gaps or max(gaps)[0] <= 0.25 * word.size:
+        return word
+    return replace(word, text=found[1], x0=float(left + max(gaps)[1]), score=max(word.score, 0.5))
 
 
 def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word, paper: Array) -> Sample | None:
@@ -157,7 +162,7 @@ def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word, paper: Array) -> 
     block = np.maximum(block - np.float32(np.median(block)), 0)
     near = block[:, -round(3 * size) :]
     # a pale line is judged by its own darkness
-    block = block * max(1.0, 0.75 / max(float(near.max(initial=0.0)), 0.2))
+    block = unmarked(block * max(1.0, 0.75 / max(float(near.max(initial=0.0)), 0.2)))
     runs = _row_runs(block, nearest=2.6 * size + 4, whole=2.0 * size)
     if runs is None:
         return None
@@ -176,7 +181,7 @@ def _sample(rgb: Pixels, ink: NDArray[np.float32], word: Word, paper: Array) -> 
     box = (left + begin - 1.0, word.y0, word.x1, word.y1)
     if float(np.linalg.norm(np.array(colour) - paper)) < _BLANK:
         return None
-    return Sample(word.text.rstrip(" -–—.:"), colour, style, dash, box, thick, word.x0)
+    return Sample(word.text.rstrip(" -–—.:"), colour, style, dash, box, thick, word.x0, float(end - begin))
 
 
 def _row_runs(block: NDArray[np.float32], *, nearest: float, whole: float) -> tuple[int, list[tuple[int, int]]] | None:
@@ -203,11 +208,17 @@ def _row_runs(block: NDArray[np.float32], *, nearest: float, whole: float) -> tu
 
 
 def _inked(row: NDArray[np.float32], nearest: float) -> NDArray[np.bool_]:
-    """Where a row is inked like what stands nearest to its right end: pale lines do not run on into dark ones."""
+    """Where a row is inked like what stands nearest to its right end: pale lines do not run on into dark ones.
+
+    A pixel or two before the name may be the edge of a dash that the sample cuts.
+    """
     seen = np.flatnonzero(row > _FAINT)
     if not len(seen) or len(row) - seen[-1] > nearest:
         return np.asarray(row > 0.3)
-    own = float(row[max(int(seen[-1]) - 8, 0) : int(seen[-1]) + 1].max())
+    last = np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1)
+    runs = [r for r in last[-2:] if len(r) > 2] or last[-1:]
+    end = int(runs[-1][-1])
+    own = float(row[max(end - 8, 0) : end + 1].max())
     if own > _PALE:
         return np.asarray(row > 0.3)
     return np.asarray((row > 0.5 * own) & (row < 1.7 * own))
@@ -219,7 +230,7 @@ def _continues(right: tuple[int, int], left: tuple[int, int], *, cut: bool, whol
     gap = right[0] - left[1]
     if max(own, other) > whole:
         return gap <= 2
-    if cut and own < other <= _LONGEST // 2 and gap <= 0.8 * other:
+    if cut and own < other <= _LONGEST // 2 and gap <= 1.2 * other:
         return True
     return gap <= max(8, 1.4 * own) and 0.4 * own - 1 <= other <= 2.5 * own + 1
 
@@ -249,7 +260,7 @@ def _core_colour(patch: Pixels, paper: Array) -> RGB:
 def _style(row: NDArray[np.float32], pieces: list[tuple[int, int]], thick: float) -> tuple[str, Dash] | None:
     if len(pieces) < 2 or sum(b - a for a, b in pieces) > 0.93 * (pieces[-1][1] - pieces[0][0]):
         return "solid", Dash()
-    if max(b - a for a, b in pieces) > 0.62 * (pieces[-1][1] - pieces[0][0]):
+    if max(b - a for a, b in pieces) > 0.62 * (pieces[-1][1] - pieces[0][0]) and not _long_dash(pieces, thick):
         return "solid", Dash()
     if not _regular(pieces):
         return None
@@ -261,6 +272,14 @@ def _style(row: NDArray[np.float32], pieces: list[tuple[int, int]], thick: float
         on, period = max(b - a for a, b in pieces), pieces[1][0] - pieces[0][0]
     style = "dotted" if on <= 2.2 * max(thick, 1.0) else "dashed"
     return style, Dash(on, max(period - on, 0.8))
+
+
+def _long_dash(pieces: list[tuple[int, int]], thick: float) -> bool:
+    """Whether a long run and a short one are a long dash and the next one, cut where the sample ends."""
+    if len(pieces) != 2:
+        return False
+    (a, b), (c, d) = pieces
+    return b - a > d - c >= 2 and c - b >= max(1.4 * thick, 4.0) and b - a <= 3.2 * (c - b)
 
 
 def _regular(pieces: list[tuple[int, int]]) -> bool:
@@ -280,13 +299,28 @@ def _aligned(found: list[Sample]) -> list[Sample]:
     best: list[Sample] = []
     for anchor in found:
         size = anchor.box[3] - anchor.box[1]
-        column = [s for s in found if abs(s.box[0] - anchor.box[0]) < 6 and abs(s.box[1] - anchor.box[1]) < 14 * size]
-        row = [s for s in found if abs(s.box[1] + s.box[3] - anchor.box[1] - anchor.box[3]) < 2 * size]
+        alike = [s for s in found if 1 / _UNEVEN < (s.box[3] - s.box[1]) / size < _UNEVEN]
+        column = [s for s in alike if abs(s.box[0] - anchor.box[0]) < 6 and abs(s.box[1] - anchor.box[1]) < 14 * size]
+        row = [s for s in alike if abs(s.box[1] + s.box[3] - anchor.box[1] - anchor.box[3]) < 1.3 * size]
         for group in (column, row):
-            distinct = _distinct(group)
+            distinct = _distinct(_cut_short(group))
             if len(distinct) > len(best):
                 best = distinct
     return sorted(best, key=lambda s: (round(s.box[1] / 8), s.box[0]))
+
+
+def _cut_short(group: list[Sample]) -> list[Sample]:
+    """The group with those solid lines called dashed that end clearly before the others of their colour.
+
+    A sample that shows one long dash ends where the gap begins, while all samples of a legend are drawn in one length.
+    """
+    out = []
+    for s in group:
+        alike = [o for o in group if o.style == "solid" and colour_distance(s.colour, o.colour) < 25]
+        longest = max((o.length for o in alike), default=s.length)
+        short = s.style == "solid" and s.length < 0.87 * longest and longest - s.length > max(s.width, 2.0)
+        out.append(replace(s, style="dashed", dash=Dash(s.length, 0.5 * s.length)) if short else s)
+    return out
 
 
 def _distinct(group: list[Sample]) -> list[Sample]:

@@ -17,6 +17,8 @@ __all__ = ["MIN_LABELS", "Axis", "axis_through", "axis_unit", "column_axes", "ne
 
 #: Fewer labels than this are no scale, but for two on the y axis that stand on tick marks.
 MIN_LABELS = 3
+# pixels: a tick mark this far off the line through the others is none; the middle of a label is known to about this
+_SPOILT, _CENTRED = 0.8, 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,19 +246,39 @@ def snapped(axis: Axis, ticks: ArrayLike, *, reach: float) -> Axis:
     distinct = len(set(nearest[near].tolist())) == int(near.sum())
     if near.sum() < 2 or not distinct:
         return axis
-    shown = np.asarray(axis.values)[near]
-    slope, intercept = _line(nearest[near], np.log10(shown) if axis.log else shown)
-    fitted = ((np.log10(shown) if axis.log else shown) - intercept) / slope
-    residual = float(np.abs(fitted - nearest[near]).max())
+    return _on_marks(axis, np.asarray(nearest), np.asarray(near), shift, reach)
+
+
+def _on_marks(axis: Axis, marks: Array, near: NDArray[np.bool_], shift: float, reach: float) -> Axis:
+    """The scale through the tick marks of the labels that are `near` one.
+
+    A mark that spoils the line through many others belongs to something else. Labels without a mark of their own agree
+    with the scale where they stand on the line through three marks or more, at least half of all.
+    """
+    shown = np.log10(axis.values) if axis.log else np.asarray(axis.values)
+    slope, intercept = _line(marks[near], shown[near])
+    off = np.where(near, np.abs((shown - intercept) / slope - marks), 0.0)
+    while off.max() > _SPOILT and near.sum() > max(MIN_LABELS, 0.7 * len(near)):
+        fewer = near & (np.arange(len(near)) != int(off.argmax()))
+        slope_, intercept_ = _line(marks[fewer], shown[fewer])
+        left = np.where(fewer, np.abs((shown - intercept_) / slope_ - marks), 0.0)
+        if left.max() > 0.6 * off.max():
+            break
+        near, slope, intercept, off = fewer, slope_, intercept_, left
+    line = (shown - intercept) / slope
+    firm = near.sum() >= max(MIN_LABELS, len(near) / 2)
+    stays = ~near & firm & (np.abs(line - np.asarray(axis.pixels) - shift) <= max(_CENTRED, reach / 4))
+    pixels = np.where(near, marks, line)
+    kept = near | stays
     return replace(
         axis,
-        pixels=tuple(map(float, nearest[near])),
-        values=tuple(map(float, shown)),
+        pixels=tuple(map(float, pixels[kept])),
+        values=tuple(v for v, k in zip(axis.values, kept, strict=True) if k),
         slope=slope,
         intercept=intercept,
-        residual=residual,
-        on_ticks=int(near.sum()),
-        left_out=axis.left_out + int((~near).sum()),
+        residual=float(off.max()),
+        on_ticks=int(kept.sum()),
+        left_out=axis.left_out + int((~kept).sum()),
     )
 
 

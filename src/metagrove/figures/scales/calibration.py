@@ -9,17 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
-from metagrove.figures.files.image import Picture
+from metagrove.figures.files.image import Picture, Pixels
 from metagrove.figures.hints import Hints
 from metagrove.figures.lines.readout import grid_phase
 from metagrove.figures.page import Word
 from metagrove.figures.scales.axes import MIN_LABELS, Axis, column_axes, row_axes, snapped
-from metagrove.figures.scales.frame import Line, dark_lines, darkness, ridges, tick_places
+from metagrove.figures.scales.frame import Line, dark_lines, darkness, panel_edges, ridges, tick_places
 
 __all__ = ["Scales", "hinted_here", "plot_scales"]
 
 _PALE = 0.2
+# pixels: how straight labels without tick marks must stand, and how near the ends of their axis line
+_EVEN, _ENDS = 0.7, 2.6
+# the lowest end of an axis of cumulative incidence
+_LEAST = 0.02
 _SHORTEST = 80.0
+# how far grid lines may be off a straight scale, in pixels
+_STRAIGHT = 1.2
+# how near the edge of a panel its outermost label stands, in pixels: half of a grid line may hide it
+_EDGE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +87,21 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
         rows = [(own, own)]
     else:
         grid = _grid(picture, across=True)
-        rows = [(a, _on_ticks(a, dark, level, grid, across=True)) for a in across]
+        rows = [(a, _on_ticks(a, dark, level, grid)) for a in across]
+    net = _grid(picture, across=False)
     if y_hint is not None:
         own = _refined(y_hint, dark, upright, across=False)
         columns = [(own, own)]
     else:
-        grid = _grid(picture, across=False)
-        columns = [(a, _on_ticks(a, dark, upright, grid, across=False)) for a in down]
+        columns = [(a, _on_ticks(a, dark, upright, net)) for a in down]
     found: list[tuple[tuple[float, ...], Scales]] = []
     for x_read, x in rows:
         for y_read, y in columns:
-            scale = _scale(y, hinted=y_hint is not None)
+            scale = _scale(y, words, hinted=y_hint is not None)
             if scale is None or not (x_hint is not None or y_hint is not None or _corner(x_read, y_read)):
                 continue
             right, foot = _axis_line(x, y, level)
+            right = right if np.isfinite(right) else _grid_end(x, y, net)
             support = (x.on_ticks + y.on_ticks, len(x.values) + len(y.values), -x.band[0])
             found.append((support, Scales(x, y, scale, right, foot)))
     found.sort(key=lambda item: item[0], reverse=True)
@@ -105,12 +114,21 @@ def _least(axes: Sequence[Axis], usual: float) -> float:
     return min([usual, *(max(0.7 * s, _SHORTEST) for s in spans)])
 
 
-def _scale(y: Axis, *, hinted: bool) -> float | None:
+def _scale(y: Axis, words: Sequence[Word], *, hinted: bool) -> float | None:
+    """What 100 % is on the axis; None where no survival is drawn.
+
+    A small cumulative incidence from 0 may end far below 1; between 2 and 20 its numbers are percent if a sign says so.
+    """
     top = max(y.values)
     if hinted:
         return 1.0 if top <= 1 else 100.0
     if min(y.values) < 0 or y.slope >= 0:
         return None
+    if min(y.values) < 0.4 * top and y.on_ticks >= MIN_LABELS and len(y.values) >= MIN_LABELS and not y.log:
+        if _LEAST <= top <= 1.3:
+            return 1.0
+        if 2 <= top < 20 and any("%" in w.text and (w.angle or w.x1 < y.band[1] + 4 * w.size) for w in words):
+            return 100.0
     return 1.0 if 0.3 <= top <= 1.3 else 100.0 if 20 <= top <= 130 else None
 
 
@@ -126,12 +144,20 @@ def _corner(x: Axis, y: Axis) -> bool:
 def _apart(scales: list[Scales]) -> list[Scales]:
     """Plots that do not overlap, the best supported of each place.
 
-    A second plot over one row of labels needs a scale of its own: counts in a column beside it are none.
+    A second plot over one row of labels needs a scale of its own: counts in a column beside it are none, nor are two
+    counts above each other that stand at no tick mark. Beside a plot with tick marks or a grid on both axes, numbers in
+    lines with neither are a table.
     """
     out: list[Scales] = []
+    ticked = any(s.x.on_ticks >= MIN_LABELS and s.y.on_ticks >= MIN_LABELS for s in scales)
     for one in scales:
+        if ticked and not one.x.on_ticks and not one.y.on_ticks:
+            continue
         shared = any(one.x.band == other.x.band and one.x.pixels == other.x.pixels for other in out)
-        if not any(_overlap(one, other) for other in out) and (not shared or one.y.on_ticks >= MIN_LABELS):
+        stray = bool(out) and len(one.y.values) < MIN_LABELS and not one.y.on_ticks
+        if stray or (shared and one.y.on_ticks < MIN_LABELS):
+            continue
+        if not any(_overlap(one, other) for other in out):
             out.append(one)
     return out
 
@@ -157,13 +183,36 @@ def _near_lines(axis: Axis, lines: Sequence[Line], *, across: bool) -> list[Line
     return out
 
 
-def _on_ticks(
-    axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], grid: Sequence[Line], *, across: bool
-) -> Axis:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    """The grid lines that one axis may have its labels on, and the picture they are in; `across` if labels run across."""
+
+    lines: tuple[Line, ...]
+    rgb: Pixels
+    across: bool
+
+    def beside(self, axis: Axis) -> list[Line]:
+        """The lines that begin above the row of labels or end right of their column."""
+        return [g for g in self.lines if (g.begin < axis.band[0] if self.across else g.end > axis.band[1])]
+
+    def edges(self, lines: Sequence[Line]) -> Array:
+        """The edges of a coloured panel, which carry no line of their own, along the longest of the lines."""
+        longest = max(lines, key=lambda g: g.length)
+        return panel_edges(self.rgb, level=not self.across, begin=longest.begin, end=longest.end)
+
+
+def _grid(picture: Picture, *, across: bool) -> _Grid:
+    """The grid lines of the picture, upright ones where labels run across."""
+    ridge = ridges(picture.rgb, level=not across)
+    lines = dark_lines(ridge, level=not across, least=0.2 * ridge.shape[0 if across else 1], threshold=0.025)
+    return _Grid(tuple(lines), picture.rgb, across)
+
+
+def _on_ticks(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], grid: _Grid) -> Axis:
     best = axis
     reach = max(4.0, 0.12 * min(axis.spacing, 80.0))
-    for line in _near_lines(axis, lines, across=across):
-        for outward in (1, -1) if across else (-1, 1):
+    for line in _near_lines(axis, lines, across=grid.across):
+        for outward in (1, -1) if grid.across else (-1, 1):
             fitted = snapped(axis, tick_places(dark, line, outward=outward), reach=reach)
             if (fitted.on_ticks, -fitted.residual) > (best.on_ticks, -best.residual):
                 best = fitted
@@ -171,21 +220,40 @@ def _on_ticks(
             break
     if best.on_ticks >= max(2, len(axis.values) - 1):
         return best
-    meshed = _on_grid(axis, grid, across=across, reach=reach)
-    return meshed if meshed.on_ticks > best.on_ticks else best
+    meshed = _on_grid(axis, grid, reach=reach)
+    best = meshed if meshed.on_ticks > best.on_ticks else best
+    spans = best.on_ticks < 2 and _spans(axis, _near_lines(axis, lines, across=grid.across))
+    return replace(axis, on_ticks=len(axis.values)) if spans else best
 
 
-def _grid(picture: Picture, *, across: bool) -> list[Line]:
-    """The grid lines of the picture, upright ones where labels run across."""
-    ridge = ridges(picture.rgb, level=not across)
-    return dark_lines(ridge, level=not across, least=0.2 * ridge.shape[0 if across else 1], threshold=0.025)
+def _spans(axis: Axis, lines: Sequence[Line]) -> bool:
+    """Whether one of the axis lines, all without tick marks, begins under the first of many labels and ends under the last."""
+    low, high = min(axis.pixels), max(axis.pixels)
+    straight = len(axis.values) > MIN_LABELS and axis.even and axis.residual < _EVEN
+    return straight and any(abs(line.begin - low) < _ENDS and abs(line.end - high) < _ENDS for line in lines)
 
 
-def _on_grid(axis: Axis, grid: Sequence[Line], *, across: bool, reach: float) -> Axis:
-    """The axis refitted to grid lines that pass its labels, where there are no tick marks."""
-    near = [g.place for g in grid if (g.begin < axis.band[0] if across else g.end > axis.band[1])]
-    fitted = snapped(axis, np.array(near), reach=reach)
-    return fitted if fitted.on_ticks >= 2 and fitted.residual < 1.2 else axis
+def _on_grid(axis: Axis, grid: _Grid, *, reach: float) -> Axis:
+    """The axis refitted to grid lines that pass its labels, where there are no tick marks.
+
+    Labels without a line may stand at the edges of a coloured panel, where its grid is not seen; they confirm the scale.
+    """
+    lines = grid.beside(axis)
+    fitted = snapped(axis, np.array([g.place for g in lines]), reach=reach)
+    if fitted.on_ticks < 2 or fitted.residual >= _STRAIGHT:
+        return axis
+    lost = [v for v in axis.values if v not in fitted.values]
+    edges = grid.edges(lines) if lost else np.zeros(0)
+    kept = [v for v in lost if len(edges) and np.abs(edges - float(fitted.pixel(v))).min() < _EDGE]
+    places = dict(zip(fitted.values, fitted.pixels, strict=True)) | {v: float(fitted.pixel(v)) for v in kept}
+    values = tuple(v for v in axis.values if v in places)
+    return replace(
+        fitted,
+        pixels=tuple(places[v] for v in values),
+        values=values,
+        on_ticks=fitted.on_ticks + len(kept),
+        left_out=fitted.left_out - len(kept),
+    )
 
 
 def _refined(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], *, across: bool) -> Axis:
@@ -228,6 +296,13 @@ def _gaps(pixels: Array, ticks: Array) -> Array:
         return np.zeros(0)
     near = ticks[np.abs(ticks[None, :] - pixels[:, None]).argmin(axis=1)] - pixels
     return np.asarray(near[np.abs(near) <= 2.5])
+
+
+def _grid_end(x: Axis, y: Axis, grid: _Grid) -> float:
+    """Where level grid lines of a plot without an axis line end, right of its last label; NaN where there are none."""
+    last, low, high = max(x.pixels), min(y.pixels) - 3, max(y.pixels) + 3
+    ends = [g.end for g in grid.lines if low < g.place < high and last - 3 < g.end < last + 1.2 * x.spacing]
+    return float(np.median(ends)) if len(ends) >= 2 else float("nan")
 
 
 def _axis_line(x: Axis, y: Axis, lines: Sequence[Line]) -> tuple[float, float]:

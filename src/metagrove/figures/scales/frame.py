@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 
-__all__ = ["Line", "dark_lines", "darkness", "ridges", "tick_places"]
+__all__ = ["Line", "dark_lines", "darkness", "panel_edges", "ridges", "tick_places"]
 
 _TICK_NEAR, _TICK_FAR = 2, 6
+# how many pixels to either side of a panel's edge are looked at, and how much the colour changes there, of 255
+_EDGE, _CHANGE = 3, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,36 @@ def ridges(rgb: NDArray[np.uint8], *, level: bool) -> NDArray[np.float32]:
     same = np.where(before * after > 0, np.minimum(np.abs(before), np.abs(after)), 0).max(axis=2)
     out[4:-4] = same / np.float32(255)
     return np.ascontiguousarray(out if level else out.T)
+
+
+def panel_edges(rgb: NDArray[np.uint8], *, level: bool, begin: float, end: float) -> Array:
+    """Where the paper changes its colour along a straight line from `begin` to `end`: the edges of a coloured panel.
+
+    Places are in pixels, to a fraction of one, where half of the change has happened.
+    """
+    strip = rgb[:, int(begin) : int(end)] if level else rgb[int(begin) : int(end)].transpose(1, 0, 2)
+    if strip.shape[0] < 2 * _EDGE + 2 or strip.shape[1] < 2 * _EDGE:
+        return np.zeros(0)
+    profile = np.median(strip, axis=1)
+    change = np.abs(profile[2 * _EDGE :] - profile[: -2 * _EDGE]).max(axis=1)
+    found: list[float] = []
+    for row in np.flatnonzero(change > _CHANGE):
+        before, after = profile[row], profile[row + 2 * _EDGE]
+        away = after - before
+        part = (profile[row : row + 2 * _EDGE + 1] - before) @ away / float(away @ away)
+        # flat on both sides and for longer than a line is wide
+        beyond = profile[max(row - 2 * _EDGE, 0)] - before, profile[min(row + 4 * _EDGE, len(profile) - 1)] - after
+        if (
+            max(np.abs(b).max() for b in beyond) > _CHANGE / 2
+            or abs(part[1]) > 0.1
+            or abs(part[-2] - 1) > 0.1
+            or (np.diff(part) < -0.1).any()
+        ):
+            continue
+        place = row + float(np.interp(0.5, np.maximum.accumulate(part), np.arange(len(part)))) + 0.5
+        if not found or place - found[-1] > 1:
+            found.append(place)
+    return np.array(found)
 
 
 def dark_lines(dark: NDArray[np.float32], *, level: bool, least: float, threshold: float = 0.35) -> list[Line]:

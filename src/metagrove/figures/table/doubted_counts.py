@@ -12,11 +12,13 @@ from metagrove.figures.reading import ArmReading, RiskCell
 from metagrove.figures.scales.axes import Axis
 from metagrove.figures.table.rows import Cell, RiskRow
 
-__all__ = ["allowed_by_curve", "centred", "too_fine", "without_ticks"]
+__all__ = ["allowed_by_curve", "centred", "too_fine", "whole", "without_ticks"]
 
 _FEWEST = 5
 # in letter heights: how exactly centred counts stand, and half of what a lost digit moves the middle
 _EXACT, _LOST = 0.08, 0.2
+# pixels
+_TINY = 7.5
 
 
 def centred(rows: Sequence[RiskRow], x: Axis) -> list[RiskRow]:
@@ -29,15 +31,60 @@ def centred(rows: Sequence[RiskRow], x: Axis) -> list[RiskRow]:
     middle = float(np.median(off))
     if float(np.median(np.abs(off - middle))) > _EXACT:
         return list(rows)
-    astray = {id(c) for c, o in zip(cells, off, strict=True) if abs(o - middle) > _LOST}
+    if _flush_right(cells, size):
+        return list(rows)
+    columns: dict[float, list[float]] = {}
+    for c, o in zip(cells, off, strict=True):
+        columns.setdefault(c.time, []).append(float(o - middle))
+    # a whole column that stands aside has lost nothing: its heading or its ticks are off, not its digits
+    moved = {t: float(np.median(o)) for t, o in columns.items() if len(o) > 1 and np.ptp(o) < 2 * _EXACT}
+    aside = [abs(o - middle - moved.get(c.time, 0.0)) > _LOST for c, o in zip(cells, off, strict=True)]
+    astray = {id(c) for c, a in zip(cells, aside, strict=True) if a}
     return [replace(r, cells=tuple(replace(c, sure=c.sure and id(c) not in astray) for c in r.cells)) for r in rows]
+
+
+def _flush_right(cells: Sequence[Cell], size: float) -> bool:
+    """Whether counts of different lengths in one column end together instead of having one middle."""
+    pairs = [
+        (abs(a.box[2] - b.box[2]), abs(a.box[0] + a.box[2] - b.box[0] - b.box[2]) / 2)
+        for i, a in enumerate(cells)
+        for b in cells[i + 1 :]
+        if a.time == b.time and len(str(a.n)) != len(str(b.n))
+    ]
+    if not pairs:
+        return False
+    ends, middles = np.median(np.array(pairs), axis=0) / max(size, 1.0)
+    return bool(ends < _LOST / 2 < middles)
+
+
+def whole(rows: Sequence[RiskRow]) -> list[RiskRow]:
+    """The rows with those counts unsure that cannot be told: of tiny digits, or not as wide as their digits.
+
+    Digits of seven pixels are read alike by every reader and wrongly (70 for 79); a count that is wider or narrower than
+    its digits has lost or doubled one.
+    """
+    tall = [c.box[3] - c.box[1] for r in rows for c in r.cells]
+    if tall and float(np.median(tall)) < _TINY:
+        return [replace(r, cells=tuple(replace(c, sure=False) for c in r.cells)) for r in rows]
+    cells = [c for r in rows for c in r.cells if c.censored is None]
+    wide = [(c.box[2] - c.box[0]) / len(str(c.n)) for c in cells if c.n > 9]
+    if len(wide) < _FEWEST:
+        return list(rows)
+    digit = float(np.median(wide))
+
+    def fits(c: Cell) -> bool:
+        count = len(str(c.n))
+        slim = str(c.n).count("1") * 0.45 * digit
+        return c.censored is not None or (count - 0.5) * digit - slim < c.box[2] - c.box[0] < (count + 0.6) * digit
+
+    return [replace(r, cells=tuple(c if fits(c) else replace(c, sure=False) for c in r.cells)) for r in rows]
 
 
 def without_ticks(rows: list[RiskRow]) -> list[RiskRow]:
     """The rows without tick marks and grid lines that were read as ones: not as high as other counts, or hairlines."""
     tall = [float(np.median([c.box[3] - c.box[1] for c in r.cells])) for r in rows]
     thin = [float(np.median([(c.box[2] - c.box[0]) / max(c.box[3] - c.box[1], 1.0) for c in r.cells])) for r in rows]
-    ones = [all(c.n == 1 for c in r.cells) for r in rows]
+    ones = [all(set(str(c.n)) == {"1"} for c in r.cells) for r in rows]
     usual = [t for t, one in zip(tall, ones, strict=True) if not one]
     if not usual or not any(ones):
         return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,14 +12,17 @@ import numpy as np
 from metagrove.core.values import Array
 from metagrove.figures.page import Word
 from metagrove.figures.scales.axes import Axis
+from metagrove.figures.table.arm_blocks import CountLine, named_by_block
 from metagrove.figures.table.doubted_counts import without_ticks
 from metagrove.figures.table.rows import Cell, RiskRow
-from metagrove.figures.writing.words import tokens
+from metagrove.figures.writing.words import cut_to, tokens
 
 __all__ = ["count_places", "risk_rows"]
 
 _COUNT = re.compile(r"^(\d{1,3}(?:,\d{3})+|\d{1,6})(?:[.,·]?\((\d{1,6})\))?$")
 _CENSORED = re.compile(r"^[(\[](\d{1,6})[)\]]$")
+_TOUCHING = ".·,:;'`-–—_"
+_LONGEST = 5
 
 
 def risk_rows(words: Sequence[Word], x: Axis, *, below: float) -> list[RiskRow]:
@@ -32,6 +35,7 @@ def risk_rows(words: Sequence[Word], x: Axis, *, below: float) -> list[RiskRow]:
     margin = max(x.spacing, (right - left) / 6)
     upright = [w for w in words if w.angle == 0 and w.cy > below and w.x0 < right + margin]
     rows: list[RiskRow] = []
+    lines: list[CountLine] = []
     bottom = x.band[1]
     for line in _lines(upright):
         size = float(np.median([w.size for w in line]))
@@ -40,12 +44,14 @@ def risk_rows(words: Sequence[Word], x: Axis, *, below: float) -> list[RiskRow]:
             continue
         if top > bottom + 7 * max(size, x.band[1] - x.band[0]):
             break
-        row = _row(line, x)
+        cut = _cut(line, x)
+        row = _row(cut, x)
+        lines.append(CountLine(cut.before, cut.label, cut.cells, cut.height))
         if top > x.band[1] and _inside(line, left - 3 * margin, right + margin):
             bottom = max(bottom, top)
         if row is not None:
             rows.append(row)
-    return _block(without_ticks(rows))
+    return _block(named_by_block(without_ticks(rows), lines))
 
 
 def _inside(line: Sequence[Word], left: float, right: float) -> bool:
@@ -60,6 +66,43 @@ def _lines(words: Sequence[Word]) -> list[list[Word]]:
         else:
             lines.append([word])
     return [sorted(line, key=lambda w: w.x0) for line in lines]
+
+
+def _bare(text: str) -> str:
+    """A count without what touches it on the page: tick marks and grid lines are read as points and hyphens."""
+    return text.replace(" ", "").strip(_TOUCHING)
+
+
+def _cleaned(word: Word) -> Word:
+    """The word as a bare count, where it is one in both readings of a picture."""
+    if word.second is None or word.text.isdigit() or not _COUNT.match(_bare(word.text)):
+        return word
+    plain = replace(word, text=word.text.replace(" ", ""))
+    return replace(cut_to(plain, _bare(plain.text)), second=_bare(word.second))
+
+
+def _united(line: Sequence[Word], x: Axis) -> list[Word]:
+    """The line with the pieces of a count put together: `1 50` under one tick, with less than a digit between them."""
+    ticks = count_places(x)[0]
+    out: list[Word] = []
+    for word in line:
+        last = out[-1] if out else None
+        if (
+            last is not None
+            and last.text.isdigit()
+            and word.text.isdigit()
+            and len(last.text + word.text) <= _LONGEST
+            and 0 < word.x0 - last.x1 < 0.55 * min(last.size, word.size)
+        ):
+            both = (last.x0 + word.x1) / 2
+            nearest = float(ticks[int(np.abs(ticks - both).argmin())])
+            if abs(both - nearest) < min(abs(last.cx - nearest), abs(word.cx - nearest)):
+                second = None if None in (last.second, word.second) else f"{last.second}{word.second}"
+                box = replace(last, x1=word.x1, y0=min(last.y0, word.y0), y1=max(last.y1, word.y1))
+                out[-1] = replace(box, text=last.text + word.text, second=second)
+                continue
+        out.append(word)
+    return out
 
 
 def _counts(line: Sequence[Word]) -> list[tuple[float, int, int | None, list[Word]]]:
@@ -119,12 +162,33 @@ def _parted(second: str | None, head: str) -> str | None:
     return f"{second[: len(head)]} {second[len(head) :]}" if len(second) > len(head) else ""
 
 
-def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
-    line = _unglued(line, x)
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line cut into what stands before its counts and the counts under ticks, by the number of the tick."""
+
+    words: tuple[Word, ...]
+    before: tuple[Word, ...]
+    cells: tuple[Cell, ...]
+    places: tuple[int, ...]
+    shift: float
+
+    @property
+    def height(self) -> float:
+        return float(np.median([w.cy for w in self.words]))
+
+    @property
+    def label(self) -> str:
+        return " ".join(w.text for w in self.before)
+
+
+def _cut(line: Sequence[Word], x: Axis) -> _Line:
+    """The line with those of its counts that stand under ticks, all shifted alike."""
+    line = _united([_cleaned(w) for w in _unglued(line, x)], x)
+    plain = _Line(tuple(line), tuple(line), (), (), 0.0)
     counts = _counts(line)
     ticks, times = count_places(x)
     if len(counts) < 2:
-        return None
+        return plain
     size = float(np.median([w.size for w in line]))
     reach = min(0.3 * x.spacing, 2.5 * size)
     middle = np.array([c[0] for c in counts])
@@ -133,7 +197,7 @@ def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
     off = gap[np.arange(len(counts)), nearest]
     close = np.abs(off) < reach
     if not close.any():
-        return None
+        return plain
     shift = float(np.median(off[close]))
     wide = max(1.2 * size, 0.12 * x.spacing)
     chosen: dict[int, int] = {}
@@ -142,33 +206,31 @@ def _row(line: Sequence[Word], x: Axis) -> RiskRow | None:
         if t not in chosen or abs(off[i] - shift) < abs(off[chosen[t]] - shift):
             chosen[t] = int(i)
     if len(chosen) < (2 if len(ticks) < 4 else 3):
-        return None
-    cells = tuple(_cell(float(times[t]), counts[chosen[t]]) for t in sorted(chosen))
-    if any(a.n < b.n for a, b in pairwise(cells)) and cells[0].n < cells[-1].n:
-        return None
-    above = float(np.median([w.cy for w in line])) < x.band[0]
-    strokes = len(cells) > 3 and all(w.text in "1l|!I-" for w in line)
-    if all(c.n == 1 for c in cells) and (above or strokes):
-        return None  # tick marks read as ones
-    first = counts[chosen[min(chosen)]][3][0]
+        return plain
+    places = sorted(chosen)
+    first = counts[chosen[places[0]]][3][0]
     # a name may be printed into the first count
     before = [w for w in line if w.cx < first.x0 and (w.x1 <= first.x0 + 0.5 or w.text[:1].isalpha())]
     before = [w for w in before if w.x1 > min(ticks) - 12 * x.spacing]
-    before = _adjoining(before, first.x0)
-    colour = before[-1].colour if before else first.colour
-    places = sorted(chosen)
+    cells = tuple(_cell(float(times[t]), counts[chosen[t]]) for t in places)
+    return _Line(tuple(line), tuple(_adjoining(before, first.x0)), cells, tuple(places), shift)
+
+
+def _row(line: _Line, x: Axis) -> RiskRow | None:
+    """The line as a row of numbers at risk; None where it is none."""
+    cells, before, places = line.cells, line.before, line.places
+    if not cells or (any(a.n < b.n for a, b in pairwise(cells)) and cells[0].n < cells[-1].n):
+        return None
+    strokes = len(cells) > 3 and all(w.text in "1l|!I-" for w in line.words)
+    if all(c.n == 1 for c in cells) and (line.height < x.band[0] or strokes):
+        return None  # tick marks read as ones
     stride = min((b - a for a, b in pairwise(places)), default=1)
     holes = (places[-1] - places[0]) // stride + 1 - len(places)
     holes += places[0] if stride == 1 else 0
-    return RiskRow(
-        " ".join(w.text for w in before),
-        colour,
-        cells,
-        float(np.median([w.cy for w in line])),
-        holes,
-        float(np.median([w.size for w in before])) if before else 0.0,
-        shift,
-    )
+    left = cells[0].box[0]
+    colour = before[-1].colour if before else next(w.colour for w in line.words if w.x0 == left)
+    size = float(np.median([w.size for w in before])) if before else 0.0
+    return RiskRow(line.label, colour, cells, line.height, holes, size, line.shift)
 
 
 def _adjoining(before: list[Word], start: float) -> list[Word]:
@@ -191,10 +253,17 @@ def _cell(time: float, count: tuple[float, int, int | None, list[Word]]) -> Cell
 
 
 def _block(rows: list[RiskRow]) -> list[RiskRow]:
-    """The first run of rows at an even distance; a second table (events, censored) further down is dropped."""
+    """The first run of rows at an even distance; a second table (events, censored) further down is dropped.
+
+    A lone row before the first run is a scrap of the axis unless it has a label or as many counts.
+    """
     if len(rows) < 3:
         return rows
     steps = np.diff([r.height for r in rows])
     pitch = float(np.min(steps))
-    cut = np.flatnonzero(steps > 1.9 * pitch)
-    return rows[: int(cut[0]) + 1] if len(cut) else rows
+    cut = [int(c) + 1 for c in np.flatnonzero(steps > 1.9 * pitch)]
+    runs = [rows[a:b] for a, b in pairwise([0, *cut, len(rows)])]
+    scrap = (
+        len(runs) > 1 and len(runs[0]) == 1 and not runs[0][0].label and len(runs[0][0].cells) < len(runs[1][0].cells)
+    )
+    return runs[1] if scrap else runs[0]

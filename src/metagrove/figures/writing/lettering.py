@@ -128,13 +128,20 @@ def text_boxes(ink: NDArray[np.float32]) -> list[TextBox]:
         if max(w, h) <= 3 * _TALLEST and min(w, h) <= _TALLEST and area >= 2:
             boxes.append((x, y, x + w, y + h))
     upright = _words(boxes, turned=False)
-    turned = [w for w in _words(boxes, turned=True) if len(w.pieces) > (1 if _lying(w) else 2)]
+    turned = [w for w in _words(boxes, turned=True) if len(w.pieces) > (1 if _lying(w) or _run(w) else 2)]
     return [w for w in upright + turned if w.size >= _SHORTEST]
 
 
 def _lying(word: TextBox) -> bool:
     """Whether every piece is wider than tall, as digits are that lie on their side."""
     return all(c - a > 1.15 * (d - b) for a, b, c, d in word.pieces)
+
+
+def _run(word: TextBox) -> bool:
+    """Whether two pieces, each as high as the line, make a turned word: digits that the picture runs together."""
+    left, top, right, bottom = word.box
+    full = all(c - a > 0.8 * (right - left) for a, _, c, _ in word.pieces)
+    return full and bottom - top > 1.5 * (right - left)
 
 
 def _words(boxes: Sequence[Box], *, turned: bool) -> list[TextBox]:
@@ -145,6 +152,8 @@ def _words(boxes: Sequence[Box], *, turned: bool) -> list[TextBox]:
     )
     crumbs = [i for i, b in enumerate(places) if b[3] - b[1] < _TALLEST // 2 and b[2] - b[0] < _TALLEST // 2]
     small = {i for i in crumbs if i not in letters}
+    paired = _paired([places[i] for i in letters])
+    whole = {i for i, pair in zip(letters, paired, strict=True) if pair}
     lines: list[list[int]] = []
     bands: list[Box] = []
     for i in sorted([*letters, *small], key=lambda i: places[i][0]):
@@ -154,7 +163,8 @@ def _words(boxes: Sequence[Box], *, turned: bool) -> list[TextBox]:
             # small letters are blurred into each other, so only large ones may stand further apart
             gap = _GAP + (thin if thin == 2 or band[3] - band[1] >= _LARGE else 0) * _THIN_GAP
             near = places[i][0] - band[2] < gap * (band[3] - band[1])
-            fits = _crumb_fits(band, places[i]) or (i not in small and _level(band, places[i]))
+            # letters beside letters of their size are no dots of a larger piece, which may be a piece of a curve
+            fits = (i not in whole and _crumb_fits(band, places[i])) or (i not in small and _level(band, places[i]))
             if near and fits and (best < 0 or band[2] > bands[best][2]):
                 best = k
         if best >= 0:
@@ -173,6 +183,21 @@ def _words(boxes: Sequence[Box], *, turned: bool) -> list[TextBox]:
         box = _around(pieces)
         back = tuple(_back(p) for p in pieces) if turned else tuple(pieces)
         out.append(TextBox(_back(box) if turned else box, 90 if turned else 0, back))
+    return out
+
+
+def _paired(letters: Sequence[Box]) -> list[bool]:
+    """Whether each letter, sorted from the left, has another of its height close beside it on its line."""
+    out = [False] * len(letters)
+    for i, a in enumerate(letters):
+        tall = a[3] - a[1]
+        for k in range(i + 1, len(letters)):
+            b = letters[k]
+            if b[0] - a[2] > tall:
+                break
+            alike = 0.8 * tall <= b[3] - b[1] <= 1.25 * tall
+            if alike and abs(a[1] - b[1]) <= 0.2 * tall and abs(a[3] - b[3]) <= 0.2 * tall and b[0] >= a[2] - 1:
+                out[i] = out[k] = True
     return out
 
 

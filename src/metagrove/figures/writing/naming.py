@@ -8,7 +8,7 @@ from itertools import permutations
 
 import numpy as np
 
-__all__ = ["named_like", "paired_by_spelling", "plain_name"]
+__all__ = ["named_like", "numbered", "paired_by_spelling", "plain_name"]
 
 _LIKE, _APART = 0.75, 0.08
 _PAIRED, _CLEARLY = 0.6, 0.1
@@ -21,6 +21,16 @@ def plain_name(text: str) -> str:
     'drugabn12'
     """
     return "".join(c for c in text.lower() if c.isalnum())
+
+
+def numbered(names: Sequence[str]) -> bool:
+    """Whether some names are told apart by Roman numerals alone, whose strokes are easily lost or miscounted.
+
+    >>> numbered(["Stage I", "Stage II"]), numbered(["Drug A", "Drug A + B"])
+    (True, False)
+    """
+    stems = [_folded(plain_name(n)).rstrip("iv") for n in names]
+    return len(set(stems)) < len(stems)
 
 
 def named_like(text: str, names: Sequence[str]) -> int | None:

@@ -23,6 +23,7 @@ from metagrove.figures.files.image import Pixels
 from metagrove.figures.page import RGB, Word
 from metagrove.figures.writing.glyphs import agreed, glyph_readings
 from metagrove.figures.writing.lettering import Box, TextBox, text_boxes, writing
+from metagrove.figures.writing.words import pointed
 
 __all__ = ["Finder", "can_read", "number_finder", "picture_words"]
 
@@ -33,6 +34,7 @@ _HEIGHT = 48
 _BATCH = 24
 _COARSE = 9.5
 _TEACHES = 0.9
+_DECIMAL = re.compile(r"\d?[.,]\d{1,3}|\d{1,3}%?")
 _MODEL = "models/ch_PP-OCRv4_rec_infer.onnx"
 
 
@@ -96,6 +98,7 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
         again, again_figures, again_score = again_of.get(index, (text, figures, 0.0))
         numeric = _looks_numeric(text) or (_looks_numeric(again) and again_score > score)
         texts.append((figures, again_figures) if numeric and figures else (text, again))
+    texts = _zeros(boxes, texts)
     by_glyph = glyph_readings(ink, boxes, [t for t, _ in texts], [score > _TEACHES for _, _, score in first])
     found: list[tuple[TextBox, Word]] = []
     for box, pair, glyphs, (_, _, score) in zip(boxes, texts, by_glyph, first, strict=True):
@@ -104,7 +107,7 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
             left, top, right, bottom = (float(v) for v in box.box)
             word = Word(text, left, top, right, bottom, box.angle, score, _colour(rgb, ink, box), again)
             found.append((box, word))
-    return _settled(found)
+    return pointed(_settled(found))
 
 
 def number_finder(rgb: Pixels, *, threads: int = 2, scale: float = 1.0) -> Finder:
@@ -185,7 +188,27 @@ def _settled(found: list[tuple[TextBox, Word]]) -> list[Word]:
             dropped |= rivals
         else:
             dropped.add(index)
+    for index in [i for i in dropped if _in_turned_column(found, i, dropped)]:
+        dropped.discard(index)
+        dropped |= {owner[p] for p in found[index][0].pieces if p in owner}
     return [word for index, (_, word) in enumerate(found) if index not in dropped]
+
+
+def _in_turned_column(found: Sequence[tuple[TextBox, Word]], index: int, dropped: set[int]) -> bool:
+    """Whether a turned number stands in line with two turned numbers that were taken, its letters as high as theirs."""
+    word = found[index][1]
+    if not word.angle or not _DECIMAL.fullmatch(word.text):
+        return False
+    fellows = [
+        w
+        for i, (_, w) in enumerate(found)
+        if i not in dropped
+        and w.angle == word.angle
+        and _DECIMAL.fullmatch(w.text)
+        and abs(w.cx - word.cx) < 0.25 * w.size
+        and abs(w.size - word.size) < 0.25 * w.size
+    ]
+    return len(fellows) > 1
 
 
 def _letter_height(boxes: Sequence[TextBox]) -> float:
@@ -207,6 +230,22 @@ def _finer(boxes: list[TextBox]) -> list[TextBox]:
         return b[0] // 2, b[1] // 2, -(-b[2] // 2), -(-b[3] // 2)
 
     return [TextBox(half(b.box), b.angle, tuple(half(p) for p in b.pieces)) for b in boxes]
+
+
+def _zeros(boxes: Sequence[TextBox], texts: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The readings, a lone `o` as tall as the figure's digits taken for a zero."""
+    digits = [b.size for b, (text, _) in zip(boxes, texts, strict=True) if text.isdigit() and b.angle == 0]
+    if len(digits) < 4:
+        return texts
+    least = 0.86 * float(np.median(digits))
+
+    def plain(text: str) -> str:
+        return "0" if text in ("o", "O") else text
+
+    return [
+        (plain(text), plain(again)) if b.angle == 0 and len(b.pieces) == 1 and b.size >= least else (text, again)
+        for b, (text, again) in zip(boxes, texts, strict=True)
+    ]
 
 
 def _looks_numeric(text: str) -> bool:

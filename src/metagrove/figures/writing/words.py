@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from metagrove.figures.page import Word, colour_distance
 
-__all__ = ["legible", "phrases", "statistics", "tokens"]
+__all__ = ["cut_to", "legible", "phrases", "pointed", "romans", "statistics", "tokens"]
 
 
 def legible(words: Sequence[Word]) -> list[Word]:
@@ -25,7 +25,65 @@ def legible(words: Sequence[Word]) -> list[Word]:
     ]
 
 
+def pointed(words: Sequence[Word]) -> list[Word]:
+    """The words, a lone zero joined with digits close behind it: `0` and `40` are 0.40, whose point was not seen."""
+    out = list(words)
+    for zero in [w for w in words if w.text in ("0", "O", "o") and w.angle == 0]:
+        behind = [
+            w
+            for w in out
+            if w.text.isdigit()
+            and len(w.text) < 4
+            and 0.1 * w.size < w.x0 - zero.x1 < 0.8 * w.size
+            and abs(w.cy - zero.cy) < 0.25 * w.size
+            and abs(w.size - zero.size) < 0.3 * w.size
+        ]
+        before = any(-0.2 < (zero.x0 - w.x1) / zero.size < 0.8 and abs(w.cy - zero.cy) < zero.size / 2 for w in words)
+        if len(behind) == 1 and not before:
+            out = [w for w in out if w is not zero and w is not behind[0]]
+            out.append(_decimal(zero, behind[0]))
+    return out
+
+
+def romans(words: Sequence[Word]) -> list[Word]:
+    """The words, bare strokes behind a name taken for Roman numerals: `Stage` and `"` are Stage II.
+
+    How many strokes there are, the width tells; what was read surely as another sign stays.
+    """
+    out = []
+    for word in words:
+        ended = _QUOTED.match(word.text) if word.angle == 0 else None
+        if ended:
+            strokes = sum(2 if sign in '"”“' else 1 for sign in ended[2] or ended[3])
+            word = replace(word, text=f"{ended[1]} {'I' * strokes}", second=None)
+        elif word.angle == 0 and not set(word.text) - _STROKES and (word.score < 0.75 or not word.text.isdigit()):
+            high = max(word.y1 - word.y0, 1.0)
+            strokes = 1 + round(((word.x1 - word.x0) / high - _STROKE) / _PITCH)
+            if strokes <= 3 and any(_names(w, word) for w in words):
+                word = replace(word, text="I" * strokes, second=None, score=max(word.score, 0.75))
+        out.append(word)
+    return out
+
+
+def _names(name: Word, numeral: Word) -> bool:
+    """Whether a word of letters stands just before a numeral, as high as it."""
+    size = numeral.y1 - numeral.y0
+    near = 0.1 * size < numeral.x0 - name.x1 < size and abs(name.y0 - numeral.y0) < 0.3 * size
+    return near and len(name.text) > 2 and name.text.isalpha() and name.angle == 0
+
+
+def _decimal(zero: Word, part: Word) -> Word:
+    second = None if part.second is None else f"0.{part.second}"
+    top, foot = min(zero.y0, part.y0), max(zero.y1, part.y1)
+    score = min(max(zero.score, 0.7), part.score)
+    return replace(part, text=f"0.{part.text}", x0=zero.x0, y0=top, y1=foot, score=score, second=second)
+
+
 _WIDEST = 2.2
+# strokes of Roman numerals: what they are read as, how wide one is and how far apart they stand, in their height
+_STROKES = set("1Il|!'\"”“‘’i-–—")
+_QUOTED = re.compile(r"([A-Za-z]{3,})(?: ?(['\"”“|]{1,2})| ([Il|]{1,3}))$")
+_STROKE, _PITCH = 0.2, 0.38
 _DECIMAL = re.compile(r"\d{1,4}\.\d\d")
 _GLUED = re.compile(r"(?:\d{1,4}\.\d\d){2,4}")
 
@@ -72,6 +130,15 @@ def _advance(letter: str) -> float:
     return 0.67 if letter.isupper() else 0.556
 
 
+def cut_to(word: Word, text: str) -> Word:
+    """The word reduced to a part of its text, its box in proportion."""
+    total = sum(map(_advance, word.text))
+    at = word.text.index(text)
+    first = sum(map(_advance, word.text[:at])) / total
+    last = sum(map(_advance, word.text[: at + len(text)])) / total
+    return replace(_slice(word, first, last), text=text)
+
+
 def _slice(word: Word, first: float, last: float) -> Word:
     if word.angle == 0:
         wide = word.x1 - word.x0
@@ -107,7 +174,10 @@ def phrases(words: Sequence[Word], *, gap: float = 0.75) -> list[Word]:
     tallest = 1.6 * sorted(w.size for w in upright)[len(upright) // 2] if upright else 0.0
     for word in upright:
         for line in reversed(lines[-12:]):
-            if abs(line[-1].cy - word.cy) < 0.45 * min(max(line[-1].size, word.size), tallest):
+            low, high = sorted((line[-1].size, word.size))
+            if high > tallest and high > 1.6 * low:
+                continue
+            if abs(line[-1].cy - word.cy) < 0.45 * min(high, tallest):
                 line.append(word)
                 break
         else:

@@ -1,0 +1,77 @@
+"""States of one pass under other weights: what a pass of its own says, for less."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from metagrove.survival.censoring import shapes
+from metagrove.survival.censoring_trends import drawn_shapes
+from metagrove.survival.curve_input import digitized_curve
+from metagrove.survival.path_draws import scaled
+from metagrove.survival.path_graph import Graph
+from metagrove.survival.path_kernels import sampled_gains
+from metagrove.survival.path_model import plan_of
+from metagrove.survival.path_search import Beam, operations_of, run_of, weights_kept
+from metagrove.survival.printed_facts import printed_facts
+from metagrove.survival.steps import steps_of
+
+BROAD = Beam(keep=600, cut=1e-7, bins=0.4)
+
+
+def problem(*, marks=False, events=True, n=90, seed=2):
+    """Plan, reading, facts and beliefs of clicks on the curve of simulated patients, with numbers at risk."""
+    rng = np.random.default_rng(seed)
+    died, left = rng.weibull(1.1, n) * 14, rng.uniform(4, 30, n)
+    time, event = np.minimum(died, left), died <= left
+    drops = np.sort(time[event])
+    level = np.cumprod([1 - 1 / np.sum(time >= t) for t in drops]) + 0.001 * rng.standard_normal(drops.size)
+    curve = digitized_curve(np.column_stack([np.r_[0, drops, time.max()], np.r_[1, level, level[-1]]]))
+    risk = [(t, int(np.sum(time >= t))) for t in np.arange(0, time.max(), 6)]
+    marked = np.sort(time[~event]) if marks else None
+    facts = printed_facts(
+        curve, risk, n=n, events=int(event.sum()) if events else None, marks=marked, median=None, rates=None, axis=None
+    )
+    reading = steps_of(curve, facts, sigma=0.002)
+    return plan_of(reading, facts), reading, facts, shapes(reading, facts)
+
+
+def graph_of(plan, reading, facts, shape):
+    run = run_of(plan, reading, facts, shape, BROAD)
+    return run, Graph(run.passed, run.operations, -1 if facts.events is None else facts.events)
+
+
+@pytest.mark.parametrize("marks", [False, True])
+@pytest.mark.parametrize("events", [False, True])
+def test_a_graph_tells_the_evidence_of_its_own_pass_and_of_beliefs_nearby(marks, events):
+    plan, reading, facts, beliefs = problem(marks=marks, events=events)
+    run, graph = graph_of(plan, reading, facts, beliefs[0])
+    assert graph.evidence(run.operations) == pytest.approx(run.evidence - beliefs[0].prior, abs=0.02)
+    others = drawn_shapes(beliefs, reading, facts, 8, np.random.default_rng(1))
+    near = [replace(beliefs[0], cut=True), *others] if marks else others
+    for shape in near:
+        told = graph.evidence(operations_of(plan, weights_kept(plan, reading, facts, shape))) + shape.prior
+        own = run_of(plan, reading, facts, shape, BROAD).evidence
+        assert told == pytest.approx(own, abs=0.7), shape.name  # a tenth of what sets beliefs apart
+
+
+def test_another_reading_error_on_the_same_states():
+    plan, reading, facts, beliefs = problem()
+    _, graph = graph_of(plan, reading, facts, beliefs[0])
+    for factor in (0.85, 1.2, 1.0):
+        read = scaled(reading, factor)
+        told = graph.evidence(operations_of(plan, weights_kept(plan, read, facts, beliefs[0])))
+        assert told == pytest.approx(run_of(plan, read, facts, beliefs[0], BROAD).evidence, abs=0.15)
+
+
+def test_paths_of_a_graph_are_those_of_a_pass_of_their_own():
+    plan, reading, facts, beliefs = problem()
+    _, graph = graph_of(plan, reading, facts, beliefs[0])
+    other = drawn_shapes(beliefs, reading, facts, 1, np.random.default_rng(5))[0]
+    run = run_of(plan, reading, facts, other, BROAD)
+    assert np.isfinite(graph.evidence(run.operations))
+    ours = graph.sampled(run.operations, 2000, 1)[0].astype(float)
+    theirs = sampled_gains(*run.passed[:3], run.operations, 2000, 2)[0].astype(float)
+    assert np.all(ours[:, 0] == facts.n) and np.all(np.diff(ours, axis=1) <= 0)
+    error = np.sqrt((ours.var(axis=0) + theirs.var(axis=0)) / 2000)
+    assert np.all(np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) < 5 * error + 0.05)
