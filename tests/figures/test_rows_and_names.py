@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metagrove.figures.band_doubts import band_doubts
 from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.legend.pointers import pointers
+from metagrove.figures.lines.evidence import ArmLook, canvas
+from metagrove.figures.lines.tracking import Dash, Path
 from metagrove.figures.page import Word
 from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import axis_through
@@ -198,3 +201,42 @@ def test_people_at_risk_after_the_end_of_a_curve_speak_against_it(late):
 def test_tiny_digits_are_never_sure():
     cells = tuple(Cell(t, 50, None, True, (90.0, 13.0, 98.0, 20.0), "50") for t in TIMES)
     assert not any(c.sure for r in whole([RiskRow("", None, cells, 16.0)]) for c in r.cells)
+
+
+def seen(level, colour, band=None):
+    """A canvas with a level line of 3 pixels, or only the edge of a band, and the path along it."""
+    rgb = np.full((200, 300, 3), 255, np.uint8)
+    if band is not None:
+        rgb[level:, :] = band
+    if band is None or band != colour:
+        rgb[level - 1 : level + 2] = colour
+    rows = np.full(300, level, dtype=np.int64)
+    path = Path(0, rows, rows.copy(), np.ones(300, bool), 0.0)
+    return canvas(rgb, [colour]), path
+
+
+@pytest.mark.parametrize(("band", "doubted"), [(None, False), ((220, 200, 235), False), ((150, 95, 165), True)])
+def test_the_edge_of_a_band_is_no_line(band, doubted):
+    colour = (150, 95, 165)
+    field, path = seen(100, colour, band)
+    nothing = np.zeros((200, 300), bool)
+    found = band_doubts(field, [nothing], [ArmLook(colour, 3.0, Dash(), "solid")], [path], [arm("a", colour)])
+    assert bool(found) == doubted
+
+
+def test_doubt_about_the_censored_is_none_about_the_count():
+    def cells(first, second):
+        places = [88, 288, 488, 688]
+        line = [w for x in places for w in words_of([("50", x)], 500)]
+        line += words_of([("(3)", 110)], 500) + words_of([(first, 310)], 500, second) + words_of([("(9)", 510)], 500)
+        (found,) = risk_rows(line, X, below=456)
+        return [(c.n, c.censored, c.sure) for c in found.cells]
+
+    assert cells("(2)", "(2)")[:2] == [(50, 3, True), (50, 2, True)]
+    assert cells("(2)", "(7)")[:2] == [(50, 3, True), (50, None, True)]
+    (found,) = risk_rows(
+        [w for k, x in enumerate((88, 288, 488)) for w in words_of([("50", x)], 500, ("50", "60")[k == 1])],
+        X,
+        below=456,
+    )
+    assert [c.sure for c in found.cells] == [True, False, True]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from metagrove.figures.band_doubts import band_doubts
+from metagrove.figures.band_doubts import band_doubts, end_doubts
 from metagrove.figures.checks import judged
 from metagrove.figures.curve import curve_of
 from metagrove.figures.curve_labels import labels_beside
@@ -138,6 +138,7 @@ def _reading(
     findings = [*findings, *more, *ink_doubts(field, prose, trace, looks, arms, plot)]
     findings += dash_doubts(field, trace, looks, arms)
     findings += band_doubts(field, foreign, looks, trace.paths, arms)
+    findings += end_doubts(plot, own, looks, trace.paths, arms)
     findings += miscoloured(field, foreign, looks, trace.paths, arms)
     findings += hidden_drops(trace, arms, plot)
     findings += run_on(picture.rgb, plot, trace, looks, arms)
@@ -184,11 +185,13 @@ def _apart(samples: list[Sample], rows: Sequence[RiskRow], x: Axis) -> list[Samp
 
 
 def _lettered(phrase: Word, words: Sequence[Word]) -> bool:
-    """Whether a phrase is of three or more different letters, printed as high as the words of the page."""
+    """Whether a phrase is as high as the words of the page and of three different letters, or a number read surely."""
     usual = float(np.median([w.size for w in words if w.angle == 0 and len(w.text) > 1] or [0.0]))
     plain = phrase.text.replace(" ", "")
     level = 0.7 * usual < phrase.size < 1.5 * usual
-    return level and phrase.score > 0.6 and plain.isalpha() and len(set(plain.lower())) > 2
+    figures = [c for c in plain if c.isdigit() and c != "1"]
+    printed = phrase.score > 0.85 and len(figures) > 1 and number(plain) is not None
+    return level and (printed or (phrase.score > 0.6 and plain.isalpha() and len(set(plain.lower())) > 2))
 
 
 def _furniture(field: Canvas, trace: Trace, prose: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ __all__ = ["Sample", "legend_samples", "parted", "unlined"]
 
 _LONGEST, _SHORTEST = 110, 9
 # names of one legend are printed in one size; descenders make boxes taller
-_UNEVEN = 1.7
+_UNEVEN = 2.1
 _FAINT, _PALE = 0.14, 0.6
 # a line must differ this much from the paper
 _BLANK = 40.0

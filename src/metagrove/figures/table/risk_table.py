@@ -246,10 +246,14 @@ def _adjoining(before: list[Word], start: float) -> list[Word]:
 
 
 def _cell(time: float, count: tuple[float, int, int | None, list[Word]]) -> Cell:
+    """The cell of a count; it is sure where both readings give it, and the censored in brackets only count so too."""
     held = count[3]
-    sure = all(w.second is None or w.second == w.text for w in held)
+    once = held[0].second is None
+    again = _COUNT.match("".join((w.text if once else w.second or "") for w in held[:1]).replace(" ", ""))
+    sure = again is not None and int(again[1].replace(",", "")) == count[1]
+    alike = all(w.second is None or w.second == w.text for w in held)
     box = (min(w.x0 for w in held), min(w.y0 for w in held), max(w.x1 for w in held), max(w.y1 for w in held))
-    return Cell(time, count[1], count[2], sure, box, " ".join(w.text for w in held))
+    return Cell(time, count[1], count[2] if alike else None, sure, box, " ".join(w.text for w in held))
 
 
 def _block(rows: list[RiskRow]) -> list[RiskRow]:
