@@ -20,6 +20,7 @@ _ONE_SIDED, _LITTLE = 0.3, 25.0
 # of its length; right readings of 50 pictures had at most 0.011
 _MOST = 0.03
 _FEWEST = 20
+_REACH = 10
 # ink of its own that shows, how far below its end a curve may show it (survival, line widths), and gaps within it
 _INKED, _DEEP, _WIDTHS, _GAP = 0.4, 0.04, 2.5, 2
 # last drops to the foot of the plot are looked for apart
@@ -51,7 +52,7 @@ def _edges(field: Canvas, hidden: NDArray[np.bool_], look: ArmLook, path: Path) 
     aside = round(look.width / 2 + 2.5)
     jumps = (rows != np.asarray(path.enter)).astype(float)
     level = np.convolve(jumps, np.ones(2 * aside + 1), "same") == 0
-    inside = (rows > aside + 1) & (rows < len(hidden) - aside - 2)
+    inside = (rows >= aside + _REACH) & (rows < len(hidden) - aside - _REACH)
     use = level & inside & np.asarray(path.inked, dtype=bool)
     rows, columns = rows[use], columns[use]
     alone = ~np.any([hidden[rows + k, columns] for k in range(-aside - 1, aside + 2)], axis=0)
@@ -61,7 +62,10 @@ def _edges(field: Canvas, hidden: NDArray[np.bool_], look: ArmLook, path: Path) 
     middle = np.stack([field.rgb[rows + k, columns] for k in (-1, 0, 1)])
     nearest = ((middle - np.array(look.colour, dtype=np.float32)) ** 2).sum(axis=2).argmin(axis=0)
     core = middle[nearest, np.arange(len(rows))]
-    above, below = (np.linalg.norm(core - field.rgb[rows + k, columns], axis=1) for k in (-aside, aside))
+    # an area goes on, while soft edges and other lines end: a side counts as it differs anywhere near
+    reach = range(aside, aside + _REACH)
+    beside = [[np.linalg.norm(core - field.rgb[rows + s * k, columns], axis=1) for k in reach] for s in (-1, 1)]
+    above, below = (np.max(side, axis=0) for side in beside)
     less, more = np.minimum(above, below), np.maximum(above, below)
     return float((less < np.minimum(_ONE_SIDED * more, _LITTLE)).sum() / len(path.leave))
 
