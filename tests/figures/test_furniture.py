@@ -1,10 +1,11 @@
-"""Frames, ruled tables and lines of writing need no curve; a curve that was missed is none of them."""
+"""Frames, ruled tables, landmark lines and lines of writing need no curve; a curve that was missed is none of them."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metagrove.figures.furniture import in_line, ruled_boxes
+from metagrove.figures.furniture import in_line, landmarks, ruled_boxes
 from metagrove.figures.page import Word
 
 NONE = np.zeros((400, 600), dtype=bool)
@@ -55,9 +56,18 @@ def test_a_landmark_that_hangs_on_a_frame_is_no_part_of_it():
 
 @settings(derandomize=True, deadline=None, max_examples=20)
 @given(st.integers(0, 1000))
-def test_a_curve_is_no_frame(seed):
+def test_a_curve_is_neither_frame_nor_landmark(seed):
     ink = staircase(seed)
     assert not ruled_boxes(ink, NONE).any()
+    assert not landmarks(ink, NONE).any()
+
+
+@pytest.mark.parametrize(("rows", "marks"), [(range(20, 380, 12), True), (range(20, 120, 12), False)])
+def test_dashes_above_each_other_over_the_plot_are_a_landmark(rows, marks):
+    ink = NONE.copy()
+    for row in rows:
+        ink[row : row + 7, 200:202] = True
+    assert bool(landmarks(ink, NONE).any()) is marks
 
 
 def word(text, x0, x1, y=50.0, score=0.95):

@@ -1,4 +1,4 @@
-"""What a plot shows besides curves and needs no curve to explain it: ruled boxes and their contents, words in a line."""
+"""What a plot shows besides curves and needs no curve to explain it: ruled boxes, landmark lines, words in a line."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from metagrove.figures.page import Word
 
-__all__ = ["in_line", "ruled_boxes"]
+__all__ = ["in_line", "landmarks", "ruled_boxes"]
 
 _RATE = re.compile(r"\(?\d{1,3}(\.\d+)?%\)?")
 _PLAIN = re.compile(r"[\w=<>≤≥]")
 # a side of a box is inked this far; a box takes at most this share of the plot
 _SIDE, _SHARE, _EDGE = 0.85, 0.3, 8
+# an upright line is a landmark if its dashes reach this far up the plot, this densely, in so many pieces
+_TALL, _DENSE, _PIECES = 0.35, 0.3, 4
 
 
 def in_line(said: Sequence[Word], phrases: Sequence[Word]) -> list[Word]:
@@ -83,3 +85,27 @@ def _full(own: NDArray[np.bool_], *, edges: tuple[bool, bool]) -> tuple[int, int
         return None
     first, last = (0 if edges[0] else int(full[0])), (len(own) if edges[1] else int(full[-1]) + 1)
     return (first, last) if last - first > 6 else None
+
+
+def landmarks(inked: NDArray[np.bool_], curves: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels of broken upright lines that mark a time: pieces above each other over a good part of the plot.
+
+    A curve that nobody traced shows no column of short pieces; a drop is one piece.
+    """
+    import cv2
+
+    tall, _ = inked.shape
+    free = inked & ~curves
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(free.astype(np.uint8), connectivity=8)
+    x, y, w, h = stats[:, 0], stats[:, 1], stats[:, 2], stats[:, 3]
+    upright = (w <= 4) & (h >= w) & (h < 0.2 * tall)
+    upright[0] = False
+    pieces = np.flatnonzero(upright)
+    out = np.zeros(count, dtype=bool)
+    middle = x + w / 2
+    for i in pieces:
+        column = pieces[np.abs(middle[pieces] - middle[i]) <= 1.5]
+        span = int((y[column] + h[column]).max() - y[column].min())
+        if len(column) >= _PIECES and span > _TALL * tall and h[column].sum() > _DENSE * span:
+            out[column] = True
+    return np.asarray(out[labels])

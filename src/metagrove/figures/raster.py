@@ -14,7 +14,7 @@ from metagrove.figures.curve import curve_of
 from metagrove.figures.curve_labels import labels_beside
 from metagrove.figures.files.image import Picture
 from metagrove.figures.findings import Finding
-from metagrove.figures.furniture import in_line, ruled_boxes
+from metagrove.figures.furniture import in_line, landmarks, ruled_boxes
 from metagrove.figures.hints import Hints
 from metagrove.figures.hypotheses import supposed
 from metagrove.figures.legend.arms import arm_specs
@@ -133,7 +133,8 @@ def _reading(
         arms, witnesses, more = _called(arms, phrases(near, gap=1.1), ground, witnesses)
         findings = [*findings, *more]
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
-    prose = np.any([prose, *(a.ink for _, a in arrows)], axis=0) | _rulings(field, trace)
+    prose = np.any([prose, *(a.ink for _, a in arrows)], axis=0) | _tick_marks(field, trace)
+    prose |= _furniture(field, trace, prose)
     findings = [*findings, *more, *ink_doubts(field, prose, trace, looks, arms, plot)]
     findings += dash_doubts(field, trace, looks, arms)
     findings += band_doubts(field, foreign, looks, trace.paths, arms)
@@ -193,12 +194,29 @@ def _lettered(phrase: Word, words: Sequence[Word]) -> bool:
     return level and (printed or (phrase.score > 0.6 and plain.isalpha() and len(set(plain.lower())) > 2))
 
 
-def _rulings(field: Canvas, trace: Trace) -> NDArray[np.bool_]:
-    """The ruled ink apart from all curves, and what stands in ruled boxes."""
-    near = np.any([c > 0 for c in trace.covers], axis=0)
+def _furniture(field: Canvas, trace: Trace, prose: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Frames, ruled tables and landmark lines among the ink that is left."""
     curves = np.any([c == 2 for c in trace.covers], axis=0)
-    loose = (field.e_paper > 70.0**2) & ~field.blank & ~near
-    return rulings(loose, margin=MARGIN) | ruled_boxes(loose, curves)
+    near = np.any([c > 0 for c in trace.covers], axis=0)
+    inked = (field.e_paper > 70.0**2) & ~near & ~field.blank
+    return ruled_boxes(inked, curves) | landmarks(inked & ~prose, curves)
+
+
+def _tick_marks(field: Canvas, trace: Trace) -> NDArray[np.bool_]:
+    """Short ink at the edges of the plot, apart from all curves: tick marks that point inwards."""
+    import cv2
+
+    tall, wide = field.blank.shape
+    near = np.any([c > 0 for c in trace.covers], axis=0)
+    inked = ((field.e_paper > 70.0**2) & ~field.blank & ~near).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(inked, connectivity=8)
+    x, y, w, h = stats[:, 0], stats[:, 1], stats[:, 2], stats[:, 3]
+    reach = max(9.0, 0.02 * max(tall, wide))
+    level = (w >= h) & (w < reach) & (h <= 4) & ((x < reach) | (x + w > wide - 2 * reach))
+    upright = (h >= w) & (h < reach) & (w <= 4) & (y < reach + MARGIN)
+    ticks = level | upright
+    ticks[0] = False
+    return np.asarray(ticks[labels])
 
 
 def _pointing(names: Sequence[Word], rows: Sequence[RiskRow]) -> list[Word]:
