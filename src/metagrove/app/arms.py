@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from metagrove.app.paired_arms import PrintedPair, printed_pair
 from metagrove.app.products import Product, row_material
 from metagrove.core.errors import DataError, MetagroveError
 from metagrove.core.units import convert_time
@@ -24,6 +26,7 @@ __all__ = [
     "arms_of",
     "doubtful_arms",
     "doubtful_figures",
+    "pair_of",
     "printed_median",
     "rebuilt_arm",
     "total_of",
@@ -83,6 +86,14 @@ def arm_inputs(review: Review, analysis: SurvivalAnalysis, study: str) -> list[A
     rows = [row_material(arm_rows(review, name, analysis.endpoint, study)) for name in tables]
     figure = _figure_of(review, analysis.endpoint, study)
     drawn = [figure.unit, figure.axis_end, figure.arm] if figure is not None else []
+    pair = pair_of(review, analysis, study)
+    if pair is not None:
+        # The other arm is rebuilt with it.
+        partner = pair.control if study == pair.treated else pair.treated
+        rows += [row_material(arm_rows(review, name, analysis.endpoint, partner)) for name in tables]
+        drawn += [pair.text, pair.treated, total_of(review, analysis.endpoint, partner, "n")]
+        figure = _figure_of(review, analysis.endpoint, partner)
+        drawn += [figure.unit, figure.axis_end, figure.arm] if figure is not None else []
     return [
         study,
         analysis.method,
@@ -110,12 +121,54 @@ def total_of(review: Review, endpoint: str, study: str, statistic: str) -> int |
     return None
 
 
+def pair_of(review: Review, analysis: SurvivalAnalysis, study: str) -> PrintedPair | None:
+    """The two arms that are rebuilt together since a hazard ratio is printed between them; None for an arm by itself."""
+    if analysis.method != "likelihood" or "comparisons" not in review.tables:
+        return None
+    return printed_pair(
+        review,
+        analysis.endpoint,
+        study,
+        arms_of(review, analysis),
+        lambda name: total_of(review, analysis.endpoint, name, "n"),
+    )
+
+
+#: Standard error between a log hazard ratio as printed, perhaps stratified or adjusted, and the plain one of the patients.
+ADJUSTED = 0.05
+
+
 def rebuilt_arm(review: Review, analysis: SurvivalAnalysis, study: str) -> Product:
     """The patients of one arm, with the draws that say how sure they are, and the report of the fit."""
-    import numpy as np
-    import pandas as pd
+    endpoint = analysis.endpoint
+    pair = pair_of(review, analysis, study)
+    known = {s: _known(review, analysis, s) for s in ([study] if pair is None else [pair.control, pair.treated])}
+    try:
+        rebuilt, more = _alone(analysis, study, known) if pair is None else _beside(analysis, study, known, pair)
+    except MetagroveError as error:
+        raise error.within(f"{study}, {endpoint} curve") from error
+    figure = _figure_of(review, endpoint, study)
+    lattice = rebuilt.lattice
+    report = rebuilt.report
+    report["contradictions"] += more
+    carry: dict[str, Any] = {
+        "study": study,
+        **_columns(rebuilt.time, rebuilt.event),
+        "report": report,
+        "time_error": _time_error(rebuilt, figure, review.spec.time_unit) or None,
+        "survival_error": float(figure.arm["survival_error"]) if figure and figure.arm else _finite(rebuilt.sigma),
+        "lattice": [lattice.step, lattice.drops, lattice.near] if lattice is not None else None,
+        "together": f"{pair.treated} against {pair.control}: {pair.text}" if pair is not None else None,
+    }
+    if rebuilt.sampled is not None:
+        drawn = zip(rebuilt.sampled.time, rebuilt.sampled.event, strict=True)
+        carry["draws"] = [list(_columns(t, e).values()) for t, e in drawn]
+    return Product(carry=carry)
 
-    from metagrove.survival.reconstruct import reconstruct
+
+def _known(review: Review, analysis: SurvivalAnalysis, study: str) -> dict[str, Any]:
+    """The curve of one arm and all that the folder knows of it, as `reconstruct` takes it."""
+    import pandas as pd
 
     endpoint = analysis.endpoint
     rows = arm_rows(review, "curves", endpoint, study)
@@ -123,7 +176,6 @@ def rebuilt_arm(review: Review, analysis: SurvivalAnalysis, study: str) -> Produ
     curve = pd.DataFrame({"time": [r["time"] for r in rows], "survival": [r["survival"] / scale for r in rows]})
     known = [r for r in arm_rows(review, "at_risk", endpoint, study) if r["n"] is not None]
     at_risk = pd.DataFrame({"time": [r["time"] for r in known], "n": [r["n"] for r in known]}) if known else None
-    marks = [r["time"] for r in arm_rows(review, "censor_marks", endpoint, study)] or None
     figure = _figure_of(review, endpoint, study)
     patients = total_of(review, endpoint, study, "n")
     if patients is None and at_risk is None:
@@ -132,35 +184,48 @@ def rebuilt_arm(review: Review, analysis: SurvivalAnalysis, study: str) -> Produ
             "add a row with statistic n, or numbers at risk to at_risk.csv",
             file="survival.csv",
         )
-    try:
-        rebuilt = reconstruct(
-            curve,
-            at_risk=at_risk,
-            n=patients,
-            events=total_of(review, endpoint, study, "events"),
-            marks=marks,
-            **_printed_summaries(review, endpoint, study),
-            axis=_axis_end(figure, review.spec.time_unit),
-            time_error=_figure_error(figure, review.spec.time_unit),
-            method=analysis.method,
-            draws=analysis.draws,
-            rng=np.random.default_rng([analysis.seed, *study.encode(), *endpoint.encode()]),
-        )
-    except MetagroveError as error:
-        raise error.within(f"{study}, {endpoint} curve") from error
-    lattice = rebuilt.lattice
-    carry: dict[str, Any] = {
-        "study": study,
-        **_columns(rebuilt.time, rebuilt.event),
-        "report": rebuilt.report,
-        "time_error": _time_error(rebuilt, figure, review.spec.time_unit) or None,
-        "survival_error": float(figure.arm["survival_error"]) if figure and figure.arm else _finite(rebuilt.sigma),
-        "lattice": [lattice.step, lattice.drops, lattice.near] if lattice is not None else None,
+    return {
+        "curve": curve,
+        "at_risk": at_risk,
+        "n": patients,
+        "events": total_of(review, endpoint, study, "events"),
+        "marks": [r["time"] for r in arm_rows(review, "censor_marks", endpoint, study)] or None,
+        **_printed_summaries(review, endpoint, study),
+        "axis": _axis_end(figure, review.spec.time_unit),
+        "time_error": _figure_error(figure, review.spec.time_unit),
     }
-    if rebuilt.sampled is not None:
-        drawn = zip(rebuilt.sampled.time, rebuilt.sampled.event, strict=True)
-        carry["draws"] = [list(_columns(t, e).values()) for t, e in drawn]
-    return Product(carry=carry)
+
+
+_Rebuilt: TypeAlias = "tuple[RebuiltPatients, list[dict[str, Any]]]"
+
+
+def _alone(analysis: SurvivalAnalysis, study: str, known: Mapping[str, dict[str, Any]]) -> _Rebuilt:
+    """One arm rebuilt by itself; nothing more contradicts."""
+    import numpy as np
+
+    from metagrove.survival.reconstruct import reconstruct
+
+    rng = np.random.default_rng([analysis.seed, *study.encode(), *analysis.endpoint.encode()])
+    return reconstruct(**known[study], method=analysis.method, draws=analysis.draws, rng=rng), []
+
+
+def _beside(analysis: SurvivalAnalysis, study: str, known: Mapping[str, dict[str, Any]], pair: PrintedPair) -> _Rebuilt:
+    """One of two arms rebuilt together, and what of the printed hazard ratio contradicts their curves."""
+    import numpy as np
+
+    from metagrove.survival.two_arms import reconstruct_arms
+
+    rng = np.random.default_rng([analysis.seed, *pair.control.encode(), *analysis.endpoint.encode()])
+    made = reconstruct_arms(
+        known[pair.control],
+        known[pair.treated],
+        hr=pair.hr,
+        hr_error=ADJUSTED,
+        draws=analysis.draws,
+        rng=rng,
+    )
+    told = [{"facts": list(c.facts), "message": c.message} for c in made.contradictions]
+    return made.control if study == pair.control else made.treated, told
 
 
 def _columns(time: Any, event: Any) -> dict[str, list[Any]]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from metagrove.app.arms import arm_name, arm_rows, arms_of, doubtful_arms, printed_median
+from metagrove.app.arms import arm_name, arm_rows, arms_of, doubtful_arms, pair_of, printed_median
 from metagrove.app.comparing import comparisons
 from metagrove.app.numbers import interval, p_value, percent, percent_interval
 from metagrove.app.products import Product, csv_bytes
@@ -309,6 +309,7 @@ def product(review: Review, analysis: SurvivalAnalysis, patients: Mapping[str, P
         "bounded": "the bounded variant of the method of Guyot and colleagues",
     }
     rebuilt = f"Patients were rebuilt from the digitized curves, numbers at risk, totals and censor marks with {method[analysis.method]}"
+    rebuilt += _pairs_told(review, analysis, arms)
     cautions = [analysis.note] if analysis.note else []
     if math.isfinite(pooled.I2) and pooled.I2 > 0.5:
         cautions.append(
@@ -349,6 +350,20 @@ def product(review: Review, analysis: SurvivalAnalysis, patients: Mapping[str, P
     )
     files = _files(review, analysis, made, arms, drawing, [line.row() for line in budget])
     return Product(section, files, {"budget": budget_words(budget, unit)})
+
+
+def _pairs_told(review: Review, analysis: SurvivalAnalysis, arms: Mapping[str, Any]) -> str:
+    """The arms that were rebuilt together with the hazard ratio printed between them, as the end of a sentence."""
+    pairs = {pair.treated: pair for study in arms if (pair := pair_of(review, analysis, study)) is not None}
+    told = [
+        f"{review.label(pair.treated)} and {review.label(pair.control)} (hazard ratio {pair.text})"
+        for pair in pairs.values()
+    ]
+    return (
+        f"; two arms of one trial together, so that they show the hazard ratio printed between them: {', '.join(told)}"
+        if told
+        else ""
+    )
 
 
 def _method_references(method: str) -> tuple[str, ...]:

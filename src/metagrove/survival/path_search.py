@@ -50,6 +50,8 @@ Weighed: TypeAlias = tuple[float, Shape]
 MOST_STATES = 6_000_000
 #: Room for states to begin with: of a pass that keeps none, and for each operation of one that keeps all.
 LIGHT, STATES = 4096, 32
+#: Log evidence that dropped states may have carried where those kept are to serve other beliefs.
+MISSING = 0.1
 #: Beliefs about censoring that are weighed at most, and how far their log evidence may lie behind the best.
 MOST, FAR = 5, 6.0
 
@@ -158,11 +160,14 @@ def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]
 
 
 def graph_of(run: Run, facts: Facts) -> Graph | None:
-    """The states of a pass, to be weighed anew; None where no path came through."""
+    """The states of a pass, to be weighed anew; None without a path, or where so much was dropped that others may lack theirs."""
     from metagrove.survival.path_graph import Graph
 
-    events = -1 if facts.events is None else facts.events
-    return Graph(run.passed, run.operations, events) if np.isfinite(run.evidence) else None
+    if not np.isfinite(run.evidence):
+        return None
+    graph = Graph(run.passed, run.operations, -1 if facts.events is None else facts.events)
+    # The evidence of the pass counts what was dropped as if it had been kept; that of the graph does not.
+    return graph if run.evidence - run.shape.prior - graph.evidence(run.operations) < MISSING else None
 
 
 def blurred(reading: Reading, facts: Facts) -> float:
