@@ -177,12 +177,15 @@ def _ladder(curve: DigitizedCurve, facts: Facts, reading: Reading) -> Iterator[t
         less = replace(facts, risk_time=np.delete(facts.risk_time, i), risk_n=np.delete(facts.risk_n, i))
         yield f"at risk at {t:g}: {k}", first, less, usual
     if facts.marks is not None:
+        # A narrow beam finds ways that a wide one, of more states than there is room for, does not.
+        yield "censor marks", None, replace(facts, marks=None), usual
         yield "censor marks", larger, replace(facts, marks=None), WIDE
     bare = replace(facts, risk_time=facts.risk_time[:0], risk_n=facts.risk_n[:0], marks=None)
     if facts.risk_n.size:
         # A printed table is trusted before a curve that may have been read with larger errors.
         for wider in (2 * larger, 4 * larger):
             yield "reading error", wider, replace(facts, marks=None), WIDE
+        yield "numbers at risk", None, bare, usual
         yield "numbers at risk", larger, bare, WIDE
     yield "reading error", max(4 * first, 0.01), bare, WIDE
 
