@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figure_habits import habit_figure
+from benchmarks.figure_journals import FIRST_UNSEEN, journal_figure
 from benchmarks.figure_scores import REFERENCE, score_of
 from benchmarks.figure_styles import figure
 
@@ -153,7 +154,12 @@ def main():
         print(f"house styles, raster (seeds {first} to {last - 1})")
         raster(generated(folder / "raster", range(first, last)))
         print(f"habits of papers, raster (seeds {first} to {last - 1})")
-        automatic(scores(habits(folder / "habits", range(first, last)), hinted=False))
+        automatic(scores(kept(folder / "habits", map(habit_figure, range(first, last))), hinted=False))
+        unseen = range(FIRST_UNSEEN, FIRST_UNSEEN + last - first)
+        print(f"journals and programs, raster (seeds {unseen.start} to {unseen.stop - 1})")
+        raster(kept(folder / "journals", map(journal_figure, unseen)))
+        print("journals and programs, vector")
+        vector(kept(folder / "drawings", (journal_figure(s, ending=("pdf", "svg")[s % 2]) for s in unseen)))
         if shutil.which("Rscript"):
             drawn = drawn_by_r("figure_styles.R", folder / "r", first, last)
             print("drawn by R, vector")
@@ -164,10 +170,10 @@ def main():
             automatic(scores(drawn_by_r("figure_styles_survminer.R", folder / "survminer", first, last), hinted=False))
 
 
-def habits(folder, seeds):
+def kept(folder, figures):
+    """The files of drawn figures with their truth beside them."""
     folder.mkdir()
-    for seed in seeds:
-        drawn = habit_figure(seed)
+    for drawn in figures:
         (folder / f"{drawn.name}.{drawn.ending}").write_bytes(drawn.content)
         (folder / f"{drawn.name}.json").write_text(json.dumps(drawn.truth))
     return files(folder)

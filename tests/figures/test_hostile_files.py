@@ -14,8 +14,8 @@ from PIL import Image
 from known import reference
 from metagrove.core.errors import DataError
 from metagrove.figures.digitizing import figures_in
+from metagrove.figures.files.image import bitmaps
 from metagrove.figures.hints import read_hints
-from metagrove.figures.image import bitmaps
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="100" height="100">{}</svg>'
 
@@ -184,7 +184,7 @@ def test_hundred_megapixels_are_reduced_in_bounded_memory():
     """The peak of a fresh process stays near the picture itself (100 MB), far from copies in colour (300 MB each)."""
     script = """
 import io, resource, struct, sys, zlib
-from metagrove.figures.image import bitmaps
+from metagrove.figures.files.image import bitmaps
 def chunk(kind, body):
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 pack, rows = zlib.compressobj(1), b"\\0" + b"\\xff" * 10000

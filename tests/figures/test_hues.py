@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from metagrove.figures.evidence import ArmLook, canvas
-from metagrove.figures.hues import miscoloured
+from metagrove.figures.lines.evidence import ArmLook, canvas
+from metagrove.figures.lines.hues import miscoloured
+from metagrove.figures.lines.tracking import Dash, Path
 from metagrove.figures.reading import ArmReading
-from metagrove.figures.tracking import Dash, Path
 
 RED, BLUE, GREY = (190, 40, 40), (40, 60, 190), (129, 129, 129)
 

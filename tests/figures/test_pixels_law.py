@@ -3,13 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metagrove.figures.dashes import dash_fit
-from metagrove.figures.frame import dark_lines, ridges
-from metagrove.figures.glyphs import UNKNOWN, agreed, glyph_readings
-from metagrove.figures.lettering import text_boxes
-from metagrove.figures.readout import grid_phase
-from metagrove.figures.skew import skew_angle
-from metagrove.figures.tracking import Dash, Path
+from metagrove.figures.files.skew import skew_angle
+from metagrove.figures.lines.dashes import dash_fit
+from metagrove.figures.lines.readout import grid_phase
+from metagrove.figures.lines.tracking import Dash, Path
+from metagrove.figures.scales.frame import dark_lines, ridges
+from metagrove.figures.writing.glyphs import UNKNOWN, agreed, glyph_readings
+from metagrove.figures.writing.lettering import text_boxes
 
 
 def panel(paper, ink):

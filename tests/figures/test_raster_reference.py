@@ -4,7 +4,7 @@ import pytest
 from known import reference, reference_json
 from metagrove.figures.digitizing import figures_in
 from metagrove.figures.hints import read_hints
-from metagrove.figures.ocr import can_read
+from metagrove.figures.writing.ocr import can_read
 
 # figure, allowed mean and largest |S' - S|: one pixel is 0.002 to 0.005 of survival in these pictures
 HINTED = {

@@ -10,7 +10,7 @@ import pytest
 
 from metagrove.figures.digitizing import figures_in
 from metagrove.figures.hints import read_hints
-from metagrove.figures.ocr import can_read
+from metagrove.figures.writing.ocr import can_read
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "figure_styles.py"
 

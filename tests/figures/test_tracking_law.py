@@ -2,11 +2,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metagrove.figures.axes import axis_through
-from metagrove.figures.evidence import ArmLook, canvas
+from metagrove.figures.lines.evidence import ArmLook, canvas
+from metagrove.figures.lines.tracing import traced
+from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import hex_colour, rgb_colour
-from metagrove.figures.tracing import traced
-from metagrove.figures.tracking import Dash
+from metagrove.figures.scales.axes import axis_through
 
 steps = st.lists(st.tuples(st.integers(8, 30), st.integers(4, 18)), min_size=1, max_size=8)
 

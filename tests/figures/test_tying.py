@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metagrove.figures.axes import axis_through
 from metagrove.figures.hints import Hints
-from metagrove.figures.naming import named_like, paired_by_spelling
 from metagrove.figures.page import Word
 from metagrove.figures.reading import ArmReading
-from metagrove.figures.recount import recounted
-from metagrove.figures.risk_table import Cell, RiskRow
-from metagrove.figures.tying import Ground, named_and_counted, respelled, tied
+from metagrove.figures.scales.axes import axis_through
+from metagrove.figures.table.recount import recounted
+from metagrove.figures.table.rows import Cell, RiskRow
+from metagrove.figures.table.tying import Ground, named_and_counted, respelled, tied
+from metagrove.figures.writing.naming import named_like, paired_by_spelling
 
 TIMES = (0.0, 12.0, 24.0, 36.0)
 GROUND = Ground(

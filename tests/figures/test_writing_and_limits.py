@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metagrove.figures.axes import column_axes
-from metagrove.figures.evidence import ArmLook, canvas
-from metagrove.figures.frame import dark_lines
-from metagrove.figures.lettering import text_boxes, writing
-from metagrove.figures.limits import limit_lines
+from metagrove.figures.legend.samples import legend_samples, unlined
+from metagrove.figures.lines.evidence import ArmLook, canvas
+from metagrove.figures.lines.limits import limit_lines
+from metagrove.figures.lines.tracking import Dash, Path
 from metagrove.figures.page import Word
-from metagrove.figures.samples import legend_samples, unlined
-from metagrove.figures.tracking import Dash, Path
-from metagrove.figures.words import legible
+from metagrove.figures.scales.axes import column_axes
+from metagrove.figures.scales.frame import dark_lines
+from metagrove.figures.writing.lettering import text_boxes, writing
+from metagrove.figures.writing.words import legible
 
 
 def lettered(page, text, at, ink=(20, 20, 20)):

@@ -355,3 +355,17 @@ def test_extremes_give_numbers(random, y, v):
     assert (fit.sigma2 >= 0).all() and (fit.tau2 >= 0).all() and (np.abs(fit.rho) <= 1).all()
     if np.ptp(y) == 0:
         assert fit.sigma2.sum() + fit.tau2.sum() < 1e-9 and fit.b[0] == pytest.approx(0.3)
+
+
+def test_models_with_different_moderators_are_compared_after_refitting(schools):
+    """R: anova(full, reduced, refit=TRUE) of the two three-level models."""
+    full, reduced = three_levels(schools, mods="~ year"), three_levels(schools)
+    with pytest.raises(mg.MethodError, match="refit"):
+        mg.anova(full, reduced)
+    test = mg.anova(full, reduced, refit=True)
+    assert [test.LRT, test.pval, test.full.ll, test.reduced.ll] == pytest.approx(
+        [0.3535860108, 0.5520901622, -8.2181425658, -8.3949355713], rel=1e-6
+    )
+    held = three_levels(schools, sigma2=[0.1, None]).refitted("ML")
+    direct = three_levels(schools, sigma2=[0.1, None], method="ML")
+    assert np.allclose([*held.sigma2, *held.b, *held.se], [*direct.sigma2, *direct.b, *direct.se], rtol=1e-6)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
 
 import numpy as np
 
+from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
 from metagrove.figures.page import Word, colour_distance
-from metagrove.figures.reading import OK, REVIEW, ArmReading, FigureReading, RiskCell
-from metagrove.figures.risk_table import allowed_by_curve
+from metagrove.figures.reading import OK, REVIEW, FigureReading, RiskCell
+from metagrove.figures.table.doubted_counts import allowed_by_curve, too_fine
 
-__all__ = ["Finding", "judged", "unique_names"]
+__all__ = ["judged"]
 
 _INCIDENCE = (
     "incidence",
@@ -29,15 +29,9 @@ _INCIDENCE = (
     "death",
     "mortality",
 )
+# the name of an earlier arm with a number, as `unique_names` gives it
+_AGAIN = re.compile(r"(.+) \(\d\)$")
 _NOT_TIME = re.compile(r"\b(specificity|sensitivity|recall|(?:true|false)[ -]positives?)\b|positive rate")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One doubt, in one line for a person; `grave` ones make a figure needs-review."""
-
-    message: str
-    grave: bool = True
 
 
 def judged(
@@ -98,6 +92,9 @@ def _arm_doubts(reading: FigureReading, witnesses: Sequence[int], hints: Hints) 
     for arm in reading.arms:
         if abs(arm.survival[0] - 1) > max(0.004, 2 * float(arm.survival_error[0])):
             out.append(Finding(f"'{arm.name}' starts at {float(arm.survival[0]):.3f}, not at 1"))
+    names = {a.name for a in reading.arms}
+    for again in (m[1] for m in map(_AGAIN.match, names) if m and m[1] in names and not hints.arms):
+        out.append(Finding(f"'{again}' is read as the name of more than one curve"))
     for i, a in enumerate(reading.arms):
         for b in reading.arms[i + 1 :]:
             grid = np.linspace(0, min(a.end, b.end), 200)
@@ -122,7 +119,7 @@ def _risk_doubts(reading: FigureReading) -> list[Finding]:
             out.append(Finding(f"the numbers at risk of '{name}' rise"))
         elif not allowed_by_curve(cells, arm, slack=0.002 + 2 * float(np.median(arm.survival_error))):
             out.append(Finding(f"the numbers at risk of '{name}' fall less than its curve does"))
-        elif (fine := _too_fine(cells, arm)) is not None:
+        elif (fine := too_fine(cells, arm)) is not None:
             out.append(
                 Finding(
                     f"'{name}' drops at {fine.time:g} to {fine.until:g} by less than one of the {fine.n} people at risk"
@@ -138,34 +135,6 @@ def _risk_doubts(reading: FigureReading) -> list[Finding]:
     return out
 
 
-@dataclass(frozen=True, slots=True)
-class _Fine:
-    time: float
-    until: float
-    n: int
-
-
-def _too_fine(cells: Sequence[RiskCell], arm: ArmReading) -> _Fine | None:
-    """The first interval with a drop smaller than one person of those at risk at its start, errors allowed for."""
-    # a censor mark beside a drop may split it in two
-    apart = 10 * float(np.median(arm.time_error))
-    steps = np.arange(1, len(arm.time) - 1)
-    # steps closer than the reading can tell apart count as one drop
-    groups = np.split(steps, np.flatnonzero(np.diff(arm.time[1:-1]) > apart) + 1) if len(steps) else []
-    for first, after in pairwise(cells):
-        # a drop at a tick of the table may be read before and after it
-        for group in (
-            g for g in groups if arm.time[g[0]] > first.time + apart and arm.time[g[-1]] < after.time - apart
-        ):
-            before = float(arm.survival[group[0] - 1])
-            error = float(arm.survival_error[group[0] - 1 : group[-1] + 1].max())
-            sure = before - float(arm.survival[group[-1]]) + 2.5 * error
-            plain = before - float(arm.survival[group[-1]]) > 4 * error
-            if plain and first.n > 0 and before > 0 and sure / before < 0.97 / first.n:
-                return _Fine(first.time, after.time, first.n)
-    return None
-
-
 def _kind_doubts(reading: FigureReading, words: Sequence[Word], hints: Hints) -> list[Finding]:
     texts = [w.text.lower() for w in words]
     out = []
@@ -178,28 +147,3 @@ def _kind_doubts(reading: FigureReading, words: Sequence[Word], hints: Hints) ->
     ):
         out.append(Finding("the curves rise, and no word says that this is a cumulative incidence"))
     return out
-
-
-def unique_names(arms: Sequence[ArmReading], hints: Hints) -> list[ArmReading]:
-    """The arms under distinct names: from the hints, else as read, else a number."""
-    named = list(arms)
-    if len(hints.arms) == len(arms):
-        free = list(range(len(arms)))
-        for hint in hints.arms:
-            match = _hinted(hint.colour, hint.style, [named[i] for i in free])
-            index = free.pop(match)
-            named[index] = replace(named[index], name=hint.name or named[index].name)
-    out: list[ArmReading] = []
-    for place, arm in enumerate(named, 1):
-        name = arm.name.strip() or f"Arm {place}"
-        taken = {a.name for a in out}
-        out.append(replace(arm, name=name if name not in taken else f"{name} ({place})"))
-    return out
-
-
-def _hinted(colour: tuple[int, int, int] | None, style: str | None, arms: Sequence[ArmReading]) -> int:
-    def cost(arm: ArmReading) -> float:
-        far = colour_distance(colour, arm.colour) if colour is not None else 0.0
-        return far + (100.0 if style is not None and style != arm.style else 0.0)
-
-    return min(range(len(arms)), key=lambda i: cost(arms[i]))

@@ -10,11 +10,18 @@ from typing import TypeAlias
 import numpy as np
 
 from metagrove.core.errors import DataError, MetagroveError
-from metagrove.figures.axes import Axis
+from metagrove.figures.files.image import LONGEST, Box, Picture, Pixels, bitmaps, deskewed
+from metagrove.figures.files.insets import inset_picture, laid_out
+from metagrove.figures.files.painting import overlay_png, painted
+from metagrove.figures.files.pdf import pdf_image, pdf_pages
+from metagrove.figures.files.svg import svg_page
 from metagrove.figures.hints import Hints, labelled
-from metagrove.figures.image import LONGEST, Box, Picture, Pixels, bitmaps, deskewed
-from metagrove.figures.insets import inset_picture, laid_out
-from metagrove.figures.inverted import (
+from metagrove.figures.lines.last_drop import with_last_drops
+from metagrove.figures.page import Page, Word
+from metagrove.figures.raster import picture_readings
+from metagrove.figures.reading import REVIEW, FigureReading
+from metagrove.figures.scales.axes import Axis
+from metagrove.figures.scales.inverted import (
     flipped_hints,
     flipped_page,
     flipped_picture,
@@ -22,16 +29,9 @@ from metagrove.figures.inverted import (
     flipped_words,
     runs_down,
 )
-from metagrove.figures.last_drop import with_last_drops
-from metagrove.figures.ocr import Finder, can_read, number_finder, picture_words
-from metagrove.figures.page import Page, Word
-from metagrove.figures.painting import overlay_png, painted
-from metagrove.figures.pdf import pdf_image, pdf_pages
-from metagrove.figures.raster import picture_readings
-from metagrove.figures.reading import REVIEW, FigureReading
 from metagrove.figures.staircases import staircases
-from metagrove.figures.svg import svg_page
 from metagrove.figures.vector import page_readings
+from metagrove.figures.writing.ocr import Finder, can_read, number_finder, picture_words
 
 __all__ = ["Figure", "figures_in", "file_kind"]
 

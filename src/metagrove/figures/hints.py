@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from metagrove.core.errors import SpecError, UnknownName
-from metagrove.figures.axes import Axis, axis_through, row_axes
 from metagrove.figures.page import RGB, Word, rgb_colour
+from metagrove.figures.scales.axes import Axis, axis_through, row_axes
 
 __all__ = ["ArmHint", "Hints", "labelled", "read_hints"]
 

@@ -10,8 +10,8 @@ import numpy as np
 from metagrove.core.errors import UnknownName
 from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array, Source, SurvivalCurve
-from metagrove.figures.axes import Axis
 from metagrove.figures.page import RGB, hex_colour
+from metagrove.figures.scales.axes import Axis
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,6 +17,9 @@ _FLAT = 0.03
 _JOIN = 0.12
 # drawing programs that simplify paths merge steps that stay within a ninth of a point of a straight line
 _SLANT = 0.15
+_WHITE = (255, 255, 255)
+# points: what is narrower is no panel
+_PANEL = 60.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,10 +86,11 @@ def _one_way(points: Array) -> int:
 def staircases(strokes: Sequence[Stroke]) -> list[Staircase]:
     """Every step line among the strokes, whether drawn in one go or piece by piece."""
     groups: dict[tuple[RGB, float, tuple[float, ...]], list[Array]] = defaultdict(list)
+    shades = [s for s in strokes if s.fill is not None and s.box[2] - s.box[0] > _PANEL]
     for stroke in strokes:
         if stroke.colour is None or stroke.closed or (stroke.fill is not None and len(stroke.points) > 2):
             continue
-        if stroke.colour == (255, 255, 255):
+        if stroke.colour == _WHITE and not _on_dark(stroke, shades):
             continue
         points = _tidy(stroke.points)
         if len(points) > 1 and (_upright(points) or (_one_way(points) and _nearly_upright(points))):
@@ -100,6 +104,17 @@ def staircases(strokes: Sequence[Stroke]) -> list[Staircase]:
             if way and len(points) >= 3:
                 found.append(Staircase(points, colour, width, dash, way < 0, pieces))
     return [s for s in found if len(s.levels[0]) > 1]
+
+
+def _on_dark(stroke: Stroke, shades: Sequence[Stroke]) -> bool:
+    """Whether the last filled panel under a stroke is dark, so that white shows."""
+    left, top, right, bottom = stroke.box
+    under = [
+        s.fill
+        for s in shades
+        if s.fill and s.box[0] <= left and s.box[1] <= top and s.box[2] >= right and s.box[3] >= bottom
+    ]
+    return bool(under) and colour_distance(under[-1], _WHITE) > 150
 
 
 def _chained(pieces: list[Array]) -> list[tuple[Array, int]]:

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from metagrove.core.values import Array
-from metagrove.figures.axes import Axis, axis_unit, column_axes, near_plot, row_axes, snapped
-from metagrove.figures.checks import Finding, judged
+from metagrove.figures.checks import judged
+from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
-from metagrove.figures.legend import coloured_name, legend_entries, sample_names
-from metagrove.figures.ocr import Finder
+from metagrove.figures.legend.entries import coloured_name, legend_entries, sample_names
 from metagrove.figures.page import Page, Stroke, Word, colour_distance
 from metagrove.figures.reading import ArmReading, FigureReading
-from metagrove.figures.recount import recounted
-from metagrove.figures.risk_table import risk_rows
+from metagrove.figures.scales.axes import Axis, axis_unit, column_axes, near_plot, row_axes, snapped
 from metagrove.figures.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
-from metagrove.figures.tying import Ground, named_and_counted
-from metagrove.figures.words import phrases, tokens
+from metagrove.figures.table.recount import recounted
+from metagrove.figures.table.risk_table import risk_rows
+from metagrove.figures.table.swatches import drawn_patches, keyed
+from metagrove.figures.table.tying import Ground, named_and_counted
+from metagrove.figures.writing.ocr import Finder
+from metagrove.figures.writing.words import phrases, tokens
 
 __all__ = ["page_readings"]
 
@@ -160,6 +162,7 @@ def _reading(
     near = _nearby(words, plot, others)
     names = phrases(near)
     rows = recounted(risk_rows(near, plot.x, below=min(plot.frame[3], max(plot.y.pixels)) + 1), plot.x, find)
+    rows = keyed(rows, drawn_patches(rows, near, page.strokes))
     listed = len(legend_entries(page.strokes, names))
     curves, limits = without_limits(plot.curves, ragged_lines(page.strokes), expected=len(rows) or listed)
     directions = {c.rising for c in curves}

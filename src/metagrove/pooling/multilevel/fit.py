@@ -20,7 +20,7 @@ from metagrove.pooling.multilevel.marginal_likelihood import Climb, Component, E
 from metagrove.pooling.regression.design import Design, check_rank
 from metagrove.pooling.regression.linear_model import EQUAL_EFFECTS
 
-__all__ = ["Fixed", "MixedFit", "containment", "maximum", "mixed_fit"]
+__all__ = ["Fixed", "MixedFit", "containment", "maximum", "mixed_fit", "refitted"]
 
 
 #: How many points off an edge are climbed from.
@@ -329,12 +329,29 @@ def mixed_fit(
         raise MethodError(
             f"{k} effects cannot carry {int((lower < upper).sum())} variance parameters and {design.p} coefficients"
         )
-    starts = _starts(like)
-    _identified(like, lower, upper, np.clip(starts[0], lower, upper))
-    best = maximum(like, starts, lower, upper)
-    further = _ways_out(like, best.theta, (lower, upper))
-    best = maximum(like, [best.theta, *further], lower, upper) if further else best
-    return MixedFit(like, tuple(plain), tuple(inner), lower, upper, best.theta, best.at, method)
+    _identified(like, lower, upper, np.clip(_starts(like)[0], lower, upper))
+    return _highest(like, tuple(plain), tuple(inner), (lower, upper), method)
+
+
+def _highest(
+    like: Marginal, plain: tuple[Component, ...], inner: tuple[Component, ...], box: tuple[Array, Array], method: str
+) -> MixedFit:
+    """The model at the highest point of its likelihood within the box."""
+    best = maximum(like, _starts(like), *box)
+    further = _ways_out(like, best.theta, box)
+    best = maximum(like, [best.theta, *further], *box) if further else best
+    return MixedFit(like, plain, inner, *box, best.theta, best.at, method)
+
+
+def refitted(fit: MixedFit, method: str) -> MixedFit:
+    """The same model and held parameters by "REML" or "ML", weighted by the inverse of the marginal covariance."""
+    if method not in ("REML", "ML"):
+        raise UnknownName("method to refit a multilevel model by", method, ("REML", "ML"))
+    old = fit.like
+    like = Marginal(old.y, old.V, old.X, old.components, restricted=method == "REML")
+    if not like.lower.size:
+        raise MethodError("the model has no variance parameters to refit")
+    return _highest(like, fit.plain, fit.inner, (fit.lower, fit.upper), method)
 
 
 def containment(X: Array, groups: Sequence[NDArray[np.intp]]) -> Array:

@@ -14,19 +14,21 @@ from metagrove.core.errors import ConvergenceError, DataError, MethodError, Unkn
 from metagrove.core.results import Explanation
 from metagrove.core.values import Array
 from metagrove.pooling.multilevel import diagnostics as mixed_diagnostics
-from metagrove.pooling.multilevel.fit import MixedFit, containment
+from metagrove.pooling.multilevel.fit import MixedFit, containment, refitted
 from metagrove.pooling.multilevel.marginal_likelihood import Marginal
 from metagrove.pooling.multilevel.profile_limits import profile_intervals
 from metagrove.pooling.multilevel.scripts import mixed_r_script, mixed_stata_script
+from metagrove.pooling.multilevel.user_weights import weighted_fit
 from metagrove.pooling.regression import contrasts
 from metagrove.pooling.regression.case_diagnostics import Residuals
-from metagrove.pooling.regression.coefficients import CoefficientResult, Coefficients, Intervals, view
+from metagrove.pooling.regression.coefficients import Coefficients, Intervals
 from metagrove.pooling.regression.columns import text_table
-from metagrove.pooling.regression.contrasts import Compared, Contrasts, Inflation, LikelihoodRatio, WaldTest
+from metagrove.pooling.regression.contrasts import Compared
 from metagrove.pooling.regression.design import Design
-from metagrove.pooling.regression.linear_model import FitStatistics, critical_value, omnibus
-from metagrove.pooling.regression.predictions import Predictions, new_rows, prediction_width, transformed
-from metagrove.pooling.regression.robust import Origin, Robust, WorkingModel, clusters, robust_inference
+from metagrove.pooling.regression.effects_model import EffectsModel
+from metagrove.pooling.regression.linear_model import FitStatistics, critical_value
+from metagrove.pooling.regression.predictions import Predictions, prediction_width, transformed
+from metagrove.pooling.regression.robust import Origin, WorkingModel, clusters
 
 __all__ = ["MixedModel", "mixed_model"]
 
@@ -38,7 +40,7 @@ _BERKEY = (
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class MixedModel(CoefficientResult):
+class MixedModel(EffectsModel):
     """A multilevel or multivariate model. Components that the model lacks are reported as 0.
 
     Parameters
@@ -71,19 +73,11 @@ class MixedModel(CoefficientResult):
     measure: str = ""
     _memo: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    def _once(self, key: str, value: Callable[[], Any]) -> Any:
-        if key not in self._memo:
-            self._memo[key] = value()
-        return self._memo[key]
+    def _coefficients(self) -> Coefficients:
+        return Coefficients(self.fit.b, self.fit.vb, self.freedom, self.design.names, self.design.intercept)
 
-    @property
-    def coefficients(self) -> Coefficients:
-        """Coefficients with their covariance and degrees of freedom."""
-        found: Coefficients = self._once(
-            "coefficients",
-            lambda: Coefficients(self.fit.b, self.fit.vb, self.freedom, self.design.names, self.design.intercept),
-        )
-        return found
+    def _working(self) -> WorkingModel:
+        return WorkingModel(self.yi, self.X, self.M, self.W, self.b, self.design.names)
 
     @property
     def level(self) -> float:
@@ -111,34 +105,9 @@ class MixedModel(CoefficientResult):
         return self.fit.like.V
 
     @property
-    def X(self) -> Array:
-        """Design matrix, shape (k, p)."""
-        return self.design.X
-
-    @property
-    def k(self) -> int:
-        """Number of effects."""
-        return int(self.yi.size)
-
-    @property
-    def p(self) -> int:
-        """Number of coefficients."""
-        return self.design.p
-
-    @property
-    def m(self) -> int:
-        """Number of coefficients that QM tests."""
-        return len(self.btt)
-
-    @property
     def method(self) -> str:
         """One of "REML", "ML", "EE"."""
         return self.fit.method
-
-    @property
-    def int_only(self) -> bool:
-        """Whether the model has one mean."""
-        return self.p == 1 and self.design.intercept
 
     # variance components
     @property
@@ -229,11 +198,6 @@ class MixedModel(CoefficientResult):
         return float(self._once("QE", self._sampling)[0])
 
     @property
-    def QE_df(self) -> int:
-        """Its degrees of freedom."""
-        return self.k - self.p
-
-    @property
     def QE_p(self) -> float:
         """Its p-value."""
         return float(special.chdtrc(self.QE_df, self.QE)) if np.isfinite(self.QE) else float("nan")
@@ -262,29 +226,6 @@ class MixedModel(CoefficientResult):
     I2 = I2_total
 
     # omnibus test
-    def _qm(self) -> tuple[float, Array, float]:
-        index = list(self.btt)
-        found: tuple[float, Array, float] = self._once(
-            "QM", lambda: omnibus(self.b[index], self.vb[np.ix_(index, index)], float(self.freedom[index].min()))
-        )
-        return found
-
-    @property
-    def QM(self) -> float:
-        """Omnibus test of the moderators: chi-squared, or F where the tests use t."""
-        return self._qm()[0]
-
-    @property
-    def QM_df(self) -> Array:
-        """Its degrees of freedom."""
-        return self._qm()[1]
-
-    @property
-    def QM_p(self) -> float:
-        """Its p-value."""
-        return self._qm()[2]
-
-    QMdf, QMp = QM_df, QM_p
 
     # likelihood
     @property
@@ -311,38 +252,7 @@ class MixedModel(CoefficientResult):
             AICc=-2 * at.ll + 2 * self.parms * size / (size - self.parms - 1),
         )
 
-    @property
-    def fit_ML(self) -> FitStatistics:
-        """Fit statistics by the likelihood."""
-        found: FitStatistics = self._once("ML", lambda: self._statistics(False))
-        return found
-
-    @property
-    def fit_REML(self) -> FitStatistics:
-        """Fit statistics by the restricted likelihood."""
-        found: FitStatistics = self._once("REML", lambda: self._statistics(True))
-        return found
-
-    @property
-    def fit_stats(self) -> FitStatistics:
-        """Fit statistics by the method's own likelihood."""
-        return self.fit_REML if self.method == "REML" else self.fit_ML
-
-    @property
-    def loglik(self) -> float:
-        """The method's own log-likelihood."""
-        return self.fit_stats.ll
-
     # effects
-    @property
-    def fitted(self) -> Array:
-        """Fitted values Xb, shape (k,)."""
-        return self.X @ self.b
-
-    @property
-    def resid(self) -> Array:
-        """Residuals, shape (k,)."""
-        return self.yi - self.fitted
 
     def hatvalues(self) -> Array:
         """Leverages, shape (k,)."""
@@ -399,11 +309,8 @@ class MixedModel(CoefficientResult):
         chance = _share(self.level if level is None else level)
         if newmods is None:
             rows, labels = (np.ones((1, 1)), ("1",)) if self.int_only else (self.X, self.slab)
-        elif isinstance(newmods, Mapping) or hasattr(newmods, "columns"):
-            rows = self.design.rows_for({str(key): newmods[key] for key in newmods})
-            labels = tuple(str(i + 1) for i in range(rows.shape[0]))
         else:
-            rows = new_rows(newmods, self.p, has_intercept=self.design.intercept, intercept=intercept)
+            rows = self._new_rows(newmods, intercept)
             labels = tuple(str(i + 1) for i in range(rows.shape[0]))
         extra = (
             self.sigma2.sum()
@@ -454,37 +361,16 @@ class MixedModel(CoefficientResult):
             (*self.coef_names, *found.labels), np.concatenate([self.b, found.estimate]), lower, upper, "PL"
         )
 
-    def anova(
-        self, other: MixedModel | None = None, *, btt: Any = None, X: ArrayLike | None = None, rhs: ArrayLike = 0.0
-    ) -> WaldTest | Contrasts | LikelihoodRatio:
-        """A Wald test of `btt`, tests of the combinations `X`, or a likelihood-ratio test against `other`."""
-        if other is not None:
-            return contrasts.likelihood_ratio(self.compared, other.compared)
-        if X is not None:
-            return contrasts.combinations(self.coefficients, X, rhs=rhs, level=self.level)
-        return contrasts.wald(self.coefficients, [i + 1 for i in self.btt] if btt is None else btt)
+    def refitted(self, method: str) -> MixedModel:
+        """The same model by "ML" or "REML"."""
+        fit = refitted(self.fit, method)
+        return replace(self, fit=fit if self.fit.weights is None else weighted_fit(fit, self.fit.weights), _memo={})
 
     @property
     def compared(self) -> Compared:
         """What a likelihood-ratio test needs of this model."""
         total = float(self.sigma2.sum() + self.tau2.sum() + self.gamma2.sum())
         return Compared(self.fit_stats, self.parms, self.method == "REML", self.X, self.yi, self.QE, total)
-
-    def vif(self, btt: Any = None) -> Inflation:
-        """Variance inflation factors of the moderators, or of sets of them."""
-        return contrasts.inflation(self.coefficients, btt)
-
-    def robust(self, cluster: ArrayLike, *, adjust: bool = True, clubSandwich: bool = False) -> Robust:
-        """Cluster-robust tests: CR1 (CR0 with adjust=False), or CR2 with Satterthwaite degrees of freedom."""
-        model = WorkingModel(self.yi, self.X, self.M, self.W, self.b, self.design.names)
-        kind = "CR2" if clubSandwich else ("CR1" if adjust else "CR0")
-        groups = clusters(cluster, self.k, self.origin)
-        found = robust_inference(model, groups, kind=kind, btt=self.btt, level=self.level)
-        return replace(found, source_model=self, cluster=groups)
-
-    def __getattr__(self, name: str) -> Any:
-        """A view of the result by its name: forest, funnel."""
-        return view(self, name)
 
     # telling
     def components(self) -> list[dict[str, Any]]:

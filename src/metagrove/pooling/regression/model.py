@@ -18,10 +18,11 @@ from metagrove.core.values import Array
 from metagrove.pooling.intervals import Limits, quadratic_limits, tau2_limits
 from metagrove.pooling.regression import case_diagnostics, contrasts, scripts
 from metagrove.pooling.regression.case_diagnostics import Influence, RefitTable, Residuals, heterogeneity, order_of
-from metagrove.pooling.regression.coefficients import CoefficientResult, Coefficients, Intervals, view
+from metagrove.pooling.regression.coefficients import Coefficients, Intervals
 from metagrove.pooling.regression.columns import text_table
-from metagrove.pooling.regression.contrasts import Compared, Contrasts, Inflation, LikelihoodRatio, WaldTest
+from metagrove.pooling.regression.contrasts import Compared
 from metagrove.pooling.regression.design import Design, check_rank
+from metagrove.pooling.regression.effects_model import EffectsModel
 from metagrove.pooling.regression.linear_model import (
     FitStatistics,
     LinearFit,
@@ -29,18 +30,16 @@ from metagrove.pooling.regression.linear_model import (
     critical_value,
     fit_statistics,
     linear_fit,
-    omnibus,
 )
 from metagrove.pooling.regression.permutation import Permutation, permutation_test
 from metagrove.pooling.regression.predictions import (
     Predictions,
     best_predictions,
-    new_rows,
     predictions,
     random_effects,
     transformed,
 )
-from metagrove.pooling.regression.robust import Origin, Robust, WorkingModel, clusters, robust_inference
+from metagrove.pooling.regression.robust import Origin, WorkingModel
 from metagrove.pooling.tau2 import TAU2
 from metagrove.pooling.tau2 import Design as Weighted
 
@@ -48,7 +47,7 @@ __all__ = ["Regression", "regression"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Regression(CoefficientResult):
+class Regression(EffectsModel):
     """A meta-analytic linear model. Scalars are floats, coefficients arrays of shape (p,), NaN where there is no value.
 
     Parameters
@@ -73,11 +72,6 @@ class Regression(CoefficientResult):
     measure: str = ""
     _memo: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    def _once(self, key: str, value: Callable[[], Any]) -> Any:
-        if key not in self._memo:
-            self._memo[key] = value()
-        return self._memo[key]
-
     def placed(self, excluded: tuple[str, ...], origin: Origin | None, measure: str) -> Regression:
         """The same result with the table its studies came from, what was left out of it and the effect measure."""
         return Regression(self.fit, self.design, self.slab, self.btt, excluded, self.notes, origin, measure, self._memo)
@@ -94,26 +88,6 @@ class Regression(CoefficientResult):
         return self.fit.v
 
     @property
-    def X(self) -> Array:
-        """Design matrix, shape (k, p)."""
-        return self.fit.X
-
-    @property
-    def k(self) -> int:
-        """Number of studies."""
-        return self.fit.k
-
-    @property
-    def p(self) -> int:
-        """Number of coefficients."""
-        return self.fit.p
-
-    @property
-    def m(self) -> int:
-        """Number of coefficients that QM tests."""
-        return len(self.btt)
-
-    @property
     def method(self) -> str:
         """The estimator of tau2, "EE" for equal effects."""
         return self.fit.settings.method
@@ -128,21 +102,15 @@ class Regression(CoefficientResult):
         """Confidence level, a proportion."""
         return self.fit.settings.level
 
-    @property
-    def int_only(self) -> bool:
-        """Whether the model is one mean."""
-        return self.p == 1 and self.design.intercept
+    def _coefficients(self) -> Coefficients:
+        freedom = np.array([self.fit.ddf] * self.p)
+        return Coefficients(self.fit.b, self.fit.vb, freedom, self.design.names, self.design.intercept)
 
-    # coefficients
-    @property
-    def coefficients(self) -> Coefficients:
-        """Coefficients with their covariance and degrees of freedom."""
-        found: Coefficients | None = self._memo.get("coefficients")
-        if found is None:
-            freedom = np.array([self.fit.ddf] * self.p)
-            found = Coefficients(self.fit.b, self.fit.vb, freedom, self.design.names, self.design.intercept)
-            self._memo["coefficients"] = found
-        return found
+    def _statistics(self, restricted: bool) -> FitStatistics:
+        return fit_statistics(self.fit, restricted=restricted)
+
+    def _working(self) -> WorkingModel:
+        return WorkingModel(self.yi, self.X, self.M, np.diag(self.fit.A), self.b, self.coef_names)
 
     @property
     def ddf(self) -> float:
@@ -194,11 +162,6 @@ class Regression(CoefficientResult):
         return self._het("QE")
 
     @property
-    def QE_df(self) -> int:
-        """Its degrees of freedom, k - p."""
-        return self.k - self.p
-
-    @property
     def QE_p(self) -> float:
         """Its p-value."""
         return self._het("QEp")
@@ -228,65 +191,10 @@ class Regression(CoefficientResult):
         return 100 * max(0.0, (null - self.tau2) / null) if null > 0 else 0.0
 
     # omnibus test
-    def _qm(self) -> tuple[float, Array, float]:
-        index = list(self.btt)
-        found: tuple[float, Array, float] = self._once(
-            "QM", lambda: omnibus(self.b[index], self.vb[np.ix_(index, index)], self.fit.ddf)
-        )
-        return found
-
-    @property
-    def QM(self) -> float:
-        """Omnibus test of the moderators: chi-squared, or F where the tests use t."""
-        return self._qm()[0]
-
-    @property
-    def QM_df(self) -> Array:
-        """Its degrees of freedom: m, and k - p or NaN."""
-        return self._qm()[1]
-
-    QMdf = QM_df
-
-    @property
-    def QM_p(self) -> float:
-        """Its p-value."""
-        return self._qm()[2]
-
-    QMp = QM_p
 
     # likelihood
-    @property
-    def fit_ML(self) -> FitStatistics:
-        """Fit statistics by the likelihood."""
-        found: FitStatistics = self._once("ML", lambda: fit_statistics(self.fit, restricted=False))
-        return found
-
-    @property
-    def fit_REML(self) -> FitStatistics:
-        """Fit statistics by the restricted likelihood."""
-        found: FitStatistics = self._once("REML", lambda: fit_statistics(self.fit, restricted=True))
-        return found
-
-    @property
-    def fit_stats(self) -> FitStatistics:
-        """Fit statistics by the method's own likelihood."""
-        return self.fit_REML if self.method == "REML" else self.fit_ML
-
-    @property
-    def loglik(self) -> float:
-        """The method's own log-likelihood."""
-        return self.fit_stats.ll
 
     # studies
-    @property
-    def fitted(self) -> Array:
-        """Fitted values Xb, shape (k,)."""
-        return self.X @ self.b
-
-    @property
-    def resid(self) -> Array:
-        """Residuals, shape (k,)."""
-        return self.fit.residuals
 
     @property
     def M(self) -> Array:
@@ -343,11 +251,6 @@ class Regression(CoefficientResult):
     cumul = cumulative
 
     # predictions
-    def _rows(self, newmods: Any, intercept: bool | None) -> Array:
-        if isinstance(newmods, Mapping) or hasattr(newmods, "columns"):
-            named = {str(key): newmods[key] for key in newmods}
-            return self.design.rows_for(named)
-        return new_rows(newmods, self.p, has_intercept=self.design.intercept, intercept=intercept)
 
     def predict(
         self,
@@ -374,7 +277,7 @@ class Regression(CoefficientResult):
         else:
             if self.int_only:
                 raise DataError("newmods was given, but the model has no moderators")
-            rows, labels = self._rows(newmods, intercept), None
+            rows, labels = self._new_rows(newmods, intercept), None
         chance = _level(self.level if level is None else level)
         return transformed(predictions(self.fit, rows, level=chance, predtype=predtype, labels=labels), transf)
 
@@ -428,21 +331,6 @@ class Regression(CoefficientResult):
             raise MethodError(f"type='GENQ' belongs to the moment estimators DL, HE and GENQ, not to {self.method}")
         return quadratic_limits(weighted, level, np.asarray(weights[self.method]))
 
-    def anova(
-        self, other: Regression | None = None, *, btt: Any = None, X: ArrayLike | None = None, rhs: ArrayLike = 0.0,
-        refit: bool = False,
-    ) -> WaldTest | Contrasts | LikelihoodRatio:  # fmt: skip
-        """A Wald test of `btt`, tests of the combinations `X`, or a likelihood-ratio test against `other`.
-
-        `refit` refits two REML models by ML first.
-        """
-        if other is not None:
-            pair = [m.refitted("ML") if refit and m.method == "REML" else m for m in (self, other)]
-            return contrasts.likelihood_ratio(pair[0].compared, pair[1].compared)
-        if X is not None:
-            return contrasts.combinations(self.coefficients, X, rhs=rhs, level=self.level)
-        return contrasts.wald(self.coefficients, [i + 1 for i in self.btt] if btt is None else btt)
-
     @property
     def compared(self) -> Compared:
         """What a likelihood-ratio test needs of this model."""
@@ -456,10 +344,6 @@ class Regression(CoefficientResult):
         fit = linear_fit(self.yi, self.vi, self.X, replace(self.fit.settings, method=method))
         return Regression(fit, self.design, self.slab, self.btt, self.excluded, self.notes, self.origin)
 
-    def vif(self, btt: Any = None) -> Inflation:
-        """Variance inflation factors of the moderators, or of sets of them."""
-        return contrasts.inflation(self.coefficients, btt)
-
     def permutest(
         self,
         *,
@@ -469,19 +353,6 @@ class Regression(CoefficientResult):
     ) -> Permutation:
         """Permutation tests of the coefficients; see `permutation_test`."""
         return permutation_test(self.fit, self.coef_names, self.btt, exact=exact, iterations=iter, rng=rng)
-
-    def robust(self, cluster: ArrayLike, *, adjust: bool = True, clubSandwich: bool = False) -> Robust:
-        """Cluster-robust tests: CR1 (CR0 with adjust=False), or CR2 with Satterthwaite degrees of freedom."""
-        groups = clusters(cluster, self.k, self.origin)
-        total = self.fit.total
-        model = WorkingModel(self.yi, self.X, np.diag(total), np.diag(self.fit.A), self.b, self.coef_names)
-        kind = "CR2" if clubSandwich else ("CR1" if adjust else "CR0")
-        found = robust_inference(model, groups, kind=kind, btt=self.btt, level=self.level)
-        return replace(found, source_model=self, cluster=groups)
-
-    def __getattr__(self, name: str) -> Any:
-        """A view of the result by its name: forest, funnel, baujat, regtest, ranktest, trimfill, selmodel, gosh."""
-        return view(self, name)
 
     # telling
     def summary(self) -> str:

@@ -1,0 +1,1 @@
+"""What files hold: pages of strokes and words, and pictures put upright."""

@@ -1,0 +1,152 @@
+"""Which arms a plot shows where nothing lists them: arms that draw nothing are dropped, further dashes of an ink tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.figures.legend.arms import ArmSpec, Scene
+from metagrove.figures.lines.dashes import dash_patterns
+from metagrove.figures.lines.evidence import ArmLook, Canvas, arm_width, canvas, coverage
+from metagrove.figures.lines.tracing import Trace, traced
+from metagrove.figures.lines.tracking import Dash
+from metagrove.figures.page import RGB
+
+__all__ = ["supposed"]
+
+# a plot is explained once less than this share of its ink is left; another arm must take this share of what was left
+_EXPLAINED, _TAKES = 0.05, 0.3
+_MOST, _TRIALS, _SHARE = 3, 4, 0.6
+# an arm that is no line: seen over less than a tenth of itself, or ended within a twentieth of the time axis
+_UNSEEN, _SHORT = 0.1, 0.05
+_SHOWN, _LONG, _STRONG = 0.25, 0.2, 0.1
+
+
+def supposed(
+    scene: Scene, specs: Sequence[ArmSpec], prose: NDArray[np.bool_], *, start: float, most: int, free: bool
+) -> tuple[list[ArmSpec], Canvas, Trace]:
+    """The arms that explain the plot's ink best, the plot made ready for them, and their trace.
+
+    Parameters
+    ----------
+    specs : the arms that legend, rows or colours suggest.
+    prose : pixels of words, which no arm need explain.
+    start : the row of survival 1.
+    most : how many arms there are at most (rows of numbers at risk), 0 where nothing says.
+    free : whether the arms come from the inks alone; else `specs` stand.
+
+    Mixtures of two inks are taken for a third now and then: such an arm draws nothing and is dropped. Lines of one ink
+    told apart by dashes alone first count as one arm: while much ink is left, the dash patterns found in it are tried,
+    and kept if they take a good part of it.
+    """
+    kept = list(specs)
+    field, trace = _trace(scene, kept, start)
+    if not free:
+        return kept, field, trace
+    plain = [ArmSpec(s.name, replace(s.look, style="solid", dash=Dash())) for s in kept]
+    if len(kept) == 1 and kept[0].look.style != "solid":
+        # a name at the end of a dashed line looks like a legend of one entry
+        other, trial = _trace(scene, plain, start)
+        if _left(other, trial, plain, prose)[0] < _left(field, trace, kept, prose)[0]:
+            kept, field, trace = plain, other, trial
+    drawn = [k for k in range(len(kept)) if not _void(trace, k, field)]
+    if max(most, 1) <= len(drawn) < len(kept):
+        kept = [kept[k] for k in drawn]
+        field, trace = _trace(scene, kept, start)
+    for _ in range(_MOST):
+        share, left = _left(field, trace, kept, prose)
+        if share < _EXPLAINED or len(kept) == most:
+            break
+        offers = []
+        for spec in _offers(field, left, kept):
+            canvas_, trial = _trace(scene, [*kept, spec], start)
+            rest, _ = _left(canvas_, trial, [*kept, spec], prose)
+            if rest < (1 - _TAKES) * share and _line(trial, len(kept), field):
+                offers.append((rest, spec, canvas_, trial))
+        if not offers:
+            break
+        _, spec, field, trace = min(offers, key=lambda offer: offer[0])
+        kept.append(spec)
+    if len(kept) > len(drawn):
+        finer = [_patterned(spec, field, trace, k) for k, spec in enumerate(kept)]
+        canvas_, trial = _trace(scene, finer, start)
+        if _left(canvas_, trial, finer, prose)[0] <= _left(field, trace, kept, prose)[0] + 0.01:
+            kept, field, trace = finer, canvas_, trial
+    return kept, field, trace
+
+
+def _patterned(spec: ArmSpec, field: Canvas, trace: Trace, index: int) -> ArmSpec:
+    """The arm with the dash pattern that shows along its own path."""
+    import cv2
+
+    if not spec.look.dash.off:
+        return spec
+    along = cv2.dilate((trace.covers[index] > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    own = np.where(along & ~trace.foreign(index), coverage(field, spec.look), 0)
+    found = dash_patterns(own.T.copy(), spec.look.width) | dash_patterns(own, spec.look.width)
+    style = spec.look.style
+    if style not in found and len(found) == 1:
+        style = next(iter(found))
+    return replace(spec, look=replace(spec.look, style=style, dash=found.get(style, spec.look.dash)))
+
+
+def _trace(scene: Scene, specs: Sequence[ArmSpec], start: float) -> tuple[Canvas, Trace]:
+    field = canvas(scene.rgb, [s.look.colour for s in specs], scene.blank)
+    return field, traced(field, [s.look for s in specs], start=start)
+
+
+def _void(trace: Trace, index: int, field: Canvas) -> bool:
+    """Whether an arm has no line of its own."""
+    length = len(trace.paths[index].leave) / field.rgb.shape[1]
+    return trace.visible[index] < _UNSEEN or length < _SHORT
+
+
+def _line(trace: Trace, index: int, field: Canvas) -> bool:
+    """Whether an arm shows a line of its own along a good part of the plot."""
+    length = len(trace.paths[index].leave) / field.rgb.shape[1]
+    return trace.visible[index] > _SHOWN and length > _LONG and trace.strength[index] > _STRONG
+
+
+def _left(
+    field: Canvas, trace: Trace, specs: Sequence[ArmSpec], prose: NDArray[np.bool_]
+) -> tuple[float, NDArray[np.bool_]]:
+    """The share of the ink that no arm explains, and where it is."""
+    import cv2
+
+    inked = (field.e_paper > 70.0**2) & ~field.blank & ~prose
+    width = max(s.look.width for s in specs)
+    core = np.any([cover == 2 for cover in trace.covers], axis=0).astype(np.uint8)
+    reach = 2 * round(width + 2) + 1
+    left = inked & (cv2.dilate(core, np.ones((reach, reach), np.uint8)) == 0)
+    return float(left.sum() / max(int(inked.sum()), 1)), left
+
+
+def _offers(field: Canvas, left: NDArray[np.bool_], specs: Sequence[ArmSpec]) -> list[ArmSpec]:
+    """Arms in the inks that most of what is left is drawn in, with the dash patterns that it shows.
+
+    Few levels of a steep line are long enough for a pattern; then its upright stretches are asked, then a usual one tried.
+    """
+    import cv2
+
+    looks: dict[RGB, ArmLook] = {s.look.colour: s.look for s in reversed(specs)}
+    near = cv2.dilate(left.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    amounts = {colour: np.where(near, coverage(field, look), 0) for colour, look in looks.items()}
+    most = max(float(a.sum()) for a in amounts.values())
+    out = []
+    for colour, amount in sorted(amounts.items(), key=lambda item: -float(item[1].sum())):
+        if float(amount.sum()) < _SHARE * most:
+            continue
+        width, reach = arm_width(amount)
+        width = float(np.clip(width, 1.0, 9.0)) if width else looks[colour].width
+        found = dash_patterns(amount.T.copy(), width) | dash_patterns(amount, width)
+        found.setdefault("dashed", Dash(4.5 * width, 3.0 * width))
+        taken = {s.look.style for s in specs if s.look.colour == colour}
+        out += [
+            ArmSpec("", ArmLook(colour, width, dash, style, reach))
+            for style, dash in sorted(found.items())
+            if style not in taken
+        ]
+    return out[:_TRIALS]

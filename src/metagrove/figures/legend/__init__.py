@@ -1,0 +1,1 @@
+"""Which arms a plot shows: legend, names and inks, and what is cleared away before tracing."""

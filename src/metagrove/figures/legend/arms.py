@@ -1,0 +1,302 @@
+"""Which arms a plot shows: from hints, the legend, rows of numbers at risk, coloured names and the inks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.values import Array
+from metagrove.figures.files.image import Pixels
+from metagrove.figures.findings import Finding
+from metagrove.figures.hints import Hints
+from metagrove.figures.legend.samples import Sample
+from metagrove.figures.lines.dashes import dash_patterns
+from metagrove.figures.lines.evidence import ArmLook, Canvas, arm_width, canvas, coverage
+from metagrove.figures.lines.inks import Ink, inks_of
+from metagrove.figures.lines.tracking import Dash
+from metagrove.figures.page import RGB, Word, colour_distance
+from metagrove.figures.table.rows import RiskRow
+
+__all__ = ["ArmSpec", "Scene", "arm_specs"]
+
+_STYLES = ("solid", "dashed", "dotted")
+# how far the colour of a short sample line may stray from its curve's after JPEG compression
+_BLURRED = 75.0
+_EVEN_WIDTHS = 1.4
+# what stands out of the paper less than this share of the legend's colours are the ripples of JPEG compression
+_FAINTEST = 0.25
+# a thin sample shows at least this share of its ink; what it lacks counts so much
+_PALEST, _PALE_COST = 0.4, 0.33
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """A plot cut from its picture: `rgb` with letters painted over, `blank` where axis lines say nothing.
+
+    `whole` and `dark` are the full picture and its ink, `origin` the row and column where the cut begins, `erased` the
+    letters and legend in the full picture.
+    """
+
+    whole: Pixels
+    dark: NDArray[np.float32]
+    rgb: Pixels
+    blank: NDArray[np.bool_]
+    origin: tuple[int, int]
+    erased: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ArmSpec:
+    """What to trace: a name (empty where unknown) and a look."""
+
+    name: str
+    look: ArmLook
+
+
+@dataclass(frozen=True, slots=True)
+class _Seed:
+    name: str
+    colour: RGB
+    style: str
+    dash: Dash | None = None
+
+
+def arm_specs(
+    scene: Scene, samples: Sequence[Sample], rows: Sequence[RiskRow], names: Sequence[Word], hints: Hints
+) -> tuple[list[ArmSpec], list[int], list[Finding]]:
+    """The arms to trace, how many arms each witness on the page counts, and what is doubtful.
+
+    Witnesses are the legend, the rows of numbers at risk and names written in the colour of a curve.
+    """
+    field = canvas(scene.rgb, [], scene.blank)
+    shape = scene.rgb.shape
+    inks = inks_of(scene.rgb, field.paper, scene.blank, least=max(40.0, 0.35 * shape[1]), noise=_noise(scene.rgb))
+    labelled = _coloured_names(scene, names, inks, rows, np.asarray(field.paper[0], dtype=float))
+    samples = samples if len(samples) > 1 or len(rows) < 2 else []
+    labels = {_plain(r.label) for r in rows if r.label}
+    if len(rows) == len(labels) == 1 and not _all_drawn(samples, inks):
+        samples = [s for s in samples if _plain(s.name) in labels]
+    listed = [s for s in samples if _plain(s.name) in labels]
+    samples = listed if len(listed) == len(rows) > 0 and not _all_drawn(samples, inks) else samples
+    counts = [c for c in (len(samples), len(rows)) if c]
+    findings: list[Finding] = []
+    if hints.arms and all(a.colour is not None for a in hints.arms):
+        seeds = _hinted(hints, samples)
+        counts = []
+    elif len(samples) > 1 or (samples and len(rows) <= 1 and len(labelled) <= len(samples)):
+        seeds = _listed(samples, inks, np.asarray(field.paper[0], dtype=float))
+        if len(samples) != len(rows):
+            seeds += _unlisted(scene, inks, seeds, np.asarray(field.paper[0], dtype=float))
+    elif len(labelled) > 1:
+        seeds = labelled + _rest(inks, labelled, len(rows))
+        counts = [len(rows)] if rows else [len(seeds)]
+    else:
+        count = len(hints.arms) or len(rows)
+        seeds = _from_inks(inks, count)
+    seeds = _distinct(seeds)
+    colours = [s.colour for s in seeds]
+    field = canvas(scene.rgb, colours, scene.blank)
+    whole = canvas(scene.whole, colours) if any(s.style != "solid" for s in seeds) else field
+    looks = [_look(field, whole, s) for s in seeds]
+    # one figure's lines are of one width, give or take; dense marks make a line look thicker
+    widest = _EVEN_WIDTHS * min((look.width for look in looks if look.reach), default=np.inf)
+    looks = [replace(look, width=min(look.width, widest)) for look in looks]
+    return [ArmSpec(s.name, look) for s, look in zip(seeds, looks, strict=True)], counts, findings
+
+
+def _all_drawn(samples: Sequence[Sample], inks: Sequence[Ink]) -> bool:
+    """Whether each entry of a legend has a colour of its own among the inks of the plot."""
+    own = [min(inks, key=lambda i: colour_distance(i.colour, s.colour), default=None) for s in samples]
+    near = [i for i, s in zip(own, samples, strict=True) if i and colour_distance(i.colour, s.colour) < 40]
+    return len({i.colour for i in near if not i.neutral}) == len(samples) > 1
+
+
+def _noise(rgb: Pixels) -> float:
+    """How much flat paper varies from pixel to pixel: large after strong JPEG compression."""
+    grey = rgb.astype(np.float32).mean(axis=2)
+    paper = np.abs(grey - np.median(grey)) < 20
+    return float(min(grey[paper].std(), 8.0)) if paper.any() else 0.0
+
+
+def _hinted(hints: Hints, samples: Sequence[Sample]) -> list[_Seed]:
+    """The hinted arms; arms of one colour take their style from the legend, else solid, dashed, dotted in order."""
+    seeds: list[_Seed] = []
+    for arm in hints.arms:
+        colour = arm.colour if arm.colour is not None else (0, 0, 0)
+        same = [a for a in hints.arms if a.colour is not None and colour_distance(a.colour, colour) < 24]
+        own = [s for s in samples if arm.name and _plain(s.name) == _plain(arm.name)]
+        fits = [s for s in samples if colour_distance(s.colour, colour) < 60]
+        style, dash = arm.style, None
+        if style is None and len(own) == 1:
+            style, dash = own[0].style, own[0].dash
+        elif style is None and len(same) == 1 and len(fits) == 1:
+            style, dash = fits[0].style, fits[0].dash
+        if style is None:
+            place = same.index(arm)
+            style = _STYLES[min(place, 2)] if len(same) > 1 else "solid"
+        seeds.append(_Seed(arm.name or "", colour, style, dash))
+    return seeds
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in text.lower() if c.isalnum())
+
+
+def _listed(samples: Sequence[Sample], inks: Sequence[Ink], paper: Array) -> list[_Seed]:
+    """The arms of a legend, each colour of the legend in an ink of the plot of its own where there is one near it."""
+    from scipy.optimize import linear_sum_assignment
+
+    colours: list[RGB] = []
+    for sample in samples:
+        if not any(colour_distance(sample.colour, c) <= 12 for c in colours):
+            colours.append(sample.colour)
+    far = np.array([[_unlike(c, i.colour, paper) for i in inks] for c in colours]).reshape(len(colours), len(inks))
+    # each colour may also keep to itself
+    alone = np.where(np.eye(len(colours), dtype=bool), _BLURRED, 1e6)
+    rows, columns = linear_sum_assignment(np.concatenate([far, alone], axis=1))
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    own = {colours[r]: inks[c].colour for r, c in pairs if c < len(inks)}
+    out = []
+    for sample in samples:
+        colour = next(c for c in colours if colour_distance(sample.colour, c) <= 12)
+        out.append(_Seed(sample.name, own.get(colour, sample.colour), sample.style, sample.dash))
+    return out
+
+
+def _unlike(sample: RGB, ink: RGB, paper: Array) -> float:
+    """How far a sample's colour is from an ink; thin samples are mixed with the paper, which counts a third."""
+    own, full = np.array(sample) - paper, np.array(ink) - paper
+    share = float(np.clip(own @ full / max(float(full @ full), 1.0), _PALEST, 1.0))
+    mixed = float(np.linalg.norm(own - share * full)) + _PALE_COST * (1 - share) * float(np.linalg.norm(full))
+    return min(colour_distance(sample, ink), mixed)
+
+
+def _rest(inks: Sequence[Ink], seeds: Sequence[_Seed], count: int) -> list[_Seed]:
+    """Arms without a name for the inks that are left, as many as the numbers at risk have more rows than names."""
+    free = [i for i in inks if not any(colour_distance(i.colour, s.colour) < 50 for s in seeds)]
+    free.sort(key=lambda i: (i.neutral, -i.pixels))
+    return [_Seed("", i.colour, "solid") for i in free[: max(count - len(seeds), 0)]]
+
+
+def _coloured_names(
+    scene: Scene, names: Sequence[Word], inks: Sequence[Ink], rows: Sequence[RiskRow], paper: Array
+) -> list[_Seed]:
+    """Names inside the plot written in an ink of its lines (no legend).
+
+    Small letters are paler than lines, so colours are compared by their direction from the paper. Where numbers at
+    risk are printed, a name must also head one of their rows.
+    """
+    r0, c0 = scene.origin
+    tall, wide = scene.rgb.shape[:2]
+    labels = {_plain(r.label) for r in rows if r.label}
+    inside = [
+        w
+        for w in names
+        if w.colour is not None
+        and max(w.colour) - min(w.colour) > 30
+        and r0 <= w.cy <= r0 + tall
+        and c0 <= w.cx <= c0 + wide
+        and (_plain(w.text) in labels if labels else sum(c.isalpha() for c in w.text) > 2)
+    ]
+    coloured = [i for i in inks if not i.neutral]
+    pairs = sorted(
+        (
+            (_along(w.colour, i.colour, paper), k, n)
+            for k, i in enumerate(coloured)
+            for n, w in enumerate(inside)
+            if w.colour
+        ),
+        reverse=True,
+    )
+    out: dict[int, int] = {}
+    for likeness, k, n in pairs:
+        if likeness > 0.955 and k not in out and n not in out.values():
+            out[k] = n
+    return [
+        _Seed(inside[n].text, coloured[k].colour, "solid")
+        for k, n in sorted(out.items(), key=lambda p: inside[p[1]].cy)
+    ]
+
+
+def _along(a: RGB, b: RGB, paper: Array) -> float:
+    """The cosine between two colours as seen from the paper."""
+    p, q = np.array(a) - paper, np.array(b) - paper
+    return float(p @ q / max(float(np.linalg.norm(p) * np.linalg.norm(q)), 1e-9))
+
+
+def _from_inks(inks: Sequence[Ink], count: int) -> list[_Seed]:
+    """Arms from the inks alone: one per colour; more arms than colours means styles of black."""
+    coloured = [i for i in inks if not i.neutral]
+    neutral = [i for i in inks if i.neutral]
+    chosen = [*coloured, *neutral]
+    if count and len(chosen) >= count:
+        chosen = sorted(chosen, key=lambda i: -i.pixels)[:count]
+        return [_Seed("", i.colour, "solid") for i in chosen]
+    seeds = [_Seed("", i.colour, "solid") for i in chosen]
+    if count > len(chosen) and neutral:
+        black = min(neutral, key=lambda i: sum(i.colour))
+        extra = _STYLES[1 : 1 + count - len(chosen)]
+        seeds += [_Seed("", black.colour, style) for style in extra]
+    return seeds
+
+
+def _unlisted(scene: Scene, inks: Sequence[Ink], seeds: Sequence[_Seed], paper: Array) -> list[_Seed]:
+    """Colours that draw much of the plot and that the legend does not list; they make the counts disagree."""
+    known = [i for i in inks if any(colour_distance(i.colour, s.colour) < 50 for s in seeds)]
+    least = 0.3 * max((i.pixels for i in known), default=0)
+    contrast = _FAINTEST * max((float(np.linalg.norm(np.array(s.colour) - paper)) for s in seeds), default=0.0)
+    fresh = [i for i in inks if i not in known and not i.neutral and i.pixels > least]
+    fresh = [i for i in fresh if float(np.linalg.norm(np.array(i.colour) - paper)) > contrast]
+    return [_Seed("", i.colour, "solid") for i in fresh if not _halo(scene, i.colour, [s.colour for s in seeds])]
+
+
+def _halo(scene: Scene, colour: RGB, others: Sequence[RGB]) -> bool:
+    """Whether a colour lies only beside lines of other inks, as the ripples of strong JPEG compression do."""
+    import cv2
+
+    pixels = scene.rgb.astype(np.float32)
+    own = ((pixels - np.array(colour, dtype=np.float32)) ** 2).sum(axis=2) < 30.0**2
+    lines = np.zeros(own.shape, dtype=np.uint8)
+    for other in others:
+        lines |= (((pixels - np.array(other, dtype=np.float32)) ** 2).sum(axis=2) < 45.0**2).astype(np.uint8)
+    near = cv2.dilate(lines, np.ones((9, 9), np.uint8)) > 0
+    own &= ~scene.blank
+    return bool(own.any() and (own & near).sum() > 0.9 * own.sum())
+
+
+def _distinct(seeds: Sequence[_Seed]) -> list[_Seed]:
+    out: list[_Seed] = []
+    for seed in seeds:
+        if not any(colour_distance(seed.colour, o.colour) < 12 and seed.style == o.style for o in out):
+            out.append(seed)
+    return out
+
+
+def _look(field: Canvas, whole: Canvas, seed: _Seed) -> ArmLook:
+    """The look of an arm: its line width as measured, its dash pattern from the whole picture or the legend."""
+    probe = ArmLook(seed.colour, 2.0, Dash(), "solid")
+    width, reach = arm_width(np.where(field.blank, 0, coverage(field, probe)))
+    width = float(np.clip(width, 1.0, 9.0)) if width else 2.0
+    if seed.style == "solid":
+        return ArmLook(seed.colour, width, Dash(), "solid", reach)
+    patterns = dash_patterns(coverage(whole, probe), width)
+    dash = patterns.get(seed.style)
+    if seed.dash is not None and seed.dash.off:
+        # the legend says which of the patterns is whose, the whole picture how long exactly
+        near = [p for p in patterns.values() if _same_pattern(p, seed.dash)]
+        dash = min(near, key=lambda p: _apart(p, seed.dash), default=seed.dash)
+    if dash is None:
+        dash = Dash(4.5 * width, 3.0 * width) if seed.style == "dashed" else Dash(1.2 * width, 2.0 * width)
+    return ArmLook(seed.colour, width, dash, seed.style, reach)
+
+
+def _same_pattern(a: Dash, b: Dash | None) -> bool:
+    """Whether two patterns agree but for what a short sample cannot tell."""
+    return b is not None and abs(a.period - b.period) <= 0.25 * b.period + 1 and abs(a.on - b.on) <= 0.35 * b.on + 1
+
+
+def _apart(a: Dash, b: Dash | None) -> float:
+    return abs(a.period - b.period) + abs(a.on - b.on) if b is not None else 0.0

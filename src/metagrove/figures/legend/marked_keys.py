@@ -1,0 +1,67 @@
+"""Sample lines of a legend that a censor mark crosses: the ink of the line without the mark."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["unmarked"]
+
+_INK = 0.3
+# an upright stroke is this much higher than the line it crosses, and no wider than this share of its height
+_HIGHER, _WIDEST = 1.8, 0.4
+# the arm of a plus is thinner than the line it lies on
+_THINNER = 0.8
+
+
+def unmarked(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The ink left of a name with `|` and `+` taken off the line that runs through the middle.
+
+    What an upright stroke covers is filled where the line shows on both of its sides.
+    """
+    inked = block > _INK
+    tall, wide = inked.shape
+    if tall < 5 or wide < 9:
+        return block
+    extent = np.array([_extent(inked[:, c]) for c in range(wide)])
+    line = extent[extent > 0]
+    usual = float(np.median(line)) if len(line) else 0.0
+    upright = extent > max(_HIGHER * usual, usual + 2.5)
+    if not upright.any():
+        return block
+    out = block.copy()
+    change = np.diff(np.concatenate([[0], upright.astype(np.int8), [0]]))
+    for a, b in zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True):
+        high = float(extent[a:b].max())
+        if b - a > max(_WIDEST * high, 3.0):
+            continue
+        _taken_off(out, (max(a - 1, 0), min(b + 1, wide)), high)
+    return out
+
+
+def _extent(column: NDArray[np.bool_]) -> int:
+    """The height of the longest run of ink in a column that comes near its middle."""
+    middle = len(column) // 2
+    change = np.diff(np.concatenate([[0], column.astype(np.int8), [0]]))
+    runs = zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True)
+    near = [b - a for a, b in runs if a - 0.25 * len(column) <= middle < b + 0.25 * len(column)]
+    return max(near, default=0)
+
+
+def _taken_off(block: NDArray[np.float32], columns: tuple[int, int], high: float) -> None:
+    """Take one mark off: its stroke in these columns, and the level arm that a plus has on both sides of it."""
+    a, b = columns
+    wide = block.shape[1]
+    left = block[:, a - 1] if a > 0 else np.zeros(len(block), dtype=np.float32)
+    right = block[:, b] if b < wide else np.zeros(len(block), dtype=np.float32)
+    block[:, a:b] = np.minimum(left, right)[:, None]
+    half = round(0.5 * high)
+    centre = (a + b) // 2
+    arm = slice(max(centre - half - 1, 0), min(centre + half + 2, wide))
+    outside = np.ones(wide, dtype=bool)
+    outside[arm] = False
+    weight = block.sum(axis=0)
+    thick = float(np.median(weight[outside & (weight > _INK)])) if (outside & (weight > _INK)).any() else 0.0
+    thin = (weight > 0) & (weight < _THINNER * thick) & ~outside
+    if thick >= 2 and thin.mean() > 0:
+        block[:, thin] = 0

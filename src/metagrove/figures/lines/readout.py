@@ -1,0 +1,192 @@
+"""From a path of pixels to a step curve: levels to a fraction of a pixel, jumps on the upright stroke."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.values import Array
+from metagrove.figures.lines.edges import CELLS, bounded_curve, edges_of, level_rows
+from metagrove.figures.lines.tracking import Path
+
+__all__ = ["Steps", "grid_phase", "snapped_by", "steps_of"]
+
+_SAME = 0.33
+_FEWEST = 5
+_TOGETHER = 0.75
+_NEAR_GRID = 0.13
+_PLATEAU, _DROP = 1.5, 3.2
+_ALIKE = 0.4
+_PARTLY = 0.2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """A step curve in pixels of the plot: level `height[i]` begins at `begin[i]`; the line ends at `end`.
+
+    `seen[i]` is the number of columns in which level i was visible and inked. `levels` are the rows of the level pieces
+    that show the line's own `width` undisturbed. `unseen` are the columns and depths, shape (k, 2) in pixels, of deep
+    drops whose upright stroke does not show.
+    """
+
+    begin: Array
+    height: Array
+    end: float
+    seen: NDArray[np.int64]
+    levels: Array
+    width: float
+    unseen: Array
+
+
+def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], width: float) -> Steps:
+    """The corners of the path.
+
+    Long levels are read as one, jumps between them on their upright stroke; where steps are finer than the line is
+    wide, each column gives the middle of its ink.
+
+    Parameters
+    ----------
+    path : the traced line.
+    gain : the arm's gain at each pixel, shape (rows, columns).
+    hidden : where another arm lies on top, same shape.
+    width : line width in pixels.
+    """
+    ink = np.where(hidden, 0, np.clip((gain + 1) / 2, 0, 1)).astype(np.float32)
+    edges = edges_of(path, ink, hidden, width)
+    cells, seen = bounded_curve(edges, path)
+    begin, height = _corners(cells)
+    unseen = []
+    for i in range(1, len(begin)):
+        found = _upright(ink, begin[i], height[i - 1], height[i], edges.width)
+        if found is not None:
+            begin[i] = found
+        elif height[i] - height[i - 1] > 2 * edges.width + 4 and not _inked(
+            ink, hidden, begin[i], height[i - 1 : i + 1], width
+        ):
+            unseen.append((begin[i], height[i] - height[i - 1]))
+    begin = np.maximum.accumulate(begin)
+    counts = np.diff(np.append(np.searchsorted(np.flatnonzero(seen) + 0.5, begin), seen.sum()))
+    begin, height, end, counts = _merged(begin, height, _end(ink, path, width), counts, width)
+    return Steps(begin, height, end, counts, level_rows(edges), edges.width, np.array(unseen).reshape(-1, 2))
+
+
+def _corners(cells: Array) -> tuple[Array, Array]:
+    """Where each level of the curve begins, in columns, and its height; a drop over a column or two is one jump."""
+    cuts = np.concatenate([[0], np.flatnonzero(np.diff(cells) > 1e-6) + 1, [len(cells)]])
+    begin: list[float] = []
+    height: list[float] = []
+    length: list[float] = []
+    for a, b in itertools.pairwise(cuts.tolist()):
+        own, size = float(cells[a]), (b - a) / CELLS
+        if height and own - height[-1] < _SAME:
+            height[-1] = (height[-1] * length[-1] + own * size) / (length[-1] + size)
+            length[-1] += size
+        else:
+            begin.append(a / CELLS)
+            height.append(own)
+            length.append(size)
+    kept = []
+    i = 0
+    while i < len(begin):
+        kept.append(i)
+        following = next((k for k in range(i + 1, len(begin)) if length[k] >= _PLATEAU), len(begin))
+        if length[i] >= _PLATEAU and i + 1 < following < len(begin):
+            gone = height[following] - height[i]
+            if begin[following] - begin[i + 1] <= _DROP and gone > 1.5:
+                part = sum((height[following] - height[k]) * length[k] for k in range(i + 1, following)) / gone
+                begin[following] = begin[i + 1] + part
+                i = following
+                continue
+        i += 1
+    return np.array(begin)[kept], np.array(height)[kept]
+
+
+def snapped_by(steps: Sequence[Steps]) -> list[float | None]:
+    """How far a drawing program pushed each line right and down to fit whole pixels: 0.5 or 0, None if it did not.
+
+    Levels of a line that was fitted to the pixel grid all stand at one fraction of a pixel. A line centred on pixels
+    was moved to the pixel that follows the true place (anti-grain geometry, as used by matplotlib), half a pixel off
+    on average; one centred between pixels was not moved on average. A line with too few levels to tell is judged
+    together with those of its width.
+    """
+    out = []
+    for own in steps:
+        places = own.levels.tolist()
+        if len(places) < _FEWEST and grid_phase(places) is None:
+            places = [v for other in steps if abs(other.width - own.width) < _ALIKE for v in other.levels.tolist()]
+        out.append(grid_phase(places))
+    return out
+
+
+def grid_phase(places: Sequence[float]) -> float | None:
+    """0.5 where places on a picture stand in the middle of pixels, 0 where between them, None where they do neither."""
+    part = np.asarray(places)
+    for phase in (0.5, 0.0):
+        off = np.abs(np.mod(part - phase + 0.5, 1.0) - 0.5)
+        few = 3 <= len(part) < _FEWEST and bool((off < 0.06).all())
+        if few or (len(part) >= _FEWEST and (off < _NEAR_GRID).mean() > _TOGETHER):
+            return phase
+    return None
+
+
+def _upright(ink: NDArray[np.float32], begin: float, above: float, below: float, width: float) -> float | None:
+    """Where the upright stroke between two levels stands: the middle of its ink; None where it is short or unseen."""
+    half = width / 2
+    top, bottom = int(np.ceil(above + half + 0.5)), int(np.floor(below - half - 0.5))
+    if bottom - top < 2:
+        return None
+    reach = int(np.ceil(half + 2))
+    left, right = max(int(begin) - reach, 0), min(int(begin) + reach + 1, ink.shape[1])
+    block = ink[top:bottom, left:right]
+    weight = block.sum(axis=1)
+    shown = (weight > 0.5 * width) & (weight < 1.3 * width + 0.5)
+    if shown.sum() < max(2, 0.25 * len(shown)):
+        return None
+    middle = (block[shown] * (np.arange(left, right) + 0.5)).sum(axis=1) / weight[shown]
+    found = float(np.median(middle))
+    return found if abs(found - begin) <= 2.5 and float(np.abs(middle - found).mean()) < 0.5 else None
+
+
+def _inked(ink: NDArray[np.float32], hidden: NDArray[np.bool_], begin: float, ends: Array, width: float) -> bool:
+    """Whether most rows between two levels show ink of the arm near the drop, be it in two strokes or under a mark.
+
+    Rows in which another stroke runs just where the drop is would hide it and speak neither way; some must show it.
+    """
+    rows = slice(int(np.ceil(ends[0] + width)), int(np.floor(ends[1] - width)))
+    reach = int(np.ceil(width / 2 + 2))
+    weight = ink[rows, max(int(begin) - reach, 0) : int(begin) + reach + 1].sum(axis=1)
+    beneath = hidden[rows, max(int(begin) - 1, 0) : int(begin) + 2].all(axis=1)
+    shown = weight > 0.5 * width
+    return bool(weight.size and (shown | beneath).mean() > 0.75 and shown.mean() > _PARTLY)
+
+
+def _end(ink: NDArray[np.float32], path: Path, width: float) -> float:
+    """Where the line stops: the last column, its soft edge counted by its share."""
+    row, last = int(path.leave[-1]), path.last
+    beyond = ink[max(row - 1, 0) : row + 2, last + 1 : last + 3]
+    extra = float(np.clip(beyond.max(axis=0), 0, 1).sum()) if beyond.size else 0.0
+    return last + 1.0 + min(extra, 0.5)
+
+
+def _merged(
+    begin: Array, height: Array, end: float, seen: NDArray[np.int64], width: float
+) -> tuple[Array, Array, float, NDArray[np.int64]]:
+    """The steps with levels less than a third of a pixel apart taken as one."""
+    keep_b, keep_h, keep_s = [float(begin[0])], [float(height[0])], [int(seen[0])]
+    for b, h, s in zip(begin[1:], height[1:], seen[1:], strict=True):
+        if h - keep_h[-1] < _SAME:
+            total = keep_s[-1] + s
+            keep_h[-1] = (keep_h[-1] * keep_s[-1] + float(h) * s) / total if total else keep_h[-1]
+            keep_s[-1] = int(total)
+        else:
+            keep_b.append(float(b))
+            keep_h.append(float(h))
+            keep_s.append(int(s))
+    while len(keep_b) > 1 and end - keep_b[-1] <= width / 2 + 2 and keep_h[-1] - keep_h[-2] <= 3 * width + 3:
+        # the lower half of a censor mark on the end of the line
+        keep_b, keep_h, keep_s = keep_b[:-1], keep_h[:-1], keep_s[:-1]
+    return np.array(keep_b), np.array(keep_h), max(end, keep_b[-1]), np.array(keep_s)

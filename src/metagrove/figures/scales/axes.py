@@ -1,0 +1,325 @@
+"""From printed numbers to scales: which labels form an axis, and the line through them that refuses to guess."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from metagrove.core.values import Array
+from metagrove.figures.page import Word, number
+
+__all__ = ["MIN_LABELS", "Axis", "axis_through", "axis_unit", "column_axes", "near_plot", "row_axes", "snapped"]
+
+#: Fewer labels than this are no scale, but for two on the y axis that stand on tick marks.
+MIN_LABELS = 3
+# pixels: a tick mark this far off the line through the others is none; the middle of a label is known to about this
+_SPOILT, _CENTRED = 0.8, 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A scale: `value = intercept + slope * pixel`, on log10 of the value where `log` is true.
+
+    `pixels` and `values` are the labels it rests on; `residual` is their largest distance from the line in pixels;
+    `on_ticks` counts labels that were moved onto a tick mark. `band` is the extent of the labels across the axis,
+    `left_out` counts numbers in line with the labels that do not fit.
+    """
+
+    pixels: tuple[float, ...]
+    values: tuple[float, ...]
+    slope: float
+    intercept: float
+    residual: float
+    log: bool = False
+    on_ticks: int = 0
+    band: tuple[float, float] = (0.0, 0.0)
+    left_out: int = 0
+    even: bool = True
+
+    def value(self, pixel: ArrayLike) -> Array:
+        """The value at each pixel; shape kept."""
+        line = self.intercept + self.slope * np.asarray(pixel, dtype=float)
+        return np.asarray(10.0**line if self.log else line)
+
+    def pixel(self, value: ArrayLike) -> Array:
+        """Where each value lies; shape kept. Values at or below 0 have no place on a log axis (minus infinity)."""
+        v = np.asarray(value, dtype=float)
+        if self.log:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                v = np.log10(np.maximum(v, 1e-300))
+        return np.asarray((v - self.intercept) / self.slope)
+
+    @property
+    def pairs(self) -> list[list[float]]:
+        """`[[pixel, value], …]`: the two ends of the fitted line on a linear axis, every label on a log axis."""
+        ends = sorted(self.values) if self.log else [min(self.values), max(self.values)]
+        return [[round(float(self.pixel(v)), 4), v] for v in ends]
+
+    @property
+    def spacing(self) -> float:
+        """The smallest distance between two labels, in pixels."""
+        return float(np.diff(np.sort(self.pixels)).min()) if len(self.pixels) > 1 else math.inf
+
+
+def _line(pixels: Array, values: Array) -> tuple[float, float]:
+    """Slope and intercept of the least-squares line, values on pixels."""
+    centre = pixels.mean()
+    spread = ((pixels - centre) ** 2).sum()
+    slope = float(((pixels - centre) * (values - values.mean())).sum() / spread)
+    return slope, float(values.mean() - slope * centre)
+
+
+def axis_through(pixels: ArrayLike, values: ArrayLike, *, tolerance: float, log: bool = False) -> Axis | None:
+    """The scale that most labels agree on within `tolerance` pixels; None where no two distinct ones do.
+
+    Every pair of labels proposes a line; the line with most labels near it wins (smallest residual on ties) and is
+    refitted to them by least squares. On a log axis values at or below 0 take no part.
+    """
+    p, v = np.asarray(pixels, dtype=float), np.asarray(values, dtype=float)
+    if log:
+        keep = v > 0
+        p, v = p[keep], np.log10(v[keep])
+    best: tuple[int, float, NDArray[np.intp]] | None = None
+    for i in range(len(p)):
+        for j in range(i + 1, len(p)):
+            if abs(p[i] - p[j]) < 4 * tolerance or v[i] == v[j]:
+                continue
+            slope = (v[j] - v[i]) / (p[j] - p[i])
+            off = np.abs((v - v[i]) / slope - (p - p[i]))
+            near = off <= tolerance
+            _, first = np.unique(v[near], return_index=True)
+            members = np.flatnonzero(near)[first]
+            key = (len(members), -float(off[members].max()))
+            if best is None or key > (best[0], best[1]):
+                best = (*key, members)
+    if best is None:
+        return None
+    chosen = best[2]
+    slope, intercept = _line(p[chosen], v[chosen])
+    residual = float(np.abs((v[chosen] - intercept) / slope - p[chosen]).max())
+    shown = 10.0 ** v[chosen] if log else v[chosen]
+    values_out = tuple(float(f"{x:.10g}") for x in shown)
+    even = _even(np.sort(v[chosen])) or (log and _round_decades(shown))
+    reach = 0.5 * np.ptp(p[chosen]) / max(len(chosen) - 1, 1)
+    # two labels fit any scale, so every other number in line with them speaks against it
+    within = (p > p[chosen].min() - reach) & (p < p[chosen].max() + reach) | (len(chosen) == 2)
+    stray = len(set(p[within].tolist()) - set(p[chosen].tolist()))
+    return Axis(
+        tuple(map(float, p[chosen])),
+        values_out,
+        slope,
+        intercept,
+        residual,
+        log,
+        0,
+        (0.0, 0.0),
+        stray,
+        even,
+    )
+
+
+def _round_decades(values: Array) -> bool:
+    """Whether the values are 1, 2, 5 (or 1, 3; 1, 2, 4, 6, 8) in every decade, as log axes are labelled; four at least."""
+    lead = np.round(values / 10.0 ** np.floor(np.log10(values) + 1e-9), 6)
+    return len(values) > MIN_LABELS and bool(np.isin(lead, (1, 2, 3, 4, 5, 6, 8)).all())
+
+
+def _even(values: Array) -> bool:
+    """Whether the values lie on one arithmetic progression with at most half of its places empty."""
+    gaps = np.diff(values)
+    if not len(gaps):
+        return False
+    step = gaps.min()
+    ratio = gaps / step
+    return bool(np.allclose(ratio, np.round(ratio), atol=0.02) and ratio.sum() <= 2 * len(gaps) + 1)
+
+
+def _labels(words: Sequence[Word]) -> list[tuple[Word, float]]:
+    """Words that print a number, with that number; `1.000` may also be a thousand and offers both."""
+    # a tick mark that touches its label is read as a dash behind it
+    found = [
+        (w, v)
+        for w in words
+        if (v := number(w.text.rstrip("-–—_"))) is not None
+        and abs(v) < 1e7
+        and w.score > (0.8 if set(w.text) <= set("1.,-") else 0.3)
+    ]
+    thousands = [(w, 1000 * v) for w, v in found if re.fullmatch(r"\d{1,3}[.·]\d{3}", w.text) and v >= 1]
+    # the point of a small decimal is easily lost: no scale prints `08`, and `10` may be 1.0
+    pointed = [(w, float(f"{w.text[0]}.{w.text[1:]}")) for w, _ in found if re.fullmatch(r"0\d{1,2}|100?", w.text)]
+    return found + thousands + pointed
+
+
+def row_axes(words: Sequence[Word], *, tolerance: float) -> list[Axis]:
+    """Every row of at least three numbers that grow evenly along the page: the candidates for an x axis."""
+    found: list[Axis] = []
+    labels = [(w, v) for w, v in _labels(words) if w.angle == 0]
+    for row in _clustered([(w.cy, w, v) for w, v in labels]):
+        size = float(np.median([w.size for w, _ in row]))
+        # panels side by side share a row: what one scale leaves may hold another
+        rest = row
+        while len(rest) >= MIN_LABELS:
+            axis = _scaled([w.cx for w, _ in rest], [v for _, v in rest], tolerance)
+            if axis is None:
+                break
+            used = set(axis.pixels)
+            if axis.slope > 0 and axis.spacing > size:
+                own = [w for w, _ in rest if w.cx in used]
+                found.append(replace(axis, band=(min(w.y0 for w in own), max(w.y1 for w in own))))
+            rest = [(w, v) for w, v in rest if w.cx not in used]
+    return found
+
+
+def column_axes(words: Sequence[Word], *, tolerance: float) -> list[Axis]:
+    """Every column of numbers on one line down the page: the candidates for a y axis; two labels are let through."""
+    found: list[Axis] = []
+    labels = _labels(words)
+    for angle in (0, 90, 270):
+        own = [(w, v) for w, v in labels if w.angle == angle]
+        for edge in ("x1", "cx", "x0") if angle == 0 else ("cx",):
+            for column in _clustered([(getattr(w, edge), w, v) for w, v in own]):
+                rest = column
+                while len({v for _, v in rest}) > 1:
+                    axis = _scaled([w.cy for w, _ in rest], [v for _, v in rest], tolerance, least=2)
+                    if axis is None:
+                        break
+                    used = set(axis.pixels)
+                    own_words = [w for w, _ in rest if w.cy in used]
+                    rest = [(w, v) for w, v in rest if w.cy not in used]
+                    if axis.spacing < float(np.median([w.size for w in own_words])):
+                        continue
+                    axis = replace(axis, band=(min(w.x0 for w in own_words), max(w.x1 for w in own_words)))
+                    if not any(_same(axis, other) for other in found):
+                        found.append(axis)
+    return found
+
+
+def _same(a: Axis, b: Axis) -> bool:
+    return a.pixels == b.pixels and a.values == b.values and a.band == b.band
+
+
+def _scaled(pixels: Sequence[float], values: Sequence[float], tolerance: float, least: int = MIN_LABELS) -> Axis | None:
+    linear = axis_through(pixels, values, tolerance=tolerance)
+    if linear is not None and len(linear.values) >= max(least, 3):
+        return linear
+    log = axis_through(pixels, values, tolerance=tolerance, log=True)
+    if log is not None and len(log.values) >= MIN_LABELS:
+        ratio = max(log.values) / min(log.values)
+        if ratio >= 30 or (ratio >= 5 and len(log.values) > MIN_LABELS):
+            return log
+    return linear if linear is not None and len(linear.values) >= least else None
+
+
+def _clustered(items: list[tuple[float, Word, float]]) -> list[list[tuple[Word, float]]]:
+    """Labels in line with each other: sorted by place, cut where the next is further than a third of a letter."""
+    items = sorted(items, key=lambda item: item[0])
+    groups: list[list[tuple[float, Word, float]]] = []
+    for item in items:
+        if groups and item[0] - groups[-1][-1][0] <= 0.34 * max(item[1].size, 4.0):
+            groups[-1].append(item)
+        else:
+            groups.append([item])
+    return [[(w, v) for _, w, v in group] for group in groups if len(group) > 1]
+
+
+def snapped(axis: Axis, ticks: ArrayLike, *, reach: float) -> Axis:
+    """The scale refitted to the tick marks under its labels; unchanged where fewer than two labels have one.
+
+    A constant shift between labels and ticks is allowed for (numbers set beside their tick), up to `reach`.
+    """
+    t = np.asarray(ticks, dtype=float)
+    if not len(t):
+        return axis
+    p = np.asarray(axis.pixels)
+    nearest = t[np.abs(t[None, :] - p[:, None]).argmin(axis=1)]
+    near = np.abs(nearest - p) <= reach
+    if near.sum() < 2:
+        return axis
+    shift = float(np.median((nearest - p)[near]))
+    nearest = t[np.abs(t[None, :] - (p + shift)[:, None]).argmin(axis=1)]
+    near = np.abs(nearest - p - shift) <= reach / 2
+    distinct = len(set(nearest[near].tolist())) == int(near.sum())
+    if near.sum() < 2 or not distinct:
+        return axis
+    return _on_marks(axis, np.asarray(nearest), np.asarray(near), shift, reach)
+
+
+def _on_marks(axis: Axis, marks: Array, near: NDArray[np.bool_], shift: float, reach: float) -> Axis:
+    """The scale through the tick marks of the labels that are `near` one.
+
+    A mark that spoils the line through many others belongs to something else. Labels without a mark of their own agree
+    with the scale where they stand on the line through three marks or more, at least half of all.
+    """
+    shown = np.log10(axis.values) if axis.log else np.asarray(axis.values)
+    slope, intercept = _line(marks[near], shown[near])
+    off = np.where(near, np.abs((shown - intercept) / slope - marks), 0.0)
+    while off.max() > _SPOILT and near.sum() > max(MIN_LABELS, 0.7 * len(near)):
+        fewer = near & (np.arange(len(near)) != int(off.argmax()))
+        slope_, intercept_ = _line(marks[fewer], shown[fewer])
+        left = np.where(fewer, np.abs((shown - intercept_) / slope_ - marks), 0.0)
+        if left.max() > 0.6 * off.max():
+            break
+        near, slope, intercept, off = fewer, slope_, intercept_, left
+    line = (shown - intercept) / slope
+    firm = near.sum() >= max(MIN_LABELS, len(near) / 2)
+    stays = ~near & firm & (np.abs(line - np.asarray(axis.pixels) - shift) <= max(_CENTRED, reach / 4))
+    pixels = np.where(near, marks, line)
+    kept = near | stays
+    return replace(
+        axis,
+        pixels=tuple(map(float, pixels[kept])),
+        values=tuple(v for v, k in zip(axis.values, kept, strict=True) if k),
+        slope=slope,
+        intercept=intercept,
+        residual=float(off.max()),
+        on_ticks=int(kept.sum()),
+        left_out=axis.left_out + int((~kept).sum()),
+    )
+
+
+def near_plot(words: Sequence[Word], x: Axis, y: Axis, others: Sequence[tuple[Axis, Axis]]) -> list[Word]:
+    """The words round the plot of two axes: names, titles, numbers at risk; those of neighbouring plots left out."""
+    left, right, top, bottom = min(x.pixels), max(x.pixels), min(y.pixels), max(y.pixels)
+    wide, tall = right - left, bottom - top
+    box = [left - 0.7 * wide, top - 0.4 * tall, right + 0.8 * wide, bottom + 1.3 * tall]
+    for a, b in others:
+        beside = min(bottom, max(b.pixels)) > max(top, min(b.pixels))
+        above = min(right, max(a.pixels)) > max(left, min(a.pixels))
+        if beside and min(a.pixels) > right:
+            box[2] = min(box[2], b.band[0] - 1 if b.band != (0.0, 0.0) else (right + min(a.pixels)) / 2)
+        elif beside and max(a.pixels) < left:
+            box[0] = max(box[0], max(a.pixels) + 0.05 * wide)
+        elif above and min(b.pixels) > bottom:
+            box[3] = min(box[3], min(b.pixels) - 0.12 * tall)
+        elif above and max(b.pixels) < top:
+            box[1] = max(box[1], (max(b.pixels) + top) / 2)
+    return [w for w in words if box[0] < w.cx < box[2] and box[1] < w.cy < box[3]]
+
+
+_UNITS = {
+    "day": "days",
+    "week": "weeks",
+    "wk": "weeks",
+    "month": "months",
+    "mo": "months",
+    "year": "years",
+    "yr": "years",
+}
+
+
+def axis_unit(words: Sequence[Word], axis: Axis) -> str:
+    """The unit of time named under the labels of an x axis; empty where none is printed."""
+    low, high = min(axis.pixels), max(axis.pixels)
+    size = max(axis.band[1] - axis.band[0], 4.0)
+    for word in sorted(words, key=lambda w: w.cy):
+        if word.angle == 0 and low - size < word.cx < high + 4 * size and 0 <= word.cy - axis.band[0] < 5 * size:
+            text = word.text.strip("()[],.:; ").lower()
+            for stem, unit in _UNITS.items():
+                if text in (stem, stem + "s") or (text.startswith(stem) and len(stem) > 3):
+                    return unit
+    return ""

@@ -1,0 +1,184 @@
+"""The frame of a plot in pixels: straight axis lines, where they begin and end, and the tick marks on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.values import Array
+
+__all__ = ["Line", "dark_lines", "darkness", "panel_edges", "ridges", "tick_places"]
+
+_TICK_NEAR, _TICK_FAR = 2, 6
+# how many pixels to either side of a panel's edge are looked at, and how much the colour changes there, of 255
+_EDGE, _CHANGE = 3, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A straight dark line: its place across, and where it begins and ends, in pixels; `level` if horizontal."""
+
+    place: float
+    begin: float
+    end: float
+    level: bool
+    strength: float
+
+    @property
+    def length(self) -> float:
+        """How long it is."""
+        return self.end - self.begin
+
+
+def darkness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How much each pixel differs from the paper, 0 to 1, on the channel that differs most; shape (rows, columns)."""
+    sample = rgb[::3, ::3].reshape(-1, 3)
+    codes, counts = np.unique((sample // 8).astype(np.int32) @ np.array([4096, 64, 1]), return_counts=True)
+    commonest = codes[np.argmax(counts)]
+    paper = np.median(sample[(sample // 8).astype(np.int32) @ np.array([4096, 64, 1]) == commonest], axis=0)
+    far = np.abs(rgb.astype(np.float32) - paper.astype(np.float32)).max(axis=2)
+    return np.asarray(np.clip(far / 255, 0, 1), dtype=np.float32)
+
+
+def ridges(rgb: NDArray[np.uint8], *, level: bool) -> NDArray[np.float32]:
+    """How much each pixel differs, in one direction of colour, from what lies four pixels to either side of it, 0 to 1.
+
+    Grid lines stand out whether they are lighter or darker than the panel and whatever the paper is; edges do not.
+    """
+    import cv2
+
+    # averaged along the line, so that the noise of a scan does not break it
+    soft = cv2.blur(rgb, (15, 1) if level else (1, 15), borderType=cv2.BORDER_REPLICATE)
+    field = np.asarray(soft if level else soft.transpose(1, 0, 2), dtype=np.int16)
+    out = np.zeros(field.shape[:2], dtype=np.float32)
+    before, after = field[4:-4] - field[:-8], field[4:-4] - field[8:]
+    same = np.where(before * after > 0, np.minimum(np.abs(before), np.abs(after)), 0).max(axis=2)
+    out[4:-4] = same / np.float32(255)
+    return np.ascontiguousarray(out if level else out.T)
+
+
+def panel_edges(rgb: NDArray[np.uint8], *, level: bool, begin: float, end: float) -> Array:
+    """Where the paper changes its colour along a straight line from `begin` to `end`: the edges of a coloured panel.
+
+    Places are in pixels, to a fraction of one, where half of the change has happened.
+    """
+    strip = rgb[:, int(begin) : int(end)] if level else rgb[int(begin) : int(end)].transpose(1, 0, 2)
+    if strip.shape[0] < 2 * _EDGE + 2 or strip.shape[1] < 2 * _EDGE:
+        return np.zeros(0)
+    profile = np.median(strip, axis=1)
+    change = np.abs(profile[2 * _EDGE :] - profile[: -2 * _EDGE]).max(axis=1)
+    found: list[float] = []
+    for row in np.flatnonzero(change > _CHANGE):
+        before, after = profile[row], profile[row + 2 * _EDGE]
+        away = after - before
+        part = (profile[row : row + 2 * _EDGE + 1] - before) @ away / float(away @ away)
+        # flat on both sides and for longer than a line is wide
+        beyond = profile[max(row - 2 * _EDGE, 0)] - before, profile[min(row + 4 * _EDGE, len(profile) - 1)] - after
+        if (
+            max(np.abs(b).max() for b in beyond) > _CHANGE / 2
+            or abs(part[1]) > 0.1
+            or abs(part[-2] - 1) > 0.1
+            or (np.diff(part) < -0.1).any()
+        ):
+            continue
+        place = row + float(np.interp(0.5, np.maximum.accumulate(part), np.arange(len(part)))) + 0.5
+        if not found or place - found[-1] > 1:
+            found.append(place)
+    return np.array(found)
+
+
+def dark_lines(dark: NDArray[np.float32], *, level: bool, least: float, threshold: float = 0.35) -> list[Line]:
+    """Straight lines at least `least` pixels long, neighbouring rows merged into one; longest first."""
+    field = dark if level else dark.T
+    inked = field > threshold
+    tall, wide = inked.shape
+    found: list[tuple[int, int, int, float]] = []
+    for r in np.flatnonzero(inked.sum(axis=1) >= least):
+        row = _closed(inked[r])
+        change = np.diff(np.concatenate([[0], row.astype(np.int8), [0]]))
+        begins, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+        # two figures on a page may have their lines in one row
+        found += [
+            (int(r), int(begins[k]), int(ends[k]), float(field[r, begins[k] : ends[k]].mean()))
+            for k in np.flatnonzero(ends - begins >= least)
+        ]
+    groups: list[list[tuple[int, int, int, float]]] = []
+    for item in found:
+        near = [g for g in groups[-8:] if item[0] - g[-1][0] <= 1 and _along(item, g[-1], 0.2 * wide)]
+        if near:
+            near[-1].append(item)
+        else:
+            groups.append([item])
+    lines = []
+    for group in groups:
+        if len(group) > 9:
+            continue
+        weight = np.array([g[3] * (g[2] - g[1]) for g in group])
+        rows = np.array([g[0] for g in group]) + 0.5
+        core = max(group, key=lambda g: g[3] * (g[2] - g[1]))
+        low, high = max(group[0][0] - 1, 0), min(group[-1][0] + 2, tall)
+        span = field[low:high, core[1] : core[2]].mean(axis=1)
+        place = (
+            float((span * (np.arange(low, high) + 0.5)).sum() / max(float(span.sum()), 1e-6))
+            if len(span)
+            else float(np.average(rows, weights=weight))
+        )
+        lines.append(Line(place, float(core[1]), float(core[2]), level, core[3]))
+    return sorted(lines, key=lambda line: -line.length)
+
+
+def _along(a: tuple[int, int, int, float], b: tuple[int, int, int, float], reach: float) -> bool:
+    """Whether two runs of neighbouring rows are one line: they overlap and begin near each other."""
+    return abs(a[1] - b[1]) < reach and min(a[2], b[2]) > max(a[1], b[1])
+
+
+def _closed(row: NDArray[np.bool_], gap: int = 2) -> NDArray[np.bool_]:
+    """The row with gaps of at most `gap` pixels filled."""
+    out = row.copy()
+    inked = np.flatnonzero(row)
+    steps = np.diff(inked)
+    for i in np.flatnonzero((steps > 1) & (steps <= gap + 1)):
+        out[inked[i] : inked[i + 1]] = True
+    return out
+
+
+def _half_thickness(field: NDArray[np.float32], line: Line, outward: int, threshold: float) -> int:
+    """How many pixels a line goes on beyond the two that every line takes, to its `outward` side."""
+    base, middle = round(line.place - 0.5), slice(max(round(line.begin), 0), round(line.end))
+    half = 0
+    while half < 6:
+        row = base + outward * (_TICK_NEAR + half)
+        if not 0 <= row < field.shape[0] or float((field[row, middle] > threshold).mean()) < 0.8:
+            break
+        half += 1
+    return half
+
+
+def tick_places(dark: NDArray[np.float32], line: Line, *, outward: int, threshold: float = 0.2) -> Array:
+    """Where tick marks meet an axis line, in pixels along it, to a fraction of a pixel.
+
+    `outward` is +1 where ticks point down or right of the line, -1 up or left. A tick is ink in the strip 2 to 6 pixels
+    beside the line (beyond its edge where it is thick) that is no wider than a tick.
+    """
+    field = dark if line.level else dark.T
+    base = round(line.place - 0.5)
+    half = _half_thickness(field, line, outward, threshold)
+    rows = [base + outward * k for k in range(_TICK_NEAR + half, _TICK_FAR + half + 1)]
+    rows = [r for r in rows if 0 <= r < field.shape[0]]
+    if len(rows) < 3:
+        return np.zeros(0)
+    strip = field[rows[:3]].mean(axis=0)
+    begin, end = max(round(line.begin) - 4, 0), min(round(line.end) + 4, field.shape[1])
+    inked = strip > threshold
+    inked[:begin] = False
+    inked[end:] = False
+    change = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
+    out = []
+    for a, b in zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True):
+        if b - a <= 7 + 2 * half:
+            low, high = max(a - 1, 0), min(b + 1, len(strip))
+            weight = strip[low:high]
+            out.append(float((weight * (np.arange(low, high) + 0.5)).sum() / weight.sum()))
+    return np.array(out)

@@ -1,0 +1,69 @@
+"""Tables with a block for each arm: its name on a line of its own, then lines of people at risk, censored and events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from metagrove.figures.page import Word
+from metagrove.figures.table.rows import Cell, RiskRow
+
+__all__ = ["CountLine", "named_by_block"]
+
+_AT_RISK = re.compile(r"(?i)^(no\.?|n|number|numbers|patients|subjects|pts)?\s*(of\s+\w+\s+)?at\s*risk:?$")
+_OTHER = re.compile(
+    r"(?i)^(cum(ulative|\.)?\s*)?(no\.?\s*|n\s*|number\s*)?(of\s*)?(censored|events?|deaths?|failures?|losses|lost):?$"
+)
+# sums that must be the number of patients, of those in a row
+_MOST = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class CountLine:
+    """A line of words under the plot: what stands before its counts, the counts by time, and where it stands."""
+
+    words: tuple[Word, ...]
+    label: str
+    counts: tuple[Cell, ...]
+    height: float
+
+
+def named_by_block(rows: Sequence[RiskRow], lines: Sequence[CountLine]) -> list[RiskRow]:
+    """The rows of people at risk, each under the name printed above its block; other tables are returned as they are.
+
+    Where lines of censored and of events follow, a count is sure if the three add up to the same number of patients as in
+    most columns, and unsure if they do not.
+    """
+    own = [r for r in rows if _AT_RISK.match(r.label)]
+    if not own or any(not _AT_RISK.match(r.label) and not _OTHER.match(r.label) for r in rows):
+        return list(rows)
+    ends = [r.height for r in own[1:]] + [float("inf")]
+    out = []
+    for row, end in zip(own, ends, strict=True):
+        above = [line for line in lines if line.height < row.height and not line.counts]
+        heading = max(above, key=lambda line: line.height, default=None)
+        size = row.size or 1.0
+        if heading is None or row.height - heading.height > 3 * size:
+            out.append(row)
+            continue
+        label = " ".join(w.text for w in heading.words)
+        below = [line for line in lines if row.height < line.height < end and _OTHER.match(line.label)]
+        cells = _added_up(row.cells, [line.counts for line in below[:2]])
+        out.append(replace(row, label=label, colour=heading.words[-1].colour, cells=cells))
+    return out
+
+
+def _added_up(cells: tuple[Cell, ...], others: Sequence[tuple[Cell, ...]]) -> tuple[Cell, ...]:
+    """The cells, sure where at risk, censored and events add up to the number of patients."""
+    if len(others) != 2:
+        return cells
+    tables = [{c.time: c.n for c in line} for line in others]
+    sums = [c.n + tables[0][c.time] + tables[1][c.time] if all(c.time in t for t in tables) else None for c in cells]
+    known = [s for s in sums if s is not None]
+    if len(known) < 2:
+        return cells
+    patients = max(set(known), key=known.count)
+    if known.count(patients) < max(2, _MOST * len(known)):
+        return cells
+    return tuple(c if s is None else replace(c, sure=s == patients) for c, s in zip(cells, sums, strict=True))

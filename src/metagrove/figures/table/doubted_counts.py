@@ -1,0 +1,144 @@
+"""Counts that cannot be what was printed: off their column, no counts at all, or at odds with the arm's curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from metagrove.figures.reading import ArmReading, RiskCell
+from metagrove.figures.scales.axes import Axis
+from metagrove.figures.table.rows import Cell, RiskRow
+
+__all__ = ["allowed_by_curve", "centred", "too_fine", "whole", "without_ticks"]
+
+_FEWEST = 5
+# in letter heights: how exactly centred counts stand, and half of what a lost digit moves the middle
+_EXACT, _LOST = 0.08, 0.2
+# pixels
+_TINY = 7.5
+
+
+def centred(rows: Sequence[RiskRow], x: Axis) -> list[RiskRow]:
+    """The rows with those counts unsure that stand off the middle of their columns where all others are centred."""
+    cells = [c for r in rows for c in r.cells if c.censored is None]
+    if len(cells) < _FEWEST:
+        return list(rows)
+    size = float(np.median([c.box[3] - c.box[1] for c in cells]))
+    off = np.array([(c.box[0] + c.box[2]) / 2 - float(x.pixel(c.time)) for c in cells]) / max(size, 1.0)
+    middle = float(np.median(off))
+    if float(np.median(np.abs(off - middle))) > _EXACT:
+        return list(rows)
+    if _flush_right(cells, size):
+        return list(rows)
+    columns: dict[float, list[float]] = {}
+    for c, o in zip(cells, off, strict=True):
+        columns.setdefault(c.time, []).append(float(o - middle))
+    # a whole column that stands aside has lost nothing: its heading or its ticks are off, not its digits
+    moved = {t: float(np.median(o)) for t, o in columns.items() if len(o) > 1 and np.ptp(o) < 2 * _EXACT}
+    aside = [abs(o - middle - moved.get(c.time, 0.0)) > _LOST for c, o in zip(cells, off, strict=True)]
+    astray = {id(c) for c, a in zip(cells, aside, strict=True) if a}
+    return [replace(r, cells=tuple(replace(c, sure=c.sure and id(c) not in astray) for c in r.cells)) for r in rows]
+
+
+def _flush_right(cells: Sequence[Cell], size: float) -> bool:
+    """Whether counts of different lengths in one column end together instead of having one middle."""
+    pairs = [
+        (abs(a.box[2] - b.box[2]), abs(a.box[0] + a.box[2] - b.box[0] - b.box[2]) / 2)
+        for i, a in enumerate(cells)
+        for b in cells[i + 1 :]
+        if a.time == b.time and len(str(a.n)) != len(str(b.n))
+    ]
+    if not pairs:
+        return False
+    ends, middles = np.median(np.array(pairs), axis=0) / max(size, 1.0)
+    return bool(ends < _LOST / 2 < middles)
+
+
+def whole(rows: Sequence[RiskRow]) -> list[RiskRow]:
+    """The rows with those counts unsure that cannot be told: of tiny digits, or not as wide as their digits.
+
+    Digits of seven pixels are read alike by every reader and wrongly (70 for 79); a count that is wider or narrower than
+    its digits has lost or doubled one.
+    """
+    tall = [c.box[3] - c.box[1] for r in rows for c in r.cells]
+    if tall and float(np.median(tall)) < _TINY:
+        return [replace(r, cells=tuple(replace(c, sure=False) for c in r.cells)) for r in rows]
+    cells = [c for r in rows for c in r.cells if c.censored is None]
+    wide = [(c.box[2] - c.box[0]) / len(str(c.n)) for c in cells if c.n > 9]
+    if len(wide) < _FEWEST:
+        return list(rows)
+    digit = float(np.median(wide))
+
+    def fits(c: Cell) -> bool:
+        count = len(str(c.n))
+        slim = str(c.n).count("1") * 0.45 * digit
+        return c.censored is not None or (count - 0.5) * digit - slim < c.box[2] - c.box[0] < (count + 0.6) * digit
+
+    return [replace(r, cells=tuple(c if fits(c) else replace(c, sure=False) for c in r.cells)) for r in rows]
+
+
+def without_ticks(rows: list[RiskRow]) -> list[RiskRow]:
+    """The rows without tick marks and grid lines that were read as ones: not as high as other counts, or hairlines."""
+    tall = [float(np.median([c.box[3] - c.box[1] for c in r.cells])) for r in rows]
+    thin = [float(np.median([(c.box[2] - c.box[0]) / max(c.box[3] - c.box[1], 1.0) for c in r.cells])) for r in rows]
+    ones = [all(set(str(c.n)) == {"1"} for c in r.cells) for r in rows]
+    usual = [t for t, one in zip(tall, ones, strict=True) if not one]
+    if not usual or not any(ones):
+        return rows
+    size = max(float(np.median(usual)), 1.0)
+    ticks = [one and (not 0.8 < t / size < 1.25 or w < 0.22) for t, w, one in zip(tall, thin, ones, strict=True)]
+    return [r for r, tick in zip(rows, ticks, strict=True) if not tick]
+
+
+def allowed_by_curve(cells: Sequence[Cell | RiskCell], arm: ArmReading, *, slack: float = 0.012) -> bool:
+    """Whether the counts could belong to the curve: between two counts at least the drop's share of people leaves.
+
+    n2 <= n1 * S2 / S1 + 1, since censoring only removes more; each S may be wrong by `slack`, each drop late or early
+    by twice the curve's error of time.
+    """
+    times = np.array([c.time for c in cells])
+    n = np.array([c.n for c in cells], dtype=float)
+    if not len(n):
+        return True
+    late = 2 * float(np.median(arm.time_error))
+    before = np.where(times <= 0, 1.0, arm.at(np.nextafter(times - late, -np.inf)))
+    after = np.where(times <= 0, 1.0, arm.at(times + late))
+    for i in range(len(n) - 1):
+        if after[i] <= slack:
+            continue
+        if n[i + 1] > n[i] * (before[i + 1] + slack) / max(after[i] - slack, 1e-9) + 1:
+            return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Fine:
+    """The interval with a drop of less than one of `n` people."""
+
+    time: float
+    until: float
+    n: int
+
+
+def too_fine(cells: Sequence[RiskCell], arm: ArmReading) -> Fine | None:
+    """The first interval with a drop smaller than one person of those at risk at its start, errors allowed for."""
+    # a censor mark beside a drop may split it in two
+    apart = 10 * float(np.median(arm.time_error))
+    steps = np.arange(1, len(arm.time) - 1)
+    # steps closer than the reading can tell apart count as one drop
+    groups = np.split(steps, np.flatnonzero(np.diff(arm.time[1:-1]) > apart) + 1) if len(steps) else []
+    for first, after in pairwise(cells):
+        # a drop at a tick of the table may be read before and after it
+        for group in (
+            g for g in groups if arm.time[g[0]] > first.time + apart and arm.time[g[-1]] < after.time - apart
+        ):
+            before = float(arm.survival[group[0] - 1])
+            error = float(arm.survival_error[group[0] - 1 : group[-1] + 1].max())
+            sure = before - float(arm.survival[group[-1]]) + 2.5 * error
+            plain = before - float(arm.survival[group[-1]]) > 4 * error
+            if plain and first.n > 0 and before > 0 and sure / before < 0.97 / first.n:
+                return Fine(first.time, after.time, first.n)
+    return None

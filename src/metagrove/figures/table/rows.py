@@ -1,0 +1,43 @@
+"""Rows of numbers at risk as values: the counts at their ticks, and where they stand on the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from metagrove.figures.page import RGB
+
+__all__ = ["Cell", "RiskRow"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A count at a tick: `time` of the tick, `n`, `censored` where printed in brackets, and where it stands."""
+
+    time: float
+    n: int
+    censored: int | None
+    sure: bool
+    box: tuple[float, float, float, float]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RiskRow:
+    """One row: the words before its first count, their colour, and its cells in the order of time.
+
+    `height` is where it stands on the page, `size` the height of its label's letters, `holes` counts ticks without a count,
+    `shift` is how far right of their ticks the counts stand.
+    """
+
+    label: str
+    colour: RGB | None
+    cells: tuple[Cell, ...]
+    height: float
+    holes: int = 0
+    size: float = 0.0
+    shift: float = 0.0
+
+    @property
+    def falls(self) -> bool:
+        """Whether the counts never rise."""
+        return all(a.n >= b.n for a, b in zip(self.cells, self.cells[1:], strict=False))

@@ -1,0 +1,221 @@
+"""Words joined into phrases and phrases cut into words, so that names and numbers can be found on a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from metagrove.figures.page import Word, colour_distance
+
+__all__ = ["cut_to", "legible", "phrases", "pointed", "romans", "statistics", "tokens"]
+
+
+def legible(words: Sequence[Word]) -> list[Word]:
+    """The words without strokes taken for letters: too wide for one or two letters, or a lone letter read unsurely."""
+    return [
+        w
+        for w in words
+        if w.angle
+        or len(w.text) > 2
+        or (
+            w.x1 - w.x0 <= _WIDEST * len(w.text) * w.size
+            and not (w.text.isalpha() and len(w.text) == 1 and w.score < 0.5)
+        )
+    ]
+
+
+def pointed(words: Sequence[Word]) -> list[Word]:
+    """The words, a lone zero joined with digits close behind it: `0` and `40` are 0.40, whose point was not seen."""
+    out = list(words)
+    for zero in [w for w in words if w.text in ("0", "O", "o") and w.angle == 0]:
+        behind = [
+            w
+            for w in out
+            if w.text.isdigit()
+            and len(w.text) < 4
+            and 0.1 * w.size < w.x0 - zero.x1 < 0.8 * w.size
+            and abs(w.cy - zero.cy) < 0.25 * w.size
+            and abs(w.size - zero.size) < 0.3 * w.size
+        ]
+        before = any(-0.2 < (zero.x0 - w.x1) / zero.size < 0.8 and abs(w.cy - zero.cy) < zero.size / 2 for w in words)
+        if len(behind) == 1 and not before:
+            out = [w for w in out if w is not zero and w is not behind[0]]
+            out.append(_decimal(zero, behind[0]))
+    return out
+
+
+def romans(words: Sequence[Word]) -> list[Word]:
+    """The words, bare strokes behind a name taken for Roman numerals: `Stage` and `"` are Stage II.
+
+    How many strokes there are, the width tells; what was read surely as another sign stays.
+    """
+    out = []
+    for word in words:
+        ended = _QUOTED.match(word.text) if word.angle == 0 else None
+        if ended:
+            strokes = sum(2 if sign in '"”“' else 1 for sign in ended[2] or ended[3])
+            word = replace(word, text=f"{ended[1]} {'I' * strokes}", second=None)
+        elif word.angle == 0 and not set(word.text) - _STROKES and (word.score < 0.75 or not word.text.isdigit()):
+            high = max(word.y1 - word.y0, 1.0)
+            strokes = 1 + round(((word.x1 - word.x0) / high - _STROKE) / _PITCH)
+            if strokes <= 3 and any(_names(w, word) for w in words):
+                word = replace(word, text="I" * strokes, second=None, score=max(word.score, 0.75))
+        out.append(word)
+    return out
+
+
+def _names(name: Word, numeral: Word) -> bool:
+    """Whether a word of letters stands just before a numeral, as high as it."""
+    size = numeral.y1 - numeral.y0
+    near = 0.1 * size < numeral.x0 - name.x1 < size and abs(name.y0 - numeral.y0) < 0.3 * size
+    return near and len(name.text) > 2 and name.text.isalpha() and name.angle == 0
+
+
+def _decimal(zero: Word, part: Word) -> Word:
+    second = None if part.second is None else f"0.{part.second}"
+    top, foot = min(zero.y0, part.y0), max(zero.y1, part.y1)
+    score = min(max(zero.score, 0.7), part.score)
+    return replace(part, text=f"0.{part.text}", x0=zero.x0, y0=top, y1=foot, score=score, second=second)
+
+
+_WIDEST = 2.2
+# strokes of Roman numerals: what they are read as, how wide one is and how far apart they stand, in their height
+_STROKES = set("1Il|!'\"”“‘’i-–—")
+_QUOTED = re.compile(r"([A-Za-z]{3,})(?: ?(['\"”“|]{1,2})| ([Il|]{1,3}))$")
+_STROKE, _PITCH = 0.2, 0.38
+_DECIMAL = re.compile(r"\d{1,4}\.\d\d")
+_GLUED = re.compile(r"(?:\d{1,4}\.\d\d){2,4}")
+
+
+def tokens(words: Sequence[Word]) -> list[Word]:
+    """Words without spaces inside; a phrase is cut at its spaces, each part placed by its share of the letters."""
+    out: list[Word] = []
+    for word in map(_parted, words):
+        parts = word.text.split()
+        if len(parts) < 2:
+            out.append(replace(word, text=word.text.strip()) if word.text != word.text.strip() else word)
+            continue
+        seconds = (word.second or "").split()
+        total = sum(map(_advance, word.text))
+        at = 0
+        for index, part in enumerate(parts):
+            at = word.text.index(part, at)
+            first = sum(map(_advance, word.text[:at])) / total
+            at += len(part)
+            last = sum(map(_advance, word.text[:at])) / total
+            second = None
+            if word.second is not None:
+                second = seconds[index] if len(seconds) == len(parts) else ""
+            out.append(replace(_slice(word, first, last), text=part, second=second))
+    return [w for w in out if w.text]
+
+
+def _parted(word: Word) -> Word:
+    """The word with a space between decimals that stand too close: `166.67333.33` is two labels."""
+    if not _GLUED.fullmatch(word.text):
+        return word
+    second = word.second if word.second != word.text else " ".join(_DECIMAL.findall(word.text))
+    return replace(word, text=" ".join(_DECIMAL.findall(word.text)), second=second)
+
+
+def _advance(letter: str) -> float:
+    """The width of a letter in a common sans-serif type, as a share of the size."""
+    if letter in "ijl.,:;'|!· ":
+        return 0.28
+    if letter in "()[]frtI-/":
+        return 0.34
+    if letter in "mwMW%@":
+        return 0.86
+    return 0.67 if letter.isupper() else 0.556
+
+
+def cut_to(word: Word, text: str) -> Word:
+    """The word reduced to a part of its text, its box in proportion."""
+    total = sum(map(_advance, word.text))
+    at = word.text.index(text)
+    first = sum(map(_advance, word.text[:at])) / total
+    last = sum(map(_advance, word.text[: at + len(text)])) / total
+    return replace(_slice(word, first, last), text=text)
+
+
+def _slice(word: Word, first: float, last: float) -> Word:
+    if word.angle == 0:
+        wide = word.x1 - word.x0
+        return replace(word, x0=word.x0 + first * wide, x1=word.x0 + last * wide)
+    tall = word.y1 - word.y0
+    if word.angle == 90:
+        return replace(word, y0=word.y1 - last * tall, y1=word.y1 - first * tall)
+    return replace(word, y0=word.y0 + first * tall, y1=word.y0 + last * tall)
+
+
+def statistics(words: Sequence[Word]) -> list[tuple[float, float, float, float]]:
+    """The boxes of p values: a lone `p` with a number behind it, and the sign between them whether it was read or not."""
+    out = []
+    for word in words:
+        if word.angle or word.text.rstrip(" =<>≤").lower() != "p" or word.score < 0.8:
+            continue
+        behind = [
+            w
+            for w in words
+            if 0 <= w.x0 - word.x1 < 3.5 * word.size
+            and abs(w.cy - word.cy) < 0.7 * word.size
+            and w.text.lstrip("=<>≤ ")[:2] in ("0.", "0,", "0·", ".0")
+        ]
+        out += [(word.x0, min(word.y0, w.y0), w.x1, max(word.y1, w.y1)) for w in behind[:1]]
+    return out
+
+
+def phrases(words: Sequence[Word], *, gap: float = 0.75) -> list[Word]:
+    """Upright words on one line joined where the space between them is at most `gap` letter heights."""
+    lines: list[list[Word]] = []
+    upright = sorted((w for w in words if w.angle == 0), key=lambda w: (w.cy, w.x0))
+    # tall scraps of a curve must not tie two lines of letters together
+    tallest = 1.6 * sorted(w.size for w in upright)[len(upright) // 2] if upright else 0.0
+    for word in upright:
+        for line in reversed(lines[-12:]):
+            low, high = sorted((line[-1].size, word.size))
+            if high > tallest and high > 1.6 * low:
+                continue
+            if abs(line[-1].cy - word.cy) < 0.45 * min(high, tallest):
+                line.append(word)
+                break
+        else:
+            lines.append([word])
+    out: list[Word] = []
+    for line in lines:
+        held: list[Word] = []
+        for word in sorted(line, key=lambda w: w.x0):
+            if held and (word.x0 - held[-1].x1 > gap * max(word.size, held[-1].size) or _unlike(held[-1], word)):
+                out.append(_joined(held))
+                held = []
+            held.append(word)
+        if held:
+            out.append(_joined(held))
+    return out
+
+
+def _unlike(a: Word, b: Word) -> bool:
+    """Whether two words are printed in clearly different colours."""
+    return a.colour is not None and b.colour is not None and colour_distance(a.colour, b.colour) > 130
+
+
+def _capital(text: str, word: Word, held: list[Word]) -> str:
+    """A lone letter as tall as the capital before it is a capital: C, O, S, V, W, X and Z look alike in both cases."""
+    if len(text) == 1 and text in "cosvwxz" and held and held[0].text[:1].isupper() and word.size > 0.88 * held[0].size:
+        return text.upper()
+    return text
+
+
+def _joined(held: list[Word]) -> Word:
+    return Word(
+        " ".join(_capital(w.text, w, held[:i]) for i, w in enumerate(held)),
+        min(w.x0 for w in held),
+        min(w.y0 for w in held),
+        max(w.x1 for w in held),
+        max(w.y1 for w in held),
+        0,
+        min(w.score for w in held),
+        held[0].colour,
+        None if any(w.second is None for w in held) else " ".join(str(w.second) for w in held),
+    )

@@ -1,0 +1,242 @@
+"""Whose row and whose name: bars of colour before rows, arrows to curves, counts and drops, keys under censor marks."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metagrove.figures.band_doubts import band_doubts
+from metagrove.figures.legend.marked_keys import unmarked
+from metagrove.figures.legend.pointers import pointers
+from metagrove.figures.lines.evidence import ArmLook, canvas
+from metagrove.figures.lines.tracking import Dash, Path
+from metagrove.figures.page import Word
+from metagrove.figures.reading import ArmReading
+from metagrove.figures.scales.axes import axis_through
+from metagrove.figures.table.doubted_counts import whole
+from metagrove.figures.table.likelihood import best_order, count_evidence
+from metagrove.figures.table.risk_table import risk_rows
+from metagrove.figures.table.rows import Cell, RiskRow
+from metagrove.figures.table.swatches import Patch, coloured_patches, keyed
+from metagrove.figures.table.tying import tied
+
+TIMES = (0.0, 12.0, 24.0, 36.0)
+X = replace(axis_through([100, 300, 500, 700], TIMES, tolerance=2), band=(440.0, 455.0))
+COLOURS = ((200, 30, 30), (30, 90, 200), (20, 150, 60))
+
+
+def arm(name, colour, level=0.5):
+    time = np.linspace(0, 36, 40)
+    return ArmReading(name, colour, "solid", time, level ** (time / 36), np.full(40, 0.05), np.full(40, 0.002))
+
+
+def row(counts, height, label="", colour=(0, 0, 0), wide=8.0):
+    cells = tuple(
+        Cell(t, n, None, True, (100 + 200 * k - wide, height - 5, 100 + 200 * k + wide, height + 5), str(n))
+        for k, (t, n) in enumerate(zip(TIMES, counts, strict=True))
+    )
+    return RiskRow(label, colour, cells, height, 0, 10.0)
+
+
+def words_of(line, height, second=None):
+    return [
+        Word(t, x, height - 6, x + 7 * len(t), height + 6, 0, 1.0, (0, 0, 0), t if second is None else second)
+        for t, x in line
+    ]
+
+
+@settings(derandomize=True, deadline=None, max_examples=12)
+@given(st.permutations([0, 1, 2]))
+def test_a_bar_of_colour_before_a_row_names_its_arm(order):
+    picture = np.full((120, 760, 3), 255, np.uint8)
+    rows = [row((50, 40, 30, 20), 20.0 + 30 * k) for k in range(3)]
+    for k, i in enumerate(order):
+        picture[17 + 30 * k : 23 + 30 * k, 60:80] = COLOURS[i]
+    cv2.putText(picture, "Rd", (20, 55), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (200, 30, 30), 1)
+    named = keyed(rows, coloured_patches(rows, picture))
+    arms = [arm(name, c) for name, c in zip("abc", COLOURS, strict=True)]
+    tie = tied(named, arms)
+    assert (tie.how, tie.sure, tie.order) == ("colour", True, tuple(order))
+
+
+def test_bars_out_of_line_or_missing_name_nothing():
+    rows = [row((50, 40, 30, 20), 20.0), row((50, 40, 30, 20), 50.0)]
+    astray = [Patch((60, 17, 80, 23), COLOURS[0]), Patch((30, 47, 50, 53), COLOURS[1])]
+    assert [r.colour for r in keyed(rows, astray)] == [(0, 0, 0)] * 2
+    assert [r.colour for r in keyed(rows, astray[:1])] == [(0, 0, 0)] * 2
+
+
+def test_one_black_arm_has_the_row_that_is_not_coloured():
+    rows = [row((50, 40, 30, 20), 20.0, colour=(210, 60, 50)), row((50, 40, 30, 20), 50.0, colour=(20, 20, 20))]
+    assert tied(rows, [arm("a", (0, 0, 0)), arm("b", COLOURS[0])]).order == (1, 0)
+    # a colour between two arms is neither's
+    middling = [row((50, 40, 30, 20), 20.0, colour=(115, 60, 115)), row((50, 40, 30, 20), 50.0, colour=(20, 20, 20))]
+    assert tied(middling, [arm("a", COLOURS[0]), arm("b", COLOURS[1])]).how != "colour"
+
+
+def test_counts_that_touch_a_grid_line_or_fall_apart_are_whole():
+    line = words_of([("Drug", 10)], 500) + words_of([("150·", 88), ("-110", 286), ("68-", 490), ("4", 697)], 500)
+    split = words_of([("Both", 10)], 530) + words_of([("1", 88)], 530) + words_of([("50", 98)], 530)
+    split += words_of([("90", 293), ("7", 497), ("3", 697)], 530)
+    first, second = risk_rows([*line, *split], X, below=456)
+    assert [c.n for c in first.cells] == [150, 110, 68, 4] and all(c.sure for c in first.cells)
+    assert [c.n for c in second.cells] == [150, 90, 7, 3]
+    assert (first.label, second.label) == ("Drug", "Both")
+
+
+def test_a_scrap_of_the_axis_is_no_row():
+    scrap = words_of([("11", 296), ("1", 497), ("1", 697)], 470)
+    lines = [w for k in range(2) for w in words_of([("50", 93), ("40", 293), ("30", 493), ("20", 693)], 540 + 25 * k)]
+    assert [r.height for r in risk_rows([*scrap, *lines], X, below=456)] == [540.0, 565.0]
+
+
+def test_a_count_as_wide_as_three_digits_is_not_sure_of_two():
+    rows = [row((50, 40, 30, 20), 20.0), row((98, 48, 26, 15), 50.0)]
+    lost = list(rows[1].cells)
+    lost[0] = Cell(0.0, 98, None, True, (84.0, 45.0, 108.0, 55.0), "98")
+    rows[1] = RiskRow("", (0, 0, 0), tuple(lost), 50.0, 0, 10.0)
+    assert [c.sure for r in whole(rows) for c in r.cells] == [True] * 4 + [False] + [True] * 3
+
+
+def key_line(pattern, mark, size=14, wide=60):
+    """A legend's line of 48 pixels in the middle of a block, dashes as (on, off), with a mark through its middle."""
+    block = np.zeros((2 * size + 1, wide), np.float32)
+    on, off = pattern
+    inked = np.array([(c % (on + off)) < on for c in range(48)])
+    block[size - 2 : size + 3, 6:54][:, inked] = 1.0
+    plain = block.copy()
+    if mark:
+        block[size - 10 : size + 11, 29:31] = 1.0
+    if mark == "+":
+        block[size - 1 : size + 1, 20:40] = 1.0
+    return block, plain
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(st.sampled_from([(48, 0), (14, 10), (12, 6), (9, 9), (30, 12)]), st.sampled_from(["|", "+"]))
+def test_a_mark_through_a_sample_line_is_taken_off(pattern, mark):
+    block, plain = key_line(pattern, mark)
+    middle = unmarked(block)[14] > 0.5
+    assert (middle != (plain[14] > 0.5)).sum() <= 2
+    assert unmarked(block)[:11].max() < 0.5
+
+
+def test_lines_without_a_mark_stay_as_they_are():
+    block, plain = key_line((14, 10), "")
+    assert np.array_equal(unmarked(block), plain)
+
+
+def scene_of_arrows(pairs):
+    """Three level curves and arrows given as (from, to) in columns and rows."""
+    curves = [np.zeros((300, 400), bool) for _ in range(3)]
+    for curve, level in zip(curves, (60, 150, 240), strict=True):
+        curve[level - 1 : level + 2] = True
+    inked = np.any(curves, axis=0).astype(np.uint8)
+    for start, end in pairs:
+        cv2.arrowedLine(inked, start, end, 1, 1, tipLength=0.15)
+    near = cv2.dilate(np.any(curves, axis=0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    return (inked > 0) & ~near, inked > 0, curves
+
+
+def test_an_arrow_leads_from_its_name_to_its_curve_also_through_another():
+    loose, inked, curves = scene_of_arrows([((120, 112), (80, 62)), ((300, 112), (250, 238))])
+    names = [Word("Drug", 105, 114, 140, 126), Word("Placebo", 280, 98, 325, 110), Word("p = 0.03", 20, 180, 70, 192)]
+    found = pointers(loose, inked, curves, names)
+    assert [(p.name, p.curve) for p in found] == [(0, 0), (1, 2)]
+    assert all((p.ink & loose).sum() > 20 for p in found)
+
+
+def test_a_line_that_ends_between_two_curves_names_neither():
+    loose, inked, curves = scene_of_arrows([((120, 30), (120, 60))])
+    curves[1] = np.roll(curves[0], 3, axis=0)
+    found = pointers(loose, inked, curves, [Word("Drug", 105, 16, 140, 28)])
+    assert [p.curve for p in found] == [None]
+
+
+def followed(rng, n, half, leave):
+    """The counts and the Kaplan-Meier curve of simulated patients."""
+    death, out = half / np.log(2) * rng.exponential(size=n), rng.uniform(leave, 40, n)
+    time, event = np.minimum(np.minimum(death, out), 36), (death <= out) & (death <= 36)
+    died = np.unique(time[event])
+    level = np.cumprod([1 - ((time == t) & event).sum() / (time >= t).sum() for t in died])
+    steps, levels = np.concatenate([[0], died, [time.max()]]), np.concatenate([[1], level, level[-1:]])
+    cells = [Cell(t, int((time >= t).sum()), None, True, (0, 0, 1, 1), "") for t in TIMES]
+    error = np.full(len(steps), 0.002)
+    return cells, ArmReading("", (0, 0, 0), "solid", steps, levels, np.full(len(steps), 0.02), error)
+
+
+@settings(derandomize=True, deadline=None, max_examples=20)
+@given(st.integers(0, 1000), st.permutations([0, 1, 2]))
+def test_counts_are_likeliest_under_their_own_curves(seed, order):
+    rng = np.random.default_rng(seed)
+    shapes = zip((40, 90, 160), (10, 18, 30), (5, 20, 12), strict=True)
+    pairs = [followed(rng, n, half, leave) for n, half, leave in shapes]
+    evidence = np.array([[count_evidence(pairs[k][0], a) for _, a in pairs] for k in order])
+    best, margin = best_order(evidence)
+    assert best == tuple(order) and margin > 6
+
+
+def test_counts_that_any_curve_allows_alike_are_not_tied():
+    rng = np.random.default_rng(3)
+    cells, curve = followed(rng, 400, 30, 20)
+    rows = [RiskRow("", None, tuple(cells), h) for h in (20.0, 40.0)]
+    tie = tied(rows, [curve, curve])
+    assert not tie.sure
+
+
+@pytest.mark.parametrize("late", [0.0, 6.0])
+def test_people_at_risk_after_the_end_of_a_curve_speak_against_it(late):
+    rng = np.random.default_rng(5)
+    cells, curve = followed(rng, 60, 30, 20)
+    short = ArmReading(
+        "", (0, 0, 0), "solid", curve.time[:9], curve.survival[:9], curve.time_error[:9], curve.survival_error[:9]
+    )
+    late_cells = [*cells[:3], Cell(36.0 - late, 5, None, True, (0, 0, 1, 1), "")]
+    assert count_evidence(late_cells, short) < count_evidence(late_cells, curve) - 5
+
+
+def test_tiny_digits_are_never_sure():
+    cells = tuple(Cell(t, 50, None, True, (90.0, 13.0, 98.0, 20.0), "50") for t in TIMES)
+    assert not any(c.sure for r in whole([RiskRow("", None, cells, 16.0)]) for c in r.cells)
+
+
+def seen(level, colour, band=None):
+    """A canvas with a level line of 3 pixels, or only the edge of a band, and the path along it."""
+    rgb = np.full((200, 300, 3), 255, np.uint8)
+    if band is not None:
+        rgb[level:, :] = band
+    if band is None or band != colour:
+        rgb[level - 1 : level + 2] = colour
+    rows = np.full(300, level, dtype=np.int64)
+    path = Path(0, rows, rows.copy(), np.ones(300, bool), 0.0)
+    return canvas(rgb, [colour]), path
+
+
+@pytest.mark.parametrize(("band", "doubted"), [(None, False), ((220, 200, 235), False), ((150, 95, 165), True)])
+def test_the_edge_of_a_band_is_no_line(band, doubted):
+    colour = (150, 95, 165)
+    field, path = seen(100, colour, band)
+    nothing = np.zeros((200, 300), bool)
+    found = band_doubts(field, [nothing], [ArmLook(colour, 3.0, Dash(), "solid")], [path], [arm("a", colour)])
+    assert bool(found) == doubted
+
+
+def test_doubt_about_the_censored_is_none_about_the_count():
+    def cells(first, second):
+        places = [88, 288, 488, 688]
+        line = [w for x in places for w in words_of([("50", x)], 500)]
+        line += words_of([("(3)", 110)], 500) + words_of([(first, 310)], 500, second) + words_of([("(9)", 510)], 500)
+        (found,) = risk_rows(line, X, below=456)
+        return [(c.n, c.censored, c.sure) for c in found.cells]
+
+    assert cells("(2)", "(2)")[:2] == [(50, 3, True), (50, 2, True)]
+    assert cells("(2)", "(7)")[:2] == [(50, 3, True), (50, None, True)]
+    (found,) = risk_rows(
+        [w for k, x in enumerate((88, 288, 488)) for w in words_of([("50", x)], 500, ("50", "60")[k == 1])],
+        X,
+        below=456,
+    )
+    assert [c.sure for c in found.cells] == [True, False, True]

@@ -1,0 +1,139 @@
+"""Scales from labels and tick marks that disagree a little, and labels that were read in pieces."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metagrove.figures.files.image import Picture
+from metagrove.figures.files.skew import skew_angle
+from metagrove.figures.hints import Hints
+from metagrove.figures.page import Word
+from metagrove.figures.scales.axes import axis_through, snapped
+from metagrove.figures.scales.calibration import plot_scales
+from metagrove.figures.writing.words import pointed
+
+
+def word(text, cx, cy, size=10.0, angle=0, score=0.95):
+    long = 0.56 * size * len(text)
+    wide, tall = (size, long) if angle else (long, size)
+    return Word(text, cx - wide / 2, cy - tall / 2, cx + wide / 2, cy + tall / 2, angle, score, second=text)
+
+
+def labels(count=9, step=50.0):
+    return axis_through(100 + step * np.arange(count), 6.0 * np.arange(count), tolerance=2)
+
+
+@settings(derandomize=True, deadline=None, max_examples=20)
+@given(st.integers(0, 8), st.floats(1.5, 2.4), st.floats(-0.4, 0.4))
+def test_one_spoilt_tick_mark_does_not_bend_the_scale(which, off, shift):
+    ticks = 100 + 50.0 * np.arange(9) + shift
+    ticks[which] += off
+    axis = snapped(labels(), ticks, reach=5)
+    assert axis.pixel(0) == pytest.approx(100 + shift, abs=0.05)
+    assert axis.pixel(48) == pytest.approx(500 + shift, abs=0.05)
+    assert (axis.on_ticks, axis.left_out) == (9, 0)
+    assert axis.residual < 0.05
+
+
+@settings(derandomize=True, deadline=None, max_examples=20)
+@given(st.sets(st.integers(0, 8), min_size=1, max_size=4))
+def test_labels_without_a_mark_stay_where_the_line_through_the_others_meets_them(missing):
+    ticks = np.delete(100.4 + 50.0 * np.arange(9), sorted(missing))
+    axis = snapped(labels(), ticks, reach=5)
+    assert len(axis.values) == axis.on_ticks == 9
+    assert axis.left_out == 0
+    assert max(axis.pixels) == pytest.approx(500.4, abs=0.01)
+
+
+def test_a_label_off_the_line_through_the_marks_is_left_out():
+    axis = axis_through([100, 150, 200, 250, 304.5], [0, 6, 12, 18, 24], tolerance=6)
+    fitted = snapped(axis, [100, 150, 200, 250], reach=5)
+    assert (fitted.on_ticks, fitted.left_out) == (4, 1)
+
+
+def test_two_marks_confirm_no_other_label():
+    fitted = snapped(labels(), [100.0, 150.0], reach=5)
+    assert (fitted.on_ticks, fitted.left_out) == (2, 7)
+
+
+def test_a_zero_and_digits_close_behind_it_are_a_decimal():
+    found = pointed([word("0", 20, 50, score=0.9), word("40", 36, 50), word("6", 120, 50)])
+    assert sorted(w.text for w in found) == ["0.40", "6"]
+    (joined,) = [w for w in found if w.text == "0.40"]
+    assert joined.x0 == pytest.approx(20 - 2.8)
+    assert joined.second == "0.40"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [word("0", 20, 50), word("40", 60, 50)],
+        [word("0", 20, 50), word("40", 36, 60)],
+        [word("12", 12, 50), word("0", 28, 50), word("40", 44, 50)],
+        [word("1", 20, 50), word("40", 36, 50)],
+    ],
+)
+def test_numbers_that_stand_apart_are_not_joined(words):
+    assert pointed(words) == words
+
+
+def framed(ticks, *, wide=640, tall=420):
+    """A white picture with an axis line at its foot and one at its left, with or without tick marks."""
+    page = np.full((tall, wide, 3), 255, np.uint8)
+    page[360, 80:601] = 0
+    page[60:361, 80] = 0
+    if ticks:
+        for k in range(6):
+            page[360:366, 80 + 104 * k] = 0
+            page[360 - 60 * k, 74:81] = 0
+    return page
+
+
+def printed(values, xs=range(0, 60, 10)):
+    across = [word(f"{t}", 80.5 + 104 * k, 376) for k, t in enumerate(xs)]
+    return [*across, *(word(v, 60 - 2.8 * len(v), 360.5 - 60 * k) for k, v in enumerate(values))]
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [
+        (("0.0", "0.2", "0.4", "0.6", "0.8", "1.0"), 1.0),
+        (("0", "20", "40", "60", "80", "100"), 100.0),
+        (("0.00", "0.05", "0.10", "0.15", "0.20", "0.25"), 1.0),
+        (("0.00", "0.01", "0.02", "0.03", "0.04", "0.05"), 1.0),
+        (("0%", "2%", "4%", "6%", "8%", "10%"), 100.0),
+    ],
+)
+def test_an_axis_may_end_far_below_one(values, scale):
+    (found,) = plot_scales(Picture(framed(True), 1.0), printed(values), Hints())
+    assert found.scale == scale
+
+
+def test_small_numbers_without_a_percent_sign_are_no_survival():
+    assert plot_scales(Picture(framed(True), 1.0), printed(("0", "2", "4", "6", "8", "10")), Hints()) == []
+
+
+@pytest.mark.parametrize(("cut", "confirmed"), [(0, True), (30, False)])
+def test_an_axis_line_from_the_first_label_to_the_last_stands_for_tick_marks(cut, confirmed):
+    page = framed(False)
+    page[360, 601 - cut : 601] = 255
+    (found,) = plot_scales(Picture(page, 1.0), printed(("0.0", "0.2", "0.4", "0.6", "0.8", "1.0")), Hints())
+    assert (found.x.on_ticks == 6) is confirmed
+
+
+@pytest.mark.parametrize("angle", [-0.3, 0.6])
+def test_a_slight_tilt_shows_through_the_noise_of_a_scan(angle):
+    import cv2
+
+    page = framed(True)
+    turn = cv2.getRotationMatrix2D((320, 210), angle, 1.0)
+    turned = cv2.warpAffine(page, turn, (640, 420), borderValue=(255, 255, 255)).astype(float)
+    noise = np.random.default_rng(3).normal(0, 6, (420, 640, 1))
+    found = skew_angle(np.clip(turned + noise, 0, 255).astype(np.uint8), furthest=2.5)
+    assert found == pytest.approx(angle, abs=0.08)
+
+
+def test_a_level_scan_is_left_alone():
+    noise = np.random.default_rng(4).normal(0, 6, (420, 640, 1))
+    assert skew_angle(np.clip(framed(True) + noise, 0, 255).astype(np.uint8), furthest=2.5) == 0

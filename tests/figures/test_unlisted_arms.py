@@ -1,0 +1,116 @@
+"""Arms that nothing lists: black lines told apart by dashes, and names printed beside the curves."""
+
+import io
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+
+from metagrove.figures.curve_labels import labels_beside
+from metagrove.figures.digitizing import figures_in
+from metagrove.figures.page import Word
+from metagrove.figures.reading import ArmReading
+from metagrove.figures.scales.axes import axis_through
+from metagrove.figures.table.tying import Ground
+from metagrove.figures.writing.ocr import can_read
+
+ocr = pytest.mark.skipif(not can_read(), reason="needs the extra 'ocr'")
+X = axis_through([100.0, 300.0, 500.0], [0.0, 12.0, 24.0], tolerance=2)
+Y = axis_through([400.0, 250.0, 100.0], [0.0, 0.5, 1.0], tolerance=2)
+GROUND = Ground(X, Y, 1.0)
+
+
+def arm(last):
+    time = np.linspace(0, 24, 25)
+    level = np.maximum(1 - (1 - last) * time / 24, 0)
+    error = np.full(25, 0.01)
+    return ArmReading("", (0, 0, 0), "solid", time, level, error, error, np.zeros(0))
+
+
+def word(text, x, y, size=12.0):
+    return Word(text, x, y - size / 2, x + 0.6 * size * len(text), y + size / 2, score=0.98)
+
+
+def height(last, x):
+    return 400 - 300 * (1 - (1 - last) * (x - 100) / 400)
+
+
+@settings(derandomize=True, deadline=None, max_examples=20)
+@given(st.floats(0.55, 0.8), st.floats(0.1, 0.3), st.integers(300, 420), st.integers(300, 420), st.booleans())
+def test_each_curve_takes_the_name_beside_it(upper, lower, first, second, exchanged):
+    names = ["Placebo", "Drug"][:: -1 if exchanged else 1]
+    words = [word(names[0], first, height(upper, first) - 14), word(names[1], second, height(lower, second) - 14)]
+    assert labels_beside([arm(upper), arm(lower)], words, GROUND) == (2, names)
+    assert labels_beside([arm(lower), arm(upper)], words[::-1], GROUND) == (2, names[::-1])
+
+
+def test_names_between_two_curves_name_none():
+    middle = (height(0.6, 300) + height(0.5, 300)) / 2
+    words = [word("Placebo", 300, middle), word("Drug", 420, (height(0.6, 420) + height(0.5, 420)) / 2)]
+    near, labels = labels_beside([arm(0.6), arm(0.5)], words, GROUND)
+    assert near == 2
+    assert labels is None
+
+
+@pytest.mark.parametrize("text", ["P < 0.001", "HR 0.72", "Log-rank test", "54%", "p=0.03", "No. at risk"])
+def test_results_are_no_names(text):
+    words = [word("Placebo", 300, height(0.6, 300) - 14), word(text, 200, 300)]
+    assert labels_beside([arm(0.6)], words, GROUND) == (1, ["Placebo"])
+
+
+def test_a_name_without_a_curve_confirms_nothing():
+    words = [word("Placebo", 300, height(0.6, 300) - 14), word("Drug", 300, 330)]
+    near, labels = labels_beside([arm(0.6)], words, GROUND)
+    assert labels is None
+    assert near == 1
+
+
+def drawn(styles, names):
+    """Black curves told apart by their strokes, names beside them, no legend; the levels of each."""
+    mpl.use("Agg")
+    page = Figure(figsize=(6.0, 4.4), dpi=150)
+    axes = page.add_axes((0.14, 0.14, 0.82, 0.8))
+    truth = []
+    for k, (style, name) in enumerate(zip(styles, names, strict=True)):
+        rng = np.random.default_rng(k + 7)
+        when = np.sort(rng.exponential((50, 22, 10)[k], 60))
+        keep = when < 36
+        level = np.concatenate([[1.0], (1 - np.arange(1, 61) / 60)[keep]])
+        times = np.concatenate([[0.0], when[keep]])
+        axes.step(np.append(times, 36), np.append(level, level[-1]), where="post", color="black", ls=style, lw=1.4)
+        truth.append((times, level))
+        place = 12 + 5 * k
+        axes.text(place, level[np.searchsorted(times, place) - 1] + 0.05, name, va="center")
+    axes.set_xlim(0, 37)
+    axes.set_ylim(0, 1.03)
+    axes.set_xticks(range(0, 37, 6))
+    axes.set_xlabel("Months")
+    axes.set_ylabel("Survival")
+    out = io.BytesIO()
+    page.savefig(out, format="png")
+    return out.getvalue(), truth
+
+
+@ocr
+@pytest.mark.parametrize(
+    ("styles", "names"),
+    [
+        (("-", (0, (5, 3))), ("Surgery", "Radiotherapy")),
+        (("-", (0, (5, 3)), (0, (1.2, 1.8))), ("Surgery", "Chemotherapy", "Observation")),
+    ],
+)
+def test_black_lines_without_a_legend_are_told_apart(styles, names):
+    content, truth = drawn(styles, names)
+    (found,) = figures_in(content, threads=1)
+    arms = {a.name: a for a in found.reading.arms}
+    assert len(arms) == len(names)
+    grid = np.linspace(0, 35.5, 500)
+    for name, (times, level) in zip(names, truth, strict=True):
+        true = level[np.searchsorted(times, grid, side="right") - 1]
+        near = min(float(np.abs(a.at(grid) - true).mean()) for a in arms.values())
+        assert near < 0.01
+        if found.reading.status == "ok":
+            assert float(np.abs(arms[name].at(grid) - true).mean()) < 0.01
