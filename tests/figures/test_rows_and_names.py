@@ -240,3 +240,11 @@ def test_doubt_about_the_censored_is_none_about_the_count():
         below=456,
     )
     assert [c.sure for c in found.cells] == [True, False, True]
+
+
+def test_a_path_of_one_column_is_no_edge():
+    colour = (150, 95, 165)
+    field, path = seen(100, colour, colour)
+    short = replace(path, enter=path.enter[:1], leave=path.leave[:1], inked=path.inked[:1])
+    nothing = np.zeros((200, 300), bool)
+    assert not band_doubts(field, [nothing], [ArmLook(colour, 3.0, Dash(), "solid")], [short], [arm("a", colour)])

@@ -50,6 +50,8 @@ def _edges(field: Canvas, hidden: NDArray[np.bool_], look: ArmLook, path: Path) 
     """The share of a path's columns in which it stands alone and is the edge of an area."""
     rows, columns = np.asarray(path.leave), np.arange(len(path.leave)) + path.first
     aside = round(look.width / 2 + 2.5)
+    if len(rows) < _FEWEST:
+        return 0.0
     jumps = (rows != np.asarray(path.enter)).astype(float)
     level = np.convolve(jumps, np.ones(2 * aside + 1), "same") == 0
     inside = (rows >= aside + _REACH) & (rows < len(hidden) - aside - _REACH)
