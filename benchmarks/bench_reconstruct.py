@@ -1,8 +1,9 @@
 """Speed of reconstruction beside IPDfromKM 0.1.10, whose seconds were measured on a two-core machine (R 4.2.2).
 
-`./run bench reconstruct`; run it alone on an idle machine. `quick` leaves out the large simulated arms. The peer's seconds hold where R's `coxph` on 100,000 patients
-takes 0.26 s; where R is there they are scaled by what it takes now. Ours are seconds of processor time. Aims: a point at
-least 10 times as fast, 100 draws in less than ten points, a call under 0.5 s and with 100 draws under 3 s.
+`./run bench reconstruct`; run it alone on an idle machine. `./run python -m benchmarks.bench_reconstruct quick` leaves out the
+large simulated arms. The peer's seconds hold where R's `coxph` on 100,000 patients takes 0.26 s; where R is there they are
+scaled by what it takes now. Ours are seconds of processor time. Aims: a point at least 10 times as fast, 100 draws in less
+than ten points, a call under 0.5 s and with 100 draws under 3 s.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import openpyxl
 import pytest
 from typer.testing import CliRunner
 
+from metagrove.app.reconstruction import PrintedDifference
 from metagrove.cli.main import app
 
 
@@ -199,7 +200,7 @@ def two_arms(folder):
     treated = [(0, 100), (3, 90), (6, 70), (9, 60), (14, 40), (18, 40)]
     lines = [f"{arm},{t},{s}" for arm, curve in (("Old", control), ("New", treated)) for t, s in curve]
     (folder / "c.csv").write_text("arm,time,survival\n" + "\n".join(lines) + "\n")
-    (folder / "t.csv").write_text("arm,n\nOld,10\nNew,10\n")
+    (folder / "t.csv").write_text("arm,n,events\nOld,10,8\nNew,10,6\n")
     return [folder / "c.csv", "--totals", folder / "t.csv"]
 
 
@@ -207,17 +208,25 @@ def test_reconstruct_two_arms_shows_the_printed_hazard_ratio(tmp_path):
     given = two_arms(tmp_path)
     apart, shown, turned = tmp_path / "apart", tmp_path / "shown", tmp_path / "turned"
     assert metagrove("reconstruct", *given, "--out", apart).exit_code == 0
-    done = metagrove("reconstruct", *given, "--hr", "0.53 (95% CI 0.17-1.69)", "--draws", "30", "--out", shown)
+    done = metagrove("reconstruct", *given, "--hr", "0.46", "--draws", "30", "--out", shown)
     assert done.exit_code == 0, done.stderr
-    assert "New against Old: hazard ratio 0.5" in done.stdout
+    assert "New against Old: hazard ratio 0.4" in done.stdout
     told = json.loads((shown / "report.json").read_text())["comparison"]
-    assert 0.525 <= told["hr"] <= 0.535
+    assert 0.455 <= told["hr"] <= 0.465
     assert len({row["draw"] for row in rows(shown / "draws.csv")}) == 30
     assert len(rows(shown / "patients.csv")) == len(rows(apart / "patients.csv")) == 20
-    assert metagrove("reconstruct", *given, "--hr", "1.89", "--control", "New", "--out", turned).exit_code == 0
+    assert metagrove("reconstruct", *given, "--hr", "2.19", "--control", "New", "--out", turned).exit_code == 0
     told = json.loads((turned / "report.json").read_text())["comparison"]
     assert told["control"] == "New"
-    assert 1.885 <= told["hr"] <= 1.895
+    assert 2.185 <= told["hr"] <= 2.195
+
+
+@pytest.mark.parametrize(
+    "text", ["0.66 (0.50-0.87)", "0.66 (95% CI 0.50 to 0.87)", "0.66, .50, .87", "0.66 [0.50; 0.87]"]
+)
+def test_a_hazard_ratio_is_read_as_papers_print_it(text):
+    assert PrintedDifference(text).numbers == (0.66, 0.5, 0.87)
+    assert PrintedDifference("0.66").numbers == 0.66
 
 
 def test_reconstruct_says_when_no_patients_show_the_printed_hazard_ratio(tmp_path):
@@ -251,7 +260,7 @@ def test_reconstruct_compares_two_arms_and_no_other_number(tmp_path):
     with (tmp_path / "c.csv").open("a") as more:
         more.write("Third,0,100\nThird,4,50\nThird,9,50\n")
     with (tmp_path / "t.csv").open("a") as more:
-        more.write("Third,12\n")
+        more.write("Third,12,\n")
     done = metagrove("reconstruct", *given, "--hr", "0.5", "--out", tmp_path / "out")
     assert done.exit_code == 1
     assert "a hazard ratio or p compares two arms; the file has 3: Old, New, Third" in done.stderr

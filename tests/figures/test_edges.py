@@ -83,3 +83,35 @@ def test_tinted_bands_are_no_line():
     _, steps = read(ink, row, 3)
     off = np.abs(level(steps, np.arange(5, 290) + 0.5) - (row[5:290] + 0.5))
     assert off.mean() < 0.3
+
+
+@pytest.mark.parametrize("cover", [1.0, 0.6])
+def test_thin_and_short_marks_are_found_where_the_line_is_level(cover):
+    marks = (30, 44, 60, 150, 178, 250)
+    ink, row = drawn([(40, 6), (90, 4), (200, 12)], 3, ())
+    for column in marks:
+        level = row[column]
+        ink[level - 4 : level + 5, column] = np.maximum(ink[level - 4 : level + 5, column], cover)
+    path, steps = read(ink, row, 3)
+    found = mark_places(path, steps, ink, 3.0, tallest=9.0)
+    assert np.abs(found[:, None] - (np.array(marks) + 0.5)).min(axis=1).max() < 1.0
+    assert len(found) >= len(marks) - 1
+
+
+def test_a_staircase_without_marks_shows_none_even_on_a_tinted_band():
+    drops = [(c, 2) for c in range(12, 280, 9)]
+    ink, row = drawn(drops, 3, ())
+    ripple = np.random.default_rng(3).uniform(0, 0.3, ink.shape).astype(np.float32)
+    path, steps = read(ink, row, 3)
+    assert not len(mark_places(path, steps, np.maximum(ink, ripple), 3.0, tallest=9.0))
+
+
+@pytest.mark.parametrize("covered", [False, True])
+def test_a_drop_seen_in_part_is_doubted_unless_another_stroke_hides_the_rest(covered):
+    ink, row = drawn([(150, 60)], 3)
+    hidden = np.zeros(ink.shape, bool)
+    ink[22:55, 140:160] = 0
+    hidden[22:55, 146:155] = covered
+    enter = np.concatenate([row[:1], row[:-1]]).astype(np.int32)
+    steps = steps_of(Path(0, enter, row, np.ones(300, bool), 0.0), 2 * ink - 1, hidden, 3.0)
+    assert bool(len(steps.unseen)) is not covered

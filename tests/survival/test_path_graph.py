@@ -1,4 +1,4 @@
-"""States of one pass under other weights: what a pass of its own says, for less."""
+"""States of one pass under other weights, and the reading error that they tell: what passes of their own say, for less."""
 
 from dataclasses import replace
 
@@ -7,14 +7,16 @@ import pytest
 
 from metagrove.survival.censoring import shapes
 from metagrove.survival.censoring_trends import drawn_shapes
+from metagrove.survival.click_kernels import disturbed
 from metagrove.survival.curve_input import digitized_curve
 from metagrove.survival.path_draws import scaled
 from metagrove.survival.path_graph import Graph
 from metagrove.survival.path_kernels import sampled_gains
 from metagrove.survival.path_model import plan_of
+from metagrove.survival.path_noise import PRIOR_READINGS, likely_noise
 from metagrove.survival.path_search import Beam, operations_of, run_of, weights_kept
 from metagrove.survival.printed_facts import printed_facts
-from metagrove.survival.steps import steps_of
+from metagrove.survival.steps import CLICK_S, steps_of
 
 BROAD = Beam(keep=600, cut=1e-7, bins=0.4)
 
@@ -75,3 +77,36 @@ def test_paths_of_a_graph_are_those_of_a_pass_of_their_own():
     assert np.all(ours[:, 0] == facts.n) and np.all(np.diff(ours, axis=1) <= 0)
     error = np.sqrt((ours.var(axis=0) + theirs.var(axis=0)) / 2000)
     assert np.all(np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) < 5 * error + 0.05)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 1.7])
+def test_the_mode_is_that_of_the_evidence_of_passes_at_many_errors(factor):
+    plan, reading, facts, beliefs = problem()
+    noise = likely_noise((plan, reading, facts), beliefs[0], None, BROAD, 400, np.random.default_rng(1))
+    # The same readings, the search begun elsewhere.
+    begun = replace(scaled(reading, factor), sigma_s=factor * reading.sigma_s)
+    again = likely_noise((plan, begun, facts), beliefs[0], None, BROAD, 400, np.random.default_rng(1))
+    errors = 0.002 * np.exp(np.linspace(-1.2, 0.6, 37))
+
+    def score(sigma):
+        seen = run_of(plan, scaled(reading, sigma / reading.sigma_s), facts, beliefs[0], BROAD, light=True).evidence
+        return (
+            seen - (reading.level.size + PRIOR_READINGS) * np.log(sigma) - PRIOR_READINGS / 2 * (CLICK_S / sigma) ** 2
+        )
+
+    best = errors[int(np.argmax([score(sigma) for sigma in errors]))]
+    assert noise.sigma == pytest.approx(best, rel=0.08)
+    assert again.sigma == pytest.approx(best, rel=0.08)
+    bend = -(score(1.2 * best) + score(best / 1.2) - 2 * score(best)) / np.log(1.2) ** 2
+    assert noise.spread == pytest.approx(1 / np.sqrt(bend), rel=0.25)
+
+
+def test_clicks_change_places_as_sorting_says():
+    rng = np.random.default_rng(4)
+    time, level = np.sort(rng.random(80)), np.sort(rng.random(80))[::-1].copy()
+    score = rng.standard_normal((5, 2, 80))
+    rises, left = disturbed(time, level, 0.01, 0.02, score)
+    t, s = time + 0.02 * score[:, 0], level + 0.01 * score[:, 1]
+    told = np.take_along_axis(s, np.argsort(t, axis=1), axis=1)
+    assert rises == pytest.approx(np.maximum(np.diff(told, axis=1), 0).sum(axis=1))
+    assert left == pytest.approx(np.mean((np.sort(s, axis=1)[:, ::-1] - level) ** 2))

@@ -109,14 +109,16 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     the error is doubled; then single facts are left out, and the one that had to go is named in `fallback`.
     """
     wanted = Wanted(time_decimals(curve), max(draws, DRAWS), draws > 0)
-    for label, sigma, tried, beam in _ladder(curve, facts):
-        settled = _settled(curve, tried, sigma, beam, wanted, rng)
+    first = steps_of(curve, facts)
+    for label, sigma, tried, beam in _ladder(curve, facts, first):
+        reading = first if sigma is None and tried is facts else steps_of(curve, tried, sigma=sigma)
+        settled = _settled(curve, tried, reading, beam, wanted, rng)
         if settled is None and curve.kind in ("clicks", "digitized") and beam is COARSE:
             # Rows that are not one per drop: some none at all, or places on the curve.
             others: tuple[tuple[Kind, Beam], ...] = (("steps", Beam()), ("steps", WIDE), ("points", Beam()))
             for kind, within in others:
                 other = replace(curve, kind=kind)
-                settled = _settled(other, tried, None, within, wanted, rng)
+                settled = _settled(other, tried, steps_of(other, tried), within, wanted, rng)
                 if settled is not None:
                     curve = other
                     break
@@ -135,7 +137,7 @@ def _loosened(
     if curve.kind not in ("clicks", "digitized") or found.reading.sigma_s < 1.5 * CLICK_S:
         return known
     loose: DigitizedCurve = replace(curve, kind="steps")
-    settled = _settled(loose, found.facts, None, Beam(), wanted, rng)
+    settled = _settled(loose, found.facts, steps_of(loose, found.facts), Beam(), wanted, rng)
     if settled is None:
         return known
     other = settled[0]
@@ -153,9 +155,8 @@ def time_decimals(curve: DigitizedCurve) -> int:
     return 6
 
 
-def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | None, Facts, Beam]]:
+def _ladder(curve: DigitizedCurve, facts: Facts, reading: Reading) -> Iterator[tuple[str, float | None, Facts, Beam]]:
     """What to try, in order: label, standard error (None: as read), facts, beam."""
-    reading = steps_of(curve, facts)
     usual = Beam(keep=300, cut=1e-4, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
     if not facts.risk_time.size and facts.events is None and facts.marks is None and blurred(reading, facts) > 3:
         usual = FLAT  # any beam that tells levels apart would lose most ways
@@ -176,12 +177,15 @@ def _ladder(curve: DigitizedCurve, facts: Facts) -> Iterator[tuple[str, float | 
         less = replace(facts, risk_time=np.delete(facts.risk_time, i), risk_n=np.delete(facts.risk_n, i))
         yield f"at risk at {t:g}: {k}", first, less, usual
     if facts.marks is not None:
+        # A narrow beam finds ways that a wide one, of more states than there is room for, does not.
+        yield "censor marks", None, replace(facts, marks=None), usual
         yield "censor marks", larger, replace(facts, marks=None), WIDE
     bare = replace(facts, risk_time=facts.risk_time[:0], risk_n=facts.risk_n[:0], marks=None)
     if facts.risk_n.size:
         # A printed table is trusted before a curve that may have been read with larger errors.
         for wider in (2 * larger, 4 * larger):
             yield "reading error", wider, replace(facts, marks=None), WIDE
+        yield "numbers at risk", None, bare, usual
         yield "numbers at risk", larger, bare, WIDE
     yield "reading error", max(4 * first, 0.01), bare, WIDE
 
@@ -217,16 +221,19 @@ class _Search:
 def _settled(
     curve: DigitizedCurve,
     facts: Facts,
-    sigma: float | None,
+    reading: Reading,
     beam: Beam,
     wanted: Wanted,
     rng: np.random.Generator,
 ) -> tuple[_Search, float] | None:
     """The search of a curve under its likeliest reading error, and how uncertain the logarithm of that error is.
 
-    None where no path is left. Parameters as in the ladder.
+    None where no path is left.
+
+    Parameters
+    ----------
+    reading : the curve as read, with the error from which the search for the likeliest starts.
     """
-    reading = steps_of(curve, facts, sigma=sigma)
     plan = plan_of(reading, facts, wanted.decimals)
     if not plan.kind.size:
         return None if facts.events else (_Search(plan, reading, facts, beam, []), 0.0)

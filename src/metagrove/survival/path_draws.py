@@ -85,7 +85,7 @@ def sample_of(run: Run, count: int, rng: np.random.Generator) -> Sample:
 def paths_each(beliefs: list[Weighed], total: int) -> list[int]:
     """How many of some `total` paths to draw under each belief; a few even where its evidence seems small."""
     counts = _shared(_coarsened(np.array([evidence for evidence, _ in beliefs])), total)
-    return [int(count) for count in np.maximum(counts, total // (5 * len(beliefs)))]
+    return [max(int(count), total // (5 * len(beliefs))) for count in counts]
 
 
 def samples_of(

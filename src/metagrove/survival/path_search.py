@@ -50,6 +50,8 @@ Weighed: TypeAlias = tuple[float, Shape]
 MOST_STATES = 6_000_000
 #: Room for states to begin with: of a pass that keeps none, and for each operation of one that keeps all.
 LIGHT, STATES = 4096, 32
+#: Log evidence that dropped states may have carried where those kept are to serve other beliefs.
+MISSING = 0.1
 #: Beliefs about censoring that are weighed at most, and how far their log evidence may lie behind the best.
 MOST, FAR = 5, 6.0
 
@@ -147,22 +149,29 @@ def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) 
 
 
 def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> Array:
-    """Log evidence of each belief in a beam that is narrow; minus infinity where no path comes through."""
+    """Log evidence of each belief in a beam that is narrow; minus infinity where no path comes through.
+
+    Where most beliefs come through, those that do not are far behind. Else there are too many states for the beam, and a
+    narrower one of finer levels tries those left.
+    """
     found = np.full(len(beliefs), -np.inf)
     for beam in (LED if facts.risk_time.size else _screen(reading, facts), NARROW):
         for i in np.flatnonzero(~np.isfinite(found)).tolist():
             found[i] = run_of(plan, reading, facts, beliefs[i], beam, light=True).evidence
-        if not np.isfinite(found).any():  # there are too many states for either
+        if 2 * int(np.isfinite(found).sum()) >= len(beliefs):
             break
     return found
 
 
 def graph_of(run: Run, facts: Facts) -> Graph | None:
-    """The states of a pass, to be weighed anew; None where no path came through."""
+    """The states of a pass, to be weighed anew; None without a path, or where so much was dropped that others may lack theirs."""
     from metagrove.survival.path_graph import Graph
 
-    events = -1 if facts.events is None else facts.events
-    return Graph(run.passed, run.operations, events) if np.isfinite(run.evidence) else None
+    if not np.isfinite(run.evidence):
+        return None
+    graph = Graph(run.passed, run.operations, -1 if facts.events is None else facts.events)
+    # The evidence of the pass counts what was dropped as if it had been kept; that of the graph does not.
+    return graph if run.evidence - run.shape.prior - graph.evidence(run.operations) < MISSING else None
 
 
 def blurred(reading: Reading, facts: Facts) -> float:

@@ -1,4 +1,4 @@
-"""Whether each traced curve is drawn in its own arm's colour and not in another's."""
+"""Which arm each traced curve belongs to by its colour, and doubts where that is another than it was traced as."""
 
 from __future__ import annotations
 
@@ -14,11 +14,35 @@ from metagrove.figures.lines.evidence import ArmLook, Canvas
 from metagrove.figures.lines.tracking import Path
 from metagrove.figures.reading import ArmReading
 
-__all__ = ["miscoloured"]
+__all__ = ["fitting_order", "miscoloured"]
 
 # how much better another assignment of colours must be, in levels of 255 an arm
 _BETTER = 12.0
 _MOST = 6
+
+
+def fitting_order(
+    field: Canvas, hidden: Sequence[NDArray[np.bool_]], looks: Sequence[ArmLook], paths: Sequence[Path]
+) -> list[int]:
+    """Which path is each arm's by the inks along them; as given where no other order is clearly better.
+
+    Parameters
+    ----------
+    hidden : where strokes of other arms lie, for each path, shape (rows, columns).
+    """
+    order = list(range(len(paths)))
+    seen = [_ink(field, mask, path) for mask, path in zip(hidden, paths, strict=True)]
+    known = [i for i in order if seen[i] is not None]
+    if not 1 < len(known) <= _MOST:
+        return order
+    far = np.array([[_apart(seen[i], looks[j]) for j in known] for i in known])
+    best = min(permutations(range(len(known))), key=lambda p: sum(far[k, j] for j, k in enumerate(p)))
+    gain = float(np.trace(far)) - sum(float(far[k, j]) for j, k in enumerate(best))
+    moved = sum(k != j for j, k in enumerate(best))
+    if gain >= _BETTER * moved:
+        for j, k in enumerate(best):
+            order[known[j]] = known[k]
+    return order
 
 
 def miscoloured(
@@ -30,23 +54,15 @@ def miscoloured(
 ) -> list[Finding]:
     """Doubts where the inks along the curves fit the arms' colours better in another order.
 
-    Parameters
-    ----------
-    hidden : where strokes of other arms lie, for each arm, shape (rows, columns).
-
     Small pictures blur the lines of a legend, so that a colour read there may be as near to one curve as to another.
     """
-    seen = [_ink(field, mask, path) for mask, path in zip(hidden, paths, strict=True)]
-    known = [i for i, ink in enumerate(seen) if ink is not None]
-    if not 1 < len(known) <= _MOST:
-        return []
-    far = np.array([[_apart(seen[i], looks[j]) for j in known] for i in known])
-    best = min(permutations(range(len(known))), key=lambda p: sum(far[k, j] for k, j in enumerate(p)))
-    gain = float(np.trace(far)) - sum(float(far[k, j]) for k, j in enumerate(best))
-    moved = [(known[k], known[j]) for k, j in enumerate(best) if k != j]
-    if gain < _BETTER * len(moved):
-        return []
-    return [Finding(f"'{arms[i].name}' is drawn in the colour of '{arms[j].name}'") for i, j in moved]
+    order = fitting_order(field, hidden, looks, paths)
+    owner = {k: j for j, k in enumerate(order)}
+    return [
+        Finding(f"'{arm.name}' is drawn in the colour of '{arms[owner[i]].name}'")
+        for i, arm in enumerate(arms)
+        if owner[i] != i
+    ]
 
 
 def _ink(field: Canvas, hidden: NDArray[np.bool_], path: Path) -> Array | None:

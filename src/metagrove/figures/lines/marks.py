@@ -1,4 +1,4 @@
-"""Censor marks on a traced curve: short upright strokes, crosses or dots centred on a level, found by correlation."""
+"""Censor marks on a traced curve: upright strokes, crosses or discs centred on the line, all of one size."""
 
 from __future__ import annotations
 
@@ -12,9 +12,17 @@ from metagrove.figures.lines.tracking import Path
 
 __all__ = ["mark_places"]
 
+# ink below the first is paper; a stroke reaches the second in its own column or the next
+_PAPER, _SOLID = 0.15, 0.4
+# how far marks stand out of the line, in pixels and in line widths; the runs of a mark begin at this share of its height
+_LEAST, _PER_WIDTH, _SHARE = 1.0, 0.3, 0.45
+_FEWEST, _ALIKE, _MOST_ALIKE = 2, 0.25, 0.6
+_QUIET_SHARE, _STILL = 0.4, 0.6
+_LONGEST = 12
+
 
 def mark_places(path: Path, steps: Steps, ink: NDArray[np.float32], width: float, *, tallest: float) -> Array:
-    """Columns, to a fraction of a pixel, at which ink stands both above and below a level by the same small amount.
+    """Columns, to a fraction of a pixel, at which ink stands out above and below the curve by the same small amount.
 
     Parameters
     ----------
@@ -22,85 +30,104 @@ def mark_places(path: Path, steps: Steps, ink: NDArray[np.float32], width: float
     width : line width in pixels.
     tallest : the largest half-height of a mark in pixels.
 
-    A step reaches out to one side only; a mark reaches out to both. Marks of a curve are alike: those that are not as
-    tall as most are left out, and all are where most differ, since ripples beside a line then look like marks.
+    A step reaches out to one side only; a mark reaches out to both. The size of a curve's marks is learnt where the line
+    runs level; none are told where too few stand there or most differ, since ripples beside steps then look like marks.
+    Elsewhere only ink of that size counts.
     """
     ink = above_tints(ink, 2 * int(np.ceil(2 * tallest + width)) + 1)
-    excess_up, excess_down = _excess(path, steps, ink, width, tallest)
-    both = np.minimum(excess_up, excess_down)
-    need = max(2.0, 0.5 * width)
-    inked = both >= need
-    change = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
-    begins, ends = np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist()
-    out: list[float] = []
+    # dense marks thicken what is seen of the line
+    half = min(steps.width, width + 0.2) / 2
+    both = _standing_out(path, steps, ink, half, tallest)
+    least = max(_LEAST, _PER_WIDTH * steps.width)
+    level = _level(steps, len(both))
+    size = _usual_height(both, level, least)
+    if size is None:
+        return np.zeros(0)
+    begins, ends = _runs(both >= max(least, _SHARE * size))
     tall = np.array([both[b:e].max() for b, e in zip(begins, ends, strict=True)])
-    alike = _alike(tall)
-    begins = [b for b, keep in zip(begins, alike, strict=True) if keep]
-    ends = [e for e, keep in zip(ends, alike, strict=True) if keep]
-    usual = _usual([e - b for b, e in zip(begins, ends, strict=True)], width)
-    for b, e in zip(begins, ends, strict=True):
-        if e - b > 12 * usual:
-            continue
+    quiet = _within(level, begins, ends)
+    slack = np.where(quiet, _ALIKE * size + 0.5, 0.8 * _ALIKE * size + 0.3)
+    keep = np.abs(tall - size) <= slack
+    if not (keep & quiet).any():
+        return np.zeros(0)
+    usual = float(np.quantile((ends - begins)[keep & quiet], 0.3))
+    pairs = zip(begins[keep].tolist(), ends[keep].tolist(), strict=True)
+    return np.array([path.first + c for b, e in pairs for c in _middles(both, b, e, usual)])
+
+
+def _usual_height(both: Array, level: NDArray[np.bool_], least: float) -> float | None:
+    """How far most marks stand out where the line is level; None where the curve shows none."""
+    begins, ends = _runs(both >= least)
+    quiet = _within(level, begins, ends)
+    if quiet.sum() < _FEWEST or quiet.mean() < _QUIET_SHARE * level.mean():
+        return None
+    tall = np.array([both[b:e].max() for b, e in zip(begins[quiet], ends[quiet], strict=True)])
+    near = np.abs(tall[:, None] - tall[None, :]) <= _ALIKE * tall[None, :] + 0.5
+    best = near[:, int(near.sum(axis=0).argmax())]
+    return float(np.median(tall[best])) if best.mean() >= _MOST_ALIKE else None
+
+
+def _runs(inked: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """First columns of the runs and the columns after their last."""
+    change = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
+    return np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+
+
+def _within(level: NDArray[np.bool_], begins: NDArray[np.intp], ends: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which runs lie wholly where the line is level."""
+    return np.array([bool(level[b:e].all()) for b, e in zip(begins, ends, strict=True)], dtype=bool)
+
+
+def _middles(both: Array, b: int, e: int, usual: float) -> list[float]:
+    """The marks of one run: its middle, or where several touch each other evenly spaced ones of the usual width."""
+    if e - b <= 1.5 * usual + 1:
         weight = both[b:e]
-        if e - b <= 1.8 * usual + 1:
-            out.append(path.first + float((weight * (np.arange(b, e) + 0.5)).sum() / weight.sum()))
-        else:
-            out.extend(path.first + c for c in _peaks(both, b, e, usual))
-    return np.array(out)
-
-
-def _alike(tall: Array) -> list[bool]:
-    """Which marks are as tall as most of them; none where fewer than six in ten are."""
-    if not len(tall):
+        return [float((weight * (np.arange(b, e) + 0.5)).sum() / weight.sum())]
+    if e - b > _LONGEST * usual:
         return []
-    near = np.abs(tall[:, None] - tall[None, :]) <= 0.25 * tall[None, :] + 0.5
-    best = int(near.sum(axis=0).argmax())
-    keep = near[:, best]
-    return [bool(k) for k in keep] if keep.mean() >= 0.6 else [False] * len(tall)
+    count = max(2, round((e - b) / (usual + 1.0)))
+    return [float(v) for v in np.linspace(b + usual / 2, e - usual / 2, count)]
 
 
-def _usual(widths: list[int], width: float) -> float:
-    """How wide a mark's upright stroke is: the median of the narrow ones, near the line width."""
-    narrow = [w for w in widths if w <= 2.2 * width + 2]
-    return max(1.0, float(np.median(narrow))) if narrow else max(1.0, width)
+def _level(steps: Steps, columns: int) -> NDArray[np.bool_]:
+    """In which columns the curve does not drop within the pen's width."""
+    places: Array = np.arange(columns, dtype=float) + 0.5
+    reach = steps.width / 2 + 2
+    return np.asarray(_height(steps, places + reach) - _height(steps, places - reach) < _STILL)
 
 
-def _peaks(both: Array, b: int, e: int, usual: float) -> list[float]:
-    """Marks that touch each other: split evenly by the usual width."""
-    count = max(1, round((e - b) / (usual + 1.0)))
-    if count == 1:
-        return [(b + e) / 2]
-    half = usual / 2
-    return [float(v) for v in np.linspace(b + half, e - half, count)]
-
-
-def _excess(path: Path, steps: Steps, ink: NDArray[np.float32], width: float, tallest: float) -> tuple[Array, Array]:
-    """For each column of the path the ink that sticks out above and below the line's own width, in pixels."""
+def _standing_out(path: Path, steps: Steps, ink: NDArray[np.float32], half: float, tallest: float) -> Array:
+    """For each column of the path the ink in pixels that stands out of the line on both sides alike, else 0."""
     columns = len(path.leave)
     places = np.arange(columns, dtype=float) + 0.5
     # the pen's upper edge is the curve half a width earlier, its lower edge the curve half a width later
-    before, after = (_level_at(steps, np.asarray(places + way * steps.width / 2, dtype=float)) for way in (-1, 1))
-    up, down = np.zeros(columns), np.zeros(columns)
-    reach = int(np.ceil(tallest))
+    before, after = _height(steps, places - half), _height(steps, places + half)
+    wide = np.pad(ink, ((0, 0), (1, 1)))
+    near = np.maximum(np.maximum(wide[:, :-2], wide[:, 2:]), ink)
+    solid = np.where((near >= _SOLID) & (ink >= _PAPER), ink, np.float32(0))
+    out = np.zeros(columns)
     for i in range(columns):
         c = path.first + i
-        above = int(np.floor(before[i] - width / 2 - 0.3))
-        below = int(np.ceil(after[i] + width / 2 + 0.3))
-        up[i] = _reach(ink[max(above - reach, 0) : above, c][::-1])
-        down[i] = _reach(ink[below : below + reach, c])
-        if up[i] >= reach - 0.5 or down[i] >= reach - 0.5 or abs(up[i] - down[i]) > 0.5 * max(up[i], down[i]) + 1.0:
-            up[i] = down[i] = 0.0
-    return up, down
+        up = _beyond(ink[:, c], solid[:, c], float(before[i]), -1, half + tallest) - half
+        down = _beyond(ink[:, c], solid[:, c], float(after[i]), 1, half + tallest) - half
+        if max(up, down) < tallest - 0.5 and abs(up - down) <= 0.5 * max(up, down) + 0.8:
+            out[i] = max(min(up, down), 0.0)
+    return out
 
 
-def _level_at(steps: Steps, columns: Array) -> Array:
+def _beyond(ink: NDArray[np.float32], solid: NDArray[np.float32], level: float, way: int, reach: float) -> float:
+    """The ink of a column from a level on, up (-1) or down (1), until paper or `reach` pixels."""
+    row = int(np.floor(level))
+    if not 0 <= row < len(ink):
+        return 0.0
+    part = level - row if way < 0 else row + 1 - level
+    stop = int(np.ceil(reach)) + 1
+    rest = solid[max(row - stop, 0) : row][::-1] if way < 0 else solid[row + 1 : row + 1 + stop]
+    paper = np.flatnonzero(rest == 0)
+    return float(part * ink[row] + rest[: paper[0] if len(paper) else len(rest)].sum())
+
+
+def _height(steps: Steps, columns: Array) -> Array:
     """The height of the curve at each column."""
     index = np.searchsorted(steps.begin, columns, side="right") - 1
     return np.asarray(steps.height[np.clip(index, 0, None)])
-
-
-def _reach(ink: NDArray[np.float32]) -> float:
-    """How far ink continues without a break."""
-    stop = np.flatnonzero(ink < 0.3)
-    end = int(stop[0]) if len(stop) else len(ink)
-    return float(ink[:end].sum())

@@ -21,6 +21,7 @@ _TOGETHER = 0.75
 _NEAR_GRID = 0.13
 _PLATEAU, _DROP = 1.5, 3.2
 _ALIKE = 0.4
+_PARTLY = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +65,7 @@ def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], w
         if found is not None:
             begin[i] = found
         elif height[i] - height[i - 1] > 2 * edges.width + 4 and not _inked(
-            ink, begin[i], height[i - 1 : i + 1], width
+            ink, hidden, begin[i], height[i - 1 : i + 1], width
         ):
             unseen.append((begin[i], height[i] - height[i - 1]))
     begin = np.maximum.accumulate(begin)
@@ -150,12 +151,17 @@ def _upright(ink: NDArray[np.float32], begin: float, above: float, below: float,
     return found if abs(found - begin) <= 2.5 and float(np.abs(middle - found).mean()) < 0.5 else None
 
 
-def _inked(ink: NDArray[np.float32], begin: float, ends: Array, width: float) -> bool:
-    """Whether most rows between two levels show ink of the arm near the drop, be it in two strokes or under a mark."""
-    rows = ink[int(np.ceil(ends[0] + width)) : int(np.floor(ends[1] - width))]
+def _inked(ink: NDArray[np.float32], hidden: NDArray[np.bool_], begin: float, ends: Array, width: float) -> bool:
+    """Whether most rows between two levels show ink of the arm near the drop, be it in two strokes or under a mark.
+
+    Rows in which another stroke runs just where the drop is would hide it and speak neither way; some must show it.
+    """
+    rows = slice(int(np.ceil(ends[0] + width)), int(np.floor(ends[1] - width)))
     reach = int(np.ceil(width / 2 + 2))
-    weight = rows[:, max(int(begin) - reach, 0) : int(begin) + reach + 1].sum(axis=1)
-    return bool(weight.size and (weight > 0.5 * width).mean() > 0.75)
+    weight = ink[rows, max(int(begin) - reach, 0) : int(begin) + reach + 1].sum(axis=1)
+    beneath = hidden[rows, max(int(begin) - 1, 0) : int(begin) + 2].all(axis=1)
+    shown = weight > 0.5 * width
+    return bool(weight.size and (shown | beneath).mean() > 0.75 and shown.mean() > _PARTLY)
 
 
 def _end(ink: NDArray[np.float32], path: Path, width: float) -> float:

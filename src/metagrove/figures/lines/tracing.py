@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.figures.lines.evidence import ArmLook, Canvas, gains, line_evidence
+from metagrove.figures.lines.hues import fitting_order
 from metagrove.figures.lines.readout import Steps, steps_of
 from metagrove.figures.lines.tracking import Path, tracked
 
 __all__ = ["Trace", "traced"]
 
 _SWEEPS = 4
-# how much nearer, as a share of contrast and on average, colours must be in another order of the arms
-_MOST, _BETTER = 6, 0.08
 _ORDER = {"solid": 0, "dashed": 1, "dotted": 2}
 
 
@@ -37,11 +35,7 @@ class Trace:
 
     def foreign(self, index: int) -> NDArray[np.bool_]:
         """Where strokes of other arms than `index` lie."""
-        out = np.zeros(self.covers[index].shape, dtype=bool)
-        for j, cover in enumerate(self.covers):
-            if j != index:
-                out |= cover == 2
-        return out
+        return _foreign(self.covers, index)
 
 
 def traced(plot: Canvas, looks: Sequence[ArmLook], *, start: float, reach: int | None = None) -> Trace:
@@ -55,7 +49,7 @@ def traced(plot: Canvas, looks: Sequence[ArmLook], *, start: float, reach: int |
     paths: list[Path | None] = [None] * count
     near = [reach if reach is not None else 3 + round(look.width) for look in looks]
     _swept(plot, looks, paths, covers, start=start, reach=near)
-    order = _best_order(plot, looks, [p for p in paths if p is not None])
+    order = _best_order(plot, looks, [p for p in paths if p is not None], [c for c in covers if c is not None])
     if order != list(range(count)):
         paths = [paths[k] for k in order]
         covers = [_painted(p, look, plot.rgb.shape[:2]) for p, look in zip(paths, looks, strict=True) if p is not None]
@@ -65,10 +59,7 @@ def traced(plot: Canvas, looks: Sequence[ArmLook], *, start: float, reach: int |
     steps, strength, visible = [], [], []
     for i in range(count):
         gain = gains(plot, looks, i, [c if j != i else None for j, c in enumerate(shown)])
-        hidden = np.zeros(plot.blank.shape, dtype=bool)
-        for j in range(count):
-            if j != i:
-                hidden |= shown[j] == 2
+        hidden = _foreign(shown, i)
         steps.append(steps_of(done[i], gain, hidden, looks[i].width))
         power, share = _strength(done[i], gain, hidden)
         strength.append(power)
@@ -102,7 +93,9 @@ def _swept(
             break
 
 
-def _best_order(plot: Canvas, looks: Sequence[ArmLook], paths: Sequence[Path]) -> list[int]:
+def _best_order(
+    plot: Canvas, looks: Sequence[ArmLook], paths: Sequence[Path], covers: Sequence[NDArray[np.uint8]]
+) -> list[int]:
     """Which path is each arm's by its colour, among arms of one style: two may each have taken the other's line.
 
     Where each is traced given the others, such an exchange stands still.
@@ -110,28 +103,22 @@ def _best_order(plot: Canvas, looks: Sequence[ArmLook], paths: Sequence[Path]) -
     order = list(range(len(looks)))
     for style in {look.style for look in looks}:
         alike = [i for i in order if looks[i].style == style]
-        if not 1 < len(alike) <= _MOST:
+        if len(alike) < 2:
             continue
-        fit = np.array([[_likeness(plot, looks[i], paths[k]) for k in alike] for i in alike])
-        best = max(permutations(range(len(alike))), key=lambda p: sum(fit[i, k] for i, k in enumerate(p)))
-        moved = sum(i != k for i, k in enumerate(best))
-        if sum(fit[i, k] for i, k in enumerate(best)) > float(np.trace(fit)) + _BETTER * moved and moved:
-            for i, k in enumerate(best):
-                order[alike[i]] = alike[k]
+        hidden = [_foreign(covers, i) for i in alike]
+        found = fitting_order(plot, hidden, [looks[i] for i in alike], [paths[i] for i in alike])
+        for i, k in zip(alike, found, strict=True):
+            order[i] = alike[k]
     return order
 
 
-def _likeness(plot: Canvas, look: ArmLook, path: Path) -> float:
-    """Less the mean distance of the darkest ink along a path from the arm's colour, as a share of its contrast."""
-    columns = np.arange(len(path.leave)) + path.first
-    seen = path.inked & ~plot.blank[path.leave, columns]
-    if not seen.any():
-        return 0.0
-    ink = plot.rgb[path.leave[seen], columns[seen]]
-    power = ((ink - plot.main) ** 2).sum(axis=1)
-    core = ink[power >= np.quantile(power, 0.6)]
-    colour = np.array(look.colour, dtype=np.float32)
-    return -float(np.linalg.norm(core - colour, axis=1).mean() / max(float(np.linalg.norm(colour - plot.main)), 1.0))
+def _foreign(covers: Sequence[NDArray[np.uint8]], index: int) -> NDArray[np.bool_]:
+    """Where strokes of other arms than `index` lie."""
+    out = np.zeros(covers[index].shape, dtype=bool)
+    for j, cover in enumerate(covers):
+        if j != index:
+            out |= cover == 2
+    return out
 
 
 def _moved(old: Path, new: Path) -> bool:
