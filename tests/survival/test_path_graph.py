@@ -13,7 +13,7 @@ from metagrove.survival.path_draws import scaled
 from metagrove.survival.path_graph import Graph
 from metagrove.survival.path_kernels import sampled_gains
 from metagrove.survival.path_model import plan_of
-from metagrove.survival.path_noise import PRIOR_READINGS, likely_noise
+from metagrove.survival.path_noise import PRIOR_READINGS, RATIO, likely_noise
 from metagrove.survival.path_search import Beam, operations_of, run_of, weights_kept
 from metagrove.survival.printed_facts import printed_facts
 from metagrove.survival.steps import CLICK_S, steps_of
@@ -99,6 +99,22 @@ def test_the_mode_is_that_of_the_evidence_of_passes_at_many_errors(factor):
     assert again.sigma == pytest.approx(best, rel=0.08)
     bend = -(score(1.2 * best) + score(best / 1.2) - 2 * score(best)) / np.log(1.2) ** 2
     assert noise.spread == pytest.approx(1 / np.sqrt(bend), rel=0.25)
+
+
+def test_the_error_is_not_stretched_until_contradictory_facts_fit(monkeypatch):
+    from metagrove.survival import path_noise
+
+    tried = []
+
+    def recorded(plan, reading, facts, shape, beam):
+        tried.append(float(np.median(reading.error)))
+        return run_of(plan, reading, facts, shape, beam)
+
+    monkeypatch.setattr(path_noise, "run_of", recorded)
+    plan, reading, facts, beliefs = problem()
+    known = plan, reading, replace(facts, events=facts.events // 4)
+    assert likely_noise(known, beliefs[0], None, BROAD, 50, np.random.default_rng(1)) is None
+    assert max(tried) <= 2.0 * float(np.median(reading.error)) < 2.0 * RATIO * max(tried)
 
 
 def test_clicks_change_places_as_sorting_says():

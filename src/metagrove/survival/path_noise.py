@@ -26,6 +26,8 @@ PRIOR_READINGS = 6.0
 ERRORS = (1e-4, 0.02)
 #: Steps between the errors tried.
 RATIO = 1.4
+#: How many times its usual size the error is tried at while no path comes through.
+FARTHER = 2.0
 #: Passes made at most.
 PASSES = 8
 #: Uncertainty of the logarithm of the error at most.
@@ -76,9 +78,10 @@ def likely_noise(
         tried = scaled(reading, left * sigma / usual)
         run = run_of(plan, tried, facts, belief, beam)
         if not np.isfinite(run.evidence):
-            if found is not None or RATIO * sigma > ERRORS[1]:
+            # No path lies as near as that; far beyond the usual error, what is printed contradicts the curve instead.
+            if found is not None or RATIO * sigma > min(FARTHER * reading.sigma_s, ERRORS[1]):
                 return found
-            sigma *= RATIO  # no path lies as near as that
+            sigma *= RATIO
             continue
         sample = sample_of(run, count, rng)
         del run
