@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.figure_habits import habit_figure
 from benchmarks.figure_journals import FIRST_UNSEEN, journal_figure
+from benchmarks.figure_lifelines import lifelines_figure
 from benchmarks.figure_scores import REFERENCE, score_of
 from benchmarks.figure_styles import figure
 
@@ -160,6 +161,8 @@ def main():
         raster(kept(folder / "journals", map(journal_figure, unseen)))
         print("journals and programs, vector")
         vector(kept(folder / "drawings", (journal_figure(s, ending=("pdf", "svg")[s % 2]) for s in unseen)))
+        print("drawn by lifelines")
+        automatic(scores(kept(folder / "lifelines", map(lifelines_figure, range(first, last))), hinted=False))
         if shutil.which("Rscript"):
             drawn = drawn_by_r("figure_styles.R", folder / "r", first, last)
             print("drawn by R, vector")

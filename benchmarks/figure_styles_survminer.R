@@ -83,8 +83,13 @@ for (seed in seq(as.integer(args[2]), as.integer(args[3]))) {
   wide <- one_of(6, 7, 8); tall <- one_of(5.5, 6.5, 7); dots <- one_of(72, 100, 150, 300)
   switch(kind, png = png(path, wide, tall, units = "in", res = dots, type = "cairo"), pdf = pdf(path, wide, tall), svg = svg(path, wide, tall),
          jpg = jpeg(path, wide, tall, units = "in", res = max(dots, 100), quality = one_of(60, 85), type = "cairo"))
-  drawn <- suppressWarnings(suppressMessages(do.call(ggsurvplot, wanted[!vapply(wanted, is.null, TRUE)])))
-  suppressWarnings(suppressMessages(print(drawn, newpage = FALSE)))
+  # some combinations of its own options survminer cannot draw: such a seed has no figure
+  shown <- tryCatch({
+    drawn <- suppressWarnings(suppressMessages(do.call(ggsurvplot, wanted[!vapply(wanted, is.null, TRUE)])))
+    suppressWarnings(suppressMessages(print(drawn, newpage = FALSE)))
+    TRUE
+  }, error = function(e) FALSE)
   invisible(dev.off())
+  if (!shown) next
   truth(id, arms, names, styles, if (marks) "true" else "false", if (with_table) seq(0, horizon, every) else NULL, horizon, if (percent) 100 else 1, incidence, seq(0, horizon, every))
 }
