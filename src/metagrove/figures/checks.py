@@ -13,7 +13,7 @@ from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
 from metagrove.figures.page import Word, colour_distance
 from metagrove.figures.reading import OK, REVIEW, FigureReading, RiskCell
-from metagrove.figures.table.doubted_counts import allowed_by_curve, too_fine
+from metagrove.figures.table.doubted_counts import allowed_by_curve, out_of_line, too_fine
 
 __all__ = ["judged"]
 
@@ -111,6 +111,11 @@ def _risk_doubts(reading: FigureReading) -> list[Finding]:
     if reading.cells and len({len(v) for v in by_arm.values()}) > 1:
         out.append(Finding("the rows of numbers at risk differ in length"))
     known = {a.name for a in reading.arms}
+    counted = [(cells, reading.arm(name)) for name, cells in by_arm.items() if name in known]
+    out += [
+        Finding(f"number at risk of '{c.arm}' at {c.time:g}: {c.n} is out of line with the next and with other arms")
+        for c in out_of_line(counted)
+    ]
     for name, cells in by_arm.items():
         if name not in known:
             continue

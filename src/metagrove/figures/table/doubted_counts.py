@@ -12,13 +12,15 @@ from metagrove.figures.reading import ArmReading, RiskCell
 from metagrove.figures.scales.axes import Axis
 from metagrove.figures.table.rows import Cell, RiskRow
 
-__all__ = ["allowed_by_curve", "centred", "too_fine", "whole", "without_ticks"]
+__all__ = ["allowed_by_curve", "centred", "out_of_line", "too_fine", "whole", "without_ticks"]
 
 _FEWEST = 5
 # in letter heights: how exactly centred counts stand, and half of what a lost digit moves the middle
 _EXACT, _LOST = 0.08, 0.2
 # pixels
 _TINY = 7.5
+# people whom a curve leaves, and the share of them still there, below which a count is out of line
+_MANY, _GONE = 20, 0.2
 
 
 def centred(rows: Sequence[RiskRow], x: Axis) -> list[RiskRow]:
@@ -112,6 +114,21 @@ def allowed_by_curve(cells: Sequence[Cell | RiskCell], arm: ArmReading, *, slack
         if n[i + 1] > n[i] * (before[i + 1] + slack) / max(after[i] - slack, 1e-9) + 1:
             return False
     return True
+
+
+def out_of_line(rows: Sequence[tuple[Sequence[RiskCell], ArmReading]]) -> list[RiskCell]:
+    """Counts after which all but a few of the people are gone whom the curve leaves, in one arm alone.
+
+    A digit too many makes ten times as many people; where all arms lose as many, follow-up ends.
+    """
+    kept: dict[tuple[float, float], list[tuple[float, RiskCell]]] = {}
+    for cells, arm in rows:
+        for first, after in pairwise(cells):
+            before, then = (float(v) for v in arm.at(np.array([first.time, after.time])))
+            left = first.n * then / before if before > 0 else 0.0
+            if left >= _MANY:
+                kept.setdefault((first.time, after.time), []).append((after.n / left, first))
+    return [c for many in kept.values() for share, c in many if share < _GONE and max(s for s, _ in many) > 3 * _GONE]
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,11 @@ def writing(rgb: Pixels) -> NDArray[np.float32]:
     return np.asarray(np.where((lines > 0) | pale, 0, ink), dtype=np.float32)
 
 
+def enlarged(rgb: Pixels) -> bool:
+    """Whether a picture was made larger than it was drawn, so that its letters hold less than their size says."""
+    return _steepness(_against_paper(rgb)) < _BLURRED
+
+
 def _steepness(ink: NDArray[np.float32]) -> float:
     """How much of a stroke's ink comes within one pixel at its edge, as a median; low where a picture was enlarged."""
     import cv2

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.page import RGB, Word
 from metagrove.figures.writing.glyphs import agreed, glyph_readings
-from metagrove.figures.writing.lettering import Box, TextBox, text_boxes, writing
+from metagrove.figures.writing.lettering import Box, TextBox, enlarged, text_boxes, writing
 from metagrove.figures.writing.words import pointed
 
 __all__ = ["Finder", "can_read", "number_finder", "picture_words"]
@@ -100,14 +100,26 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
         texts.append((figures, again_figures) if numeric and figures else (text, again))
     texts = _zeros(boxes, texts)
     by_glyph = glyph_readings(ink, boxes, [t for t, _ in texts], [score > _TEACHES for _, _, score in first])
+    vague = _VAGUE if enlarged(rgb) else 0.0
     found: list[tuple[TextBox, Word]] = []
     for box, pair, glyphs, (_, _, score) in zip(boxes, texts, by_glyph, first, strict=True):
         text, again = (re.sub(r"^(\d{1,3}) (\d{3})$", r"\1,\2", t) for t in agreed(*pair, glyphs))
+        if not (text and score > 0.3) and _bars(box):
+            text, again, score = "|" * len(box.pieces), "", _BARS
         if text and score > 0.3:
             left, top, right, bottom = (float(v) for v in box.box)
+            again = "" if box.size < vague and text.isdigit() else again
             word = Word(text, left, top, right, bottom, box.angle, score, _colour(rgb, ink, box), again)
             found.append((box, word))
     return pointed(_settled(found))
+
+
+# pixels: digits of an enlarged picture below that were drawn so small that all readers may see the same wrong one
+_VAGUE = 12.0
+# how surely upright strokes that no reader knows are strokes
+_BARS = 0.35
+# the width of one digit, in its height, at most
+_TOGETHER = 0.95
 
 
 def number_finder(rgb: Pixels, *, threads: int = 2, scale: float = 1.0) -> Finder:
@@ -121,6 +133,10 @@ def number_finder(rgb: Pixels, *, threads: int = 2, scale: float = 1.0) -> Finde
     def pieces() -> tuple[NDArray[np.float32], list[Box]]:
         ink = writing(rgb)
         return ink, [p for b in text_boxes(ink) if b.angle == 0 for p in b.pieces]
+
+    @cache
+    def vague() -> float:
+        return _VAGUE if enlarged(rgb) else 0.0
 
     def find(across: float, down: float, size: float) -> Word | None:
         if reader is None:
@@ -138,10 +154,24 @@ def number_finder(rgb: Pixels, *, threads: int = 2, scale: float = 1.0) -> Finde
         (_, text, score), (_, again, _) = _read(reader, crops)
         if not text.isdigit():
             return None
+        again = again if _one_each(run, text) and box.size >= vague() else ""
         left, top, right, bottom = (v / scale for v in box.box)
         return Word(text, left, top, right, bottom, 0, score, _colour(rgb, ink, box), again)
 
     return find
+
+
+def _bars(box: TextBox) -> bool:
+    """Whether a word is one to three upright strokes of one height: a Roman numeral, if a name stands before it."""
+    high = [p[3] - p[1] for p in box.pieces]
+    thin = all(p[2] - p[0] < 0.35 * h for p, h in zip(box.pieces, high, strict=True))
+    return box.angle == 0 and len(box.pieces) <= 3 and thin and max(high) - min(high) <= 1 and min(high) >= 6
+
+
+def _one_each(pieces: Sequence[Box], text: str) -> bool:
+    """Whether there are as many digits as pieces; pieces that may be two digits drawn together leave that open."""
+    wide = [p[2] - p[0] for p in pieces]
+    return len(pieces) == len(text) or max(wide) > _TOGETHER * max(p[3] - p[1] for p in pieces)
 
 
 def _centred(known: Sequence[Box], across: float, down: float, size: float) -> list[Box]:
