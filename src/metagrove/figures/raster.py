@@ -38,7 +38,7 @@ from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.rows import RiskRow
 from metagrove.figures.table.swatches import coloured_patches, keyed
 from metagrove.figures.table.tying import Ground, named_and_counted, respelled
-from metagrove.figures.trace_doubts import dash_doubts, hidden_drops, ink_doubts, run_on
+from metagrove.figures.trace_doubts import dash_doubts, goes_on, hidden_drops, ink_doubts, run_on
 from metagrove.figures.writing.naming import named_like
 from metagrove.figures.writing.ocr import Finder
 from metagrove.figures.writing.words import legible, phrases, romans, statistics, tokens
@@ -142,6 +142,7 @@ def _reading(
     findings += miscoloured(field, foreign, looks, trace.paths, arms)
     findings += hidden_drops(trace, arms, plot)
     findings += run_on(picture.rgb, plot, trace, looks, arms)
+    findings += goes_on(field, prose, own, trace, looks, arms)
     left, right = scales.x.pixel(0.0) if not scales.x.log else min(scales.x.pixels), plot.columns[1]
     ends = scales.y.pixel([0.0, scales.scale])
     reading = FigureReading(

@@ -17,12 +17,14 @@ from metagrove.figures.page import colour_distance
 from metagrove.figures.plot import MARGIN, Plot
 from metagrove.figures.reading import ArmReading
 
-__all__ = ["dash_doubts", "hidden_drops", "ink_doubts", "run_on"]
+__all__ = ["dash_doubts", "goes_on", "hidden_drops", "ink_doubts", "run_on"]
 
 # contrast between dashes and gaps: above the first a solid line is none, below the second a dashed one is none;
 # another arm's pattern must explain a dashed line clearly worse than its own
 _PLAIN, _FAINT_DASH, _RIVAL = 0.45, 0.15, 0.7
 _DEEP = 0.09
+# pixels of a level piece that is no letter
+_PIECE = 14
 # how many pixels right of the plot are looked at, and how near an arm's colour is met there
 _BEYOND, _OWN = 14, 60.0
 
@@ -68,6 +70,37 @@ def run_on(
         inked = (np.linalg.norm(block - np.array(look.colour, dtype=np.float32), axis=2) < _OWN).any(axis=0)
         if inked.mean() > 0.8:
             out.append(Finding(f"'{arm.name}' runs on to the right of the last label that was read"))
+    return out
+
+
+def goes_on(
+    field: Canvas,
+    prose: NDArray[np.bool_],
+    own: Sequence[NDArray[np.float32]],
+    trace: Trace,
+    looks: Sequence[ArmLook],
+    arms: Sequence[ArmReading],
+) -> list[Finding]:
+    """Doubts about curves right of whose end a level piece of line in their own ink lies, as behind a legend.
+
+    `own` is the ink of each arm that no other covers, `prose` where words stand; shapes (rows, columns).
+    """
+    import cv2
+
+    out = []
+    covered = np.any([c > 0 for c in trace.covers], axis=0)
+    for arm, look, path, ink in zip(arms, looks, trace.paths, own, strict=True):
+        long = round(max(_PIECE, 4 * look.width, 1.5 * look.dash.on))
+        free = (ink > 0.5) & ~field.blank & ~prose & ~covered
+        free[:, : path.last + 3] = False
+        if path.last + long >= free.shape[1]:
+            continue
+        level = cv2.morphologyEx(free.astype(np.uint8), cv2.MORPH_OPEN, np.ones((1, long), np.uint8))
+        tall = cv2.morphologyEx(level, cv2.MORPH_OPEN, np.ones((round(2 * look.width) + 3, 1), np.uint8))
+        # a falling curve lies lower there
+        lines = (level > tall)[int(path.leave[-1]) - 2 :] if int(path.leave[-1]) > 2 else level > tall
+        if lines.any():
+            out.append(Finding(f"'{arm.name}' ends at {float(arm.end):g}, and a line of its colour goes on behind"))
     return out
 
 
