@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from metagrove.figures.digitizing import figures_in
+from metagrove.figures.hints import read_hints
 from metagrove.figures.page import Word
+from metagrove.figures.reading import ArmReading, RiskCell
 from metagrove.figures.scales.axes import axis_through
 from metagrove.figures.scales.frame import panel_edges
 from metagrove.figures.scales.grid import ungridded
 from metagrove.figures.table.arm_blocks import CountLine, named_by_block
-from metagrove.figures.table.doubted_counts import centred
+from metagrove.figures.table.doubted_counts import centred, out_of_line
 from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.writing.naming import numbered
 from metagrove.figures.writing.ocr import can_read
@@ -157,3 +159,38 @@ def test_figures_of_lifelines(seed):
         for t, n in zip(drawn.truth["at_risk"]["times"], r["n"], strict=True)
     }
     assert {(c.arm, c.time): c.n for c in reading.cells} == true
+
+
+def test_a_count_that_loses_its_people_in_one_arm_alone_is_out_of_line():
+    arm = ArmReading("A", (0, 0, 0), "solid", [0, 5, 24], [1, 0.8, 0.8], np.full(3, 0.1), np.full(3, 0.002))
+    other = replace(arm, name="B")
+
+    def counts(name, *numbers):
+        return [RiskCell(name, 12.0 * k, n) for k, n in enumerate(numbers)]
+
+    wrong = out_of_line([(counts("A", 1323, 80, 57), arm), (counts("B", 100, 68, 45), other)])
+    assert [(c.arm, c.n) for c in wrong] == [("A", 1323)]
+    assert not out_of_line([(counts("A", 123, 80, 57), arm), (counts("B", 100, 68, 45), other)])
+    # where follow-up ends for all, nobody is out of line
+    assert not out_of_line([(counts("A", 123, 80, 4), arm), (counts("B", 100, 68, 3), other)])
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_curve_that_goes_on_behind_a_legend_is_doubted(hidden):
+    page = np.full((400, 640, 3), 255, np.uint8)
+    page[350:352, 48:600] = page[48:352, 48:50] = 0
+    for k in range(10):
+        row, column = 50 + 24 * k, 50 + 50 * k
+        page[row - 1 : row + 2, column : column + 51] = CURVE
+        page[row - 1 : row + 26, column + 49 : column + 52] = CURVE
+    page[300:, 545:] = 255
+    page[350:352, 48:600] = 0
+    if hidden:
+        page[150:340, 252:520] = 255
+    import cv2
+
+    content = cv2.imencode(".png", page[:, :, ::-1])[1].tobytes()
+    axes = {"x": [[50, 0], [550, 10]], "y": [[350, 0], [50, 1]]}
+    hints = read_hints({"axes": axes, "arms": [{"name": "A", "color": "#1f77b4"}]})
+    reading = figures_in(content, hints, threads=1)[0].reading
+    assert any("goes on behind" in reason for reason in reading.reasons) == hidden
