@@ -51,7 +51,7 @@ COARSENED = 0.5
 #: Patients from whose number on that power falls, in the same paper's form: a / (a + n).
 COARSER = 200.0
 #: States kept, and the share of the likeliest below which they are not, in the pass whose states many courses of censoring share.
-KEPT, FAINT = 600, 1e-6
+KEPT, FAINT = 400, 1e-6
 #: Courses of censoring drawn and screened, and passes made with those picked.
 VARIANTS, PICKED = 24, 16
 
@@ -149,7 +149,7 @@ def widened_paths(
     # Draws err as much as the clicks did before they were brought to order, or the area under the curve would be too sure.
     usual = reading.sigma_s / float(np.median(reading.error)) if spread > 0 and reading.error.size else 1.0
     led = facts.risk_time.size > 0
-    if led:  # then the states of one pass that keeps more serve all of them
+    if led and reading.columns:  # levels so sharp that a narrow pass keeps too few states to serve all courses
         beam = replace(beam, keep=max(beam.keep, KEPT), cut=min(beam.cut, FAINT))
     graph = graph_of(run_of(plan, scaled(reading, usual), facts, shapes[0], beam), facts) if led else None
     if graph is None:
