@@ -43,7 +43,7 @@ def ungridded(rgb: NDArray[np.uint8], x: Axis, y: Axis) -> NDArray[np.uint8]:
 
 
 def _extent(pixels: Sequence[float], size: int) -> tuple[int, int]:
-    """The pixels of an axis from a fifth of a label's distance before its first label to as much beyond its last."""
+    """The pixels of an axis from half a label's distance before its first label to as much beyond its last."""
     more = 0.5 * float(np.diff(np.sort(pixels)).min()) if len(pixels) > 1 else 0.0
     return max(int(min(pixels) - more), 0), min(int(max(pixels) + more) + 1, size)
 
