@@ -73,7 +73,7 @@ def _goes_on(seen: TracedPlot, index: int) -> bool:
 
     look, path = seen.looks[index], seen.trace.paths[index]
     long = round(max(_PIECE, 4 * look.width, 1.5 * look.dash.on))
-    free = (seen.own[index] > 0.5) & ~seen.field.blank & ~seen.prose & ~seen.covered
+    free = (seen.own[index] > 0.5) & ~seen.field.blank & ~seen.told & ~seen.covered
     free[:, : path.last + 3] = False
     if path.last + long >= free.shape[1]:
         return False

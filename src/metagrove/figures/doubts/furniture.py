@@ -33,12 +33,12 @@ def words_in(plot: Plot, words: Sequence[Word]) -> NDArray[np.bool_]:
 
 
 def furniture(field: Canvas, trace: Trace, prose: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The pixels of `prose` and of frames, ruled tables, landmark lines and tick marks among the ink that is left."""
+    """The pixels of frames, ruled tables, landmark lines and tick marks among the ink that curves and `prose` leave."""
     curves = np.any([c == 2 for c in trace.covers], axis=0)
     near = np.any([c > 0 for c in trace.covers], axis=0)
     inked = (field.e_paper > 70.0**2) & ~near & ~field.blank
-    told = prose | _tick_marks(inked)
-    return told | ruled_boxes(inked, curves) | landmarks(inked & ~told, curves)
+    ticks = _tick_marks(inked)
+    return ticks | ruled_boxes(inked, curves) | landmarks(inked & ~prose & ~ticks, curves)
 
 
 def _tick_marks(inked: NDArray[np.bool_]) -> NDArray[np.bool_]:
