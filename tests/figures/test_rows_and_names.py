@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metagrove.figures.band_doubts import band_doubts
+from metagrove.figures.doubts.identity import EDGES
 from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.legend.pointers import pointers
-from metagrove.figures.lines.evidence import ArmLook, canvas
+from metagrove.figures.lines.evidence import ArmLook
 from metagrove.figures.lines.tracking import Dash, Path
 from metagrove.figures.page import Word
 from metagrove.figures.reading import ArmReading
@@ -22,6 +22,7 @@ from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.table.swatches import Patch, coloured_patches, keyed
 from metagrove.figures.table.tying import tied
+from seen_lines import seen_lines
 
 TIMES = (0.0, 12.0, 24.0, 36.0)
 X = replace(axis_through([100, 300, 500, 700], TIMES, tolerance=2), band=(440.0, 455.0))
@@ -204,7 +205,7 @@ def test_tiny_digits_are_never_sure():
 
 
 def seen(level, colour, band=None):
-    """A canvas with a level line of 3 pixels, or only the edge of a band, and the path along it."""
+    """A page with a level line of 3 pixels, or only the edge of a band, and the path along it."""
     rgb = np.full((200, 300, 3), 255, np.uint8)
     if band is not None:
         rgb[level:, :] = band
@@ -212,15 +213,14 @@ def seen(level, colour, band=None):
         rgb[level - 1 : level + 2] = colour
     rows = np.full(300, level, dtype=np.int64)
     path = Path(0, rows, rows.copy(), np.ones(300, bool), 0.0)
-    return canvas(rgb, [colour]), path
+    return rgb, path
 
 
 @pytest.mark.parametrize(("band", "doubted"), [(None, False), ((220, 200, 235), False), ((150, 95, 165), True)])
 def test_the_edge_of_a_band_is_no_line(band, doubted):
     colour = (150, 95, 165)
-    field, path = seen(100, colour, band)
-    nothing = np.zeros((200, 300), bool)
-    found = band_doubts(field, [nothing], [ArmLook(colour, 3.0, Dash(), "solid")], [path], [arm("a", colour)])
+    page, path = seen(100, colour, band)
+    found = EDGES.find(seen_lines(page, [ArmLook(colour, 3.0, Dash(), "solid")], [path], [arm("a", colour)]))
     assert bool(found) == doubted
 
 
@@ -244,7 +244,6 @@ def test_doubt_about_the_censored_is_none_about_the_count():
 
 def test_a_path_of_one_column_is_no_edge():
     colour = (150, 95, 165)
-    field, path = seen(100, colour, colour)
+    page, path = seen(100, colour, colour)
     short = replace(path, enter=path.enter[:1], leave=path.leave[:1], inked=path.inked[:1])
-    nothing = np.zeros((200, 300), bool)
-    assert not band_doubts(field, [nothing], [ArmLook(colour, 3.0, Dash(), "solid")], [short], [arm("a", colour)])
+    assert not EDGES.find(seen_lines(page, [ArmLook(colour, 3.0, Dash(), "solid")], [short], [arm("a", colour)]))

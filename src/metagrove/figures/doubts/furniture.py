@@ -1,4 +1,4 @@
-"""What a plot shows besides curves and needs no curve to explain it: ruled boxes, landmark lines, words in a line."""
+"""What a plot shows besides curves and needs no curve to explain it: words, ruled boxes, landmark lines, tick marks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from metagrove.figures.page import Word
+from metagrove.figures.legend.clearing import written
+from metagrove.figures.lines.evidence import Canvas
+from metagrove.figures.lines.tracing import Trace
+from metagrove.figures.page import Word, number
+from metagrove.figures.plot import MARGIN, Plot, inside
+from metagrove.figures.writing.words import phrases, statistics
 
-__all__ = ["in_line", "landmarks", "ruled_boxes"]
+__all__ = ["furniture", "in_line", "landmarks", "ruled_boxes", "words_in"]
 
 _RATE = re.compile(r"\(?\d{1,3}(\.\d+)?%\)?")
 _PLAIN = re.compile(r"[\w=<>≤≥]")
@@ -18,6 +23,47 @@ _PLAIN = re.compile(r"[\w=<>≤≥]")
 _SIDE, _SHARE, _EDGE = 0.85, 0.3, 8
 # an upright line is a landmark if its dashes reach this far up the plot, this densely, in so many pieces
 _TALL, _DENSE, _PIECES = 0.35, 0.3, 4
+
+
+def words_in(plot: Plot, words: Sequence[Word]) -> NDArray[np.bool_]:
+    """The pixels of the plot where words stand, shape (rows, columns) of the plot."""
+    lines = phrases(words, gap=1.1)
+    said = in_line([p for p in lines if written(p, least=0.45) or _lettered(p, words)], lines)
+    return inside([*((p.x0, p.y0, p.x1, p.y1) for p in said), *statistics(words)], plot)
+
+
+def furniture(field: Canvas, trace: Trace, prose: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels of `prose` and of frames, ruled tables, landmark lines and tick marks among the ink that is left."""
+    curves = np.any([c == 2 for c in trace.covers], axis=0)
+    near = np.any([c > 0 for c in trace.covers], axis=0)
+    inked = (field.e_paper > 70.0**2) & ~near & ~field.blank
+    told = prose | _tick_marks(inked)
+    return told | ruled_boxes(inked, curves) | landmarks(inked & ~told, curves)
+
+
+def _tick_marks(inked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Short ink at the edges of the plot, apart from all curves: tick marks that point inwards."""
+    import cv2
+
+    tall, wide = inked.shape
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(inked.astype(np.uint8), connectivity=8)
+    x, y, w, h = stats[:, 0], stats[:, 1], stats[:, 2], stats[:, 3]
+    reach = max(9.0, 0.02 * max(tall, wide))
+    level = (w >= h) & (w < reach) & (h <= 4) & ((x < reach) | (x + w > wide - 2 * reach))
+    upright = (h >= w) & (h < reach) & (w <= 4) & (y < reach + MARGIN)
+    ticks = level | upright
+    ticks[0] = False
+    return np.asarray(ticks[labels])
+
+
+def _lettered(phrase: Word, words: Sequence[Word]) -> bool:
+    """Whether a phrase is as high as the words of the page and of three different letters, or a number read surely."""
+    usual = float(np.median([w.size for w in words if w.angle == 0 and len(w.text) > 1] or [0.0]))
+    plain = phrase.text.replace(" ", "")
+    level = 0.7 * usual < phrase.size < 1.5 * usual
+    figures = [c for c in plain if c.isdigit() and c != "1"]
+    printed = phrase.score > 0.85 and len(figures) > 1 and number(plain) is not None
+    return level and (printed or (phrase.score > 0.6 and plain.isalpha() and len(set(plain.lower())) > 2))
 
 
 def in_line(said: Sequence[Word], phrases: Sequence[Word]) -> list[Word]:
