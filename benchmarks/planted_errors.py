@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from metagrove.figures.doubts.ink import witnesses_of
 from metagrove.figures.doubts.traced_plot import traced_plot
 from metagrove.figures.legend.arms import ArmSpec
 from metagrove.figures.lines.evidence import canvas
@@ -114,7 +115,7 @@ def lost(case, rng):
 def lost_unlisted(case, rng):
     """One arm not found, and nothing on the page that counts the arms."""
     planted = lost(case, rng)
-    return planted and replace(planted, witnesses=(len(planted.seen.arms),))
+    return planted and replace(planted, witnesses=witnesses_of(planted.seen, ()))
 
 
 def doubled(case, rng):

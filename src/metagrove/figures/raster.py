@@ -10,6 +10,7 @@ import numpy as np
 from metagrove.figures.curve_labels import labels_beside
 from metagrove.figures.doubts.checks import judged, trace_doubts
 from metagrove.figures.doubts.furniture import words_in
+from metagrove.figures.doubts.ink import witnesses_of
 from metagrove.figures.doubts.traced_plot import traced_plot
 from metagrove.figures.files.image import Picture
 from metagrove.figures.findings import Finding
@@ -130,7 +131,7 @@ def _reading(
         direction="incidence" if plot.rising else "survival",
         frame=_frame(scales, plot),
     )
-    return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
+    return judged(reading, findings, witnesses=witnesses_of(seen, witnesses), hints=hints, words=near)
 
 
 def _counted(
