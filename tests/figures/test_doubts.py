@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from metagrove.figures.doubts.checks import READING_CHECKS, TRACE_CHECKS, trace_doubts
 from metagrove.figures.doubts.ends import ENDS
-from metagrove.figures.doubts.furniture import frame_pieces
+from metagrove.figures.doubts.furniture import frame_pieces, letters_beside
 from metagrove.figures.doubts.ink import DROPS, UNEXPLAINED, confirmed_by_ink, witnesses_of
 from seen_lines import blank_page, draw, traced_lines
 
@@ -133,3 +133,19 @@ def test_no_staircase_is_a_frame(falls):
     ink[row : row + 2, column : column + 60] = True
     writing = np.ones((400, 700), bool)
     assert not frame_pieces(ink, np.zeros((400, 700), bool), writing).any()
+
+
+def test_letters_that_were_not_read_beside_words_need_no_curve():
+    prose = np.zeros((200, 400), bool)
+    prose[150:164, 100:180] = True
+    ink = np.zeros((200, 400), bool)
+    for left in (60, 72, 84, 186, 198):
+        ink[152:162, left : left + 7] = True
+        ink[154:160, left + 2 : left + 5] = False
+    away = np.zeros_like(ink)
+    away[152:162, 250:257] = True
+    line = np.zeros_like(ink)
+    line[140:142, 20:220] = line[157:159, 215:320] = True
+    found = letters_beside(ink | away | line, prose)
+    assert found[ink].all()
+    assert not found[away | line].any()
