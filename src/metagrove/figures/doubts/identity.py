@@ -25,7 +25,8 @@ _ONE_SIDED, _LITTLE = 0.3, 25.0
 # of its length: a shorter piece of a band's edge, a few hundredths off, changes the mean by less than a hundredth
 _MOST = 0.1
 _FEWEST = 20
-_REACH = 10
+# pixels, and line widths
+_REACH, _PER_WIDTH = 10, 4.0
 
 # gaps in a solid line: on 200 figures right ones had one at most
 _GAPS = 3
@@ -92,11 +93,12 @@ def _along_edges(field: Canvas, hidden: NDArray[np.bool_], look: ArmLook, path: 
     """The share of a path's columns in which it stands alone and is the edge of an area."""
     rows, columns = np.asarray(path.leave), np.arange(len(path.leave)) + path.first
     aside = round(look.width / 2 + 2.5)
+    far = max(_REACH, round(_PER_WIDTH * look.width))
     if len(rows) < _FEWEST:
         return 0.0
     jumps = (rows != np.asarray(path.enter)).astype(float)
     level = np.convolve(jumps, np.ones(2 * aside + 1), "same") == 0
-    inside = (rows >= aside + _REACH) & (rows < len(hidden) - aside - _REACH)
+    inside = (rows >= aside + far) & (rows < len(hidden) - aside - far)
     use = level & inside & np.asarray(path.inked, dtype=bool)
     rows, columns = rows[use], columns[use]
     alone = ~np.any([hidden[rows + k, columns] for k in range(-aside - 1, aside + 2)], axis=0)
@@ -106,8 +108,8 @@ def _along_edges(field: Canvas, hidden: NDArray[np.bool_], look: ArmLook, path: 
     middle = np.stack([field.rgb[rows + k, columns] for k in (-1, 0, 1)])
     nearest = ((middle - np.array(look.colour, dtype=np.float32)) ** 2).sum(axis=2).argmin(axis=0)
     core = middle[nearest, np.arange(len(rows))]
-    # an area goes on, while soft edges and other lines end: a side counts as it differs anywhere near
-    reach = range(aside, aside + _REACH)
+    # an area goes on, while soft edges, marks and other lines end: a side counts as it differs anywhere near
+    reach = range(aside, aside + far)
     beside = [[np.linalg.norm(core - field.rgb[rows + s * k, columns], axis=1) for k in reach] for s in (-1, 1)]
     above, below = (np.max(side, axis=0) for side in beside)
     less, more = np.minimum(above, below), np.maximum(above, below)
