@@ -12,8 +12,9 @@ from metagrove.figures.reading import ArmReading, RiskCell
 from metagrove.figures.scales.axes import axis_through
 from metagrove.figures.scales.frame import dark_lines, panel_edges, tick_places
 from metagrove.figures.scales.grid import ungridded
-from metagrove.figures.table.arm_blocks import CountLine, named_by_block
+from metagrove.figures.table.arm_blocks import named_by_block
 from metagrove.figures.table.doubted_counts import centred, out_of_line, too_fine
+from metagrove.figures.table.lines import CountLine
 from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.writing.naming import numbered
 from metagrove.figures.writing.ocr import can_read

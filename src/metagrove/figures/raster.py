@@ -107,7 +107,7 @@ def _reading(
         return None
     prose = words_in(plot, near)
     free = len(samples) < 2 and not hints.arms
-    specs, field, trace = supposed(scene, specs, prose, start=plot.start, most=len(rows), free=free)
+    specs, field, trace, limits = supposed(scene, specs, prose, start=plot.start, most=len(rows), free=free)
     seen = traced_plot(plot, specs, field, trace, picture.rgb)
     arrows = _arrows(field, trace, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
     arms = _pointed_at(seen.arms, arrows)
@@ -116,7 +116,7 @@ def _reading(
         arms, witnesses, more = _called(arms, phrases(near, gap=1.1), ground, witnesses)
         findings = [*findings, *more]
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
-    seen = seen.named(arms, np.any([prose, *(a.ink for _, a in arrows)], axis=0))
+    seen = seen.named(arms, np.any([prose, limits, *(a.ink for _, a in arrows)], axis=0))
     findings = [*findings, *more, *trace_doubts(seen)]
     reading = FigureReading(
         tuple(arms),

@@ -17,8 +17,8 @@ _DEEP, _FOOT = 0.04, 0.05
 _CUT = 0.03
 # pixels of a level piece that is no letter
 _PIECE = 14
-# how many pixels right of the plot are looked at, how near an arm's colour is met there, in what share of the columns
-_BEYOND, _OWN, _MOSTLY = 14, 60.0, 0.8
+# how many pixels and line widths right of the plot are looked at (a last censor mark reaches over it), how near an arm's colour is met there, in what share of the columns
+_BEYOND, _WIDTHS, _OWN, _MOSTLY = 14, 5, 60.0, 0.8
 # the share of a pixel that ink of a mark covers
 _INKED = 0.4
 
@@ -70,8 +70,9 @@ def _cut_off(seen: TracedPlot, index: int) -> bool:
 def _runs_on(seen: TracedPlot, index: int) -> bool:
     """Whether the curve goes on in the picture to the right of the plot: labels of the axis were lost there."""
     plot, path, look = seen.plot, seen.trace.paths[index], seen.looks[index]
-    beyond = seen.picture[:, plot.columns[1] : plot.columns[1] + _BEYOND].astype(np.float32)
-    if beyond.shape[1] < _BEYOND or path.last < plot.columns[1] - plot.columns[0] - 4:
+    wide = max(_BEYOND, round(_WIDTHS * look.width))
+    beyond = seen.picture[:, plot.columns[1] : plot.columns[1] + wide].astype(np.float32)
+    if beyond.shape[1] < wide or path.last < plot.columns[1] - plot.columns[0] - 4:
         return False
     height = float(seen.trace.steps[index].height[-1])
     row = round((plot.rows[1] - height if plot.rising else plot.rows[0] + height) - 0.5)
