@@ -167,6 +167,11 @@ def letters_beside(inked: NDArray[np.bool_], prose: NDArray[np.bool_]) -> NDArra
                 break
             begin = min(begin, int(x[k]))
             out |= labels == k
+        # the line of a legend's entry that lies half outside the plot
+        keys = level & (h <= 0.5 * tall) & (w > tall) & (w <= _LONGEST * tall) & (x < begin)
+        keys &= (begin - x - w <= 2 * tall) & (y <= _EDGE)
+        keys[0] = False
+        out |= keys[labels]
     return out
 
 
