@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from metagrove.figures.page import Word
 from metagrove.figures.scales.axes import axis_through
+from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.labels import title
 from metagrove.figures.table.risk_table import risk_rows
 
@@ -87,6 +89,30 @@ def test_a_dash_is_an_empty_cell_and_no_gap():
     assert [r.empty for r in rows] == [(24.0,), (36.0,)]
     unread = rows_of(said("Drug", 10, 480), [w for w in counts(("154", "136", "?", "110"), 480) if w.text != "?"])
     assert unread[0].holes == 1
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_row_may_end_before_the_others_where_the_page_is_blank(shown):
+    rows = rows_of(
+        said("Drug", 10, 480), counts(("154", "136", "121", "110"), 480),
+        said("Placebo", 10, 500), counts(("151", "123", "106", "64"), 500)[:3],
+    )  # fmt: skip
+    dark = np.zeros((600, 600), np.float32)
+    if shown:
+        dark[496:504, 496:503] = 1.0
+    ended = with_blanks(rows, X, dark)[1]
+    assert (ended.empty, ended.holes) == (((), 1) if shown else ((36.0,), 0))
+    # what the words of a drawing lack is blank
+    assert with_blanks(rows, X, None)[1].holes == 0
+    assert with_blanks([], X, dark) == []
+
+
+def test_a_gap_between_counts_is_no_end():
+    rows = rows_of(
+        said("Drug", 10, 480), counts(("154", "136", "121", "110"), 480),
+        said("Placebo", 10, 500), [w for k, w in enumerate(counts(("151", "123", "106", "64"), 500)) if k != 1],
+    )  # fmt: skip
+    assert with_blanks(rows, X, None)[1].holes == 1
 
 
 def test_numbers_in_pairs_are_people_at_risk_and_censored():

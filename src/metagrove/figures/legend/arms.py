@@ -30,6 +30,12 @@ _EVEN_WIDTHS = 1.4
 _FAINTEST = 0.25
 # a thin sample shows at least this share of its ink; what it lacks counts so much
 _PALEST, _PALE_COST = 0.4, 0.33
+# widths of the plot from its left side within which coloured names may stand
+_ASIDE = 1.45
+# how far a pixel of an ink may be from its colour
+_OWN = 60.0
+# a curve runs through this share of the columns of the one that runs through most
+_THROUGH = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +101,7 @@ def arm_specs(
         counts = [len(rows)] if rows else [len(seeds)]
     else:
         count = len(hints.arms) or len(rows)
-        seeds = _from_inks(inks, count)
+        seeds = _from_inks(_longest_first(inks, scene), count)
     seeds = _distinct(seeds)
     colours = [s.colour for s in seeds]
     field = canvas(scene.rgb, colours, scene.blank)
@@ -184,7 +190,7 @@ def _rest(inks: Sequence[Ink], seeds: Sequence[_Seed], count: int) -> list[_Seed
 def _coloured_names(
     scene: Scene, names: Sequence[Word], inks: Sequence[Ink], rows: Sequence[RiskRow], paper: Array
 ) -> list[_Seed]:
-    """Names inside the plot written in an ink of its lines (no legend).
+    """Names inside the plot, or right of it, written in an ink of its lines (no legend).
 
     Small letters are paler than lines, so colours are compared by their direction from the paper. Where numbers at
     risk are printed, a name must also head one of their rows.
@@ -198,7 +204,7 @@ def _coloured_names(
         if w.colour is not None
         and max(w.colour) - min(w.colour) > 30
         and r0 <= w.cy <= r0 + tall
-        and c0 <= w.cx <= c0 + wide
+        and c0 <= w.cx <= c0 + _ASIDE * wide
         and (_plain(w.text) in labels if labels else sum(c.isalpha() for c in w.text) > 2)
     ]
     coloured = [i for i in inks if not i.neutral]
@@ -227,14 +233,26 @@ def _along(a: RGB, b: RGB, paper: Array) -> float:
     return float(p @ q / max(float(np.linalg.norm(p) * np.linalg.norm(q)), 1e-9))
 
 
+def _longest_first(inks: Sequence[Ink], scene: Scene) -> list[Ink]:
+    """The inks by their amount, those first that run through most of the plot's width: words and arrows do not."""
+    pixels = scene.rgb.astype(np.float32)
+
+    def columns(ink: Ink) -> int:
+        own = ((pixels - np.array(ink.colour, dtype=np.float32)) ** 2).sum(axis=2) < _OWN**2
+        return int((own & ~scene.blank).any(axis=0).sum())
+
+    wide = [columns(i) for i in inks]
+    far = {i.colour for i, w in zip(inks, wide, strict=True) if w >= _THROUGH * max(wide)}
+    return sorted(inks, key=lambda i: (i.colour not in far, -i.pixels))
+
+
 def _from_inks(inks: Sequence[Ink], count: int) -> list[_Seed]:
-    """Arms from the inks alone: one per colour; more arms than colours means styles of black."""
+    """Arms from the inks alone, the first that many; more arms than colours means styles of black."""
     coloured = [i for i in inks if not i.neutral]
     neutral = [i for i in inks if i.neutral]
     chosen = [*coloured, *neutral]
     if count and len(chosen) >= count:
-        chosen = sorted(chosen, key=lambda i: -i.pixels)[:count]
-        return [_Seed("", i.colour, "solid") for i in chosen]
+        return [_Seed("", i.colour, "solid") for i in chosen if i in inks[:count]]
     seeds = [_Seed("", i.colour, "solid") for i in chosen]
     if count > len(chosen) and neutral:
         black = min(neutral, key=lambda i: sum(i.colour))

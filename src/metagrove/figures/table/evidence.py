@@ -66,21 +66,41 @@ def by_name(rows: Sequence[RiskRow], arms: Sequence[ArmReading]) -> Array:
     return out
 
 
-def by_colour(rows: Sequence[RiskRow], arms: Sequence[ArmReading]) -> Array:
-    """How near in colour row and curve are; where some rows are coloured, those that are not are no coloured curve's."""
+def by_colour(rows: Sequence[RiskRow], arms: Sequence[ArmReading], names: Sequence[Word] = ()) -> Array:
+    """How near in colour row and curve are; where some rows are coloured, those that are not are no coloured curve's.
+
+    The colour of a row is its own or, where all rows are black or grey, that in which its name stands in the plot.
+    """
     out = np.zeros((len(rows), len(arms)))
-    coloured = [r.colour is not None and _saturation(r.colour) > _GREY for r in rows]
+    colours = [r.colour for r in rows]
+    coloured = [c is not None and _saturation(c) > _GREY for c in colours]
     if not any(coloured):
-        return out
-    for k, row in enumerate(rows):
-        if row.colour is None:
+        colours = _elsewhere(rows, names)
+        coloured = [c is not None for c in colours]
+    for k, colour in enumerate(colours if any(coloured) else []):
+        if colour is None:
             continue
         if not coloured[k]:
             out[k] = [-_TWICE if _saturation(a.colour) > _GREY else 0.0 for a in arms]
             continue
-        far = np.array([colour_distance(a.colour, row.colour) for a in arms])
+        far = np.array([colour_distance(a.colour, colour) for a in arms])
         if far.min() < _PALEST:
             out[k] = _doublings(far, _BLURRED)
+    return out
+
+
+def _elsewhere(rows: Sequence[RiskRow], names: Sequence[Word]) -> list[RGB | None]:
+    """The colour in which each row's name is printed above the table, where it is printed in one."""
+    labels, top = [r.label for r in rows], min(r.height for r in rows)
+    out: list[RGB | None] = []
+    for k in range(len(rows)):
+        seen = [
+            w.colour
+            for w in names
+            if w.colour is not None and _saturation(w.colour) > _GREY and w.cy < top
+            if named_like(w.text, labels) == k
+        ]
+        out.append(seen[0] if len(seen) == 1 else None)
     return out
 
 

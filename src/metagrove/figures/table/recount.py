@@ -14,7 +14,7 @@ from metagrove.figures.table.lines import count_places
 from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.writing.ocr import Finder
 
-__all__ = ["recounted"]
+__all__ = ["expected_times", "recounted"]
 
 
 def recounted(rows: Sequence[RiskRow], x: Axis, find: Finder | None) -> list[RiskRow]:
@@ -25,10 +25,10 @@ def recounted(rows: Sequence[RiskRow], x: Axis, find: Finder | None) -> list[Ris
     """
     if find is None or any(c.censored is not None for r in rows for c in r.cells):
         return list(rows)
-    return [_filled(row, _expected(rows, x), x, find) for row in rows]
+    return [_filled(row, expected_times(rows, x), x, find) for row in rows]
 
 
-def _expected(rows: Sequence[RiskRow], x: Axis) -> list[float]:
+def expected_times(rows: Sequence[RiskRow], x: Axis) -> list[float]:
     """The times for which counts are printed: those of any row, and those between at their usual distance."""
     _, times = count_places(x)
     known = sorted({c.time for r in rows for c in r.cells})

@@ -65,7 +65,7 @@ def tied(
     What speaks: the printed name, the colour, the place of the name beside a curve, counts and drops, and the order of the
     legend, which tables mostly keep. `how` names what decides most against the next best assignment.
     """
-    kinds = {"name": by_name(rows, arms), "colour": by_colour(rows, arms)}
+    kinds = {"name": by_name(rows, arms), "colour": by_colour(rows, arms, names)}
     if len(rows) != len(arms):
         return _some_tied(kinds["name"], kinds["colour"])
     if len(arms) == 1:
