@@ -107,6 +107,15 @@ def test_a_row_may_end_before_the_others_where_the_page_is_blank(shown):
     assert with_blanks([], X, dark) == []
 
 
+@pytest.mark.parametrize(("high", "wide", "holes"), [(1, 6, 0), (2, 7, 0), (9, 2, 1), (2, 2, 1), (9, 7, 1)])
+def test_a_dash_that_was_not_read_is_seen(high, wide, holes):
+    words = said("Drug", 10, 480), counts(("154", "136", "121", "110"), 480), said("Placebo", 10, 500)
+    rows = rows_of(*words, [w for k, w in enumerate(counts(("151", "123", "106", "64"), 500)) if k != 1])
+    dark = np.zeros((600, 600), np.float32)
+    dark[500 - high // 2 : 500 - high // 2 + high, 300 - wide // 2 : 300 - wide // 2 + wide] = 0.9
+    assert with_blanks(rows, X, dark)[1].holes == holes
+
+
 def test_a_gap_between_counts_is_no_end():
     rows = rows_of(
         said("Drug", 10, 480), counts(("154", "136", "121", "110"), 480),
@@ -127,6 +136,13 @@ def test_numbers_in_pairs_are_people_at_risk_and_censored():
 def test_forms_of_cells(cell, n, more):
     (row,) = rows_of(said("Drug", 10, 480), counts((cell, "80", "41", "20"), 480))
     assert (row.cells[0].n, row.cells[0].censored) == (n, more)
+
+
+def test_events_over_people_at_risk_give_the_people():
+    (row,) = rows_of(said("Drug", 10, 480), counts(("0/155", "21/122", "30/96", "41/72"), 480))
+    assert [c.n for c in row.cells] == [155, 122, 96, 72]
+    (row,) = rows_of(said("Drug", 10, 480), counts(("155/0", "122/21", "96/30", "72/41"), 480))
+    assert [(c.n, c.censored) for c in row.cells] == [(155, 0), (122, 21), (96, 30), (72, 41)]
 
 
 def test_names_far_from_their_counts_stand_in_the_column_of_the_others():

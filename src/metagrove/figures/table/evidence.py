@@ -1,7 +1,7 @@
 """What speaks for a row of counts being a curve's: its name, its colour, where the name stands, its counts, the order.
 
-Each kind of evidence is a matrix of log likelihoods up to a constant of the row, shape (rows, arms); the sum over an
-assignment compares assignments. The weights are our own, set so that the rules which they replaced come out alike.
+Each kind of evidence is a matrix of log likelihoods, shape (rows, arms), up to constants of rows and of arms; the sum over
+an assignment compares assignments. The weights are our own, set so that the rules which they replaced come out alike.
 """
 
 from __future__ import annotations
@@ -127,6 +127,8 @@ def by_place(
 def by_counts(rows: Sequence[RiskRow], arms: Sequence[ArmReading]) -> Array:
     """How likely counts and drops are together, and whether the curve allows the counts at all."""
     out = np.array([[count_evidence(r.cells, a) for a in arms] for r in rows]).reshape(len(rows), len(arms))
+    # what a curve gives to all rows alike says nothing, nor what a row gives to all curves
+    out = out - out.max(axis=0, keepdims=True)
     out = np.maximum(out - out.max(axis=1, keepdims=True), _MOST)
     return np.asarray(out + np.array([[0.0 if allowed(r, a) else _FORBIDDEN for a in arms] for r in rows]))
 
