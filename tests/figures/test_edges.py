@@ -56,6 +56,14 @@ def test_marks_do_not_move_the_curve_even_where_the_path_lags(late):
     assert off.mean() < 0.4
 
 
+def test_the_line_between_crowded_marks_is_kept():
+    drops = [(c, 1 + c % 3) for c in range(12, 280, 7)]
+    ink, row = drawn(drops, 3, tuple(range(14, 290, 3)))
+    _, steps = read(ink, row, 3)
+    off = np.abs(level(steps, np.arange(5, 290) + 0.5) - (row[5:290] + 0.5))
+    assert off.mean() < 0.1
+
+
 def test_marks_beside_drops_are_found_and_drops_are_none():
     marks = (30, 60, 150, 208, 250)
     ink, row = drawn([(40, 6), (90, 4), (200, 12)], 3, marks)

@@ -29,7 +29,7 @@ def test_a_turn_is_found_on_light_and_dark_paper(angle, colours):
     paper = tuple(int(v) for v in colours[0])
     turned = cv2.warpAffine(page, turn, (1000, 750), flags=cv2.INTER_CUBIC, borderValue=paper)
     found = skew_angle(turned, furthest=2.5)
-    assert found == pytest.approx(angle, abs=0.08) or (found == 0 and abs(angle) < 0.1)
+    assert found == pytest.approx(angle, abs=0.025) or (found == 0 and abs(angle) < 0.1)
 
 
 def test_an_upright_page_is_not_turned():

@@ -7,20 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from metagrove.figures.curve import curve_of
 from metagrove.figures.curve_labels import labels_beside
 from metagrove.figures.doubts.checks import judged, trace_doubts
-from metagrove.figures.doubts.furniture import furniture, words_in
-from metagrove.figures.doubts.traced_plot import TracedPlot
+from metagrove.figures.doubts.furniture import words_in
+from metagrove.figures.doubts.ink import witnesses_of
+from metagrove.figures.doubts.traced_plot import traced_plot
 from metagrove.figures.files.image import Picture
 from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
 from metagrove.figures.hypotheses import supposed
-from metagrove.figures.legend.arms import ArmSpec, arm_specs
+from metagrove.figures.legend.arms import arm_specs
 from metagrove.figures.legend.pointers import Pointer, pointers
 from metagrove.figures.legend.samples import Sample, unlined
-from metagrove.figures.lines.evidence import Canvas, coverage
-from metagrove.figures.lines.readout import snapped_by
+from metagrove.figures.lines.evidence import Canvas
 from metagrove.figures.lines.tracing import Trace
 from metagrove.figures.page import Word, number
 from metagrove.figures.plot import Plot, samples_of, scene_of
@@ -109,8 +108,8 @@ def _reading(
         return None
     prose = words_in(plot, near)
     free = len(samples) < 2 and not hints.arms
-    specs, field, trace = supposed(scene, specs, prose, start=plot.start, most=len(rows), free=free)
-    seen = _seen(plot, specs, field, trace, picture)
+    specs, field, trace, limits = supposed(scene, specs, prose, start=plot.start, most=len(rows), free=free)
+    seen = traced_plot(plot, specs, field, trace, picture.rgb)
     arrows = _arrows(field, trace, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
     arms = _pointed_at(seen.arms, arrows)
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
@@ -118,8 +117,8 @@ def _reading(
         arms, witnesses, more = _called(arms, phrases(near, gap=1.1), ground, witnesses)
         findings = [*findings, *more]
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
-    told = furniture(field, trace, np.any([prose, *(a.ink for _, a in arrows)], axis=0))
-    findings = [*findings, *more, *trace_doubts(replace(seen, arms=tuple(arms), prose=told))]
+    seen = seen.named(arms, np.any([prose, limits, *(a.ink for _, a in arrows)], axis=0))
+    findings = [*findings, *more, *trace_doubts(seen)]
     reading = FigureReading(
         tuple(arms),
         scales.x,
@@ -133,7 +132,7 @@ def _reading(
         direction="incidence" if plot.rising else "survival",
         frame=_frame(scales, plot),
     )
-    return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
+    return judged(reading, findings, witnesses=witnesses_of(seen, witnesses), hints=hints, words=near)
 
 
 def _counted(
@@ -145,19 +144,6 @@ def _counted(
     rows = with_blanks(rows, scales.x, darkness(picture.rgb))
     rows = keyed(rows, coloured_patches(rows, picture.rgb))
     return respelled(whole(centred(rows, scales.x)), names)
-
-
-def _seen(plot: Plot, specs: Sequence[ArmSpec], field: Canvas, trace: Trace, picture: Picture) -> TracedPlot:
-    """The traced plot with a curve for each arm."""
-    looks = tuple(s.look for s in specs)
-    foreign = tuple(trace.foreign(i) for i in range(len(looks)))
-    own = tuple(np.where(hidden, 0, coverage(field, look)) for hidden, look in zip(foreign, looks, strict=True))
-    snaps = snapped_by(trace.steps)
-    if _lossless(field):
-        # other lines stand where they should, while tick marks may have been fitted to the grid
-        snaps = [0.0 if snap is None else snap for snap in snaps]
-    arms = tuple(curve_of(plot, own[i], spec, trace, i, snaps[i]) for i, spec in enumerate(specs))
-    return TracedPlot(plot, field, trace, looks, arms, own, foreign, np.zeros_like(field.blank), picture.rgb)
 
 
 def _frame(scales: Scales, plot: Plot) -> tuple[float, float, float, float]:
@@ -228,13 +214,3 @@ def _pointed_at(arms: Sequence[ArmReading], arrows: Sequence[tuple[Word, Pointer
         if not arm.name and len(texts) == 1:
             out[i] = replace(arm, name=texts[0])
     return out
-
-
-def _lossless(field: Canvas) -> bool:
-    """Whether paper near lines is as clean as elsewhere: strong JPEG compression leaves ripples there."""
-    import cv2
-
-    ink = (field.e_paper > 900).astype(np.uint8)
-    near = cv2.dilate(ink, np.ones((15, 15), np.uint8)) > 0
-    ring = near & (cv2.dilate(ink, np.ones((7, 7), np.uint8)) == 0)
-    return bool(ring.any() and (field.e_paper[ring] < 2).mean() > 0.9)

@@ -17,8 +17,10 @@ _DEEP, _FOOT = 0.04, 0.05
 _CUT = 0.03
 # pixels of a level piece that is no letter
 _PIECE = 14
-# how many pixels right of the plot are looked at, how near an arm's colour is met there, in what share of the columns
-_BEYOND, _OWN, _MOSTLY = 14, 60.0, 0.8
+# how many pixels and line widths right of the plot are looked at (a last censor mark reaches over it), how near an arm's colour is met there, in what share of the columns
+_BEYOND, _WIDTHS, _OWN, _MOSTLY = 14, 5, 60.0, 0.8
+# the share of a pixel that ink of a mark covers
+_INKED = 0.4
 
 _DROPS = "'{arm}' ends at {last} or, with a drop at its very end, at {lowest}"
 _CUT_OFF = "'{arm}' runs into the foot of the plot at {level}"
@@ -35,7 +37,7 @@ def _ends(seen: TracedPlot) -> list[Finding]:
 def _doubt(seen: TracedPlot, index: int) -> str:
     arm, path = seen.arms[index], seen.trace.paths[index]
     last, lowest = float(arm.survival[-1]), float(seen.plot.survival(np.array(path.leave[-1] + 0.5)))
-    if lowest > _FOOT and last - lowest > _DEEP:
+    if lowest > _FOOT and last - lowest > _DEEP and not _marked(seen, index):
         return _DROPS.format(arm=arm.name, last=f"{last:.2f}", lowest=f"{lowest:.2f}")
     if _cut_off(seen, index):
         return _CUT_OFF.format(arm=arm.name, level=f"{last:.2f}")
@@ -44,6 +46,18 @@ def _doubt(seen: TracedPlot, index: int) -> str:
     if _goes_on(seen, index):
         return _GOES_ON.format(arm=arm.name, time=f"{arm.end:g}")
     return ""
+
+
+def _marked(seen: TracedPlot, index: int) -> bool:
+    """Whether a censor mark stands on the end of the curve: ink of its own as far above its last level as below."""
+    path, look, row = seen.trace.paths[index], seen.looks[index], float(seen.trace.steps[index].height[-1])
+    deep, clear = float(path.leave[-1]) - row, look.width / 2 + 1
+    columns = slice(max(path.last - 2, 0), path.last + 3)
+    above = seen.own[index][max(round(row - deep), 0) : max(round(row - clear), 0), columns]
+    below = seen.own[index][round(row + clear) : round(row + deep), columns]
+    return bool(above.size and below.size) and all(
+        float((part.max(axis=1) > _INKED).mean()) > _MOSTLY for part in (above, below)
+    )
 
 
 def _cut_off(seen: TracedPlot, index: int) -> bool:
@@ -56,8 +70,9 @@ def _cut_off(seen: TracedPlot, index: int) -> bool:
 def _runs_on(seen: TracedPlot, index: int) -> bool:
     """Whether the curve goes on in the picture to the right of the plot: labels of the axis were lost there."""
     plot, path, look = seen.plot, seen.trace.paths[index], seen.looks[index]
-    beyond = seen.picture[:, plot.columns[1] : plot.columns[1] + _BEYOND].astype(np.float32)
-    if beyond.shape[1] < _BEYOND or path.last < plot.columns[1] - plot.columns[0] - 4:
+    wide = max(_BEYOND, round(_WIDTHS * look.width))
+    beyond = seen.picture[:, plot.columns[1] : plot.columns[1] + wide].astype(np.float32)
+    if beyond.shape[1] < wide or path.last < plot.columns[1] - plot.columns[0] - 4:
         return False
     height = float(seen.trace.steps[index].height[-1])
     row = round((plot.rows[1] - height if plot.rising else plot.rows[0] + height) - 0.5)
@@ -73,7 +88,7 @@ def _goes_on(seen: TracedPlot, index: int) -> bool:
 
     look, path = seen.looks[index], seen.trace.paths[index]
     long = round(max(_PIECE, 4 * look.width, 1.5 * look.dash.on))
-    free = (seen.own[index] > 0.5) & ~seen.field.blank & ~seen.prose & ~seen.covered
+    free = (seen.own[index] > 0.5) & ~seen.field.blank & ~seen.told & ~seen.covered
     free[:, : path.last + 3] = False
     if path.last + long >= free.shape[1]:
         return False

@@ -15,12 +15,15 @@ from metagrove.figures.page import Word, number
 from metagrove.figures.plot import MARGIN, Plot, inside
 from metagrove.figures.writing.words import phrases, statistics
 
-__all__ = ["furniture", "in_line", "landmarks", "ruled_boxes", "words_in"]
+__all__ = ["frame_pieces", "furniture", "in_line", "landmarks", "ruled_boxes", "words_in"]
 
 _RATE = re.compile(r"\(?\d{1,3}(\.\d+)?%\)?")
 _PLAIN = re.compile(r"[\w=<>≤≥]")
 # a side of a box is inked this far; a box takes at most this share of the plot
 _SIDE, _SHARE, _EDGE = 0.85, 0.3, 8
+# what is left of a frame: shares of the plot, how thick its sides are in pixels, how much of it may be round corners, and
+# how much of what it encloses is writing
+_SHORTEST_SIDE, _SHORTEST_LINE, _NEAR, _THICK, _ROUNDED, _WRITTEN = 0.03, 0.08, 0.06, 4, 0.05, 0.1
 # an upright line is a landmark if its dashes reach this far up the plot, this densely, in so many pieces
 _TALL, _DENSE, _PIECES = 0.35, 0.3, 4
 
@@ -33,12 +36,13 @@ def words_in(plot: Plot, words: Sequence[Word]) -> NDArray[np.bool_]:
 
 
 def furniture(field: Canvas, trace: Trace, prose: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The pixels of `prose` and of frames, ruled tables, landmark lines and tick marks among the ink that is left."""
+    """The pixels of frames, ruled tables, landmark lines and tick marks among the ink that curves and `prose` leave."""
     curves = np.any([c == 2 for c in trace.covers], axis=0)
     near = np.any([c > 0 for c in trace.covers], axis=0)
     inked = (field.e_paper > 70.0**2) & ~near & ~field.blank
-    told = prose | _tick_marks(inked)
-    return told | ruled_boxes(inked, curves) | landmarks(inked & ~told, curves)
+    ticks = _tick_marks(inked)
+    boxes = ruled_boxes(inked, curves) | frame_pieces(inked & ~prose & ~ticks, curves, prose | field.blank)
+    return ticks | boxes | landmarks(inked & ~prose & ~ticks, curves)
 
 
 def _tick_marks(inked: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -50,7 +54,7 @@ def _tick_marks(inked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     x, y, w, h = stats[:, 0], stats[:, 1], stats[:, 2], stats[:, 3]
     reach = max(9.0, 0.02 * max(tall, wide))
     level = (w >= h) & (w < reach) & (h <= 4) & ((x < reach) | (x + w > wide - 2 * reach))
-    upright = (h >= w) & (h < reach) & (w <= 4) & (y < reach + MARGIN)
+    upright = (h >= w) & (h < reach) & (w <= 4) & ((y < reach + MARGIN) | (y + h > tall - reach - MARGIN))
     ticks = level | upright
     ticks[0] = False
     return np.asarray(ticks[labels])
@@ -122,6 +126,53 @@ def ruled_boxes(inked: NDArray[np.bool_], curves: NDArray[np.bool_]) -> NDArray[
         if size < _SHARE * tall * wide and not curves[box].any():
             out[box] = True
     return out
+
+
+def frame_pieces(inked: NDArray[np.bool_], curves: NDArray[np.bool_], writing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels of what is left of a frame round writing, some of whose sides are gone or lie on others.
+
+    Parameters
+    ----------
+    inked : ink that no curve and no word explains, shape (rows, columns).
+    curves : the cores of the traced curves.
+    writing : words, and what was painted over.
+
+    A piece of a frame is straight lines alone, level ones at its head and foot, upright ones at its sides, with writing
+    and no curve between them. A curve steps down in between.
+    """
+    import cv2
+
+    out = np.zeros(inked.shape, dtype=bool)
+    tall, wide = inked.shape
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(inked.astype(np.uint8), connectivity=8)
+    for i in range(1, count):
+        x, y, w, h, area = (int(v) for v in stats[i])
+        single = h < _EDGE or w < _EDGE
+        long = max(w / wide, h / tall) > (_SHORTEST_LINE if single else _SHORTEST_SIDE)
+        if not long or area > 0.5 * max(w, 12) * max(h, 12):
+            continue
+        own = labels[y : y + h, x : x + w] == i
+        if not _sides_only(own):
+            continue
+        more = round(_NEAR * tall)
+        box = (
+            slice(max(y - more * (h < _EDGE), 0), y + h + more * (h < _EDGE)),
+            slice(max(x - more * (w < _EDGE), 0), x + w + more * (w < _EDGE)),
+        )
+        if not curves[y : y + h, x : x + w].any() and writing[box].mean() > _WRITTEN:
+            out[y : y + h, x : x + w] |= own
+    return out
+
+
+def _sides_only(own: NDArray[np.bool_]) -> bool:
+    """Whether a piece of ink is level lines at its head or foot and upright ones at its sides, and nothing else."""
+    h, w = own.shape
+    rest = own.copy()
+    for edge in (slice(0, _THICK), slice(max(h - _THICK, 0), h)):
+        rest[edge] = False
+    for edge in (slice(0, _THICK), slice(max(w - _THICK, 0), w)):
+        rest[:, edge] = False
+    return float(rest.sum()) <= _ROUNDED * float(own.sum())
 
 
 def _full(own: NDArray[np.bool_], *, edges: tuple[bool, bool]) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from metagrove.figures.doubts.check import Check
 from metagrove.figures.doubts.traced_plot import TracedPlot
 from metagrove.figures.findings import Finding
-from metagrove.figures.lines.dashes import dash_fit
+from metagrove.figures.lines.dashes import dash_fit, gaps_along
 from metagrove.figures.lines.evidence import ArmLook, Canvas, gains
 from metagrove.figures.lines.hues import fitting_order
 from metagrove.figures.lines.tracking import Path
@@ -25,8 +25,13 @@ _ONE_SIDED, _LITTLE = 0.3, 25.0
 # of its length: a shorter piece of a band's edge, a few hundredths off, changes the mean by less than a hundredth
 _MOST = 0.1
 _FEWEST = 20
-_REACH = 10
+# pixels, and line widths
+_REACH, _PER_WIDTH = 10, 4.0
 
+# gaps in a solid line: on 200 figures right ones had one at most
+_GAPS = 3
+
+_GAPPED = "'{arm}' should be a solid line and shows {count} gaps"
 _OTHER_DASHES = "'{arm}' is drawn in the dashes of '{other}'"
 _NO_DASHES = "'{arm}' does not show its own dashes"
 _OTHER_COLOUR = "'{arm}' is drawn in the colour of '{other}'"
@@ -48,6 +53,9 @@ def _dashes(seen: TracedPlot) -> list[Finding]:
         gain = gains(seen.field, looks, i, [None] * len(looks))
         hidden = seen.foreign[i] | seen.field.blank
         own = dash_fit(seen.trace.paths[i], gain, hidden, look.dash)
+        count = 0 if look.dash.off else gaps_along(seen.trace.paths[i], gain, hidden)
+        if count >= _GAPS:
+            out.append(Finding(_GAPPED.format(arm=seen.arms[i].name, count=count)))
         for j in rivals:
             other = dash_fit(seen.trace.paths[i], gain, hidden, looks[j].dash)
             if other > (_RIVAL * own if look.dash.off else _PLAIN):
@@ -85,11 +93,12 @@ def _along_edges(field: Canvas, hidden: NDArray[np.bool_], look: ArmLook, path: 
     """The share of a path's columns in which it stands alone and is the edge of an area."""
     rows, columns = np.asarray(path.leave), np.arange(len(path.leave)) + path.first
     aside = round(look.width / 2 + 2.5)
+    far = max(_REACH, round(_PER_WIDTH * look.width))
     if len(rows) < _FEWEST:
         return 0.0
     jumps = (rows != np.asarray(path.enter)).astype(float)
     level = np.convolve(jumps, np.ones(2 * aside + 1), "same") == 0
-    inside = (rows >= aside + _REACH) & (rows < len(hidden) - aside - _REACH)
+    inside = (rows >= aside + far) & (rows < len(hidden) - aside - far)
     use = level & inside & np.asarray(path.inked, dtype=bool)
     rows, columns = rows[use], columns[use]
     alone = ~np.any([hidden[rows + k, columns] for k in range(-aside - 1, aside + 2)], axis=0)
@@ -99,8 +108,8 @@ def _along_edges(field: Canvas, hidden: NDArray[np.bool_], look: ArmLook, path: 
     middle = np.stack([field.rgb[rows + k, columns] for k in (-1, 0, 1)])
     nearest = ((middle - np.array(look.colour, dtype=np.float32)) ** 2).sum(axis=2).argmin(axis=0)
     core = middle[nearest, np.arange(len(rows))]
-    # an area goes on, while soft edges and other lines end: a side counts as it differs anywhere near
-    reach = range(aside, aside + _REACH)
+    # an area goes on, while soft edges, marks and other lines end: a side counts as it differs anywhere near
+    reach = range(aside, aside + far)
     beside = [[np.linalg.norm(core - field.rgb[rows + s * k, columns], axis=1) for k in reach] for s in (-1, 1)]
     above, below = (np.max(side, axis=0) for side in beside)
     less, more = np.minimum(above, below), np.maximum(above, below)
@@ -110,7 +119,7 @@ def _along_edges(field: Canvas, hidden: NDArray[np.bool_], look: ArmLook, path: 
 DASHES = Check(
     "dashes",
     "a line of an ink that several arms share, drawn in the dashes of another or in none",
-    (_OTHER_DASHES, _NO_DASHES),
+    (_OTHER_DASHES, _NO_DASHES, _GAPPED),
     _dashes,
 )
 COLOURS = Check("colours", "two curves whose inks fit the arms better the other way round", (_OTHER_COLOUR,), _colours)

@@ -34,6 +34,9 @@ _STRAY = 1.5
 _WAVER = 0.3
 _EVEN = 0.1
 _STILL = 0.02
+# pixels: how much thinner than the pen the line looks where its ink has a gap, and how far the fewest levels may leave
+# the fitted curve where neither edge is sure
+_GAP, _LOOSE = 0.5, 0.4
 
 
 def _compiled(function: F) -> F:
@@ -164,7 +167,10 @@ def bounded_curve(edges: Edges, path: Path) -> tuple[Array, NDArray[np.int64]]:
     to come), and in stretches without ink follows the path.
     """
     half = edges.width / 2
-    upper, lower = _calmed(edges.upper) + half, -_calmed(-edges.lower) - half
+    # where the whole pen shows, no gap in the ink pulls an edge in
+    whole = edges.lower - edges.upper >= edges.width - _GAP
+    upper = np.where(whole, edges.upper, _calmed(edges.upper)) + half
+    lower = np.where(whole, edges.lower, -_calmed(-edges.lower)) - half
     upper, lower = _near_path(upper, lower, path, half), _near_path(lower, upper, path, half)
     high, low = _rows_near(path, round(half) + 1)
     trust = np.where((upper < high - _STRAY) & (lower > low + _STRAY), 0.0, _trust(upper, lower))
@@ -192,7 +198,8 @@ def bounded_curve(edges: Edges, path: Path) -> tuple[Array, NDArray[np.int64]]:
     low = np.maximum(least, np.where(seen, before - _WAVER, np.minimum(fitted, slack[0]) - _STRAY))
     high = np.minimum(most, np.where(seen, after + _WAVER, np.maximum(fitted, slack[1]) + _STRAY))
     plain = sure | (low > fitted) | (high < fitted)
-    low, high = np.where(plain, fitted, low) - _EVEN, np.where(plain, fitted, high) + _EVEN
+    low = np.maximum(np.where(plain, fitted, low) - _EVEN, fitted - _LOOSE)
+    high = np.minimum(np.where(plain, fitted, high) + _EVEN, fitted + _LOOSE)
     return _fewest_levels(fitted, low, high), sure.reshape(-1, CELLS).max(axis=1).astype(np.int64)
 
 

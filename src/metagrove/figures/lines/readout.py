@@ -19,9 +19,11 @@ _SAME = 0.33
 _FEWEST = 5
 _TOGETHER = 0.75
 _NEAR_GRID = 0.13
-_PLATEAU, _DROP = 1.5, 3.2
+# columns that levels on both sides of one jump run at least, and that its stroke takes at most
+_PLATEAU, _DROP = 6.0, 3.2
 _ALIKE = 0.4
 _PARTLY = 0.2
+_BARE = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,11 +64,11 @@ def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], w
     unseen = []
     for i in range(1, len(begin)):
         found = _upright(ink, begin[i], height[i - 1], height[i], edges.width)
+        deep = height[i] - height[i - 1] > 2 * edges.width + 4
+        shown = _shown(ink, hidden, begin[i], height[i - 1 : i + 1], width) if deep else np.ones(0, bool)
         if found is not None:
             begin[i] = found
-        elif height[i] - height[i - 1] > 2 * edges.width + 4 and not _inked(
-            ink, hidden, begin[i], height[i - 1 : i + 1], width
-        ):
+        if deep and (_interrupted(shown) if found is not None else not _inked(shown)):
             unseen.append((begin[i], height[i] - height[i - 1]))
     begin = np.maximum.accumulate(begin)
     counts = np.diff(np.append(np.searchsorted(np.flatnonzero(seen) + 0.5, begin), seen.sum()))
@@ -75,7 +77,10 @@ def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], w
 
 
 def _corners(cells: Array) -> tuple[Array, Array]:
-    """Where each level of the curve begins, in columns, and its height; a drop over a column or two is one jump."""
+    """Where each level of the curve begins, in columns, and its height.
+
+    Between two long levels a drop over a column or two is one jump; where levels are short it may be several steps.
+    """
     cuts = np.concatenate([[0], np.flatnonzero(np.diff(cells) > 1e-6) + 1, [len(cells)]])
     begin: list[float] = []
     height: list[float] = []
@@ -151,17 +156,34 @@ def _upright(ink: NDArray[np.float32], begin: float, above: float, below: float,
     return found if abs(found - begin) <= 2.5 and float(np.abs(middle - found).mean()) < 0.5 else None
 
 
-def _inked(ink: NDArray[np.float32], hidden: NDArray[np.bool_], begin: float, ends: Array, width: float) -> bool:
-    """Whether most rows between two levels show ink of the arm near the drop, be it in two strokes or under a mark.
+def _shown(
+    ink: NDArray[np.float32], hidden: NDArray[np.bool_], begin: float, ends: Array, width: float
+) -> NDArray[np.bool_]:
+    """Whether each row between two levels shows ink of the arm near the drop, be it in two strokes or under a mark.
 
-    Rows in which another stroke runs just where the drop is would hide it and speak neither way; some must show it.
+    Shape (2, rows): rows that show it; rows that show it or in which another stroke runs just where the drop is, which
+    speak neither way.
     """
     rows = slice(int(np.ceil(ends[0] + width)), int(np.floor(ends[1] - width)))
     reach = int(np.ceil(width / 2 + 2))
     weight = ink[rows, max(int(begin) - reach, 0) : int(begin) + reach + 1].sum(axis=1)
     beneath = hidden[rows, max(int(begin) - 1, 0) : int(begin) + 2].all(axis=1)
     shown = weight > 0.5 * width
-    return bool(weight.size and (shown | beneath).mean() > 0.75 and shown.mean() > _PARTLY)
+    return np.array([shown, shown | beneath])
+
+
+def _inked(shown: NDArray[np.bool_]) -> bool:
+    """Whether most rows of a drop may show their ink, and some do."""
+    return bool(shown.size and shown[1].mean() > 0.75 and shown[0].mean() > _PARTLY)
+
+
+def _interrupted(shown: NDArray[np.bool_]) -> bool:
+    """Whether a long piece of a drop that shows elsewhere is bare paper, longer than the gap of any dashes."""
+    if not shown.size:
+        return False
+    change = np.flatnonzero(np.diff(np.concatenate([[True], shown[1], [True]]).astype(np.int8)))
+    longest = int((change[1::2] - change[::2]).max(initial=0))
+    return bool(longest > max(_BARE, 0.4 * shown.shape[1]))
 
 
 def _end(ink: NDArray[np.float32], path: Path, width: float) -> float:
