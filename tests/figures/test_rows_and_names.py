@@ -19,7 +19,7 @@ from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import axis_through
 from metagrove.figures.scales.frame import darkness
 from metagrove.figures.table.doubted_counts import whole
-from metagrove.figures.table.likelihood import best_order, count_evidence
+from metagrove.figures.table.likelihood import count_evidence
 from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.table.swatches import Patch, coloured_patches, keyed
@@ -177,9 +177,9 @@ def test_counts_are_likeliest_under_their_own_curves(seed, order):
     rng = np.random.default_rng(seed)
     shapes = zip((40, 90, 160), (10, 18, 30), (5, 20, 12), strict=True)
     pairs = [followed(rng, n, half, leave) for n, half, leave in shapes]
-    evidence = np.array([[count_evidence(pairs[k][0], a) for _, a in pairs] for k in order])
-    best, margin = best_order(evidence)
-    assert best == tuple(order) and margin > 6
+    rows = [RiskRow("", None, tuple(pairs[k][0]), 20.0 + 20 * j) for j, k in enumerate(order)]
+    tie = tied(rows, [a for _, a in pairs])
+    assert (tie.order, tie.how, tie.sure) == (tuple(order), "drops", True)
 
 
 def test_counts_that_any_curve_allows_alike_are_not_tied():
