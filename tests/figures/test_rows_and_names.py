@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from metagrove.figures.doubts.identity import EDGES
 from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.legend.pointers import pointers
-from metagrove.figures.legend.samples import legend_samples
+from metagrove.figures.legend.samples import legend_samples, unlined
 from metagrove.figures.lines.evidence import ArmLook
 from metagrove.figures.lines.tracking import Dash, Path
 from metagrove.figures.page import Word
@@ -313,3 +313,21 @@ def test_the_scraps_of_a_heading_are_no_legend():
     assert len(legend_samples(picture, darkness(picture), words, ())) == 2
     heading = [Word("um", 20, 24, 40, 36), replace(words[0], y0=24, y1=36), Word("ris", 300, 24, 330, 36)]
     assert [s.name for s in legend_samples(picture, darkness(picture), [*heading, words[1]], ())] == ["ris"]
+
+
+@pytest.mark.parametrize("labels", [(), ("Drug A plus radiation", "Drug B plus radiation")])
+def test_a_name_in_two_lines_is_one_entry(labels):
+    picture, words = legend(zip(["Drug A plus", "Drug B plus"], COLOURS[:2], [WHOLE] * 2, strict=True), pitch=44)
+    second = [replace(w, text="radiation", y0=w.y0 + 16, y1=w.y1 + 16) for w in words]
+    found = legend_samples(picture, darkness(picture), [*words, *second], labels)
+    # nothing tells a last line from a remark under the legend but the table
+    assert [s.name for s in found] == ["Drug A plus radiation", "Drug B plus radiation" if labels else "Drug B plus"]
+    assert unlined(found, [*words, *second]) == []
+
+
+def test_a_name_halfway_between_two_entries_is_no_second_line():
+    picture, words = legend(zip(["Surgery", "Placebo"], COLOURS[:2], [WHOLE] * 2, strict=True), pitch=32)
+    lost = replace(words[0], text="Radiation", y0=words[0].y0 + 16, y1=words[0].y1 + 16)
+    found = legend_samples(picture, darkness(picture), [*words, lost], ())
+    assert [s.name for s in found] == ["Surgery", "Placebo"]
+    assert len(unlined(found, [*words, lost])) == 1

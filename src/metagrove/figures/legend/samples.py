@@ -107,6 +107,7 @@ def unlined(samples: Sequence[Sample], names: Sequence[Word]) -> list[Finding]:
         if abs(w.x0 - starts[0]) <= 6
         and min(rows) < w.cy < max(rows)
         and min(abs(w.cy - r) for r in rows) > 0.7 * size
+        and not any(s.box[1] < w.cy < s.box[3] for s in samples)
         and sum(c.isalpha() for c in w.text) > 1
     ]
     return [Finding(f"'{w.text}' stands in the legend without a line") for w in between]
