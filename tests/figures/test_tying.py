@@ -179,3 +179,12 @@ def test_more_rows_than_curves_are_tied_by_name_or_colour_alone(swapped):
     rows = [row("Drug", (90, 65, 45, 30)), row("Placebo", (90, 40, 17, 7)), row("Other", (50, 30, 20, 10))]
     assert tied([rows[k] for k in (*swapped, 2)], arms).order == (*swapped, None)
     assert not tied(rows, arms).sure
+
+
+def test_counts_at_one_time_alone_tie_nothing():
+    arms = [arm("", 20, (200, 0, 0)), arm("", 20.4, (0, 0, 200))]
+    fine = [row("?", (100, 66, 43, 28)), row("!", (100, 66, 43, 28), 520.0)]
+    # one number that only one curve allows, and that may be misread
+    astray = [row("?", (100, 66, 44, 29)), row("!", (100, 66, 12, 12), 520.0)]
+    assert not tied(fine, arms).sure
+    assert not tied(astray, arms).sure

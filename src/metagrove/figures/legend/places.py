@@ -84,8 +84,7 @@ def completed(
 
 
 def _continued(samples: Sequence[Sample], names: Sequence[Word], labels: Sequence[str]) -> list[Sample]:
-    """The entries under names of two lines where a second one stands close below, and the table prints both or the next
-    entry is further off."""
+    """The entries under names of two lines: a second one stands close below, and the table prints both or the next is far."""
     out = list(samples)
     for k, sample in enumerate(out):
         size, middle = sample.box[3] - sample.box[1], _middle(sample)

@@ -7,7 +7,7 @@ an assignment compares assignments. The weights are our own, set so that the rul
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -124,8 +124,9 @@ def by_place(
     return out
 
 
-def by_counts(rows: Sequence[RiskRow], arms: Sequence[ArmReading]) -> Array:
-    """How likely counts and drops are together, and whether the curve allows the counts at all."""
+def by_counts(rows: Sequence[RiskRow], arms: Sequence[ArmReading], *, without: float | None = None) -> Array:
+    """How likely counts and drops are together, and whether the curve allows the counts at all; one time may be left out."""
+    rows = [replace(r, cells=tuple(c for c in r.cells if c.time != without)) for r in rows]
     out = np.array([[count_evidence(r.cells, a) for a in arms] for r in rows]).reshape(len(rows), len(arms))
     # what a curve gives to all rows alike says nothing, nor what a row gives to all curves
     out = out - out.max(axis=0, keepdims=True)
@@ -135,6 +136,8 @@ def by_counts(rows: Sequence[RiskRow], arms: Sequence[ArmReading]) -> Array:
 
 def allowed(row: RiskRow, arm: ArmReading) -> bool:
     """Whether the counts can be the curve's: enough people leave, and nobody is at risk after its end."""
+    if not row.cells:
+        return True
     late = 0.01 * max(row.cells[-1].time, arm.end) + 2 * float(np.median(arm.time_error))
     return allowed_by_curve(row.cells, arm) and all(c.n == 0 for c in row.cells if c.time > arm.end + late)
 
