@@ -164,6 +164,16 @@ def test_a_name_over_its_block_may_stand_beside_the_title_of_the_axis():
     assert [r.label for r in rows_of(block)] == ["Stage I", "Stage II"]
 
 
+def test_the_heading_before_a_row_is_no_part_of_its_name():
+    rows = rows_of(
+        said("No. at risk", 10, 480), said("Drug", 80, 480), counts(("154", "136", "121", "110"), 480),
+        said("Placebo ....", 80, 500), counts(("151", "123", "106", "64"), 500),
+    )  # fmt: skip
+    assert [r.label for r in rows] == ["Drug", "Placebo"]
+    (alone,) = rows_of(said("Number at risk", 10, 480), counts(("154", "136", "121", "110"), 480))
+    assert alone.label == ""
+
+
 def test_headings_are_no_names():
     assert all(title(t) for t in ("No. at risk", "Number at Risk", "Patients at risk", "(number censored)", "Events"))
     assert not any(title(t) for t in ("High risk", "Low-risk group", "Eventually treated", "Placebo"))
