@@ -29,7 +29,7 @@ __all__ = ["Ground", "Tie", "named_and_counted", "respelled", "tied"]
 
 # how far the best assignment must be ahead of the next, as a log likelihood: one in 150 is wrong
 _AHEAD = 5.0
-# how far it must stay ahead with the counts of any one time left out, since one of them may be misread
+# how far it must stay ahead with the counts of a time left out at which one may be misread
 _STILL = 1.0
 # what all names read alike in both places weigh, and what ties a row where rows and curves differ in number
 _ALL_ALIKE, _TELLS = 7.0, 2.0
@@ -97,8 +97,8 @@ def tied(
 def _holds(
     best: tuple[int, ...], told: Array, whole: _Whole, rows: Sequence[RiskRow], arms: Sequence[ArmReading]
 ) -> bool:
-    """Whether the counts at no single time decide: with any of them left out the same assignment is still ahead."""
-    for time in {c.time for r in rows for c in r.cells}:
+    """Whether no doubtful count decides: with those of its time left out the same assignment is still ahead."""
+    for time in {c.time for r in rows for c in r.cells if not c.sure}:
         first, _, ahead = _first(told + by_counts(rows, arms, without=time), whole)
         if first != best or ahead < _STILL:
             return False

@@ -31,7 +31,7 @@ def numbered(names: Sequence[str]) -> bool:
     >>> numbered(["Stage I", "Stage II"]), numbered(["Drug A", "Drug A + B"])
     (True, False)
     """
-    stems = [_folded(plain_name(n)).rstrip("iv") for n in names]
+    stems = [_folded(plain_name(n)).rstrip("iv") for n in names if plain_name(n)]
     return len(set(stems)) < len(stems)
 
 
