@@ -108,7 +108,7 @@ def _reading(
         return None
     prose = words_in(plot, near)
     free = len(samples) < 2 and not hints.arms
-    specs, field, trace, limits = supposed(scene, specs, prose, start=plot.start, most=len(rows), free=free)
+    specs, field, trace, limits = supposed(scene, plot, specs, prose, most=len(rows), free=free)
     seen = traced_plot(plot, specs, field, trace, picture.rgb)
     arrows = _arrows(field, trace, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
     arms = _pointed_at(seen.arms, arrows)
