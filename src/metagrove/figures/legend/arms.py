@@ -19,6 +19,7 @@ from metagrove.figures.lines.inks import Ink, inks_of
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB, Word, colour_distance
 from metagrove.figures.table.rows import RiskRow
+from metagrove.figures.writing.naming import plain_name
 
 __all__ = ["ArmSpec", "Scene", "arm_specs"]
 
@@ -82,10 +83,10 @@ def arm_specs(
     inks = inks_of(scene.rgb, field.paper, scene.blank, least=max(40.0, 0.35 * shape[1]), noise=_noise(scene.rgb))
     labelled = _coloured_names(scene, names, inks, rows, np.asarray(field.paper[0], dtype=float))
     samples = samples if len(samples) > 1 or len(rows) < 2 else []
-    labels = {_plain(r.label) for r in rows if r.label}
+    labels = {plain_name(r.label) for r in rows if r.label}
     if len(rows) == len(labels) == 1 and not _all_drawn(samples, inks):
-        samples = [s for s in samples if _plain(s.name) in labels]
-    listed = [s for s in samples if _plain(s.name) in labels]
+        samples = [s for s in samples if plain_name(s.name) in labels]
+    listed = [s for s in samples if plain_name(s.name) in labels]
     samples = listed if len(listed) == len(rows) > 0 and not _all_drawn(samples, inks) else samples
     counts = [c for c in (len(samples), len(rows)) if c]
     findings: list[Finding] = []
@@ -133,7 +134,7 @@ def _hinted(hints: Hints, samples: Sequence[Sample]) -> list[_Seed]:
     for arm in hints.arms:
         colour = arm.colour if arm.colour is not None else (0, 0, 0)
         same = [a for a in hints.arms if a.colour is not None and colour_distance(a.colour, colour) < 24]
-        own = [s for s in samples if arm.name and _plain(s.name) == _plain(arm.name)]
+        own = [s for s in samples if arm.name and plain_name(s.name) == plain_name(arm.name)]
         fits = [s for s in samples if colour_distance(s.colour, colour) < 60]
         style, dash = arm.style, None
         if style is None and len(own) == 1:
@@ -145,10 +146,6 @@ def _hinted(hints: Hints, samples: Sequence[Sample]) -> list[_Seed]:
             style = _STYLES[min(place, 2)] if len(same) > 1 else "solid"
         seeds.append(_Seed(arm.name or "", colour, style, dash))
     return seeds
-
-
-def _plain(text: str) -> str:
-    return "".join(c for c in text.lower() if c.isalnum())
 
 
 def _listed(samples: Sequence[Sample], inks: Sequence[Ink], paper: Array) -> list[_Seed]:
@@ -197,7 +194,7 @@ def _coloured_names(
     """
     r0, c0 = scene.origin
     tall, wide = scene.rgb.shape[:2]
-    labels = {_plain(r.label) for r in rows if r.label}
+    labels = {plain_name(r.label) for r in rows if r.label}
     inside = [
         w
         for w in names
@@ -205,7 +202,7 @@ def _coloured_names(
         and max(w.colour) - min(w.colour) > 30
         and r0 <= w.cy <= r0 + tall
         and c0 <= w.cx <= c0 + _ASIDE * wide
-        and (_plain(w.text) in labels if labels else sum(c.isalpha() for c in w.text) > 2)
+        and (plain_name(w.text) in labels if labels else sum(c.isalpha() for c in w.text) > 2)
     ]
     coloured = [i for i in inks if not i.neutral]
     pairs = sorted(
