@@ -78,7 +78,8 @@ def arm_specs(
 
     Witnesses are the legend, the rows of numbers at risk and names written in the colour of a curve.
     """
-    field = canvas(scene.rgb, [], scene.blank)
+    # thick lines of a small plot are as flat as paper
+    field = canvas(scene.rgb, [s.colour for s in samples], scene.blank)
     shape = scene.rgb.shape
     inks = inks_of(scene.rgb, field.paper, scene.blank, least=max(40.0, 0.35 * shape[1]), noise=_noise(scene.rgb))
     labelled = _coloured_names(scene, names, inks, rows, np.asarray(field.paper[0], dtype=float))
