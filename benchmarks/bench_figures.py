@@ -171,6 +171,8 @@ def main():
             raster([p for p in drawn if p.suffix == ".png"])
             print("drawn by survminer")
             automatic(scores(drawn_by_r("figure_styles_survminer.R", folder / "survminer", first, last), hinted=False))
+            print("drawn by survival, prodlim, rms and GGally")
+            automatic(scores(drawn_by_r("figure_styles_programs.R", folder / "programs", first, last), hinted=False))
 
 
 def kept(folder, figures):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metagrove.figures.furniture import in_line, landmarks, ruled_boxes
+from metagrove.figures.doubts.furniture import in_line, landmarks, ruled_boxes
 from metagrove.figures.page import Word
 
 NONE = np.zeros((400, 600), dtype=bool)

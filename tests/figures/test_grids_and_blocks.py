@@ -10,10 +10,11 @@ from metagrove.figures.hints import read_hints
 from metagrove.figures.page import Word
 from metagrove.figures.reading import ArmReading, RiskCell
 from metagrove.figures.scales.axes import axis_through
-from metagrove.figures.scales.frame import panel_edges
+from metagrove.figures.scales.frame import dark_lines, panel_edges, tick_places
 from metagrove.figures.scales.grid import ungridded
-from metagrove.figures.table.arm_blocks import CountLine, named_by_block
-from metagrove.figures.table.doubted_counts import centred, out_of_line
+from metagrove.figures.table.arm_blocks import named_by_block
+from metagrove.figures.table.doubted_counts import centred, out_of_line, too_fine
+from metagrove.figures.table.lines import CountLine
 from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.writing.naming import numbered
 from metagrove.figures.writing.ocr import can_read
@@ -194,3 +195,38 @@ def test_a_curve_that_goes_on_behind_a_legend_is_doubted(hidden):
     hints = read_hints({"axes": axes, "arms": [{"name": "A", "color": "#1f77b4"}]})
     reading = figures_in(content, hints, threads=1)[0].reading
     assert any("goes on behind" in reason for reason in reading.reasons) == hidden
+
+
+def test_grid_lines_end_where_the_plot_does_beyond_the_last_label():
+    page = np.full((320, 450, 3), 255, np.uint8)
+    for row in (60, 110, 160, 210, 260):
+        page[row : row + 2, 40:440] = 204
+    assert (ungridded(page, X, Y) == 255).all()
+
+
+def test_tick_marks_of_two_pixels_are_found_in_small_pictures():
+    dark = np.zeros((200, 240), np.float32)
+    dark[180, 30:220] = dark[20:181, 30] = 0.8
+    places = [20, 52, 84, 116, 148, 180]
+    for row in places:
+        dark[row, 28:30] = 0.7
+    (line,) = dark_lines(dark, level=False, least=100)
+    found = tick_places(dark, line, outward=-1, short=True)
+    assert np.abs(found[:, None] - (np.array(places) + 0.5)).min(axis=0).max() < 0.6
+    # the line itself is none
+    assert not len(tick_places(dark, line, outward=1, short=True)[1:-1])
+
+
+def test_one_drop_a_little_under_a_person_is_no_contradiction_two_are():
+    def arm(*drops):
+        level = 0.5 - np.cumsum(drops)
+        time = np.array([0.0, 2.0, *(12.0 + 3 * k for k in range(len(drops))), 29.0])
+        survival = np.array([1.0, 0.5, *level, level[-1]])
+        return ArmReading("A", (0, 0, 0), "solid", time, survival, np.full(len(time), 0.02), np.full(len(time), 0.0005))
+
+    cells = [RiskCell("A", 0.0, 40), RiskCell("A", 10.0, 20), RiskCell("A", 30.0, 5)]
+    # one of 20 people is 0.025 of 0.5
+    assert too_fine(cells, arm(0.018)) is None
+    assert too_fine(cells, arm(0.018, 0.018)).n == 20
+    assert too_fine(cells, arm(0.01)).n == 20
+    assert too_fine(cells, arm(0.025, 0.025)) is None

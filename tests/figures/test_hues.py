@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from metagrove.figures.lines.evidence import ArmLook, canvas
-from metagrove.figures.lines.hues import miscoloured
+from metagrove.figures.doubts.identity import COLOURS
+from metagrove.figures.lines.evidence import ArmLook
 from metagrove.figures.lines.tracking import Dash, Path
 from metagrove.figures.reading import ArmReading
+from seen_lines import seen_lines
 
 RED, BLUE, GREY = (190, 40, 40), (40, 60, 190), (129, 129, 129)
 
@@ -23,8 +24,7 @@ def doubts(seen, known):
         line = np.array([0.0, 10.0])
         arms.append(ArmReading(f"Arm {k + 1}", known[k], "solid", line, line * 0 + 1, line, line))
     looks = [ArmLook(colour, 3.0, Dash(), "solid") for colour in known]
-    hidden = [np.zeros((200, 300), bool)] * len(seen)
-    return [f.message for f in miscoloured(canvas(page, list(seen)), hidden, looks, paths, arms)]
+    return [f.message for f in COLOURS.find(seen_lines(page, looks, paths, arms, seen))]
 
 
 @pytest.mark.parametrize("known", [(RED, BLUE), ((230, 120, 120), (120, 130, 230))])

@@ -8,20 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metagrove.figures.band_doubts import band_doubts
+from metagrove.figures.doubts.identity import EDGES
 from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.legend.pointers import pointers
-from metagrove.figures.lines.evidence import ArmLook, canvas
+from metagrove.figures.legend.samples import legend_samples
+from metagrove.figures.lines.evidence import ArmLook
 from metagrove.figures.lines.tracking import Dash, Path
 from metagrove.figures.page import Word
 from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import axis_through
+from metagrove.figures.scales.frame import darkness
 from metagrove.figures.table.doubted_counts import whole
 from metagrove.figures.table.likelihood import best_order, count_evidence
 from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.table.swatches import Patch, coloured_patches, keyed
 from metagrove.figures.table.tying import tied
+from seen_lines import seen_lines
 
 TIMES = (0.0, 12.0, 24.0, 36.0)
 X = replace(axis_through([100, 300, 500, 700], TIMES, tolerance=2), band=(440.0, 455.0))
@@ -204,7 +207,7 @@ def test_tiny_digits_are_never_sure():
 
 
 def seen(level, colour, band=None):
-    """A canvas with a level line of 3 pixels, or only the edge of a band, and the path along it."""
+    """A page with a level line of 3 pixels, or only the edge of a band, and the path along it."""
     rgb = np.full((200, 300, 3), 255, np.uint8)
     if band is not None:
         rgb[level:, :] = band
@@ -212,15 +215,14 @@ def seen(level, colour, band=None):
         rgb[level - 1 : level + 2] = colour
     rows = np.full(300, level, dtype=np.int64)
     path = Path(0, rows, rows.copy(), np.ones(300, bool), 0.0)
-    return canvas(rgb, [colour]), path
+    return rgb, path
 
 
 @pytest.mark.parametrize(("band", "doubted"), [(None, False), ((220, 200, 235), False), ((150, 95, 165), True)])
 def test_the_edge_of_a_band_is_no_line(band, doubted):
     colour = (150, 95, 165)
-    field, path = seen(100, colour, band)
-    nothing = np.zeros((200, 300), bool)
-    found = band_doubts(field, [nothing], [ArmLook(colour, 3.0, Dash(), "solid")], [path], [arm("a", colour)])
+    page, path = seen(100, colour, band)
+    found = EDGES.find(seen_lines(page, [ArmLook(colour, 3.0, Dash(), "solid")], [path], [arm("a", colour)]))
     assert bool(found) == doubted
 
 
@@ -244,7 +246,70 @@ def test_doubt_about_the_censored_is_none_about_the_count():
 
 def test_a_path_of_one_column_is_no_edge():
     colour = (150, 95, 165)
-    field, path = seen(100, colour, colour)
+    page, path = seen(100, colour, colour)
     short = replace(path, enter=path.enter[:1], leave=path.leave[:1], inked=path.inked[:1])
-    nothing = np.zeros((200, 300), bool)
-    assert not band_doubts(field, [nothing], [ArmLook(colour, 3.0, Dash(), "solid")], [short], [arm("a", colour)])
+    assert not EDGES.find(seen_lines(page, [ArmLook(colour, 3.0, Dash(), "solid")], [short], [arm("a", colour)]))
+
+
+def legend(entries, *, left=60, top=30, pitch=24, paper=255):
+    """A picture with a legend in a column: for each entry the colour and the inked stretches of its key, 40 long."""
+    picture = np.full((200, 400, 3), paper, np.uint8)
+    words = []
+    for k, (name, colour, stretches) in enumerate(entries):
+        row = top + pitch * k
+        for a, b in stretches:
+            picture[row - 1 : row + 2, left + a : left + b] = colour
+        cv2.putText(picture, name, (left + 52, row + 5), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1)
+        words.append(Word(name, left + 52, row - 6, left + 52 + 8 * len(name), row + 6))
+    return picture, words
+
+
+WHOLE, DASHES, DOTS = [(0, 40)], [(0, 9), (15, 24), (30, 39)], [(k, k + 3) for k in range(0, 38, 7)]
+DASH_DOT = [(1, 13), (17, 20), (24, 36)]
+
+
+def test_keys_are_found_where_those_of_the_other_entries_stand():
+    black = (0, 0, 0)
+    names = ["Control", "Surgery", "Delayed", "Observation"]
+    drawn = zip(names, [black] * 4, [WHOLE, DASHES, DASH_DOT, DOTS], strict=True)
+    picture, words = legend(drawn)
+    found = legend_samples(picture, darkness(picture), words, names)
+    assert [s.name for s in found] == names
+    assert [s.style for s in found] == ["solid", "dashed", "dashed", "dotted"]
+    # dashes and dots in turn are no plain dashes
+    assert found[2].dash.period > 1.3 * found[1].dash.period
+
+
+def test_a_name_that_was_not_read_is_looked_for_at_its_turn():
+    names = ["Control", "Surgery", "Delayed"]
+    picture, words = legend(zip(names, COLOURS, [WHOLE] * 3, strict=True))
+    # a curve runs through the key and its name
+    cv2.line(picture, (0, 70), (399, 84), (20, 20, 20), 2)
+    seen = [words[0], words[1]]
+    found = legend_samples(picture, darkness(picture), seen, names)
+    assert [s.name for s in found] == names
+    assert np.abs(np.array(found[2].colour) - COLOURS[2]).max() < 30
+    # without a table nothing promises a third entry
+    assert len(legend_samples(picture, darkness(picture), seen, ())) == 2
+
+
+def test_names_without_a_key_where_it_should_stand_are_no_entries():
+    names = ["Control", "Surgery", "Delayed"]
+    drawn = list(zip(names, COLOURS, [WHOLE, WHOLE, [(0, 6)]], strict=True))
+    picture, words = legend(drawn)
+    assert [s.name for s in legend_samples(picture, darkness(picture), words, ())] == names[:2]
+
+
+def test_entries_in_two_columns_are_one_legend():
+    picture, words = legend(zip("Aspirin Bisoprolol".split(), COLOURS[:2], [WHOLE] * 2, strict=True))
+    beside, more = legend(zip(["Cilazapril", "Digoxin"], [COLOURS[2], (0, 0, 0)], [WHOLE] * 2, strict=True), left=230)
+    both = np.minimum(picture, beside)
+    found = legend_samples(both, darkness(both), [*words, *more], ())
+    assert [s.name for s in found] == ["Aspirin", "Cilazapril", "Bisoprolol", "Digoxin"]
+
+
+def test_the_scraps_of_a_heading_are_no_legend():
+    picture, words = legend(zip(["er a", "ris"], COLOURS[:2], [WHOLE] * 2, strict=True), pitch=60)
+    assert len(legend_samples(picture, darkness(picture), words, ())) == 2
+    heading = [Word("um", 20, 24, 40, 36), replace(words[0], y0=24, y1=36), Word("ris", 300, 24, 330, 36)]
+    assert [s.name for s in legend_samples(picture, darkness(picture), [*heading, words[1]], ())] == ["ris"]

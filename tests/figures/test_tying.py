@@ -12,7 +12,7 @@ from metagrove.figures.scales.axes import axis_through
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.table.tying import Ground, named_and_counted, respelled, tied
-from metagrove.figures.writing.naming import named_like, paired_by_spelling
+from metagrove.figures.writing.naming import named_like
 
 TIMES = (0.0, 12.0, 24.0, 36.0)
 GROUND = Ground(
@@ -45,14 +45,16 @@ def test_a_misread_letter_is_no_other_name_but_another_number_is():
 
 @settings(derandomize=True, deadline=None, max_examples=25)
 @given(st.permutations(["Nivolumab", "Docetaxel", "Best supportive care", "Ipilimumab"]), st.integers(0, 8))
-def test_spelling_pairs_the_same_names_in_any_order(order, lost):
-    texts = [name[:lost] + name[lost + 1 :] for name in order]
-    names = sorted(order)
-    assert paired_by_spelling(texts, names) == tuple(names.index(name) for name in order)
+def test_spelling_ties_the_same_names_in_any_order(order, lost):
+    arms = [arm(name, 20) for name in sorted(order)]
+    rows = [row(name[:lost] + name[lost + 1 :], (90, 55, 30, 15), 500.0 + 20 * k) for k, name in enumerate(order)]
+    tie = tied(rows, arms)
+    assert (tie.order, tie.how, tie.sure) == (tuple(sorted(order).index(name) for name in order), "name", True)
 
 
-def test_names_that_could_be_either_are_not_paired():
-    assert paired_by_spelling(["Group", "Group"], ["Group 1", "Group 2"]) is None
+def test_names_that_could_be_either_tie_nothing():
+    arms = [arm("Group 1", 20), arm("Group 2", 20)]
+    assert not tied([row("Group", (90, 55, 30, 15)), row("Group", (90, 55, 30, 15), 520.0)], arms).sure
 
 
 def test_names_go_before_order():

@@ -9,9 +9,9 @@ from metagrove.survival.censoring import shapes
 from metagrove.survival.censoring_trends import drawn_shapes
 from metagrove.survival.click_kernels import disturbed
 from metagrove.survival.curve_input import digitized_curve
+from metagrove.survival.drawing_kernels import sampled_gains
 from metagrove.survival.path_draws import scaled
 from metagrove.survival.path_graph import Graph
-from metagrove.survival.path_kernels import sampled_gains
 from metagrove.survival.path_model import plan_of
 from metagrove.survival.path_noise import PRIOR_READINGS, RATIO, likely_noise
 from metagrove.survival.path_search import Beam, operations_of, run_of, weights_kept

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metagrove.survival import path_kernels
+from metagrove.survival import drawing_kernels, path_kernels
 from metagrove.survival.censoring import shapes
 from metagrove.survival.curve_input import digitized_curve
 from metagrove.survival.path_model import plan_of
@@ -36,7 +36,7 @@ def test_a_pass_that_outgrows_its_room_goes_on_where_it_stood(room):
     assert np.array_equal(small[2], run.passed[2])
     made = int(small[2][-1])
     assert np.array_equal(small[0].real[:made, 1], run.passed[0].real[:made, 1])
-    drawn = [path_kernels.sampled(*passed[:3], run.operations, 20, 3, 0)[0] for passed in (small, run.passed)]
+    drawn = [drawing_kernels.sampled(*passed[:3], run.operations, 20, 3, 0)[0] for passed in (small, run.passed)]
     assert np.array_equal(*drawn)
 
 

@@ -18,6 +18,9 @@ from metagrove.figures.scales.axes import Axis
 
 __all__ = ["curve_of"]
 
+# the share of a pixel that counts as ink; of the rows above and below an end that hold none, and all of a last drop
+_INKED, _BARE, _DRAWN = 0.4, 0.15, 0.85
+
 
 def curve_of(
     plot: Plot, own: NDArray[np.float32], spec: ArmSpec, trace: Trace, index: int, snap: float | None
@@ -54,6 +57,10 @@ def curve_of(
         time, level = np.append(0.0, time), np.append(1.0, level)
         s_error, t_error = np.append(s_error[0], s_error), np.append(t_error[0], t_error)
     falls = _falls_at_border(plot, trace.paths[index], own, look)
+    lowest = _falls_at_end(steps, trace.paths[index], own, look)
+    last = float(level[-1])
+    if lowest is not None:
+        last = min(last, float(np.clip(plot.survival(np.array(lowest - down)), 0.0, 1.0)))
     border = float(x.pixel(max(x.values)))
     if abs(plot.columns[0] + steps.end - border) < 3 and plot.columns[1] - border <= 6:
         end = max(x.values)  # the line runs into the right border, which stands at the last label
@@ -63,7 +70,7 @@ def curve_of(
         look.colour,
         look.style,
         order,
-        np.minimum.accumulate(np.append(level, 0.0 if falls else level[-1])),
+        np.minimum.accumulate(np.append(level, 0.0 if falls else last)),
         t_error,
         s_error,
         np.maximum(plot.time(marks - right), 0.0) if len(marks) else np.zeros(0),
@@ -99,6 +106,26 @@ def _zero_row(plot: Plot) -> float:
     """The row of survival 0 in the plot."""
     y = plot.scales.y
     return plot.rows[1] - float(y.pixel(plot.scales.scale)) if plot.rising else float(y.pixel(0.0)) - plot.rows[0]
+
+
+def _falls_at_end(steps: Steps, path: Path, own: NDArray[np.float32], look: ArmLook) -> float | None:
+    """The row to which the line drops where it ends, too near its end to be a step; None where it does not.
+
+    Ink of the arm must run down from its last level and none stand above that, as it would in a censor mark.
+    """
+    row, lowest = float(steps.height[-1]), float(path.leave[-1]) + 0.5
+    clear = look.width / 2 + 1
+    if lowest - row < 3 * look.width + 2 or steps.end - steps.begin[-1] < look.width + 2:
+        return None
+    columns = slice(max(path.last - 2, 0), path.last + 3)
+    above = own[max(round(2 * row - lowest), 0) : max(round(row - clear), 0), columns]
+    below = own[round(row + clear) : round(lowest), columns]
+    if not above.size or not below.size:
+        return None
+    stands, falls = ((part.max(axis=1) > _INKED).mean() for part in (above, below))
+    # on another arm's line it may fall further
+    seen = own[round(lowest) - 2 : round(lowest) + 1, columns].max() > _INKED
+    return lowest if stands < _BARE and falls > _DRAWN and seen else None
 
 
 def _falls_at_border(plot: Plot, path: Path, own: NDArray[np.float32], look: ArmLook) -> bool:

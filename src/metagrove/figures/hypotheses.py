@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metagrove.figures.confidence_lines import limited, part_of, stroke_of
 from metagrove.figures.legend.arms import ArmSpec, Scene
 from metagrove.figures.lines.dashes import dash_patterns
 from metagrove.figures.lines.evidence import ArmLook, Canvas, arm_width, canvas, coverage
@@ -19,6 +20,8 @@ __all__ = ["supposed"]
 
 # a plot is explained once less than this share of its ink is left; another arm must take this share of what was left
 _EXPLAINED, _TAKES = 0.05, 0.3
+# limits are looked for where more than this share of the ink is left
+_TRACED = 0.03
 _MOST, _TRIALS, _SHARE = 3, 4, 0.6
 # an arm that is no line: seen over less than a tenth of itself, or ended within a twentieth of the time axis
 _UNSEEN, _SHORT = 0.1, 0.05
@@ -27,8 +30,8 @@ _SHOWN, _LONG, _STRONG = 0.25, 0.2, 0.1
 
 def supposed(
     scene: Scene, specs: Sequence[ArmSpec], prose: NDArray[np.bool_], *, start: float, most: int, free: bool
-) -> tuple[list[ArmSpec], Canvas, Trace]:
-    """The arms that explain the plot's ink best, the plot made ready for them, and their trace.
+) -> tuple[list[ArmSpec], Canvas, Trace, NDArray[np.bool_]]:
+    """The arms that explain the plot's ink best, the plot made ready for them, their trace, and the pixels of dashed limits.
 
     Parameters
     ----------
@@ -42,6 +45,52 @@ def supposed(
     told apart by dashes alone first count as one arm: while much ink is left, the dash patterns found in it are tried,
     and kept if they take a good part of it.
     """
+    kept, field, trace = _listed(scene, specs, prose, start=start, most=most, free=free)
+    return _unlimited(scene, kept, field, trace, prose, start)
+
+
+def _unlimited(
+    scene: Scene, kept: list[ArmSpec], field: Canvas, trace: Trace, prose: NDArray[np.bool_], start: float
+) -> tuple[list[ArmSpec], Canvas, Trace, NDArray[np.bool_]]:
+    """The arms without those that are limits of others, and the pixels of limits, which are looked for in what is left."""
+    limits = np.zeros(prose.shape, dtype=bool)
+    for spec in list(kept):
+        for lines, tried in _with_companions(scene, spec, kept, field, trace, prose | limits, start):
+            known = limited(lines, tried)
+            pair = next((p for k, p in known.items() if lines[k] is spec), None)
+            if pair is not None:
+                limits |= stroke_of(tried, pair, lines[pair[0]].look.width)
+                arms = [k for k in range(len(kept)) if k not in pair]
+                kept, trace = [kept[k] for k in arms], part_of(tried, arms)
+                break
+    return kept, field, trace, limits
+
+
+def _with_companions(
+    scene: Scene,
+    spec: ArmSpec,
+    kept: list[ArmSpec],
+    field: Canvas,
+    trace: Trace,
+    known: NDArray[np.bool_],
+    start: float,
+) -> Iterator[tuple[list[ArmSpec], Trace]]:
+    """The lines as they are, and with two more in a solid arm's ink in each dash pattern that what is left shows."""
+    if spec not in kept or spec.look.dash.off:
+        return
+    yield kept, trace
+    share, left = _left(field, trace, kept, known)
+    if share < _TRACED:
+        return
+    for offer in [o for o in _offers(field, left, [spec]) if o.look.dash.off]:
+        lines = [*kept, offer, offer]
+        yield lines, _trace(scene, lines, start)[1]
+
+
+def _listed(
+    scene: Scene, specs: Sequence[ArmSpec], prose: NDArray[np.bool_], *, start: float, most: int, free: bool
+) -> tuple[list[ArmSpec], Canvas, Trace]:
+    """The arms that explain the plot's ink best, whatever they are."""
     kept = list(specs)
     field, trace = _trace(scene, kept, start)
     if not free:

@@ -6,27 +6,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from metagrove.figures.band_doubts import band_doubts, end_doubts
-from metagrove.figures.checks import judged
-from metagrove.figures.curve import curve_of
 from metagrove.figures.curve_labels import labels_beside
+from metagrove.figures.doubts.checks import judged, trace_doubts
+from metagrove.figures.doubts.furniture import words_in
+from metagrove.figures.doubts.ink import witnesses_of
+from metagrove.figures.doubts.traced_plot import traced_plot
 from metagrove.figures.files.image import Picture
 from metagrove.figures.findings import Finding
-from metagrove.figures.furniture import in_line, landmarks, ruled_boxes
 from metagrove.figures.hints import Hints
 from metagrove.figures.hypotheses import supposed
 from metagrove.figures.legend.arms import arm_specs
-from metagrove.figures.legend.clearing import written
 from metagrove.figures.legend.pointers import Pointer, pointers
 from metagrove.figures.legend.samples import Sample, unlined
-from metagrove.figures.lines.evidence import Canvas, coverage
-from metagrove.figures.lines.hues import miscoloured
-from metagrove.figures.lines.readout import snapped_by
+from metagrove.figures.lines.evidence import Canvas
 from metagrove.figures.lines.tracing import Trace
 from metagrove.figures.page import Word, number
-from metagrove.figures.plot import MARGIN, Plot, inside, samples_of, scene_of
+from metagrove.figures.plot import Plot, samples_of, scene_of
 from metagrove.figures.reading import ArmReading, FigureReading
 from metagrove.figures.scales.axes import Axis, axis_unit, near_plot
 from metagrove.figures.scales.calibration import Scales, plot_scales
@@ -38,10 +34,9 @@ from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.rows import RiskRow
 from metagrove.figures.table.swatches import coloured_patches, keyed
 from metagrove.figures.table.tying import Ground, named_and_counted, respelled
-from metagrove.figures.trace_doubts import dash_doubts, goes_on, hidden_drops, ink_doubts, run_on
 from metagrove.figures.writing.naming import named_like
 from metagrove.figures.writing.ocr import Finder
-from metagrove.figures.writing.words import legible, phrases, romans, statistics, tokens
+from metagrove.figures.writing.words import legible, phrases, romans, tokens
 
 __all__ = ["picture_readings"]
 
@@ -101,10 +96,7 @@ def _reading(
 ) -> FigureReading | None:
     names = phrases(near)
     ink = darkness(picture.rgb)
-    foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
-    counted = recounted(risk_rows(near, scales.x, below=foot + 2), scales.x, find)
-    counted = keyed(counted, coloured_patches(counted, picture.rgb))
-    rows = respelled(whole(centred(counted, scales.x)), names)
+    rows = _counted(picture, near, names, scales, find)
     samples = _apart(samples_of(picture, ink, names, [r.label for r in rows]), rows, scales.x)
     if len(samples) == 1 and any(r.label for r in rows) and samples[0].name not in [r.label for r in rows]:
         samples = []
@@ -113,38 +105,19 @@ def _reading(
     findings = [*findings, *unlined(samples, names)] if not hints.arms else findings
     if not specs:
         return None
-    lines = phrases(near, gap=1.1)
-    said = in_line([p for p in lines if written(p, least=0.45) or _lettered(p, near)], lines)
-    prose = inside([*((p.x0, p.y0, p.x1, p.y1) for p in said), *statistics(near)], plot)
+    prose = words_in(plot, near)
     free = len(samples) < 2 and not hints.arms
-    specs, field, trace = supposed(scene, specs, prose, start=plot.start, most=len(rows), free=free)
-    looks = [s.look for s in specs]
-    foreign = [trace.foreign(i) for i in range(len(looks))]
-    own = [np.where(hidden, 0, coverage(field, look)) for hidden, look in zip(foreign, looks, strict=True)]
-    snaps = snapped_by(trace.steps)
-    if _lossless(field):
-        # other lines stand where they should, while tick marks may have been fitted to the grid
-        snaps = [0.0 if snap is None else snap for snap in snaps]
-    arms = [curve_of(plot, own[i], spec, trace, i, snaps[i]) for i, spec in enumerate(specs)]
+    specs, field, trace, limits = supposed(scene, specs, prose, start=plot.start, most=len(rows), free=free)
+    seen = traced_plot(plot, specs, field, trace, picture.rgb)
     arrows = _arrows(field, trace, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
-    arms = _pointed_at(arms, arrows)
+    arms = _pointed_at(seen.arms, arrows)
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
     if free and not rows and not arrows and (len(arms) < 2 or not all(a.name for a in arms)):
         arms, witnesses, more = _called(arms, phrases(near, gap=1.1), ground, witnesses)
         findings = [*findings, *more]
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
-    prose = np.any([prose, *(a.ink for _, a in arrows)], axis=0) | _tick_marks(field, trace)
-    prose |= _furniture(field, trace, prose)
-    findings = [*findings, *more, *ink_doubts(field, prose, trace, looks, arms, plot)]
-    findings += dash_doubts(field, trace, looks, arms)
-    findings += band_doubts(field, foreign, looks, trace.paths, arms)
-    findings += end_doubts(plot, trace.paths, arms)
-    findings += miscoloured(field, foreign, looks, trace.paths, arms)
-    findings += hidden_drops(trace, arms, plot)
-    findings += run_on(picture.rgb, plot, trace, looks, arms)
-    findings += goes_on(field, prose, own, trace, looks, arms)
-    left, right = scales.x.pixel(0.0) if not scales.x.log else min(scales.x.pixels), plot.columns[1]
-    ends = scales.y.pixel([0.0, scales.scale])
+    seen = seen.named(arms, np.any([prose, limits, *(a.ink for _, a in arrows)], axis=0))
+    findings = [*findings, *more, *trace_doubts(seen)]
     reading = FigureReading(
         tuple(arms),
         scales.x,
@@ -156,9 +129,25 @@ def _reading(
         tuple(cells),
         unit=axis_unit(near, scales.x) if scales.x.band != (0.0, 0.0) else "",
         direction="incidence" if plot.rising else "survival",
-        frame=(float(left), float(ends.min()), float(right), float(ends.max())),
+        frame=_frame(scales, plot),
     )
-    return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
+    return judged(reading, findings, witnesses=witnesses_of(seen, witnesses), hints=hints, words=near)
+
+
+def _counted(
+    picture: Picture, near: list[Word], names: Sequence[Word], scales: Scales, find: Finder | None
+) -> list[RiskRow]:
+    """The rows of numbers at risk under the plot."""
+    foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
+    rows = recounted(risk_rows(near, scales.x, below=foot + 2), scales.x, find)
+    rows = keyed(rows, coloured_patches(rows, picture.rgb))
+    return respelled(whole(centred(rows, scales.x)), names)
+
+
+def _frame(scales: Scales, plot: Plot) -> tuple[float, float, float, float]:
+    left = scales.x.pixel(0.0) if not scales.x.log else min(scales.x.pixels)
+    ends = scales.y.pixel([0.0, scales.scale])
+    return float(left), float(ends.min()), float(plot.columns[1]), float(ends.max())
 
 
 def _called(
@@ -183,41 +172,6 @@ def _apart(samples: list[Sample], rows: Sequence[RiskRow], x: Axis) -> list[Samp
         s for s in samples if x.band[1] < (s.box[1] + s.box[3]) / 2 < foot and named_like(s.name, labels) is None
     ]
     return [] if heading and len(heading) == len(samples) else [s for s in samples if s not in heading]
-
-
-def _lettered(phrase: Word, words: Sequence[Word]) -> bool:
-    """Whether a phrase is as high as the words of the page and of three different letters, or a number read surely."""
-    usual = float(np.median([w.size for w in words if w.angle == 0 and len(w.text) > 1] or [0.0]))
-    plain = phrase.text.replace(" ", "")
-    level = 0.7 * usual < phrase.size < 1.5 * usual
-    figures = [c for c in plain if c.isdigit() and c != "1"]
-    printed = phrase.score > 0.85 and len(figures) > 1 and number(plain) is not None
-    return level and (printed or (phrase.score > 0.6 and plain.isalpha() and len(set(plain.lower())) > 2))
-
-
-def _furniture(field: Canvas, trace: Trace, prose: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Frames, ruled tables and landmark lines among the ink that is left."""
-    curves = np.any([c == 2 for c in trace.covers], axis=0)
-    near = np.any([c > 0 for c in trace.covers], axis=0)
-    inked = (field.e_paper > 70.0**2) & ~near & ~field.blank
-    return ruled_boxes(inked, curves) | landmarks(inked & ~prose, curves)
-
-
-def _tick_marks(field: Canvas, trace: Trace) -> NDArray[np.bool_]:
-    """Short ink at the edges of the plot, apart from all curves: tick marks that point inwards."""
-    import cv2
-
-    tall, wide = field.blank.shape
-    near = np.any([c > 0 for c in trace.covers], axis=0)
-    inked = ((field.e_paper > 70.0**2) & ~field.blank & ~near).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(inked, connectivity=8)
-    x, y, w, h = stats[:, 0], stats[:, 1], stats[:, 2], stats[:, 3]
-    reach = max(9.0, 0.02 * max(tall, wide))
-    level = (w >= h) & (w < reach) & (h <= 4) & ((x < reach) | (x + w > wide - 2 * reach))
-    upright = (h >= w) & (h < reach) & (w <= 4) & (y < reach + MARGIN)
-    ticks = level | upright
-    ticks[0] = False
-    return np.asarray(ticks[labels])
 
 
 def _pointing(names: Sequence[Word], rows: Sequence[RiskRow]) -> list[Word]:
@@ -258,13 +212,3 @@ def _pointed_at(arms: Sequence[ArmReading], arrows: Sequence[tuple[Word, Pointer
         if not arm.name and len(texts) == 1:
             out[i] = replace(arm, name=texts[0])
     return out
-
-
-def _lossless(field: Canvas) -> bool:
-    """Whether paper near lines is as clean as elsewhere: strong JPEG compression leaves ripples there."""
-    import cv2
-
-    ink = (field.e_paper > 900).astype(np.uint8)
-    near = cv2.dilate(ink, np.ones((15, 15), np.uint8)) > 0
-    ring = near & (cv2.dilate(ink, np.ones((7, 7), np.uint8)) == 0)
-    return bool(ring.any() and (field.e_paper[ring] < 2).mean() > 0.9)

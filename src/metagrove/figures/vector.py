@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metagrove.core.values import Array
-from metagrove.figures.checks import judged
+from metagrove.figures.doubts.checks import judged
 from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
 from metagrove.figures.legend.entries import coloured_name, legend_entries, sample_names

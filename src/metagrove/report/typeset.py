@@ -90,7 +90,8 @@ def _table(table: Table) -> str:
 
 
 def _figure(name: str, caption: str) -> str:
-    return f'\n#figure(fitted("{name}.svg"), caption: [{_text(caption)}], numbering: none, supplement: none)\n'
+    """A figure at the top or the foot of a page; the tables of its section fill the room that it leaves."""
+    return f'\n#figure(fitted("{name}.svg"), caption: [{_text(caption)}], numbering: none, supplement: none, placement: auto)\n'
 
 
 def _section(section: Section, *, headed: bool) -> str:
@@ -105,6 +106,8 @@ def _section(section: Section, *, headed: bool) -> str:
     parts += [f"- Left out: {_text(f'{study}: {reason}')}\n" for study, reason in section.excluded]
     if section.kind == "search":
         parts += [f"\n*{_text(name)}*\n\n#text(size: 8pt)[{_lines(text)}]\n" for name, text in section.code]
+    if section.figures:
+        parts.append("\n#place.flush()\n")
     return "".join(parts)
 
 

@@ -29,7 +29,7 @@ from metagrove.survival.path_draws import (
     shared_samples,
     widened_paths,
 )
-from metagrove.survival.path_model import Plan, Weights, plan_of, weights_of
+from metagrove.survival.path_model import Plan, Weights, plan_of
 from metagrove.survival.path_noise import likely_noise
 from metagrove.survival.path_search import (
     COARSE,
@@ -49,6 +49,7 @@ from metagrove.survival.path_search import (
     run_of,
     runs_of,
 )
+from metagrove.survival.path_weights import weights_of
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import CLICK_S, Reading, steps_of
 
@@ -309,7 +310,7 @@ def _pulled(
     beam: Beam,
 ) -> NDArray[np.int32]:
     """The likeliest path near a centre with a spread, else the one of those drawn that is nearest to it."""
-    from metagrove.survival.path_kernels import misfits, sampled
+    from metagrove.survival.drawing_kernels import misfits, sampled
 
     centre, spread, drawn = near
     operations = operations_of(plan, weights, near=(centre, spread))

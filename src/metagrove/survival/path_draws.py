@@ -77,7 +77,7 @@ class Sample:
 
 def sample_of(run: Run, count: int, rng: np.random.Generator) -> Sample:
     """`count` paths drawn from a run."""
-    from metagrove.survival.path_kernels import sampled_gains
+    from metagrove.survival.drawing_kernels import sampled_gains
 
     seed = int(rng.integers(2**62))
     paths, gain, misfit = sampled_gains(run.passed[0], run.passed[1], run.passed[2], run.operations, count, seed)

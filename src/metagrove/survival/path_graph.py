@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from metagrove.survival.drawing_kernels import sampled_gains
 from metagrove.survival.path_kernels import (
     CARRY,
     CENSOR,
@@ -37,7 +38,6 @@ from metagrove.survival.path_kernels import (
     Edges,
     N,
     Table,
-    sampled_gains,
 )
 
 __all__ = ["Graph"]

@@ -15,7 +15,8 @@ from metagrove.survival.censored_times import (
     placed_marks,
 )
 from metagrove.survival.lattice import Lattice
-from metagrove.survival.path_model import CENSOR, DROP, LOOK, VISIBLE, Plan
+from metagrove.survival.path_model import CENSOR, DROP, LOOK, Plan
+from metagrove.survival.path_weights import VISIBLE
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 

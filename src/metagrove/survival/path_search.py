@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape, shapes
-from metagrove.survival.path_model import CENSOR, DROP, VISIBLE, WITNESS, Plan, Weights, weights_of
+from metagrove.survival.path_model import CENSOR, DROP, WITNESS, Plan, Weights
+from metagrove.survival.path_weights import VISIBLE, weights_of
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 

@@ -52,20 +52,10 @@ class Reading:
 
 def falling(values: Array, weights: Array | None = None) -> Array:
     """Least-squares fit that never rises (pool adjacent violators); shape of `values`."""
-    means: list[float] = []
-    sizes: list[int] = []
-    loads: list[float] = []
+    from metagrove.survival.level_kernels import pooled
+
     given = np.ones(values.size) if weights is None else weights
-    for value, weight in zip(values.tolist(), given.tolist(), strict=True):
-        mean, size, load = value, 1, weight
-        while means and means[-1] <= mean:
-            other, count, heavy = means.pop(), sizes.pop(), loads.pop()
-            mean = (mean * load + other * heavy) / (load + heavy)
-            size, load = size + count, load + heavy
-        means.append(mean)
-        sizes.append(size)
-        loads.append(load)
-    return np.repeat(np.array(means), np.array(sizes, dtype=np.int64))
+    return np.asarray(pooled(np.ascontiguousarray(values, dtype=np.float64), np.asarray(given, dtype=np.float64)))
 
 
 def steps_of(curve: DigitizedCurve, facts: Facts, *, sigma: float | None = None) -> Reading:

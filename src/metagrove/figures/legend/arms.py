@@ -270,9 +270,13 @@ def _halo(scene: Scene, colour: RGB, others: Sequence[RGB]) -> bool:
 def _distinct(seeds: Sequence[_Seed]) -> list[_Seed]:
     out: list[_Seed] = []
     for seed in seeds:
-        if not any(colour_distance(seed.colour, o.colour) < 12 and seed.style == o.style for o in out):
+        if not any(colour_distance(seed.colour, o.colour) < 12 and _one_style(seed, o) for o in out):
             out.append(seed)
     return out
+
+
+def _one_style(a: _Seed, b: _Seed) -> bool:
+    return a.style == b.style and (a.dash is None or b.dash is None or _same_pattern(a.dash, b.dash))
 
 
 def _look(field: Canvas, whole: Canvas, seed: _Seed) -> ArmLook:

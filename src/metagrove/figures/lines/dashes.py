@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.lines.tracking import Dash, Path
 
-__all__ = ["dash_fit", "dash_patterns"]
+__all__ = ["dash_fit", "dash_patterns", "gaps_along"]
+
+# ink below that is none
+_BARE = 0.35
 
 
 def dash_patterns(cover: NDArray[np.float32], width: float) -> dict[str, Dash]:
@@ -105,6 +108,20 @@ def dash_fit(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], d
         total += float(contrast.max()) * int(seen.sum())
         weight += int(seen.sum())
     return total / weight if weight else 0.0
+
+
+def gaps_along(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_]) -> int:
+    """How often the ink along a path ends and begins again, where the path is not hidden and no ink is within a pixel."""
+    import cv2
+
+    ink = np.clip((gain + 1) / 2, 0, 1).astype(np.float32)
+    near = cv2.dilate(ink, np.ones((3, 3), np.uint8))
+    along = _along(path, np.where(hidden, np.nan, near))
+    off = np.diff(np.concatenate([[0], (along < _BARE).astype(np.int8), [0]]))
+    begins, ends = np.flatnonzero(off == 1), np.flatnonzero(off == -1)
+    inside = (begins > 0) & (ends < len(along))
+    begins, ends = begins[inside], ends[inside]
+    return int((np.isfinite(along[begins - 1]) & np.isfinite(along[ends])).sum())
 
 
 def _along(path: Path, ink: NDArray[np.float32]) -> Array:

@@ -1,4 +1,4 @@
-"""Which arm each traced curve belongs to by its colour, and doubts where that is another than it was traced as."""
+"""Which arm each traced curve belongs to by its colour."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
-from metagrove.figures.findings import Finding
 from metagrove.figures.lines.evidence import ArmLook, Canvas
 from metagrove.figures.lines.tracking import Path
-from metagrove.figures.reading import ArmReading
 
-__all__ = ["fitting_order", "miscoloured"]
+__all__ = ["fitting_order"]
 
 # how much better another assignment of colours must be, in levels of 255 an arm
 _BETTER = 12.0
@@ -43,26 +41,6 @@ def fitting_order(
         for j, k in enumerate(best):
             order[known[j]] = known[k]
     return order
-
-
-def miscoloured(
-    field: Canvas,
-    hidden: Sequence[NDArray[np.bool_]],
-    looks: Sequence[ArmLook],
-    paths: Sequence[Path],
-    arms: Sequence[ArmReading],
-) -> list[Finding]:
-    """Doubts where the inks along the curves fit the arms' colours better in another order.
-
-    Small pictures blur the lines of a legend, so that a colour read there may be as near to one curve as to another.
-    """
-    order = fitting_order(field, hidden, looks, paths)
-    owner = {k: j for j, k in enumerate(order)}
-    return [
-        Finding(f"'{arm.name}' is drawn in the colour of '{arms[owner[i]].name}'")
-        for i, arm in enumerate(arms)
-        if owner[i] != i
-    ]
 
 
 def _ink(field: Canvas, hidden: NDArray[np.bool_], path: Path) -> Array | None:

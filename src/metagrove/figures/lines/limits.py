@@ -19,8 +19,12 @@ _HUE, _RIVAL = 0.93, 0.02
 # the curve falls; a curve of other patients falls at other times
 _SHOWN, _OWN_WAY, _ALONE = 0.25, 0.5, 0.15
 _BALANCE = 3.0
+# limits of one curve are as far off on both sides, up to this logarithm of a factor in this share of the columns
+_TOGETHER, _MOSTLY = 0.35, 0.8
 _BLOCK, _LOOK_BACK = 12, 6
 _PER_ROW, _BREAK = 0.3, 25.0
+# columns between dashes
+_GAP = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,12 +54,15 @@ def limit_lines(
     for look, path, like in zip(looks, paths, likeness, strict=True):
         ink = unexplained & (like > _HUE) & (like > most - _RIVAL)
         above, below = (_companion(ink, path, look.width, side) for side in (-1, 1))
-        if not (above.alike and below.alike):
+        if not (above.alike or below.alike):
             continue
         both = np.intersect1d(above.columns // _BLOCK, below.columns // _BLOCK)
         up, down = (np.array([float(np.mean(c.off[c.columns // _BLOCK == b])) for b in both]) for c in (above, below))
-        ratio = float(np.median(up / np.maximum(down, 0.5))) if len(both) > 3 else 0.0
-        if 1 / _BALANCE < ratio < _BALANCE:
+        ratio = up / np.maximum(down, 0.5)
+        middle = float(np.median(ratio)) if len(both) > 3 else 0.0
+        # one limit may wander where it is lost among dashes and crossings, not a pair that widens together
+        paired = float((np.abs(np.log(ratio / middle)) < _TOGETHER).mean()) > _MOSTLY if middle > 0 else False
+        if 1 / _BALANCE < middle < _BALANCE and ((above.alike and below.alike) or paired):
             out |= _drawn(ink, path, look.width, above, -1) | _drawn(ink, path, look.width, below, 1)
     return out
 
@@ -141,4 +148,11 @@ def _drawn(ink: NDArray[np.bool_], path: Path, width: float, line: _Companion, s
         low, high = min(before, row, after) - reach, max(before, row, after) + reach
         rows_in = slice(max(round(low), 0), max(round(high) + 1, 0))
         out[rows_in, c] = ink[rows_in, c]
+    # an upright piece in dashes shows in no column beside it
+    at = np.asarray(path.leave)[line.columns - path.first] + side * line.off
+    for a, b, before, after in zip(line.columns[:-1], line.columns[1:], at[:-1], at[1:], strict=True):
+        if b - a <= _GAP and abs(after - before) > reach:
+            rows_in = slice(max(round(min(before, after)), 0), round(max(before, after)) + 1)
+            columns = slice(max(int(a) - 2, 0), int(b) + 3)
+            out[rows_in, columns] |= ink[rows_in, columns]
     return out

@@ -13,7 +13,7 @@ from metagrove.figures.lines.hues import fitting_order
 from metagrove.figures.lines.readout import Steps, steps_of
 from metagrove.figures.lines.tracking import Path, tracked
 
-__all__ = ["Trace", "traced"]
+__all__ = ["Trace", "trace_along", "traced"]
 
 _SWEEPS = 4
 _ORDER = {"solid": 0, "dashed": 1, "dotted": 2}
@@ -54,17 +54,21 @@ def traced(plot: Canvas, looks: Sequence[ArmLook], *, start: float, reach: int |
         paths = [paths[k] for k in order]
         covers = [_painted(p, look, plot.rgb.shape[:2]) for p, look in zip(paths, looks, strict=True) if p is not None]
         _swept(plot, looks, paths, covers, start=start, reach=near)
-    done = [p for p in paths if p is not None]
-    shown = [c for c in covers if c is not None]
+    return trace_along(plot, looks, [p for p in paths if p is not None])
+
+
+def trace_along(plot: Canvas, looks: Sequence[ArmLook], paths: Sequence[Path]) -> Trace:
+    """The trace of arms whose paths are known: their strokes, their step curves and how well each shows."""
+    shown = [_painted(path, look, plot.rgb.shape[:2]) for path, look in zip(paths, looks, strict=True)]
     steps, strength, visible = [], [], []
-    for i in range(count):
+    for i, path in enumerate(paths):
         gain = gains(plot, looks, i, [c if j != i else None for j, c in enumerate(shown)])
         hidden = _foreign(shown, i)
-        steps.append(steps_of(done[i], gain, hidden, looks[i].width))
-        power, share = _strength(done[i], gain, hidden)
+        steps.append(steps_of(path, gain, hidden, looks[i].width))
+        power, share = _strength(path, gain, hidden)
         strength.append(power)
         visible.append(share)
-    return Trace(tuple(done), tuple(steps), tuple(shown), tuple(strength), tuple(visible))
+    return Trace(tuple(paths), tuple(steps), tuple(shown), tuple(strength), tuple(visible))
 
 
 def _swept(

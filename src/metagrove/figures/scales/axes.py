@@ -286,7 +286,9 @@ def near_plot(words: Sequence[Word], x: Axis, y: Axis, others: Sequence[tuple[Ax
     """The words round the plot of two axes: names, titles, numbers at risk; those of neighbouring plots left out."""
     left, right, top, bottom = min(x.pixels), max(x.pixels), min(y.pixels), max(y.pixels)
     wide, tall = right - left, bottom - top
-    box = [left - 0.7 * wide, top - 0.4 * tall, right + 0.8 * wide, bottom + 1.3 * tall]
+    # under a low plot the table is higher than the plot
+    below = max(1.3 * tall, _TABLE * (x.band[1] - x.band[0]))
+    box = [left - 0.7 * wide, top - 0.4 * tall, right + 0.8 * wide, bottom + below]
     for a, b in others:
         beside = min(bottom, max(b.pixels)) > max(top, min(b.pixels))
         above = min(right, max(a.pixels)) > max(left, min(a.pixels))
@@ -301,6 +303,8 @@ def near_plot(words: Sequence[Word], x: Axis, y: Axis, others: Sequence[tuple[Ax
     return [w for w in words if box[0] < w.cx < box[2] and box[1] < w.cy < box[3]]
 
 
+# letter heights that a table of numbers at risk takes at most
+_TABLE = 32.0
 _UNITS = {
     "day": "days",
     "week": "weeks",

@@ -136,9 +136,18 @@ def _corner(x: Axis, y: Axis) -> bool:
     """Whether the column of labels stands left of the row's first label and the row under the column's last."""
     wide = max(x.pixels) - min(x.pixels)
     low, tall = max(y.pixels), max(y.pixels) - min(y.pixels)
-    beside = y.band[1] < min(x.pixels) + 0.12 * wide and min(x.pixels) - y.band[1] < 0.35 * wide
+    begin = min(x.pixels)
+    if not x.log and 0 < min(x.values) <= 2 * _step(x) and y.band[1] < float(x.pixel(0.0)):
+        # the first labels may have been missed, 0 among them
+        begin = float(x.pixel(0.0))
+    beside = y.band[1] < begin + 0.12 * wide and begin - y.band[1] < 0.35 * wide
     under = x.band[0] > low - 0.06 * tall and x.band[0] - low < 0.6 * tall
     return beside and under and wide > 60 and tall > 40
+
+
+def _step(axis: Axis) -> float:
+    """The commonest difference of neighbouring labels."""
+    return float(np.median(np.diff(np.sort(axis.values))))
 
 
 def _apart(scales: list[Scales]) -> list[Scales]:
@@ -211,18 +220,20 @@ def _grid(picture: Picture, *, across: bool) -> _Grid:
 def _on_ticks(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], grid: _Grid) -> Axis:
     best = axis
     reach = max(4.0, 0.12 * min(axis.spacing, 80.0))
-    for line in _near_lines(axis, lines, across=grid.across):
-        for outward in (1, -1) if grid.across else (-1, 1):
-            fitted = snapped(axis, tick_places(dark, line, outward=outward), reach=reach)
-            if (fitted.on_ticks, -fitted.residual) > (best.on_ticks, -best.residual):
-                best = fitted
-        if best.on_ticks >= len(axis.values):
-            break
-    if best.on_ticks >= max(2, len(axis.values) - 1):
-        return best
+    near = _near_lines(axis, lines, across=grid.across)
+    for short in (False, True):
+        for line in near:
+            for outward in (1, -1) if grid.across else (-1, 1):
+                fitted = snapped(axis, tick_places(dark, line, outward=outward, short=short), reach=reach)
+                if (fitted.on_ticks, -fitted.residual) > (best.on_ticks, -best.residual):
+                    best = fitted
+            if best.on_ticks >= len(axis.values):
+                break
+        if best.on_ticks >= max(2, len(axis.values) - 1):
+            return best
     meshed = _on_grid(axis, grid, reach=reach)
     best = meshed if meshed.on_ticks > best.on_ticks else best
-    spans = best.on_ticks < 2 and _spans(axis, _near_lines(axis, lines, across=grid.across))
+    spans = best.on_ticks < 2 and _spans(axis, near)
     return replace(axis, on_ticks=len(axis.values)) if spans else best
 
 

@@ -12,6 +12,8 @@ from metagrove.core.values import Array
 __all__ = ["Line", "dark_lines", "darkness", "panel_edges", "ridges", "tick_places"]
 
 _TICK_NEAR, _TICK_FAR = 2, 6
+# a row inked along more than this share of an axis line is its soft edge
+_BESIDE = 0.5
 # how many pixels to either side of a panel's edge are looked at, and how much the colour changes there, of 255
 _EDGE, _CHANGE = 3, 6
 
@@ -156,20 +158,27 @@ def _half_thickness(field: NDArray[np.float32], line: Line, outward: int, thresh
     return half
 
 
-def tick_places(dark: NDArray[np.float32], line: Line, *, outward: int, threshold: float = 0.2) -> Array:
+def tick_places(
+    dark: NDArray[np.float32], line: Line, *, outward: int, threshold: float = 0.2, short: bool = False
+) -> Array:
     """Where tick marks meet an axis line, in pixels along it, to a fraction of a pixel.
 
     `outward` is +1 where ticks point down or right of the line, -1 up or left. A tick is ink in the strip 2 to 6 pixels
-    beside the line (beyond its edge where it is thick) that is no wider than a tick.
+    beside the line (beyond its edge where it is thick) that is no wider than a tick; a `short` one is two pixels long, as
+    in small pictures, and its strip the two rows beside the line that do not run along it.
     """
     field = dark if line.level else dark.T
     base = round(line.place - 0.5)
     half = _half_thickness(field, line, outward, threshold)
-    rows = [base + outward * k for k in range(_TICK_NEAR + half, _TICK_FAR + half + 1)]
+    first, deep = (1, 2) if short else (_TICK_NEAR + half, 3)
+    rows = [base + outward * k for k in range(first, _TICK_FAR + half + 1)]
     rows = [r for r in rows if 0 <= r < field.shape[0]]
-    if len(rows) < 3:
+    if short:
+        middle = slice(max(round(line.begin), 0), round(line.end))
+        rows = [r for r in rows if float((field[r, middle] > threshold).mean()) < _BESIDE]
+    if len(rows) < deep:
         return np.zeros(0)
-    strip = field[rows[:3]].mean(axis=0)
+    strip = field[rows[:deep]].mean(axis=0)
     begin, end = max(round(line.begin) - 4, 0), min(round(line.end) + 4, field.shape[1])
     inked = strip > threshold
     inked[:begin] = False

@@ -17,6 +17,8 @@ _SEEN, _STRONGEST, _GREY, _ALIKE = 9.0, 150.0, 30.0, 20.0
 # share of a solid line that shows between curves, of each tenth of a dashed one, and of the labels that have lines
 _SOLID, _DASHED, _LABELS = 0.6, 0.2, 0.6
 _REACH, _STEP = 3, 2.0
+# intervals of labels
+_BEYOND = 1.2
 
 
 def ungridded(rgb: NDArray[np.uint8], x: Axis, y: Axis) -> NDArray[np.uint8]:
@@ -26,7 +28,8 @@ def ungridded(rgb: NDArray[np.uint8], x: Axis, y: Axis) -> NDArray[np.uint8]:
     one colour. What stands on a line (curves, writing) stays: only pixels between paper and the line's own colour go, and
     only where nothing else is near across the line.
     """
-    columns, rows = _extent(x.pixels, rgb.shape[1]), _extent(y.pixels, rgb.shape[0])
+    # the last label may stand a whole interval before the end of the plot
+    columns, rows = _extent(x.pixels, rgb.shape[1], beyond=_BEYOND), _extent(y.pixels, rgb.shape[0])
     plot = rgb[rows[0] : rows[1], columns[0] : columns[1]].astype(np.float32)
     if plot.size == 0:
         return rgb
@@ -42,10 +45,10 @@ def ungridded(rgb: NDArray[np.uint8], x: Axis, y: Axis) -> NDArray[np.uint8]:
     return found
 
 
-def _extent(pixels: Sequence[float], size: int) -> tuple[int, int]:
-    """The pixels of an axis from half a label's distance before its first label to as much beyond its last."""
-    more = 0.5 * float(np.diff(np.sort(pixels)).min()) if len(pixels) > 1 else 0.0
-    return max(int(min(pixels) - more), 0), min(int(max(pixels) + more) + 1, size)
+def _extent(pixels: Sequence[float], size: int, *, beyond: float = 0.5) -> tuple[int, int]:
+    """The pixels of an axis from half a label's distance before its first label to `beyond` of one after its last."""
+    apart = float(np.diff(np.sort(pixels)).min()) if len(pixels) > 1 else 0.0
+    return max(int(min(pixels) - 0.5 * apart), 0), min(int(max(pixels) + beyond * apart) + 1, size)
 
 
 def _cleared(

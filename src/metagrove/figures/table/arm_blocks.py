@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from metagrove.figures.page import Word
+from metagrove.figures.table.lines import CountLine
 from metagrove.figures.table.rows import Cell, RiskRow
 
-__all__ = ["CountLine", "named_by_block"]
+__all__ = ["named_by_block"]
 
 _AT_RISK = re.compile(r"(?i)^(no\.?|n|number|numbers|patients|subjects|pts)?\s*(of\s+\w+\s+)?at\s*risk:?$")
 _OTHER = re.compile(
@@ -17,16 +18,6 @@ _OTHER = re.compile(
 )
 # sums that must be the number of patients, of those in a row
 _MOST = 0.75
-
-
-@dataclass(frozen=True, slots=True)
-class CountLine:
-    """A line of words under the plot: what stands before its counts, the counts by time, and where it stands."""
-
-    words: tuple[Word, ...]
-    label: str
-    counts: tuple[Cell, ...]
-    height: float
 
 
 def named_by_block(rows: Sequence[RiskRow], lines: Sequence[CountLine]) -> list[RiskRow]:
@@ -41,17 +32,28 @@ def named_by_block(rows: Sequence[RiskRow], lines: Sequence[CountLine]) -> list[
     ends = [r.height for r in own[1:]] + [float("inf")]
     out = []
     for row, end in zip(own, ends, strict=True):
-        above = [line for line in lines if line.height < row.height and not line.counts]
-        heading = max(above, key=lambda line: line.height, default=None)
-        size = row.size or 1.0
-        if heading is None or row.height - heading.height > 3 * size:
+        heading = _heading(row, lines)
+        if not heading:
             out.append(row)
             continue
-        label = " ".join(w.text for w in heading.words)
+        label = " ".join(w.text for w in heading)
         below = [line for line in lines if row.height < line.height < end and _OTHER.match(line.label)]
         cells = _added_up(row.cells, [line.counts for line in below[:2]])
-        out.append(replace(row, label=label, colour=heading.words[-1].colour, cells=cells))
+        out.append(replace(row, label=label, colour=heading[-1].colour, cells=cells))
     return out
+
+
+def _heading(row: RiskRow, lines: Sequence[CountLine]) -> list[Word]:
+    """The words of the name on a line of its own above a row: before its second count, not the title of the axis."""
+    first = row.cells[0].box
+    end = (first[2] + row.cells[1].box[0]) / 2 if len(row.cells) > 1 else first[2]
+    for line in sorted(lines, key=lambda line: -line.height):
+        if line.counts or not 0 < row.height - line.height < 3 * (row.size or 1.0):
+            continue
+        own = [w for w in line.every or line.words if w.x1 < end]
+        if sum(c.isalpha() for w in own for c in w.text) > 1:
+            return own
+    return []
 
 
 def _added_up(cells: tuple[Cell, ...], others: Sequence[tuple[Cell, ...]]) -> tuple[Cell, ...]:

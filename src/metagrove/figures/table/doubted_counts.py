@@ -21,6 +21,8 @@ _EXACT, _LOST = 0.08, 0.2
 _TINY = 7.5
 # people whom a curve leaves, and the share of them still there, below which a count is out of line
 _MANY, _GONE = 20, 0.2
+# one drop of less than the second part of a person is none; several must each be less than the first
+_PERSON, _PART = 0.97, 0.6
 
 
 def centred(rows: Sequence[RiskRow], x: Axis) -> list[RiskRow]:
@@ -141,12 +143,17 @@ class Fine:
 
 
 def too_fine(cells: Sequence[RiskCell], arm: ArmReading) -> Fine | None:
-    """The first interval with a drop smaller than one person of those at risk at its start, errors allowed for."""
+    """The first interval with a drop smaller than one person of those at risk at its start, errors allowed for.
+
+    One drop must be much smaller, since a level under another line or a mark is read a few tenths of a person off; of
+    several each need only be smaller.
+    """
     # a censor mark beside a drop may split it in two
     apart = 10 * float(np.median(arm.time_error))
     steps = np.arange(1, len(arm.time) - 1)
     # steps closer than the reading can tell apart count as one drop
     groups = np.split(steps, np.flatnonzero(np.diff(arm.time[1:-1]) > apart) + 1) if len(steps) else []
+    found: list[tuple[float, Fine]] = []
     for first, after in pairwise(cells):
         # a drop at a tick of the table may be read before and after it
         for group in (
@@ -154,8 +161,9 @@ def too_fine(cells: Sequence[RiskCell], arm: ArmReading) -> Fine | None:
         ):
             before = float(arm.survival[group[0] - 1])
             error = float(arm.survival_error[group[0] - 1 : group[-1] + 1].max())
-            sure = before - float(arm.survival[group[-1]]) + 2.5 * error
-            plain = before - float(arm.survival[group[-1]]) > 4 * error
-            if plain and first.n > 0 and before > 0 and sure / before < 0.97 / first.n:
-                return Fine(first.time, after.time, first.n)
-    return None
+            drop = before - float(arm.survival[group[-1]])
+            people = first.n * (drop + 2.5 * error) / before if before > 0 else np.inf
+            if drop > 4 * error and first.n > 0 and people < _PERSON:
+                found.append((people, Fine(first.time, after.time, first.n)))
+    sure = [fine for people, fine in found if people < _PART or len(found) > 1]
+    return sure[0] if sure else None

@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrove.figures.page import Word
 from metagrove.figures.scales.axes import Axis
-from metagrove.figures.table.risk_table import count_places
+from metagrove.figures.table.lines import count_places
 from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.writing.ocr import Finder
 
@@ -45,14 +45,14 @@ def _filled(row: RiskRow, times: Sequence[float], x: Axis, find: Finder) -> Risk
     cells = {c.time: c for c in row.cells}
     for time in times:
         old = cells.get(time)
-        if old is not None and old.sure:
+        if time in row.empty or (old is not None and old.sure):
             continue
         place = float(ticks[int(np.abs(at - time).argmin())]) + row.shift
         seen = find(place, row.height, size)
         if seen is not None and (old is None or abs(seen.cx - place) < size):
             cells[time] = _settled(time, seen, old)
     found = tuple(cells[t] for t in sorted(cells))
-    holes = sum(t not in cells for t in times)
+    holes = sum(t not in cells and t not in row.empty for t in times)
     return replace(row, cells=found, holes=holes)
 
 

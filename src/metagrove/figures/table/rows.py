@@ -26,7 +26,7 @@ class RiskRow:
     """One row: the words before its first count, their colour, and its cells in the order of time.
 
     `height` is where it stands on the page, `size` the height of its label's letters, `holes` counts ticks without a count,
-    `shift` is how far right of their ticks the counts stand.
+    `shift` is how far right of their ticks the counts stand, `empty` the times at which a dash stands for a count.
     """
 
     label: str
@@ -36,6 +36,7 @@ class RiskRow:
     holes: int = 0
     size: float = 0.0
     shift: float = 0.0
+    empty: tuple[float, ...] = ()
 
     @property
     def falls(self) -> bool:

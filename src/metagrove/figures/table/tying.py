@@ -4,46 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import permutations
 
 import numpy as np
 
 from metagrove.core.values import Array
 from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
-from metagrove.figures.page import RGB, Word, colour_distance
+from metagrove.figures.page import Word, colour_distance
 from metagrove.figures.reading import ArmReading, RiskCell
-from metagrove.figures.scales.axes import Axis
-from metagrove.figures.table.doubted_counts import allowed_by_curve
-from metagrove.figures.table.likelihood import best_order, count_evidence
+from metagrove.figures.table.evidence import (
+    Ground,
+    by_colour,
+    by_counts,
+    by_name,
+    by_place,
+    in_order,
+    ordered,
+)
 from metagrove.figures.table.rows import RiskRow
-from metagrove.figures.writing.naming import named_like, numbered, paired_by_spelling, plain_name
+from metagrove.figures.writing.naming import named_like, plain_name
 
 __all__ = ["Ground", "Tie", "named_and_counted", "respelled", "tied"]
 
-_GREY = 40
-# a name beside a curve must be this much nearer to it than to any other, and no further off than three lines of text
-_NEARER, _FARTHEST = 0.55, 3.0
-# log likelihoods: in 1,400 simulated tables of 2 to 4 arms with unlike censoring, no assignment ahead by 5 was wrong
-_AHEAD, _CLEAR, _CLEAR_IN_ORDER = 1.0, 6.0, 4.0
-_MOST_ARMS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """Where curves lie on the page: the two axes, what 100 % is on the y axis, and whether curves are drawn rising."""
-
-    x: Axis
-    y: Axis
-    scale: float
-    rising: bool = False
-
-    def heights(self, arm: ArmReading, columns: Array) -> Array:
-        """The height on the page at which the arm's curve runs in each column; NaN beyond its end."""
-        time = self.x.value(columns)
-        level = arm.at(time)
-        height = self.y.pixel((1 - level if self.rising else level) * self.scale)
-        return np.where(time <= arm.end, height, np.nan)
+# how far the best assignment must be ahead of the next, as a log likelihood: one in 150 is wrong
+_AHEAD = 5.0
+# what all names read alike in both places weigh, and what ties a row where rows and curves differ in number
+_ALL_ALIKE, _TELLS = 7.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,173 +60,74 @@ def respelled(rows: Sequence[RiskRow], names: Sequence[Word]) -> list[RiskRow]:
 def tied(
     rows: Sequence[RiskRow], arms: Sequence[ArmReading], names: Sequence[Word] = (), ground: Ground | None = None
 ) -> Tie:
-    """For each row its arm, by the best evidence there is.
+    """For each row its arm: the assignment for which most speaks, sure where no other comes near it.
 
-    By there being one arm, by the printed name, by the colour of the row, by the numbers 1, 2, … of a legend, by its
-    label standing beside a curve whose drops and end it allows, or because counts and curves are far likelier under
-    one assignment than under any other. Otherwise the most likely assignment is given as unsure.
+    What speaks: the printed name, the colour, the place of the name beside a curve, counts and drops, and the order of the
+    legend, which tables mostly keep. `how` names what decides most against the next best assignment.
     """
+    kinds = {"name": by_name(rows, arms), "colour": by_colour(rows, arms)}
     if len(rows) != len(arms):
-        return _some_tied(rows, arms)
+        return _some_tied(kinds["name"], kinds["colour"])
     if len(arms) == 1:
         return Tie((0,), "one arm")
-    known = [a.name for a in arms]
-    exact = [plain_name(n) for n in known]
+    kinds["place"] = by_place(rows, arms, names, ground)
+    kinds["drops"] = by_counts(rows, arms)
+    whole = {
+        "name": (_all_alike(rows, arms), _ALL_ALIKE),
+        "order": (ordered(rows, arms, names), in_order(len(arms))),
+    }
+    total = np.sum(list(kinds.values()), axis=0)
+    known = [order for order, _ in whole.values() if order is not None]
+
+    def worth(order: tuple[int, ...]) -> float:
+        return _sum(total, order) + sum(weight for listed, weight in whole.values() if listed == order)
+
+    best, after = sorted({*_likeliest(total), *known}, key=lambda order: (-worth(order), order))[:2]
+    parts = {kind: _sum(matrix, best) - _sum(matrix, after) for kind, matrix in kinds.items()}
+    for kind, (listed, weight) in whole.items():
+        parts[kind] = parts.get(kind, 0.0) + weight * ((listed == best) - (listed == after))
+    how = max(parts, key=lambda kind: parts[kind])
+    if worth(best) - worth(after) > _AHEAD:
+        return Tie(best, how)
+    return Tie(best, "the rows of numbers at risk name no arm; they were tied by order and drops alone", sure=False)
+
+
+def _sum(evidence: Array, order: Sequence[int]) -> float:
+    return float(evidence[np.arange(len(order)), list(order)].sum())
+
+
+def _likeliest(evidence: Array) -> list[tuple[int, ...]]:
+    """The assignment of largest sum, and for each of its pairs the best one without it; the next best is among them."""
+    from scipy.optimize import linear_sum_assignment
+
+    first = tuple(int(i) for i in linear_sum_assignment(-evidence)[1])
+    out = [first]
+    for k, i in enumerate(first):
+        without = -evidence.copy()
+        without[k, i] = 1e6
+        out.append(tuple(int(j) for j in linear_sum_assignment(without)[1]))
+    return out
+
+
+def _all_alike(rows: Sequence[RiskRow], arms: Sequence[ArmReading]) -> tuple[int, ...] | None:
+    """The assignment under which each row is printed under exactly the name of its arm, all of them different."""
+    known = [plain_name(a.name) for a in arms]
     labels = [plain_name(r.label) for r in rows]
-    if len(set(exact)) == len(exact) and sorted(exact) == sorted(labels):
-        return Tie(tuple(exact.index(label) for label in labels), "name")
-    # where one numeral was misread, so may others be, and the spelling says nothing
-    spells = not numbered(known) and not numbered([r.label for r in rows])
-    near = [named_like(r.label, known) if spells else None for r in rows]
-    near = [i if near.count(i) == 1 else None for i in near]
-    if None not in near and len(set(near)) == len(near):
-        return Tie(tuple(near), "name")
-    spelled = paired_by_spelling([r.label for r in rows], known) if spells else None
-    if spelled is not None:
-        return Tie(spelled, "name")
-    inorder = tuple(range(len(arms)))
-    agree = sum(i == k for k, i in enumerate(near))
-    listed = agree >= max(2, len(arms) - 2) and all(i in (None, k) for k, i in enumerate(near))
-    if listed and all(_allowed(r, a) for r, a in zip(rows, arms, strict=True)):
-        return Tie(inorder, "order")
-    rest = [i for i in range(len(arms)) if i not in near]
-    unused = [k for k, i in enumerate(near) if i is None]
-    if len(rest) == len(unused) == 1 and labels[unused[0]]:
-        # all names but one are known, so the last row is the last arm's
-        return Tie(tuple(rest[0] if i is None else i for i in near), "the rest")
-    coloured = _by_colour(rows, arms)
-    if coloured is not None:
-        return Tie(coloured, "colour")
-    if labels == [str(i + 1) for i in range(len(arms))]:
-        return Tie(tuple(range(len(arms))), "number")
-    beside = _by_place(rows, arms, names, ground) if ground is not None else None
-    if beside is not None and all(_allowed(r, arms[i]) for r, i in zip(rows, beside, strict=True)):
-        return Tie(beside, "place")
-    return _by_curves(rows, arms, beside, _listed(rows, arms, names))
-
-
-def _by_place(
-    rows: Sequence[RiskRow], arms: Sequence[ArmReading], names: Sequence[Word], ground: Ground
-) -> tuple[int, ...] | None:
-    """The arm beside which each row's label stands in the plot; None where one stands beside none or between two."""
-    out = []
-    labels = [r.label for r in rows]
-    for k in range(len(rows)):
-        spots = [w for w in names if w.cy < min(r.height for r in rows) and named_like(w.text, labels) == k]
-        off = np.array([[_gap(w, ground.heights(a, np.linspace(w.x0, w.x1, 9))) for a in arms] for w in spots])
-        if len(spots) != 1:
-            return None
-        order = np.argsort(off[0])
-        if off[0][order[0]] > max(_NEARER * off[0][order[1]], 0) or off[0][order[0]] > _FARTHEST * spots[0].size:
-            return None
-        out.append(int(order[0]))
-    return tuple(out) if len(set(out)) == len(out) else None
-
-
-def _gap(word: Word, heights: Array) -> float:
-    """How far a curve passes above or below a word; infinite where it does not pass."""
-    if np.isnan(heights).all():
-        return float("inf")
-    off = np.maximum(np.maximum(word.y0 - heights, heights - word.y1), 0.0)
-    return float(np.nanmin(off))
-
-
-def _by_colour(rows: Sequence[RiskRow], arms: Sequence[ArmReading]) -> tuple[int, ...] | None:
-    """The arm of each row's colour; None where a row is clearly nearest to none, or two rows are nearest to one.
-
-    One arm may be drawn in black or grey: it has the one row that is not coloured.
-    """
-    order = [_coloured_like(r.colour, arms) for r in rows]
-    known = [i for i in order if i is not None]
-    rest = [i for i in range(len(arms)) if i not in known]
-    if len(set(known)) < len(known) or len(rest) > 1 or not known:
+    if len(set(known)) < len(known) or sorted(known) != sorted(labels):
         return None
-    for k, row in enumerate(rows):
-        if order[k] is None:
-            plain = (
-                row.colour is not None
-                and _saturation(row.colour) <= _GREY
-                and _saturation(arms[rest[0]].colour) <= _GREY
-            )
-            if not plain:
-                return None
-            order[k] = rest[0]
-    return tuple(i for i in order if i is not None)
+    return tuple(known.index(label) for label in labels)
 
 
-def _coloured_like(colour: RGB | None, arms: Sequence[ArmReading]) -> int | None:
-    """The arm that is clearly nearest in colour to a row that is printed in colour."""
-    if colour is None or _saturation(colour) <= _GREY:
-        return None
-    far = np.array([colour_distance(a.colour, colour) for a in arms])
-    order = np.argsort(far)
-    near = far[order[0]] < 90 and (len(arms) == 1 or far[order[1]] > 1.3 * far[order[0]] + 10)
-    return int(order[0]) if near else None
-
-
-def _saturation(colour: RGB) -> int:
-    return max(colour) - min(colour)
-
-
-def _nearest(colour: RGB, arms: Sequence[ArmReading]) -> int:
-    return min(range(len(arms)), key=lambda i: colour_distance(arms[i].colour, colour))
-
-
-def _some_tied(rows: Sequence[RiskRow], arms: Sequence[ArmReading]) -> Tie:
+def _some_tied(name: Array, colour: Array) -> Tie:
     """The rows that a name or a colour ties to a curve, where there are more or fewer rows than curves."""
-    names = [a.name for a in arms]
-    order: list[int | None] = [named_like(r.label, names) if r.label else None for r in rows]
-    for k, row in enumerate(rows):
-        if order[k] is None and row.colour is not None and max(row.colour) - min(row.colour) > _GREY:
-            near = _nearest(row.colour, arms)
-            order[k] = near if colour_distance(arms[near].colour, row.colour) < 60 else None
+    rows, arms = name.shape
+    order: list[int | None] = []
+    for speaks, named in zip(name + colour, name, strict=True):
+        best = int(speaks.argmax()) if arms else 0
+        clear = arms > 0 and np.sum(speaks > speaks[best] - _TELLS) == 1 and (arms > 1 or named[best] > 0)
+        order.append(best if clear and named[best] >= 0 else None)
     out = tuple(i if i is not None and order.count(i) == 1 else None for i in order)
-    return Tie(out, f"{len(rows)} rows of numbers at risk for {len(arms)} curves", sure=False)
-
-
-def _by_curves(
-    rows: Sequence[RiskRow], arms: Sequence[ArmReading], beside: tuple[int, ...] | None, listed: tuple[int, ...] | None
-) -> Tie:
-    """The assignment under which counts and curves are likeliest, sure where no other comes near it.
-
-    `beside` is what the places of the names say, `listed` the order of the legend, which most tables keep.
-    """
-    if len(arms) > _MOST_ARMS:
-        return Tie((None,) * len(rows), "the rows of numbers at risk name no arm", sure=False)
-    allowed = [[_allowed(r, a) for a in arms] for r in rows]
-    fits = [p for p in permutations(range(len(arms))) if all(allowed[k][i] for k, i in enumerate(p))]
-    best, margin = best_order(np.array([[count_evidence(r.cells, a) for a in arms] for r in rows]))
-    alone = fits == [best] and margin > _AHEAD
-    likely = best in fits and margin > (_CLEAR if best != listed else _CLEAR_IN_ORDER)
-    if (alone or likely) and beside in (None, best):
-        return Tie(best, "drops")
-    guess = beside or (listed if listed is not None and margin < _CLEAR else best)
-    return Tie(guess, "the rows of numbers at risk name no arm; they were tied by order and drops alone", sure=False)
-
-
-def _listed(rows: Sequence[RiskRow], arms: Sequence[ArmReading], names: Sequence[Word]) -> tuple[int, ...] | None:
-    """The order of the arms in the legend: where each name is printed once above the table, all in a column or a row."""
-    top = min(r.height for r in rows)
-    found = [[w for w in names if w.cy < top - w.size and plain_name(w.text) == plain_name(a.name)] for a in arms]
-    if any(len(f) != 1 for f in found):
-        return None
-    words = [f[0] for f in found]
-    size = max(w.size for w in words)
-    column = max(w.x0 for w in words) - min(w.x0 for w in words) < size
-    level = max(w.cy for w in words) - min(w.cy for w in words) < 0.6 * size
-    if column == level:
-        return None
-    return tuple(sorted(range(len(arms)), key=lambda i: words[i].cy if column else words[i].x0))
-
-
-def _allowed(row: RiskRow, arm: ArmReading) -> bool:
-    return allowed_by_curve(row.cells, arm) and _ends_with(row, arm)
-
-
-def _ends_with(row: RiskRow, arm: ArmReading) -> bool:
-    """Whether the row may end where the curve does: nobody is at risk after its end."""
-    late = 0.01 * max(row.cells[-1].time, arm.end) + 2 * float(np.median(arm.time_error))
-    return all(c.n == 0 for c in row.cells if c.time > arm.end + late)
+    return Tie(out, f"{rows} rows of numbers at risk for {arms} curves", sure=False)
 
 
 def named_and_counted(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
-from itertools import permutations
 
 import numpy as np
 
-__all__ = ["named_like", "numbered", "paired_by_spelling", "plain_name"]
+__all__ = ["likeness", "named_like", "numbered", "plain_name"]
 
 _LIKE, _APART = 0.75, 0.08
-_PAIRED, _CLEARLY = 0.6, 0.1
 
 
 def plain_name(text: str) -> str:
@@ -55,21 +53,16 @@ def named_like(text: str, names: Sequence[str]) -> int | None:
     return int(order[0]) if len(order) == 1 or score[order[0]] - score[order[1]] >= _APART else None
 
 
-def paired_by_spelling(texts: Sequence[str], names: Sequence[str]) -> tuple[int, ...] | None:
-    """The name that each of as many texts spells, where one pairing of all is clearly the most alike.
+def likeness(text: str, name: str) -> float:
+    """How alike two printed names are, 0 to 1; 1 where they agree but for letters that look alike, 0 with other numbers.
 
-    >>> paired_by_spelling(["Cohort 1", "Cohort II", "Cohort lV"], ["Cohort I", "Cohort II", "Cohort IV"])
-    (0, 1, 2)
+    >>> likeness("Cohort 1", "Cohort I"), likeness("Group 3", "Group 1")
+    (1.0, 0.0)
     """
-    if len(texts) != len(names) or not 1 < len(names) <= 6 or not all(map(plain_name, texts)):
-        return None
-    like = [[_ratio(_folded(plain_name(t)), _folded(plain_name(n))) for n in names] for t in texts]
-    ranked = sorted(
-        permutations(range(len(names))), key=lambda p: sum(like[k][i] for k, i in enumerate(p)), reverse=True
-    )
-    best, other = (sum(like[k][i] for k, i in enumerate(p)) for p in ranked[:2])
-    clear = best - other >= _CLEARLY and min(like[k][i] for k, i in enumerate(ranked[0])) >= _PAIRED
-    return ranked[0] if clear else None
+    a, b = plain_name(text), plain_name(name)
+    if _folded(a) == _folded(b):
+        return 1.0
+    return _ratio(a, b)
 
 
 def _ratio(a: str, b: str) -> float:

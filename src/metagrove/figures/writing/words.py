@@ -85,6 +85,9 @@ _STROKES = set("1Il|!'\"”“‘’i-–—")
 _QUOTED = re.compile(r"([A-Za-z]{3,})(?: ?(['\"”“|]{1,2})| ([Il|]{1,3}))$")
 _STROKE, _PITCH = 0.2, 0.38
 _DECIMAL = re.compile(r"\d{1,4}\.\d\d")
+_PERCENT = re.compile(r"(?<=\d)\s+%")
+# the space between a number and its sign of percent at most, in letter heights
+_NEAR = 0.9
 _GLUED = re.compile(r"(?:\d{1,4}\.\d\d){2,4}")
 
 
@@ -92,23 +95,65 @@ def tokens(words: Sequence[Word]) -> list[Word]:
     """Words without spaces inside; a phrase is cut at its spaces, each part placed by its share of the letters."""
     out: list[Word] = []
     for word in map(_parted, words):
-        parts = word.text.split()
+        parts = _PERCENT.sub("%", word.text).split()
         if len(parts) < 2:
-            out.append(replace(word, text=word.text.strip()) if word.text != word.text.strip() else word)
+            whole = parts[0] if parts else ""
+            out.append(replace(word, text=whole) if word.text != whole else word)
             continue
         seconds = (word.second or "").split()
         total = sum(map(_advance, word.text))
         at = 0
         for index, part in enumerate(parts):
-            at = word.text.index(part, at)
+            at, end = _place(word.text, part, at)
             first = sum(map(_advance, word.text[:at])) / total
-            at += len(part)
+            at = end
             last = sum(map(_advance, word.text[:at])) / total
             second = None
             if word.second is not None:
                 second = seconds[index] if len(seconds) == len(parts) else ""
             out.append(replace(_slice(word, first, last), text=part, second=second))
-    return [w for w in out if w.text]
+    return _percents([w for w in out if w.text])
+
+
+def _place(text: str, part: str, start: int) -> tuple[int, int]:
+    """Where a part begins and ends in a text that may have spaces before its sign of percent."""
+    at = text.index(part.rstrip("%") or part, start)
+    end = at + len(part.rstrip("%") or part)
+    return at, text.index("%", end) + 1 if part[:-1] and part.endswith("%") else end
+
+
+def _percents(words: Sequence[Word]) -> list[Word]:
+    """The words, each sign of percent joined with the number that it follows, so that a label's middle is that of both."""
+    out = list(words)
+    for sign in [w for w in words if w.text == "%"]:
+        rings = [w for w in out if w is not sign and _ring(w, sign)]
+        for value in [w for w in out if w.text.isdigit() and w not in rings]:
+            turned = value.angle == 90 or (value.angle == 0 and len(rings) == 2)
+            parts = [sign, *rings] if turned else [sign]
+            if turned:
+                behind, off = value.y0 - max(w.y1 for w in parts), sign.cx - value.cx
+            else:
+                behind, off = sign.x0 - value.x1, sign.cy - value.cy
+            size = (sign.x1 - sign.x0) if turned else sign.y1 - sign.y0
+            if -0.3 * size <= behind < _NEAR * size and abs(off) < 0.3 * size:
+                out = [w for w in out if w is not value and w not in parts]
+                out.append(_signed(value, parts, 90 if turned else sign.angle))
+                break
+    return out
+
+
+def _ring(word: Word, sign: Word) -> bool:
+    """Whether a word is one of the rings of an upturned sign of percent, which letters that stand upright are read as."""
+    ring = word.text in ("0", "o", "O") and word.angle == sign.angle == 0
+    inside = word.x0 > sign.x0 - 2 and word.x1 < sign.x1 + 2 and word.x1 - word.x0 < 0.7 * (sign.x1 - sign.x0)
+    return ring and inside and max(word.y0 - sign.y1, sign.y0 - word.y1) < 0.1 * sign.size
+
+
+def _signed(value: Word, parts: Sequence[Word], angle: int) -> Word:
+    second = None if value.second is None else f"{value.second}%"
+    x, y = [v for w in (value, *parts) for v in (w.x0, w.x1)], [v for w in (value, *parts) for v in (w.y0, w.y1)]
+    score = min(w.score for w in (value, *parts))
+    return Word(f"{value.text}%", min(x), min(y), max(x), max(y), angle, score, value.colour, second)
 
 
 def _parted(word: Word) -> Word:

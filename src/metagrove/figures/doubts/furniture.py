@@ -1,0 +1,208 @@
+"""What a plot shows besides curves and needs no curve to explain it: words, ruled boxes, landmark lines, tick marks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.figures.legend.clearing import written
+from metagrove.figures.lines.evidence import Canvas
+from metagrove.figures.lines.tracing import Trace
+from metagrove.figures.page import Word, number
+from metagrove.figures.plot import MARGIN, Plot, inside
+from metagrove.figures.writing.words import phrases, statistics
+
+__all__ = ["frame_pieces", "furniture", "in_line", "landmarks", "ruled_boxes", "words_in"]
+
+_RATE = re.compile(r"\(?\d{1,3}(\.\d+)?%\)?")
+_PLAIN = re.compile(r"[\w=<>≤≥]")
+# a side of a box is inked this far; a box takes at most this share of the plot
+_SIDE, _SHARE, _EDGE = 0.85, 0.3, 8
+# what is left of a frame: shares of the plot, how thick its sides are in pixels, how much of it may be round corners, and
+# how much of what it encloses is writing
+_SHORTEST_SIDE, _SHORTEST_LINE, _NEAR, _THICK, _ROUNDED, _WRITTEN = 0.03, 0.08, 0.06, 4, 0.05, 0.1
+# an upright line is a landmark if its dashes reach this far up the plot, this densely, in so many pieces
+_TALL, _DENSE, _PIECES = 0.35, 0.3, 4
+
+
+def words_in(plot: Plot, words: Sequence[Word]) -> NDArray[np.bool_]:
+    """The pixels of the plot where words stand, shape (rows, columns) of the plot."""
+    lines = phrases(words, gap=1.1)
+    said = in_line([p for p in lines if written(p, least=0.45) or _lettered(p, words)], lines)
+    return inside([*((p.x0, p.y0, p.x1, p.y1) for p in said), *statistics(words)], plot)
+
+
+def furniture(field: Canvas, trace: Trace, prose: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels of frames, ruled tables, landmark lines and tick marks among the ink that curves and `prose` leave."""
+    curves = np.any([c == 2 for c in trace.covers], axis=0)
+    near = np.any([c > 0 for c in trace.covers], axis=0)
+    inked = (field.e_paper > 70.0**2) & ~near & ~field.blank
+    ticks = _tick_marks(inked)
+    boxes = ruled_boxes(inked, curves) | frame_pieces(inked & ~prose & ~ticks, curves, prose | field.blank)
+    return ticks | boxes | landmarks(inked & ~prose & ~ticks, curves)
+
+
+def _tick_marks(inked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Short ink at the edges of the plot, apart from all curves: tick marks that point inwards."""
+    import cv2
+
+    tall, wide = inked.shape
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(inked.astype(np.uint8), connectivity=8)
+    x, y, w, h = stats[:, 0], stats[:, 1], stats[:, 2], stats[:, 3]
+    reach = max(9.0, 0.02 * max(tall, wide))
+    level = (w >= h) & (w < reach) & (h <= 4) & ((x < reach) | (x + w > wide - 2 * reach))
+    upright = (h >= w) & (h < reach) & (w <= 4) & ((y < reach + MARGIN) | (y + h > tall - reach - MARGIN))
+    ticks = level | upright
+    ticks[0] = False
+    return np.asarray(ticks[labels])
+
+
+def _lettered(phrase: Word, words: Sequence[Word]) -> bool:
+    """Whether a phrase is as high as the words of the page and of three different letters, or a number read surely."""
+    usual = float(np.median([w.size for w in words if w.angle == 0 and len(w.text) > 1] or [0.0]))
+    plain = phrase.text.replace(" ", "")
+    level = 0.7 * usual < phrase.size < 1.5 * usual
+    figures = [c for c in plain if c.isdigit() and c != "1"]
+    printed = phrase.score > 0.85 and len(figures) > 1 and number(plain) is not None
+    return level and (printed or (phrase.score > 0.6 and plain.isalpha() and len(set(plain.lower())) > 2))
+
+
+def in_line(said: Sequence[Word], phrases: Sequence[Word]) -> list[Word]:
+    """The phrases that go on a line of writing, within two letter heights of its end, and lone percentages."""
+    out = list(said)
+    rest = [p for p in phrases if not any(p is s for s in said) and p.angle == 0 and _PLAIN.search(p.text)]
+    rates = [p for p in rest if _RATE.fullmatch(p.text.strip()) and p.score > 0.9 and set(p.text) - set("1%")]
+    out += rates
+    rest = [p for p in rest if not any(p is r for r in rates) and p.score > 0.7]
+    grown = True
+    while grown:
+        grown = False
+        for p in list(rest):
+            if any(_follows(p, s) for s in out if s.angle == 0):
+                out.append(p)
+                rest = [r for r in rest if r is not p]
+                grown = True
+    return out
+
+
+def _follows(a: Word, b: Word) -> bool:
+    gap = max(a.x0 - b.x1, b.x0 - a.x1)
+    level = abs(a.cy - b.cy) < 0.4 * min(a.size, b.size)
+    return level and gap < 2.0 * b.size and 0.5 < a.size / max(b.size, 1.0) < 1.6
+
+
+def ruled_boxes(inked: NDArray[np.bool_], curves: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels within frames of legends and ruled tables into which no curve runs.
+
+    Parameters
+    ----------
+    inked : ink of the plot, shape (rows, columns).
+    curves : the cores of the traced curves.
+
+    A frame is one piece of ink that runs along all four sides of its own box; no curve does.
+    """
+    import cv2
+
+    out = np.zeros(inked.shape, dtype=bool)
+    tall, wide = inked.shape
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(inked.astype(np.uint8), connectivity=8)
+    for i in range(1, count):
+        x, y, w, h, area = (int(v) for v in stats[i])
+        if w < 0.06 * wide or h < 0.02 * tall or area > 0.5 * w * h:
+            continue
+        own = labels[y : y + h, x : x + w] == i
+        # a landmark may hang on a frame: its sides are the outermost full rows and columns
+        rows = _full(own, edges=(y <= _EDGE, y + h >= tall - _EDGE))
+        if rows is None:
+            continue
+        columns = _full(own[rows[0] : rows[1]].T, edges=(x <= _EDGE, x + w >= wide - _EDGE))
+        if columns is None:
+            continue
+        box = slice(y + rows[0], y + rows[1]), slice(x + columns[0], x + columns[1])
+        size = (rows[1] - rows[0]) * (columns[1] - columns[0])
+        if size < _SHARE * tall * wide and not curves[box].any():
+            out[box] = True
+    return out
+
+
+def frame_pieces(inked: NDArray[np.bool_], curves: NDArray[np.bool_], writing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels of what is left of a frame round writing, some of whose sides are gone or lie on others.
+
+    Parameters
+    ----------
+    inked : ink that no curve and no word explains, shape (rows, columns).
+    curves : the cores of the traced curves.
+    writing : words, and what was painted over.
+
+    A piece of a frame is straight lines alone, level ones at its head and foot, upright ones at its sides, with writing
+    and no curve between them. A curve steps down in between.
+    """
+    import cv2
+
+    out = np.zeros(inked.shape, dtype=bool)
+    tall, wide = inked.shape
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(inked.astype(np.uint8), connectivity=8)
+    for i in range(1, count):
+        x, y, w, h, area = (int(v) for v in stats[i])
+        single = h < _EDGE or w < _EDGE
+        long = max(w / wide, h / tall) > (_SHORTEST_LINE if single else _SHORTEST_SIDE)
+        if not long or area > 0.5 * max(w, 12) * max(h, 12):
+            continue
+        own = labels[y : y + h, x : x + w] == i
+        if not _sides_only(own):
+            continue
+        more = round(_NEAR * tall)
+        box = (
+            slice(max(y - more * (h < _EDGE), 0), y + h + more * (h < _EDGE)),
+            slice(max(x - more * (w < _EDGE), 0), x + w + more * (w < _EDGE)),
+        )
+        if not curves[y : y + h, x : x + w].any() and writing[box].mean() > _WRITTEN:
+            out[y : y + h, x : x + w] |= own
+    return out
+
+
+def _sides_only(own: NDArray[np.bool_]) -> bool:
+    """Whether a piece of ink is level lines at its head or foot and upright ones at its sides, and nothing else."""
+    h, w = own.shape
+    rest = own.copy()
+    for edge in (slice(0, _THICK), slice(max(h - _THICK, 0), h)):
+        rest[edge] = False
+    for edge in (slice(0, _THICK), slice(max(w - _THICK, 0), w)):
+        rest[:, edge] = False
+    return float(rest.sum()) <= _ROUNDED * float(own.sum())
+
+
+def _full(own: NDArray[np.bool_], *, edges: tuple[bool, bool]) -> tuple[int, int] | None:
+    """From the first to behind the last row that is inked along its length; a side on the edge of the plot may be cut off."""
+    full = np.flatnonzero(own.mean(axis=1) > _SIDE)
+    if not len(full):
+        return None
+    first, last = (0 if edges[0] else int(full[0])), (len(own) if edges[1] else int(full[-1]) + 1)
+    return (first, last) if last - first > 6 else None
+
+
+def landmarks(inked: NDArray[np.bool_], curves: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels of broken upright lines that mark a time: pieces above each other over a good part of the plot.
+
+    A curve that nobody traced shows no column of short pieces; a drop is one piece.
+    """
+    import cv2
+
+    tall, _ = inked.shape
+    free = inked & ~curves
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(free.astype(np.uint8), connectivity=8)
+    x, y, w, h = stats[:, 0], stats[:, 1], stats[:, 2], stats[:, 3]
+    upright = (w <= 4) & (h >= w) & (h < 0.2 * tall)
+    upright[0] = False
+    pieces = np.flatnonzero(upright)
+    out = np.zeros(count, dtype=bool)
+    middle = x + w / 2
+    for i in pieces:
+        column = pieces[np.abs(middle[pieces] - middle[i]) <= 1.5]
+        span = int((y[column] + h[column]).max() - y[column].min())
+        if len(column) >= _PIECES and span > _TALL * tall and h[column].sum() > _DENSE * span:
+            out[column] = True
+    return np.asarray(out[labels])

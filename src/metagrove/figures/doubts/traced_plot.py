@@ -1,0 +1,90 @@
+"""A plot with everything that was traced on it: what each check of a trace looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.figures.curve import curve_of
+from metagrove.figures.doubts.furniture import furniture
+from metagrove.figures.files.image import Pixels
+from metagrove.figures.legend.arms import ArmSpec
+from metagrove.figures.lines.evidence import ArmLook, Canvas, coverage
+from metagrove.figures.lines.readout import snapped_by
+from metagrove.figures.lines.tracing import Trace
+from metagrove.figures.plot import Plot
+from metagrove.figures.reading import ArmReading
+
+__all__ = ["TracedPlot", "traced_plot"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TracedPlot:
+    """A plot, its pixels made ready, the traces and the arms read from them, in one order.
+
+    `own[i]` is the share of each pixel that arm i's ink covers where no other stroke lies, `foreign[i]` where strokes of
+    others lie, `prose` where words and their arrows stand, `furniture` where ticks, frames and landmarks do; all of the
+    shape (rows, columns) of the cut. `picture` is the whole picture.
+    """
+
+    plot: Plot
+    field: Canvas
+    trace: Trace
+    looks: tuple[ArmLook, ...]
+    arms: tuple[ArmReading, ...]
+    own: tuple[NDArray[np.float32], ...]
+    foreign: tuple[NDArray[np.bool_], ...]
+    prose: NDArray[np.bool_]
+    furniture: NDArray[np.bool_]
+    picture: Pixels
+
+    @property
+    def told(self) -> NDArray[np.bool_]:
+        """Where something stands that is known to be no curve."""
+        return np.asarray(self.prose | self.furniture)
+
+    @property
+    def inked(self) -> NDArray[np.bool_]:
+        """Where ink stands that a curve should explain."""
+        return np.asarray((self.field.e_paper > 70.0**2) & ~self.field.blank & ~self.told)
+
+    @property
+    def core(self) -> NDArray[np.bool_]:
+        """Where the strokes of the traced curves lie."""
+        return np.asarray(np.any([c == 2 for c in self.trace.covers], axis=0))
+
+    @property
+    def covered(self) -> NDArray[np.bool_]:
+        """Where the strokes of the traced curves and their soft edges lie."""
+        return np.asarray(np.any([c > 0 for c in self.trace.covers], axis=0))
+
+    def named(self, arms: Sequence[ArmReading], prose: NDArray[np.bool_]) -> TracedPlot:
+        """The same plot with its arms under their names, its words, and the furniture that is left besides them."""
+        return replace(self, arms=tuple(arms), prose=prose, furniture=furniture(self.field, self.trace, prose))
+
+
+def traced_plot(plot: Plot, specs: Sequence[ArmSpec], field: Canvas, trace: Trace, picture: Pixels) -> TracedPlot:
+    """The plot with a curve read from each trace, words and furniture not yet known."""
+    looks = tuple(s.look for s in specs)
+    foreign = tuple(trace.foreign(i) for i in range(len(looks)))
+    own = tuple(np.where(hidden, 0, coverage(field, look)) for hidden, look in zip(foreign, looks, strict=True))
+    snaps = snapped_by(trace.steps)
+    if _lossless(field):
+        # other lines stand where they should, while tick marks may have been fitted to the grid
+        snaps = [0.0 if snap is None else snap for snap in snaps]
+    arms = tuple(curve_of(plot, own[i], spec, trace, i, snaps[i]) for i, spec in enumerate(specs))
+    nothing = np.zeros_like(field.blank)
+    return TracedPlot(plot, field, trace, looks, arms, own, foreign, nothing, nothing, picture)
+
+
+def _lossless(field: Canvas) -> bool:
+    """Whether paper near lines is as clean as elsewhere: strong JPEG compression leaves ripples there."""
+    import cv2
+
+    ink = (field.e_paper > 900).astype(np.uint8)
+    near = cv2.dilate(ink, np.ones((15, 15), np.uint8)) > 0
+    ring = near & (cv2.dilate(ink, np.ones((7, 7), np.uint8)) == 0)
+    return bool(ring.any() and (field.e_paper[ring] < 2).mean() > 0.9)

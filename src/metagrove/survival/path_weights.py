@@ -1,0 +1,192 @@
+"""Chances of censorings and deaths that a belief about censoring gives to the operations of a hidden path."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.values import Array
+from metagrove.survival.censor_marks import MarkPlan
+from metagrove.survival.censoring import Shape, mean_levels
+from metagrove.survival.path_model import CENSOR, DROP, LOOK, SCORE, WITNESS, Ground, Plan, Weights
+from metagrove.survival.printed_facts import Facts
+from metagrove.survival.steps import Reading
+
+__all__ = ["VISIBLE", "weights_of"]
+
+#: Ratio of two deaths to one in a drop where nearly all are single.
+TIES = 0.05
+#: Smallest fall of a curve that is seen as a drop of its own: 1.5 pixels of 600.
+VISIBLE = 0.0025
+#: Times their usual number that hidden marks may be to make up what the printed totals say.
+MOST_HIDDEN = 1000.0
+#: Odds that a row is a drop where rows may be none.
+REAL = 20.0
+
+
+def _ground(plan: Plan, reading: Reading, facts: Facts) -> Ground:
+    known = plan.ground.get("")
+    if known is not None and known[0] is reading.level and known[1] is facts:
+        return known[2]
+    level = mean_levels(reading)
+    steps = np.concatenate(([1.0], level))
+    gap, drop = plan.kind == CENSOR, plan.kind == DROP
+    past = np.searchsorted(reading.time, plan.stop, side="right")
+    ticks = np.append(facts.risk_time, 0.0)
+    times = (plan.start[gap], plan.stop[gap], reading.time, plan.stop, ticks)
+    split = np.cumsum([x.size for x in times[:-1]]).tolist()
+    found = Ground(
+        level,
+        steps[:-1] - level,
+        steps[np.searchsorted(reading.time, plan.start[gap], side="right")],
+        gap,
+        drop,
+        np.concatenate(times),
+        (split[0], split[1], split[2], split[3]),
+        steps[past],
+        past,
+        _steering_ticks(plan, facts),
+        np.append(facts.risk_n.astype(np.float64), -1.0),
+        steps[np.searchsorted(reading.time, ticks, side="right")],
+    )
+    plan.ground[""] = reading.level, facts, found
+    return found
+
+
+def _steering_ticks(plan: Plan, facts: Facts) -> NDArray[np.int64]:
+    """The number at risk that each operation is steered to, shape (k,); their number where none is left."""
+    tick = np.searchsorted(facts.risk_time, plan.stop, side="left")
+    # Within the reach of a tick it is unknown whether it has been seen; the one after it steers.
+    near = np.flatnonzero(plan.kind == LOOK)
+    if near.size:
+        closest = np.argmin(np.abs(facts.risk_time - plan.start[near][:, None]), axis=1) + 1
+        for shift in (-1, 0, 1, 2):
+            at = near + shift
+            inside = (at >= 0) & (at < tick.size)
+            np.maximum.at(tick, at[inside], closest[inside])
+    return np.minimum(tick, facts.risk_time.size)
+
+
+def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weights:
+    """Chances of censorings and deaths under one shape of censoring."""
+    ground = _ground(plan, reading, facts)
+    gap, drop = ground.gap, ground.drop
+    hazard_at, (i, j, m, o) = shape.at(ground.times), ground.split
+    from_, to, at_steps, at_stops, at_ticks = (
+        hazard_at[:i],
+        hazard_at[i:j],
+        hazard_at[j:m],
+        hazard_at[m:o],
+        hazard_at[o:],
+    )
+    stay = np.exp(-at_steps)
+    a, b, c = plan.a.copy(), plan.b.copy(), plan.c.copy()
+    hazard = np.full(a.size, -1.0)
+    mu = facts.n * ground.before * np.exp(-from_) * (to - from_)
+    if plan.marks is not None:
+        mu = _hidden(plan, plan.marks, facts, gap, mu, shape)
+    else:
+        some = np.where(plan.stop[gap] > plan.start[gap], 1.0, 0.2)
+        mu = np.maximum(mu, 0.015 * some / (4.0 if reading.columns else 1.0))
+    # Three times the variance of a Poisson number at least: the trend of censoring within the belief is not known.
+    most = 1.0 if not reading.columns and reading.sigma_t > 0 else 0.5
+    clump = np.minimum(np.maximum(mu, 1e-3), most)
+    a[gap], b[gap] = clump, mu / clump / (1 + mu / clump)
+    if plan.marks is not None:
+        score = plan.kind == SCORE
+        odds = shape.hidden * b[score] / (1 - b[score])
+        b[score] = 0.95 if shape.cut else odds / (1 + odds)
+    own, usual, rate = _expected_deaths(reading, ground, facts, stay)
+    a[drop], b[drop] = reading.level, reading.error
+    mass = np.zeros(a.size)
+    if reading.columns:
+        hazard[drop] = rate
+        own, usual = 1 + own, 1 + usual
+    elif reading.loose:
+        hazard[drop] = REAL / np.maximum(facts.n * (ground.level + ground.fall) * stay, 0.5)
+    smallest = _smallest_falls(plan, drop, shape)
+    enough = np.maximum(np.ceil(smallest[drop] * facts.n * stay - 0.1), 1.0)
+    c[drop] = TIES if shape.single else _ratio(usual - enough, TIES)
+    mass[drop] = _ratio(own - enough, 2 * TIES)
+    seen = plan.kind == WITNESS
+    hazard[seen], c[seen], mass[seen] = 0.0, 0.05, 0.1
+    return Weights(a, b, c, hazard, mass, *_outlook(ground, stay, at_stops, at_ticks), smallest)
+
+
+def _ratio(more: Array, least: float) -> Array:
+    """Ratio of a geometric number with mean `more`, not below `least`; shape of `more`."""
+    return np.asarray(np.minimum(np.maximum(more / np.maximum(more + 1, 0.1), least), 0.97))
+
+
+def _smallest_falls(plan: Plan, drop: NDArray[np.bool_], shape: Shape) -> Array:
+    """The fall below which a drop would not have been seen, 0 where there is none; shape (k,)."""
+    smallest = np.where(drop, VISIBLE if shape.blind else 0.0, 0.0)
+    smallest[np.flatnonzero(drop)[-1:]] = 0.0  # the last fall is clicked however small it is
+    return smallest
+
+
+def _outlook(ground: Ground, stay: Array, at_stops: Array, at_ticks: Array) -> tuple[Array, Array, Array]:
+    """Shares of those at risk after each operation that are expected to die later and to be at the next tick.
+
+    Parameters
+    ----------
+    stay : shape (m,), share not censored at each step. at_stops, at_ticks : hazard of censoring there.
+    """
+    dead = np.concatenate(([0.0], np.cumsum(stay * ground.fall)))
+    now = np.maximum(ground.here * np.exp(-at_stops), 1e-9)
+    then = np.maximum(ground.at_ticks * np.exp(-at_ticks), 1e-9)[ground.tick]
+    dying = np.minimum(np.maximum((dead[-1] - dead[ground.past]) / now, 0.0), 1.0)
+    return dying, np.minimum(then / now, 1.0), ground.count[ground.tick]
+
+
+def _hidden(plan: Plan, marks: MarkPlan, facts: Facts, gap: NDArray[np.bool_], mu: Array, shape: Shape) -> Array:
+    """Censorings expected beside the marks seen: hidden under another mark, more where marks crowd."""
+    index = plan.gap[gap]
+    seen = marks.expected[index]
+    hidden = seen * (marks.hidden[index] / np.maximum(seen, 1e-9)) ** shape.steep + 0.001
+    if facts.risk_time.size:
+        # Between two numbers at risk the belief says how many were censored; what the marks lack was hidden.
+        tick = np.searchsorted(facts.risk_time, plan.stop[gap], side="left")
+        for j in np.unique(tick):
+            here = tick == j
+            short = max(float(mu[here].sum() - seen[here].sum()), 0.02)
+            hidden[here] *= min(short / max(float(hidden[here].sum()), 1e-9), MOST_HIDDEN)
+    elif facts.events is not None:
+        short = max(float(mu.sum() - seen.sum()), 0.02)
+        hidden *= min(short / max(float(hidden.sum()), 1e-9), MOST_HIDDEN)
+    else:
+        hidden *= shape.hidden
+    return np.maximum(hidden, 0.001)
+
+
+def _expected_deaths(reading: Reading, ground: Ground, facts: Facts, stay: Array) -> tuple[Array, Array, Array]:
+    """Deaths expected at each step on the mean path: from its own fall, and from the falls around it; the hazard.
+
+    A fall carries the error of its reading, so a belief built on it alone would use the curve twice and drift towards
+    more deaths; the falls around are the belief, its own fall only the exception for many deaths at once.
+
+    Parameters
+    ----------
+    stay : shape (m,), share not censored at each step.
+    """
+    before = ground.level + ground.fall
+    fall = np.maximum(ground.fall / np.maximum(before, 1e-9), 0.0)
+    at_risk = facts.n * before * stay
+    own = at_risk * fall
+    if not fall.size:
+        return own, own, fall
+    if not reading.columns:
+        width = min(9, own.size)
+        total = np.concatenate(([0.0], np.cumsum(own)))
+        here = np.arange(own.size) - width // 2
+        low, high = np.maximum(here, 0), np.minimum(here + width, own.size)
+        return own, (total[high] - total[low]) / (high - low), fall
+    rate = np.cumsum(fall)
+    half = 0.035 * reading.end
+    high = np.interp(reading.time + half, reading.time, rate)
+    low = np.interp(reading.time - half, np.append(0.0, reading.time), np.append(0.0, rate))
+    span = np.minimum(reading.time + half, reading.end) - np.maximum(reading.time - half, 0.0)
+    past = np.diff(np.append(0.0, reading.time))
+    smooth = (high - low) / span * np.maximum(past, 0.0)
+    least = 0.02 / facts.n / max(fall.size, 1)
+    return own, at_risk * smooth, np.maximum(0.7 * smooth + 0.3 * fall, least)

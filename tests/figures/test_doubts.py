@@ -1,0 +1,135 @@
+"""Every check of a reading says what it looks for, catches it, and lets what is right alone."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metagrove.figures.doubts.checks import READING_CHECKS, TRACE_CHECKS, trace_doubts
+from metagrove.figures.doubts.ends import ENDS
+from metagrove.figures.doubts.furniture import frame_pieces
+from metagrove.figures.doubts.ink import DROPS, UNEXPLAINED, confirmed_by_ink, witnesses_of
+from seen_lines import blank_page, draw, traced_lines
+
+CHECKS = (*TRACE_CHECKS, *READING_CHECKS)
+
+
+def test_each_check_has_its_own_name():
+    assert len({c.name for c in CHECKS}) == len(CHECKS)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.name)
+def test_no_sentence_is_two_checks(check):
+    for sentence in check.says:
+        example = re.sub(r"\{\w*\}", "7", sentence)
+        assert [c.name for c in CHECKS if c.said(example)] == [check.name]
+    assert check.looks_for
+
+
+def test_a_name_with_signs_in_it_is_still_that_sentence():
+    assert [c.name for c in CHECKS if c.said("'A (n=3).*' is faint along its own line")] == ["own ink"]
+
+
+RED, BLUE, GREY = (200, 40, 40), (40, 70, 190), (150, 150, 150)
+FALL = [(0, 20), (100, 60), (200, 110), (300, 160), (400, 210), (490, 210)]
+LOWER = [(0, 20), (60, 100), (160, 170), (260, 230), (380, 270), (490, 270)]
+
+
+def said(check, seen):
+    return [f.message for f in check.find(seen)]
+
+
+def drawn(*lines):
+    page = blank_page()
+    for steps, colour in lines:
+        draw(page, steps, colour)
+    return page
+
+
+def test_two_lines_that_explain_all_ink_raise_no_doubt_and_confirm_their_number():
+    seen = traced_lines(drawn((LOWER, BLUE), (FALL, RED)), [RED, BLUE])
+    assert [f.message for f in trace_doubts(seen)] == []
+    assert witnesses_of(seen, ()) == (2,)
+    assert witnesses_of(seen, (3,)) == (3,)
+
+
+def test_a_line_that_was_not_found_is_unexplained_and_confirms_nothing():
+    seen = traced_lines(drawn((LOWER, BLUE), (FALL, RED)), [RED])
+    assert said(UNEXPLAINED, seen)
+    assert witnesses_of(seen, ()) == ()
+
+
+def test_two_lines_of_one_ink_confirm_their_number_only_where_they_keep_apart():
+    crossing = [(0, 20), (40, 130), (300, 140), (490, 140)]
+    apart = traced_lines(drawn((LOWER, BLUE), (FALL, BLUE)), [BLUE, (44, 74, 194)])
+    assert confirmed_by_ink(apart) or apart.trace.visible[1] < 0.6
+    met = traced_lines(drawn((crossing, BLUE), (FALL, BLUE)), [BLUE, (44, 74, 194)])
+    assert not confirmed_by_ink(met)
+
+
+@pytest.mark.parametrize("above", [True, False])
+def test_a_mark_on_the_end_is_no_drop_and_a_drop_is_read(above):
+    page = drawn((FALL, RED))
+    page[210:240, 489:492] = RED
+    if above:
+        page[180:210, 489:492] = RED
+    seen = traced_lines(page, [RED])
+    assert said(ENDS, seen) == []
+    last = seen.arms[0].survival[-1]
+    assert last == pytest.approx((320 - 210.5) / 300 if above else (320 - 239) / 300, abs=0.012)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_drop_hidden_behind_another_arms_drop_is_timed_by_its_levels(shared):
+    upper = [(0, 20), (250, 160), (490, 160)]
+    lower = [(0, 20), (60, 80), (250, 140), (490, 140)]
+    page = blank_page()
+    draw(page, lower, BLUE)
+    if shared:
+        draw(page, upper, RED)
+    else:
+        # nothing hides the upright line, and it does not show
+        page[86:136, 247:255] = 255
+    seen = traced_lines(page, [BLUE, RED] if shared else [BLUE])
+    assert len(seen.trace.steps[0].unseen)
+    assert bool(said(DROPS, seen)) != shared
+
+
+def framed(sides, steps=FALL):
+    page = drawn((steps, RED))
+    for side, where in {
+        "top": (slice(40, 42), slice(330, 480)),
+        "foot": (slice(100, 102), slice(330, 480)),
+        "left": (slice(40, 102), slice(330, 332)),
+        "right": (slice(40, 102), slice(478, 480)),
+    }.items():
+        if side in sides:
+            page[where] = GREY
+    prose = np.zeros(page.shape[:2], bool)
+    prose[55:90, 345:465] = True
+    return page, prose
+
+
+@pytest.mark.parametrize("sides", [("top", "right"), ("right", "foot"), ("top",), ("top", "right", "foot", "left")])
+def test_what_is_left_of_a_legends_frame_needs_no_curve(sides):
+    page, prose = framed(sides)
+    assert said(UNEXPLAINED, traced_lines(page, [RED], prose=prose)) == []
+    # the same lines with nothing written in them are ink that something must explain
+    assert said(UNEXPLAINED, traced_lines(page, [RED])) or "left" in sides
+
+
+@settings(max_examples=15)
+@given(st.lists(st.tuples(st.integers(30, 120), st.integers(8, 60)), min_size=3, max_size=5))
+def test_no_staircase_is_a_frame(falls):
+    ink = np.zeros((400, 700), bool)
+    row, column = 20, 10
+    for length, depth in falls:
+        ink[row : row + 2, column : column + length] = True
+        column += length
+        ink[row : row + depth + 2, column : column + 2] = True
+        row += depth
+    ink[row : row + 2, column : column + 60] = True
+    writing = np.ones((400, 700), bool)
+    assert not frame_pieces(ink, np.zeros((400, 700), bool), writing).any()

@@ -1,0 +1,127 @@
+"""Tables of numbers at risk as papers print them: names in two lines, other columns, sums, dashes, pairs, blocks."""
+
+from dataclasses import replace
+
+import pytest
+
+from metagrove.figures.page import Word
+from metagrove.figures.scales.axes import axis_through
+from metagrove.figures.table.labels import title
+from metagrove.figures.table.risk_table import risk_rows
+
+X = replace(axis_through([200, 300, 400, 500], (0.0, 12.0, 24.0, 36.0), tolerance=2), band=(440.0, 452.0))
+TICKS = (200, 300, 400, 500)
+
+
+def said(text, left, height, size=10.0):
+    """Words of a phrase, six tenths of their height wide a letter."""
+    out = []
+    for part in text.split():
+        right = left + 0.6 * size * len(part)
+        out.append(Word(part, left, height - size / 2, right, height + size / 2, second=part))
+        left = right + 0.4 * size
+    return out
+
+
+def counts(values, height, size=10.0):
+    out = []
+    for tick, value in zip(TICKS, values, strict=True):
+        wide = 0.6 * size * len(value)
+        out.append(Word(value, tick - wide / 2, height - size / 2, tick + wide / 2, height + size / 2, second=value))
+    return out
+
+
+def rows_of(*words):
+    return risk_rows([w for group in words for w in group], X, below=453.0)
+
+
+def test_a_name_goes_on_in_a_second_line():
+    rows = rows_of(
+        said("Pembrolizumab plus", 10, 480),
+        counts(("154", "136", "121", "110"), 480),
+        said("chemotherapy", 10, 493),
+        said("Placebo plus", 10, 515),
+        counts(("151", "123", "106", "64"), 515),
+        said("chemotherapy", 10, 528),
+    )
+    assert [r.label for r in rows] == ["Pembrolizumab plus chemotherapy", "Placebo plus chemotherapy"]
+
+
+def test_counts_between_the_two_lines_of_a_name_have_both():
+    rows = rows_of(
+        said("Drug A with", 10, 474),
+        counts(("154", "136", "121", "110"), 481),
+        said("radiation", 10, 488),
+        said("Drug B with", 10, 514),
+        counts(("151", "123", "106", "64"), 521),
+        said("radiation", 10, 528),
+    )
+    assert [r.label for r in rows] == ["Drug A with radiation", "Drug B with radiation"]
+
+
+def test_a_column_of_events_is_no_part_of_the_names():
+    rows = rows_of(
+        said("Drug A", 10, 480), said("57/154", 110, 480), counts(("154", "136", "121", "110"), 480),
+        said("Arm 2", 10, 500), said("80/151", 110, 500), counts(("151", "123", "106", "64"), 500),
+    )  # fmt: skip
+    assert [r.label for r in rows] == ["Drug A", "Arm 2"]
+    assert [[c.n for c in r.cells] for r in rows] == [[154, 136, 121, 110], [151, 123, 106, 64]]
+
+
+@pytest.mark.parametrize("total", [("305", "259", "227", "174"), ("305", "259", "226", "170")])
+def test_the_sum_of_all_rows_is_no_arm(total):
+    rows = rows_of(
+        said("Drug", 10, 480), counts(("154", "136", "121", "110"), 480),
+        said("Placebo", 10, 500), counts(("151", "123", "106", "64"), 500),
+        said("All", 10, 520), counts(total, 520),
+    )  # fmt: skip
+    assert len(rows) == (2 if total[2] == "227" else 3)
+
+
+def test_a_dash_is_an_empty_cell_and_no_gap():
+    rows = rows_of(
+        said("Drug", 10, 480), counts(("154", "136", "—", "110"), 480),
+        said("Placebo", 10, 500), counts(("151", "123", "106", "NA"), 500),
+    )  # fmt: skip
+    assert [r.holes for r in rows] == [0, 0]
+    assert [r.empty for r in rows] == [(24.0,), (36.0,)]
+    unread = rows_of(said("Drug", 10, 480), [w for w in counts(("154", "136", "?", "110"), 480) if w.text != "?"])
+    assert unread[0].holes == 1
+
+
+def test_numbers_in_pairs_are_people_at_risk_and_censored():
+    words = said("Drug", 10, 480)
+    for tick, (n, lost) in zip(TICKS, (("60", "0"), ("44", "2"), ("19", "14"), ("8", "22")), strict=True):
+        words += [*said(n, tick + 2 - 6 * len(n), 480), *said(lost, tick + 10, 480)]
+    (row,) = rows_of(words)
+    assert [(c.n, c.censored) for c in row.cells] == [(60, 0), (44, 2), (19, 14), (8, 22)]
+
+
+@pytest.mark.parametrize(("cell", "n", "more"), [("1,204", 1204, None), ("88(12)", 88, 12), ("88/12", 88, 12)])
+def test_forms_of_cells(cell, n, more):
+    (row,) = rows_of(said("Drug", 10, 480), counts((cell, "80", "41", "20"), 480))
+    assert (row.cells[0].n, row.cells[0].censored) == (n, more)
+
+
+def test_names_far_from_their_counts_stand_in_the_column_of_the_others():
+    rows = rows_of(
+        said("Observation", 10, 480), counts(("154", "136", "121", "110"), 480),
+        said("CT", 10, 500), counts(("151", "123", "106", "64"), 500),
+    )  # fmt: skip
+    assert [r.label for r in rows] == ["Observation", "CT"]
+
+
+def test_a_name_over_its_block_may_stand_beside_the_title_of_the_axis():
+    block = [
+        *said("Stage I", 150, 466), *said("Days since", 320, 466),
+        *said("At risk", 100, 480), *counts(("93", "68", "51", "26"), 480),
+        *said("Censored", 100, 494), *counts(("0", "5", "10", "24"), 494),
+        *said("Stage II", 150, 516), *said("At risk", 100, 530), *counts(("261", "215", "109", "51"), 530),
+        *said("Censored", 100, 544), *counts(("0", "9", "50", "90"), 544),
+    ]  # fmt: skip
+    assert [r.label for r in rows_of(block)] == ["Stage I", "Stage II"]
+
+
+def test_headings_are_no_names():
+    assert all(title(t) for t in ("No. at risk", "Number at Risk", "Patients at risk", "(number censored)", "Events"))
+    assert not any(title(t) for t in ("High risk", "Low-risk group", "Eventually treated", "Placebo"))
