@@ -143,3 +143,26 @@ def test_hinted_arms_of_a_colour_take_the_style_that_the_legend_leaves():
     for arm in found.reading.arms:
         times, level = truth[arm.name]
         assert float(np.abs(arm.at(grid) - level[np.searchsorted(times, grid, side="right") - 1]).mean()) < 0.01
+
+
+@ocr
+def test_a_dashed_arm_hinted_by_its_colour_alone_is_traced_by_its_dashes():
+    mpl.use("Agg")
+    page = Figure(figsize=(6.0, 4.4), dpi=110)
+    axes = page.add_axes((0.14, 0.14, 0.82, 0.8))
+    truth = []
+    for k, (ink, style) in enumerate((("#c02020", "-"), ("#2060c0", (0, (1.2, 1.8))))):
+        when = np.sort(np.random.default_rng(k + 5).exponential((14, 40)[k], 70))
+        times = np.concatenate([[0.0], when[when < 36]])
+        level = 1 - np.arange(len(times)) / 70
+        truth.append((times, level))
+        axes.step(np.append(times, 36), np.append(level, level[-1]), where="post", color=ink, ls=style, lw=1.3)
+    axes.set(xlim=(0, 37), ylim=(0, 1.03), xlabel="Months", ylabel="Survival", xticks=range(0, 37, 6))
+    out = io.BytesIO()
+    page.savefig(out, format="png")
+    hints = {"arms": [{"name": "A", "color": "#c02020"}, {"name": "B", "color": "#2060c0"}]}
+    (found,) = figures_in(out.getvalue(), read_hints(hints), threads=1)
+    grid = np.linspace(0, 35.5, 500)
+    for arm, (times, level) in zip(found.reading.arms, truth, strict=True):
+        assert float(np.abs(arm.at(grid) - level[np.searchsorted(times, grid, side="right") - 1]).mean()) < 0.005
+    assert found.reading.arms[1].style == "dotted"
