@@ -119,7 +119,6 @@ def _arms(read: Read) -> list[Finding]:
     return [Finding(text) for text in out]
 
 
-_LENGTHS = "the rows of numbers at risk differ in length"
 _OUT_OF_LINE = "number at risk of '{arm}' at {time}: {n} is out of line with the next and with other arms"
 _RISE = "the numbers at risk of '{arm}' rise"
 _TOO_MANY = "the numbers at risk of '{arm}' fall less than its curve does"
@@ -134,10 +133,9 @@ def _counts(read: Read) -> list[Finding]:
     by_arm: dict[str, list[RiskCell]] = {}
     for cell in reading.cells:
         by_arm.setdefault(cell.arm, []).append(cell)
-    out = [_LENGTHS] if reading.cells and len({len(v) for v in by_arm.values()}) > 1 else []
     known = {a.name for a in reading.arms}
     counted = [(cells, reading.arm(name)) for name, cells in by_arm.items() if name in known]
-    out += [_OUT_OF_LINE.format(arm=c.arm, time=f"{c.time:g}", n=c.n) for c in out_of_line(counted)]
+    out = [_OUT_OF_LINE.format(arm=c.arm, time=f"{c.time:g}", n=c.n) for c in out_of_line(counted)]
     for cells, arm in counted:
         out += [*_against_curve(cells, arm), *_unsure(cells, arm.name)]
     return [Finding(text) for text in out]
@@ -198,7 +196,7 @@ ARMS = Check(
 COUNTS = Check(
     "numbers at risk",
     "counts that rise, leap, fall less than their curve, are too few for its drops or were read in two ways",
-    (_LENGTHS, _OUT_OF_LINE, _RISE, _TOO_MANY, _TOO_FINE, _NONE_SURE, _DISAGREE),
+    (_OUT_OF_LINE, _RISE, _TOO_MANY, _TOO_FINE, _NONE_SURE, _DISAGREE),
     _counts,
 )
 KIND = Check(
