@@ -11,15 +11,14 @@ from hypothesis import strategies as st
 from metagrove.figures.doubts.identity import EDGES
 from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.legend.pointers import pointers
-from metagrove.figures.legend.samples import legend_samples
+from metagrove.figures.legend.samples import legend_samples, unlined
 from metagrove.figures.lines.evidence import ArmLook
 from metagrove.figures.lines.tracking import Dash, Path
 from metagrove.figures.page import Word
 from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import axis_through
 from metagrove.figures.scales.frame import darkness
-from metagrove.figures.table.doubted_counts import whole
-from metagrove.figures.table.likelihood import best_order, count_evidence
+from metagrove.figures.table.likelihood import count_evidence
 from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.table.swatches import Patch, coloured_patches, keyed
@@ -96,14 +95,6 @@ def test_a_scrap_of_the_axis_is_no_row():
     assert [r.height for r in risk_rows([*scrap, *lines], X, below=456)] == [540.0, 565.0]
 
 
-def test_a_count_as_wide_as_three_digits_is_not_sure_of_two():
-    rows = [row((50, 40, 30, 20), 20.0), row((98, 48, 26, 15), 50.0)]
-    lost = list(rows[1].cells)
-    lost[0] = Cell(0.0, 98, None, True, (84.0, 45.0, 108.0, 55.0), "98")
-    rows[1] = RiskRow("", (0, 0, 0), tuple(lost), 50.0, 0, 10.0)
-    assert [c.sure for r in whole(rows) for c in r.cells] == [True] * 4 + [False] + [True] * 3
-
-
 def key_line(pattern, mark, size=14, wide=60):
     """A legend's line of 48 pixels in the middle of a block, dashes as (on, off), with a mark through its middle."""
     block = np.zeros((2 * size + 1, wide), np.float32)
@@ -177,9 +168,9 @@ def test_counts_are_likeliest_under_their_own_curves(seed, order):
     rng = np.random.default_rng(seed)
     shapes = zip((40, 90, 160), (10, 18, 30), (5, 20, 12), strict=True)
     pairs = [followed(rng, n, half, leave) for n, half, leave in shapes]
-    evidence = np.array([[count_evidence(pairs[k][0], a) for _, a in pairs] for k in order])
-    best, margin = best_order(evidence)
-    assert best == tuple(order) and margin > 6
+    rows = [RiskRow("", None, tuple(pairs[k][0]), 20.0 + 20 * j) for j, k in enumerate(order)]
+    tie = tied(rows, [a for _, a in pairs])
+    assert (tie.order, tie.how, tie.sure) == (tuple(order), "drops", True)
 
 
 def test_counts_that_any_curve_allows_alike_are_not_tied():
@@ -199,11 +190,6 @@ def test_people_at_risk_after_the_end_of_a_curve_speak_against_it(late):
     )
     late_cells = [*cells[:3], Cell(36.0 - late, 5, None, True, (0, 0, 1, 1), "")]
     assert count_evidence(late_cells, short) < count_evidence(late_cells, curve) - 5
-
-
-def test_tiny_digits_are_never_sure():
-    cells = tuple(Cell(t, 50, None, True, (90.0, 13.0, 98.0, 20.0), "50") for t in TIMES)
-    assert not any(c.sure for r in whole([RiskRow("", None, cells, 16.0)]) for c in r.cells)
 
 
 def seen(level, colour, band=None):
@@ -313,3 +299,21 @@ def test_the_scraps_of_a_heading_are_no_legend():
     assert len(legend_samples(picture, darkness(picture), words, ())) == 2
     heading = [Word("um", 20, 24, 40, 36), replace(words[0], y0=24, y1=36), Word("ris", 300, 24, 330, 36)]
     assert [s.name for s in legend_samples(picture, darkness(picture), [*heading, words[1]], ())] == ["ris"]
+
+
+@pytest.mark.parametrize("labels", [(), ("Drug A plus radiation", "Drug B plus radiation")])
+def test_a_name_in_two_lines_is_one_entry(labels):
+    picture, words = legend(zip(["Drug A plus", "Drug B plus"], COLOURS[:2], [WHOLE] * 2, strict=True), pitch=44)
+    second = [replace(w, text="radiation", y0=w.y0 + 16, y1=w.y1 + 16) for w in words]
+    found = legend_samples(picture, darkness(picture), [*words, *second], labels)
+    # nothing tells a last line from a remark under the legend but the table
+    assert [s.name for s in found] == ["Drug A plus radiation", "Drug B plus radiation" if labels else "Drug B plus"]
+    assert unlined(found, [*words, *second]) == []
+
+
+def test_a_name_halfway_between_two_entries_is_no_second_line():
+    picture, words = legend(zip(["Surgery", "Placebo"], COLOURS[:2], [WHOLE] * 2, strict=True), pitch=32)
+    lost = replace(words[0], text="Radiation", y0=words[0].y0 + 16, y1=words[0].y1 + 16)
+    found = legend_samples(picture, darkness(picture), [*words, lost], ())
+    assert [s.name for s in found] == ["Surgery", "Placebo"]
+    assert len(unlined(found, [*words, lost])) == 1

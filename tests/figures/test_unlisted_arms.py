@@ -117,6 +117,57 @@ def test_black_lines_without_a_legend_are_told_apart(styles, names):
             assert float(np.abs(arms[name].at(grid) - true).mean()) < 0.01
 
 
+def painted(*, table=True, remarks=False):
+    """Two coloured curves without a legend, names in their colours right of the plot, the levels of each."""
+    mpl.use("Agg")
+    page = Figure(figsize=(6.6, 4.6), dpi=130)
+    axes = page.add_axes((0.16, 0.34, 0.6, 0.6))
+    truth = {}
+    for k, (name, colour) in enumerate((("Intervention", "#0072b2"), ("Control", "#d55e00"))):
+        rng = np.random.default_rng(k + 3)
+        when = np.sort(rng.exponential((45, 18)[k], 70))
+        kept = when[when < 36]
+        level = np.concatenate([[1.0], 1 - np.arange(1, len(kept) + 1) / 70])
+        times = np.concatenate([[0.0], kept])
+        axes.step(np.append(times, 36), np.append(level, level[-1]), where="post", color=colour, lw=1.3)
+        truth[name] = times, level
+        axes.text(39, level[-1], name, color=colour, va="center")
+        for month in range(0, 37, 12) if table else ():
+            count = 70 - int((when < month).sum())
+            axes.text(month, -0.36 - 0.1 * k, str(count), ha="center", transform=axes.get_xaxis_transform())
+        if table:
+            axes.text(-8, -0.36 - 0.1 * k, name, transform=axes.get_xaxis_transform(), ha="left", fontsize=8)
+    if remarks:
+        # more black than either curve has colour
+        for k in range(4):
+            axes.text(1.5, 0.04 + 0.06 * k, "median not reached", fontsize=9, fontweight="bold", color="black")
+    axes.set_xlim(0, 37)
+    axes.set_ylim(0, 1.03)
+    axes.set_xticks(range(0, 37, 12))
+    axes.set_xlabel("Months")
+    axes.set_ylabel("Survival")
+    out = io.BytesIO()
+    page.savefig(out, format="png")
+    return out.getvalue(), truth
+
+
+@ocr
+@pytest.mark.parametrize(("table", "remarks"), [(False, False), (True, True)])
+def test_names_in_their_colours_right_of_the_plot_are_the_arms(table, remarks):
+    content, truth = painted(table=table, remarks=remarks)
+    (found,) = figures_in(content, threads=1)
+    assert (found.reading.status, found.reading.reasons) == ("ok", ())
+    grid = np.linspace(0, 35.5, 500)
+    for name, (times, level) in truth.items():
+        read = found.reading.arm(name)
+        assert float(np.abs(read.at(grid) - level[np.searchsorted(times, grid, side="right") - 1]).mean()) < 0.005
+    counts = {(c.arm, c.time): c.n for c in found.reading.cells}
+    assert len(counts) == (8 if table else 0)
+    if table:
+        assert counts["Control", 0.0] == counts["Intervention", 0.0] == 70
+        assert counts["Control", 36.0] < counts["Intervention", 36.0]
+
+
 @ocr
 def test_hinted_arms_of_a_colour_take_the_style_that_the_legend_leaves():
     mpl.use("Agg")

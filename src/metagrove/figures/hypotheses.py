@@ -15,6 +15,7 @@ from metagrove.figures.lines.evidence import ArmLook, Canvas, arm_width, canvas,
 from metagrove.figures.lines.tracing import Trace, traced
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB
+from metagrove.figures.plot import Plot
 
 __all__ = ["supposed"]
 
@@ -33,7 +34,7 @@ _WORSE = 0.01
 
 
 def supposed(
-    scene: Scene, specs: Sequence[ArmSpec], prose: NDArray[np.bool_], *, start: float, most: int, free: bool
+    scene: Scene, plot: Plot, specs: Sequence[ArmSpec], prose: NDArray[np.bool_], *, most: int, free: bool
 ) -> tuple[list[ArmSpec], Canvas, Trace, NDArray[np.bool_]]:
     """The arms that explain the plot's ink best, the plot made ready for them, their trace, and the pixels of dashed limits.
 
@@ -41,7 +42,6 @@ def supposed(
     ----------
     specs : the arms that legend, rows or colours suggest.
     prose : pixels of words, which no arm need explain.
-    start : the row of survival 1.
     most : how many arms there are at most (rows of numbers at risk), 0 where nothing says.
     free : whether the arms come from the inks alone; else `specs` stand.
 
@@ -49,18 +49,18 @@ def supposed(
     told apart by dashes alone first count as one arm: while much ink is left, the dash patterns found in it are tried,
     and kept if they take a good part of it.
     """
-    kept, field, trace = _listed(scene, specs, prose, start=start, most=most, free=free)
-    return _unlimited(scene, kept, field, trace, prose, start)
+    kept, field, trace = _listed(scene, specs, prose, start=plot.start, most=most, free=free)
+    return _unlimited(scene, plot, kept, field, trace, prose)
 
 
 def _unlimited(
-    scene: Scene, kept: list[ArmSpec], field: Canvas, trace: Trace, prose: NDArray[np.bool_], start: float
+    scene: Scene, plot: Plot, kept: list[ArmSpec], field: Canvas, trace: Trace, prose: NDArray[np.bool_]
 ) -> tuple[list[ArmSpec], Canvas, Trace, NDArray[np.bool_]]:
     """The arms without those that are limits of others, and the pixels of limits, which are looked for in what is left."""
     limits = np.zeros(prose.shape, dtype=bool)
     for spec in list(kept):
-        for lines, tried in _with_companions(scene, spec, kept, field, trace, prose | limits, start):
-            known = limited(lines, tried)
+        for lines, tried in _with_companions(scene, spec, kept, field, trace, prose | limits, plot.start):
+            known = limited(lines, tried, plot.survival)
             pair = next((p for k, p in known.items() if lines[k] is spec), None)
             if pair is not None:
                 limits |= stroke_of(tried, pair, lines[pair[0]].look.width)
