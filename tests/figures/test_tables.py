@@ -174,6 +174,19 @@ def test_the_heading_before_a_row_is_no_part_of_its_name():
     assert alone.label == ""
 
 
+def test_bars_that_are_written_as_signs_are_no_names():
+    bars = rows_of(
+        said("−", 80, 480), counts(("154", "136", "121", "110"), 480),
+        said("−", 80, 500), counts(("151", "123", "106", "64"), 500),
+    )  # fmt: skip
+    assert [r.label for r in bars] == ["", ""]
+    status = rows_of(
+        said("+", 80, 480), counts(("154", "136", "121", "110"), 480),
+        said("−", 80, 500), counts(("151", "123", "106", "64"), 500),
+    )  # fmt: skip
+    assert [r.label for r in status] == ["+", "−"]
+
+
 def test_headings_are_no_names():
     assert all(title(t) for t in ("No. at risk", "Number at Risk", "Patients at risk", "(number censored)", "Events"))
     assert not any(title(t) for t in ("High risk", "Low-risk group", "Eventually treated", "Placebo"))
