@@ -8,8 +8,6 @@ from metagrove.figures.lines.dashes import dash_fit
 from metagrove.figures.lines.readout import grid_phase
 from metagrove.figures.lines.tracking import Dash, Path
 from metagrove.figures.scales.frame import dark_lines, ridges
-from metagrove.figures.writing.glyphs import UNKNOWN, agreed, glyph_readings
-from metagrove.figures.writing.lettering import text_boxes
 
 
 def panel(paper, ink):
@@ -69,46 +67,3 @@ def test_lines_fitted_to_the_pixel_grid_are_told_by_their_phase(part, phase):
 def test_lines_anywhere_have_no_phase():
     assert grid_phase([0.1, 5.35, 9.6, 14.85, 20.2, 31.5, 40.75]) is None
     assert grid_phase([0.5, 1.5]) is None
-
-
-DIGITS = {
-    "1": ["010", "110", "010", "010", "111"],
-    "7": ["111", "001", "010", "010", "010"],
-    "0": ["111", "101", "101", "101", "111"],
-}
-
-
-def printed(words):
-    """Words of block digits, 15 pixels high, side by side."""
-    ink = np.zeros((40, 60 * len(words)), np.float32)
-    for k, word in enumerate(words):
-        for i, letter in enumerate(word):
-            shape = np.array([[int(c) for c in row] for row in DIGITS[letter]], np.float32)
-            left = 10 + 60 * k + 12 * i
-            ink[10:25, left : left + 9] = np.kron(shape, np.ones((3, 3), np.float32))
-    return ink
-
-
-def test_one_misread_digit_is_contradicted_by_the_others():
-    words = ["10", "17", "70", "71", "07"]
-    ink = printed(words)
-    boxes = sorted(text_boxes(ink), key=lambda b: b.box[0])
-    read = ["10", "17", "70", "11", "07"]
-    glyphs = glyph_readings(ink, boxes, read, [True] * 5)
-    assert [agreed(t, t, g)[0] == agreed(t, t, g)[1] for t, g in zip(read, glyphs, strict=True)] == [
-        True,
-        True,
-        True,
-        False,
-        True,
-    ]
-    assert glyphs[3] == "71"
-
-
-def test_readings_that_agree_by_different_ways():
-    assert agreed("12", "17", "12") == ("12", "12")
-    assert agreed("12", "17", "17") == ("17", "17")
-    assert agreed("12", "12", "72") == ("12", "72")
-    assert agreed("12", "13", UNKNOWN * 2) == ("12", "13")
-    assert agreed("o", "o", "0") == ("0", "0")
-    assert agreed("12", "13", None) == ("12", "13")

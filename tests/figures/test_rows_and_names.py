@@ -18,7 +18,6 @@ from metagrove.figures.page import Word
 from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import axis_through
 from metagrove.figures.scales.frame import darkness
-from metagrove.figures.table.doubted_counts import whole
 from metagrove.figures.table.likelihood import count_evidence
 from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.rows import Cell, RiskRow
@@ -94,14 +93,6 @@ def test_a_scrap_of_the_axis_is_no_row():
     scrap = words_of([("11", 296), ("1", 497), ("1", 697)], 470)
     lines = [w for k in range(2) for w in words_of([("50", 93), ("40", 293), ("30", 493), ("20", 693)], 540 + 25 * k)]
     assert [r.height for r in risk_rows([*scrap, *lines], X, below=456)] == [540.0, 565.0]
-
-
-def test_a_count_as_wide_as_three_digits_is_not_sure_of_two():
-    rows = [row((50, 40, 30, 20), 20.0), row((98, 48, 26, 15), 50.0)]
-    lost = list(rows[1].cells)
-    lost[0] = Cell(0.0, 98, None, True, (84.0, 45.0, 108.0, 55.0), "98")
-    rows[1] = RiskRow("", (0, 0, 0), tuple(lost), 50.0, 0, 10.0)
-    assert [c.sure for r in whole(rows) for c in r.cells] == [True] * 4 + [False] + [True] * 3
 
 
 def key_line(pattern, mark, size=14, wide=60):
@@ -199,11 +190,6 @@ def test_people_at_risk_after_the_end_of_a_curve_speak_against_it(late):
     )
     late_cells = [*cells[:3], Cell(36.0 - late, 5, None, True, (0, 0, 1, 1), "")]
     assert count_evidence(late_cells, short) < count_evidence(late_cells, curve) - 5
-
-
-def test_tiny_digits_are_never_sure():
-    cells = tuple(Cell(t, 50, None, True, (90.0, 13.0, 98.0, 20.0), "50") for t in TIMES)
-    assert not any(c.sure for r in whole([RiskRow("", None, cells, 16.0)]) for c in r.cells)
 
 
 def seen(level, colour, band=None):

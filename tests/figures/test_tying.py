@@ -15,6 +15,7 @@ from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.table.tying import Ground, named_and_counted, respelled, tied
 from metagrove.figures.writing.naming import named_like
+from metagrove.figures.writing.ocr import Sight
 
 TIMES = (0.0, 12.0, 24.0, 36.0)
 # what exponential curves with medians of 8, 14, 25 and 50 leave of a hundred people
@@ -109,13 +110,13 @@ def test_a_label_takes_the_spelling_that_is_printed_larger():
     assert [r.label for r in respelled(rows, small)] == ["Radlotherapy", "Surgery"]
 
 
-@pytest.mark.parametrize(("second", "sure"), [("65", True), ("66", False)])
-def test_a_missing_count_is_looked_for_at_its_tick(second, sure):
+@pytest.mark.parametrize(("chance", "sure"), [(0.9995, True), (0.99, False)])
+def test_a_missing_count_is_looked_for_at_its_tick(chance, sure):
     asked = []
 
     def find(across, down, size):
         asked.append((across, down))
-        return Word("65", across - 8, down - 5, across + 8, down + 5, second=second)
+        return Sight(((65, chance),), (across - 8, down - 5, across + 8, down + 5))
 
     rows = recounted([row("A", (90, None, 45, 30)), row("B", (88, 50, 40, 20), 520.0)], GROUND.x, find)
     assert asked == [(300.0, 500.0)]

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from metagrove.figures.curve_labels import labels_beside
 from metagrove.figures.digitizing import figures_in
+from metagrove.figures.hints import read_hints
 from metagrove.figures.page import Word
 from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import axis_through
@@ -165,3 +166,54 @@ def test_names_in_their_colours_right_of_the_plot_are_the_arms(table, remarks):
     if table:
         assert counts["Control", 0.0] == counts["Intervention", 0.0] == 70
         assert counts["Control", 36.0] < counts["Intervention", 36.0]
+
+
+@ocr
+def test_hinted_arms_of_a_colour_take_the_style_that_the_legend_leaves():
+    mpl.use("Agg")
+    page = Figure(figsize=(6.0, 4.4), dpi=130)
+    axes = page.add_axes((0.14, 0.14, 0.82, 0.8))
+    names = ("Invalid A", "Invalid B", "Arm A", "Arm B")
+    truth = {}
+    for k, name in enumerate(names):
+        when = np.sort(np.random.default_rng(k + 3).exponential((14, 22, 35, 70)[k], 80))
+        times = np.concatenate([[0.0], when[when < 36]])
+        level = 1 - np.arange(len(times)) / 80
+        truth[name] = times, level
+        style, label = ("-", name) if k > 1 else ((0, (5, 3)), "_" + name)
+        ends = np.append(times, 36), np.append(level, level[-1])
+        axes.step(*ends, where="post", color=("#000000", "#d95f02")[k % 2], ls=style, lw=1.4, label=label)
+    axes.legend(loc="lower left")
+    axes.set(xlim=(0, 37), ylim=(0, 1.03), xlabel="Months", ylabel="Survival", xticks=range(0, 37, 6))
+    out = io.BytesIO()
+    page.savefig(out, format="png")
+    arms = [{"name": n, "color": ("#000000", "#d95f02")[k % 2]} for k, n in enumerate(names)]
+    (found,) = figures_in(out.getvalue(), read_hints({"arms": arms}), threads=1)
+    grid = np.linspace(0, 35.5, 500)
+    assert {a.name for a in found.reading.arms} == set(names)
+    for arm in found.reading.arms:
+        times, level = truth[arm.name]
+        assert float(np.abs(arm.at(grid) - level[np.searchsorted(times, grid, side="right") - 1]).mean()) < 0.01
+
+
+@ocr
+def test_a_dashed_arm_hinted_by_its_colour_alone_is_traced_by_its_dashes():
+    mpl.use("Agg")
+    page = Figure(figsize=(6.0, 4.4), dpi=110)
+    axes = page.add_axes((0.14, 0.14, 0.82, 0.8))
+    truth = []
+    for k, (ink, style) in enumerate((("#c02020", "-"), ("#2060c0", (0, (1.2, 1.8))))):
+        when = np.sort(np.random.default_rng(k + 5).exponential((14, 40)[k], 70))
+        times = np.concatenate([[0.0], when[when < 36]])
+        level = 1 - np.arange(len(times)) / 70
+        truth.append((times, level))
+        axes.step(np.append(times, 36), np.append(level, level[-1]), where="post", color=ink, ls=style, lw=1.3)
+    axes.set(xlim=(0, 37), ylim=(0, 1.03), xlabel="Months", ylabel="Survival", xticks=range(0, 37, 6))
+    out = io.BytesIO()
+    page.savefig(out, format="png")
+    hints = {"arms": [{"name": "A", "color": "#c02020"}, {"name": "B", "color": "#2060c0"}]}
+    (found,) = figures_in(out.getvalue(), read_hints(hints), threads=1)
+    grid = np.linspace(0, 35.5, 500)
+    for arm, (times, level) in zip(found.reading.arms, truth, strict=True):
+        assert float(np.abs(arm.at(grid) - level[np.searchsorted(times, grid, side="right") - 1]).mean()) < 0.005
+    assert found.reading.arms[1].style == "dotted"

@@ -29,7 +29,7 @@ from metagrove.figures.scales.calibration import Scales, plot_scales
 from metagrove.figures.scales.frame import darkness
 from metagrove.figures.scales.grid import ungridded
 from metagrove.figures.table.blanks import with_blanks
-from metagrove.figures.table.doubted_counts import centred, whole
+from metagrove.figures.table.doubted_counts import centred
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.rows import RiskRow
@@ -143,7 +143,7 @@ def _counted(
     rows = recounted(risk_rows(near, scales.x, below=foot + 2), scales.x, find)
     rows = with_blanks(rows, scales.x, darkness(picture.rgb))
     rows = keyed(rows, coloured_patches(rows, picture.rgb))
-    return respelled(whole(centred(rows, scales.x)), names)
+    return respelled(centred(rows, scales.x), names)
 
 
 def _frame(scales: Scales, plot: Plot) -> tuple[float, float, float, float]:

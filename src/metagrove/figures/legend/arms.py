@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.findings import Finding
-from metagrove.figures.hints import Hints
+from metagrove.figures.hints import ArmHint, Hints
 from metagrove.figures.legend.samples import Sample
 from metagrove.figures.lines.dashes import dash_patterns
 from metagrove.figures.lines.evidence import ArmLook, Canvas, arm_width, canvas, coverage
@@ -78,7 +78,8 @@ def arm_specs(
 
     Witnesses are the legend, the rows of numbers at risk and names written in the colour of a curve.
     """
-    field = canvas(scene.rgb, [], scene.blank)
+    # thick lines of a small plot are as flat as paper
+    field = canvas(scene.rgb, [s.colour for s in samples], scene.blank)
     shape = scene.rgb.shape
     inks = inks_of(scene.rgb, field.paper, scene.blank, least=max(40.0, 0.35 * shape[1]), noise=_noise(scene.rgb))
     labelled = _coloured_names(scene, names, inks, rows, np.asarray(field.paper[0], dtype=float))
@@ -129,23 +130,30 @@ def _noise(rgb: Pixels) -> float:
 
 
 def _hinted(hints: Hints, samples: Sequence[Sample]) -> list[_Seed]:
-    """The hinted arms; arms of one colour take their style from the legend, else solid, dashed, dotted in order."""
+    """The hinted arms; arms of one colour take their style from the legend, else those left of solid, dashed, dotted."""
+    known = [_known_style(a, hints, samples) for a in hints.arms]
     seeds: list[_Seed] = []
-    for arm in hints.arms:
+    for arm, (style, dash) in zip(hints.arms, known, strict=True):
         colour = arm.colour if arm.colour is not None else (0, 0, 0)
-        same = [a for a in hints.arms if a.colour is not None and colour_distance(a.colour, colour) < 24]
-        own = [s for s in samples if arm.name and plain_name(s.name) == plain_name(arm.name)]
-        fits = [s for s in samples if colour_distance(s.colour, colour) < 60]
-        style, dash = arm.style, None
-        if style is None and len(own) == 1:
-            style, dash = own[0].style, own[0].dash
-        elif style is None and len(same) == 1 and len(fits) == 1:
-            style, dash = fits[0].style, fits[0].dash
+        same = [k for k, a in enumerate(hints.arms) if a.colour is not None and colour_distance(a.colour, colour) < 24]
         if style is None:
-            place = same.index(arm)
-            style = _STYLES[min(place, 2)] if len(same) > 1 else "solid"
+            taken = {known[k][0] for k in same}
+            free = [s for s in _STYLES if s not in taken] or list(_STYLES)
+            place = [k for k in same if known[k][0] is None].index(len(seeds))
+            style = free[min(place, len(free) - 1)] if len(same) > 1 else "solid"
         seeds.append(_Seed(arm.name or "", colour, style, dash))
     return seeds
+
+
+def _known_style(arm: ArmHint, hints: Hints, samples: Sequence[Sample]) -> tuple[str | None, Dash | None]:
+    """The style that the hint or the legend's sample of its name or of its colour alone gives an arm; else None."""
+    if arm.style is not None or arm.colour is None:
+        return arm.style, None
+    same = [a for a in hints.arms if a.colour is not None and colour_distance(a.colour, arm.colour) < 24]
+    own = [s for s in samples if arm.name and plain_name(s.name) == plain_name(arm.name)]
+    fits = [s for s in samples if colour_distance(s.colour, arm.colour) < 60]
+    sample = own[0] if len(own) == 1 else fits[0] if len(same) == len(fits) == 1 else None
+    return (sample.style, sample.dash) if sample is not None else (None, None)
 
 
 def _listed(samples: Sequence[Sample], inks: Sequence[Ink], paper: Array) -> list[_Seed]:

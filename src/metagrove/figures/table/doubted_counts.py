@@ -12,13 +12,11 @@ from metagrove.figures.reading import ArmReading, RiskCell
 from metagrove.figures.scales.axes import Axis
 from metagrove.figures.table.rows import Cell, RiskRow
 
-__all__ = ["allowed_by_curve", "centred", "out_of_line", "too_fine", "whole", "without_ticks"]
+__all__ = ["allowed_by_curve", "centred", "out_of_line", "too_fine", "without_ticks"]
 
 _FEWEST = 5
 # in letter heights: how exactly centred counts stand, and half of what a lost digit moves the middle
 _EXACT, _LOST = 0.08, 0.2
-# pixels
-_TINY = 7.5
 # people whom a curve leaves, and the share of them still there, below which a count is out of line
 _MANY, _GONE = 20, 0.2
 # one drop of less than the second part of a person is none; several must each be less than the first
@@ -59,29 +57,6 @@ def _flush_right(cells: Sequence[Cell], size: float) -> bool:
         return False
     ends, middles = np.median(np.array(pairs), axis=0) / max(size, 1.0)
     return bool(ends < _LOST / 2 < middles)
-
-
-def whole(rows: Sequence[RiskRow]) -> list[RiskRow]:
-    """The rows with those counts unsure that cannot be told: of tiny digits, or not as wide as their digits.
-
-    Digits of seven pixels are read alike by every reader and wrongly (70 for 79); a count that is wider or narrower than
-    its digits has lost or doubled one.
-    """
-    tall = [c.box[3] - c.box[1] for r in rows for c in r.cells]
-    if tall and float(np.median(tall)) < _TINY:
-        return [replace(r, cells=tuple(replace(c, sure=False) for c in r.cells)) for r in rows]
-    cells = [c for r in rows for c in r.cells if c.censored is None]
-    wide = [(c.box[2] - c.box[0]) / len(str(c.n)) for c in cells if c.n > 9]
-    if len(wide) < _FEWEST:
-        return list(rows)
-    digit = float(np.median(wide))
-
-    def fits(c: Cell) -> bool:
-        count = len(str(c.n))
-        slim = str(c.n).count("1") * 0.45 * digit
-        return c.censored is not None or (count - 0.5) * digit - slim < c.box[2] - c.box[0] < (count + 0.6) * digit
-
-    return [replace(r, cells=tuple(c if fits(c) else replace(c, sure=False) for c in r.cells)) for r in rows]
 
 
 def without_ticks(rows: list[RiskRow]) -> list[RiskRow]:
@@ -128,7 +103,9 @@ def out_of_line(rows: Sequence[tuple[Sequence[RiskCell], ArmReading]]) -> list[R
         for first, after in pairwise(cells):
             before, then = (float(v) for v in arm.at(np.array([first.time, after.time])))
             left = first.n * then / before if before > 0 else 0.0
-            if left >= _MANY:
+            # where the curve ends nobody is left to count
+            over = after.n == 0 and arm.end <= after.time + 4 * float(np.median(arm.time_error))
+            if left >= _MANY and not over:
                 kept.setdefault((first.time, after.time), []).append((after.n / left, first))
     return [c for many in kept.values() for share, c in many if share < _GONE and max(s for s, _ in many) > 3 * _GONE]
 

@@ -8,11 +8,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from metagrove.figures.page import Word
 from metagrove.figures.scales.axes import Axis
 from metagrove.figures.table.lines import count_places
 from metagrove.figures.table.rows import Cell, RiskRow
-from metagrove.figures.writing.ocr import Finder
+from metagrove.figures.writing.digits import SURE
+from metagrove.figures.writing.ocr import Finder, Sight
 
 __all__ = ["expected_times", "recounted"]
 
@@ -21,43 +21,84 @@ def recounted(rows: Sequence[RiskRow], x: Axis, find: Finder | None) -> list[Ris
     """The rows with missing counts found at their ticks and doubtful ones settled where a second look agrees.
 
     A count is missing where another row has one, or where a row leaves out a tick between others. What is found there
-    is sure where it was read alike at two scales; a count that was read otherwise before stays unsure.
+    is sure where both readers and the counts beside it, which never rise, leave no other value.
     """
-    if find is None or any(c.censored is not None for r in rows for c in r.cells):
+    if find is None or not rows or any(c.censored is not None for r in rows for c in r.cells):
         return list(rows)
-    return [_filled(row, expected_times(rows, x), x, find) for row in rows]
+    expected, further = _expected(rows, x)
+    filled = [_filled(row, expected, further, x, find) for row in rows]
+    grown, _ = _expected(filled, x)
+    return filled if grown == expected else [_filled(row, grown, [], x, find) for row in filled]
 
 
 def expected_times(rows: Sequence[RiskRow], x: Axis) -> list[float]:
     """The times for which counts are printed: those of any row, and those between at their usual distance."""
+    return _expected(rows, x)[0]
+
+
+def _expected(rows: Sequence[RiskRow], x: Axis) -> tuple[list[float], list[float]]:
+    """The times for which counts are printed (those of any row and those between, at their usual distance), and later ones."""
     _, times = count_places(x)
     known = sorted({c.time for r in rows for c in r.cells})
     places = [int(np.abs(times - t).argmin()) for t in known]
     stride = min((b - a for a, b in pairwise(places)), default=1)
     if any((p - places[0]) % stride for p in places):
-        return known
-    return [float(times[k]) for k in range(places[0] % stride, places[-1] + 1, stride)]
+        return known, []
+    all_of = [float(times[k]) for k in range(places[0] % stride, len(times), stride)]
+    return [t for t in all_of if t <= known[-1]], [t for t in all_of if t > known[-1]]
 
 
-def _filled(row: RiskRow, times: Sequence[float], x: Axis, find: Finder) -> RiskRow:
+def _filled(row: RiskRow, times: Sequence[float], further: Sequence[float], x: Axis, find: Finder) -> RiskRow:
+    """The row with what is seen at `times`, and at `further` ones where that is sure."""
     ticks, at = count_places(x)
     size = float(np.median([c.box[3] - c.box[1] for c in row.cells]))
     cells = {c.time: c for c in row.cells}
-    for time in times:
+    seen: dict[float, Sight] = {}
+    for time in [*times, *further]:
         old = cells.get(time)
         if time in row.empty or (old is not None and old.sure):
             continue
         place = float(ticks[int(np.abs(at - time).argmin())]) + row.shift
-        seen = find(place, row.height, size)
-        if seen is not None and (old is None or abs(seen.cx - place) < size):
-            cells[time] = _settled(time, seen, old)
-    found = tuple(cells[t] for t in sorted(cells))
+        sight = find(place, row.height, size)
+        if sight is not None and (old is None or abs((sight.box[0] + sight.box[2]) / 2 - place) < size):
+            seen[time] = sight
+    found = _likeliest({t: c.n for t, c in cells.items() if c.sure}, seen)
+    cells |= {t: c for t, c in found.items() if c.sure or t not in further}
     holes = sum(t not in cells and t not in row.empty for t in times)
-    return replace(row, cells=found, holes=holes)
+    return replace(row, cells=tuple(cells[t] for t in sorted(cells)), holes=holes)
 
 
-def _settled(time: float, seen: Word, old: Cell | None) -> Cell:
-    """The count as seen now, sure where both scales agree and nothing that was read before in full says otherwise."""
-    n = int(seen.text)
-    alike = seen.second == seen.text and (old is None or old.n == n or str(n).endswith(str(old.n)))
-    return Cell(time, n, None, alike, (seen.x0, seen.y0, seen.x1, seen.y1), seen.text)
+def _likeliest(known: dict[float, int], seen: dict[float, Sight]) -> dict[float, Cell]:
+    """The counts seen, chosen together so that they never rise, and sure where no other count comes near.
+
+    Each count's probability is that of all ways to read the row that give it, among those in which nothing rises.
+    """
+    times = sorted({*known, *seen})
+    options = [[(known[t], 1.0)] if t in known else list(seen[t].values) for t in times]
+    before = _sums(options, rising=False)
+    after = _sums(options[::-1], rising=True)[::-1]
+    out: dict[float, Cell] = {}
+    for time, values, ahead, behind in zip(times, options, before, after, strict=True):
+        if time in known:
+            continue
+        rest = 1 - sum(p for _, p in values)
+        whole = [p * a * b for (_, p), a, b in zip(values, ahead, behind, strict=True)]
+        other = rest * max(*ahead, *behind, 0.0) if any(whole) else 1.0
+        best = int(np.argmax(whole)) if any(whole) else 0
+        n = values[best][0]
+        out[time] = Cell(time, n, None, whole[best] >= SURE * (sum(whole) + other), seen[time].box, str(n))
+    return out
+
+
+def _sums(options: Sequence[Sequence[tuple[int, float]]], *, rising: bool) -> list[list[float]]:
+    """For each value of each cell the summed probability of the cells before it that it does not contradict."""
+    out: list[list[float]] = []
+    for k, values in enumerate(options):
+        if not k:
+            out.append([1.0] * len(values))
+            continue
+        last = list(zip(options[k - 1], out[-1], strict=True))
+        sums = [sum(p * w for (m, p), w in last if (m <= n if rising else m >= n)) for n, _ in values]
+        top = max(sums)
+        out.append([s / top for s in sums] if top > 0 else [1.0] * len(values))
+    return out

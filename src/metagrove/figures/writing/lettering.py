@@ -61,11 +61,6 @@ def writing(rgb: Pixels) -> NDArray[np.float32]:
     return np.asarray(np.where((lines > 0) | pale, 0, ink), dtype=np.float32)
 
 
-def enlarged(rgb: Pixels) -> bool:
-    """Whether a picture was made larger than it was drawn, so that its letters hold less than their size says."""
-    return _steepness(_against_paper(rgb)) < _BLURRED
-
-
 def _steepness(ink: NDArray[np.float32]) -> float:
     """How much of a stroke's ink comes within one pixel at its edge, as a median; low where a picture was enlarged."""
     import cv2
@@ -90,9 +85,9 @@ def _against_paper(rgb: Pixels) -> NDArray[np.float32]:
     dark = cv2.morphologyEx(soft, cv2.MORPH_CLOSE, near, borderType=cv2.BORDER_REPLICATE).astype(np.int16) - rgb
     small = cv2.resize(rgb, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     wide = np.ones((13, 13), np.uint8)
-    paper = cv2.medianBlur(small, 21).astype(np.int16).max(axis=2)
+    paper = cv2.medianBlur(small, 21).astype(np.int16)
     brightest, darkest = (f(small, wide).astype(np.int16) for f in (cv2.dilate, cv2.erode))
-    inverse = (brightest.max(axis=2) - paper > paper - darkest.min(axis=2)).astype(np.uint8)
+    inverse = ((brightest - paper).max(axis=2) > (paper - darkest).max(axis=2)).astype(np.uint8)
     ink = dark.max(axis=2)
     if inverse.any():
         light = rgb.astype(np.int16) - cv2.morphologyEx(soft, cv2.MORPH_OPEN, near, borderType=cv2.BORDER_REPLICATE)

@@ -1,8 +1,7 @@
 """Writing in a picture as words, read by a small recognition network that runs offline (PP-OCRv4, ONNX).
 
-The network comes with the optional package `rapidocr-onnxruntime`; nothing is fetched. Every number is read twice by the
-network, from two differently scaled crops, and once by comparing its glyphs with the figure's other digits; where the
-glyphs contradict the network, or only the network has spoken and disagrees with itself, `Word.second` differs.
+The network comes with the optional package `rapidocr-onnxruntime`; nothing is fetched. Every number is read again by a
+network of our own that knows digits only (`digits`); where the two do not agree, `Word.second` differs.
 """
 
 from __future__ import annotations
@@ -21,19 +20,33 @@ from numpy.typing import NDArray
 
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.page import RGB, Word
-from metagrove.figures.writing.glyphs import agreed, glyph_readings
-from metagrove.figures.writing.lettering import Box, TextBox, enlarged, text_boxes, writing
+from metagrove.figures.writing.digits import SURE, Reading, as_count, bare_count, read_digits, weighed
+from metagrove.figures.writing.lettering import Box, TextBox, text_boxes, writing
+from metagrove.figures.writing.strips import strip
 from metagrove.figures.writing.words import pointed
 
-__all__ = ["Finder", "can_read", "number_finder", "picture_words"]
+__all__ = ["Finder", "Sight", "can_read", "number_finder", "picture_words"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A number seen at a place: the values it may have with their probabilities, likeliest first, and its box."""
+
+    values: tuple[tuple[int, float], ...]
+    box: tuple[float, float, float, float]
+
 
 #: The number printed round a place (across, down) in letters of a height, None where there is none.
-Finder: TypeAlias = Callable[[float, float, float], Word | None]
+Finder: TypeAlias = Callable[[float, float, float], Sight | None]
 
 _HEIGHT = 48
 _BATCH = 24
+_MARGIN = 0.22
 _COARSE = 9.5
-_TEACHES = 0.9
+# the probability from which on the reader of digits goes before the other
+_CERTAIN = 0.8
+_ALIKE = str.maketrans("−–·oOlI|!", "--.001111")
+_FIGURES = re.compile(r"(?!.*[.,]$)[\d.,%()\[\]-]*\d[\d.,%()\[\]-]*")
 _DECIMAL = re.compile(r"\d?[.,]\d{1,3}|\d{1,3}%?")
 _MODEL = "models/ch_PP-OCRv4_rec_infer.onnx"
 
@@ -88,44 +101,59 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
     if _letter_height(boxes) < _COARSE:
         boxes = _finer(text_boxes(_doubled(ink)))
     boxes = [b for b in boxes if b.size <= 60][:900]
-    first = _read(reader, [_crop(ink, b, pad=0.22, stretch=1.0) for b in boxes])
-    counts = [i for i, (text, figures, _) in enumerate(first) if any(c.isdigit() for c in text + figures)]
-    again_of = dict(
-        zip(counts, _read(reader, [_crop(ink, boxes[i], pad=0.08, stretch=1.2) for i in counts]), strict=True)
-    )
-    texts: list[tuple[str, str]] = []
-    for index, (text, figures, score) in enumerate(first):
-        again, again_figures, again_score = again_of.get(index, (text, figures, 0.0))
-        numeric = _looks_numeric(text) or (_looks_numeric(again) and again_score > score)
-        texts.append((figures, again_figures) if numeric and figures else (text, again))
-    texts = _zeros(boxes, texts)
-    by_glyph = glyph_readings(ink, boxes, [t for t, _ in texts], [score > _TEACHES for _, _, score in first])
-    vague = _VAGUE if enlarged(rgb) else 0.0
+    first = _read(reader, [_crop(ink, b) for b in boxes])
+    counts = [
+        i for i, (text, figures, _) in enumerate(first) if _looks_numeric(text) or re.search(r"\d", text + figures)
+    ]
+    own = dict(zip(counts, read_digits([strip(ink, boxes[i].box, boxes[i].angle) for i in counts]), strict=True))
+    texts = [_both(read, own.get(i)) for i, read in enumerate(first)]
     found: list[tuple[TextBox, Word]] = []
-    for box, pair, glyphs, (_, _, score) in zip(boxes, texts, by_glyph, first, strict=True):
-        text, again = (re.sub(r"^(\d{1,3}) (\d{3})$", r"\1,\2", t) for t in agreed(*pair, glyphs))
+    for box, pair, (_, _, score) in zip(boxes, texts, first, strict=True):
+        text, again = (re.sub(r"^(\d{1,3}) (\d{3})$", r"\1,\2", t) for t in pair)
         if not (text and score > 0.3) and _bars(box):
             text, again, score = "|" * len(box.pieces), "", _BARS
         if text and score > 0.3:
             left, top, right, bottom = (float(v) for v in box.box)
-            again = "" if box.size < vague and text.isdigit() else again
             word = Word(text, left, top, right, bottom, box.angle, score, _colour(rgb, ink, box), again)
             found.append((box, word))
     return pointed(_settled(found))
 
 
-# pixels: digits of an enlarged picture below that were drawn so small that all readers may see the same wrong one
-_VAGUE = 12.0
+def _both(first: tuple[str, str, float], own: Reading | None) -> tuple[str, str]:
+    """A word as read, and again by the reader of digits: the same text where it agrees.
+
+    `first` is the text, the same by digits and signs alone, and the confidence.
+    """
+    text, figures, _ = first
+    if own is None:
+        return text, text
+    text = figures if figures and _looks_numeric(text) else text
+    known = _signs(text)
+    likely = weighed(own, known if _FIGURES.fullmatch(known) else "")
+    best, chance = likely[0] if likely else ("", 0.0)
+    # a lone stroke may be a tick mark and a lone sign anything
+    if (
+        chance >= _CERTAIN
+        and _FIGURES.fullmatch(best)
+        and (text in ("o", "O") or (len(text) > 1 and re.search(r"\d", text)))
+    ):
+        text = known = best
+    return text, text if dict(likely).get(known, 0.0) >= SURE else (own.text if own.text != text else "")
+
+
+def _signs(text: str) -> str:
+    """A text in the signs that the reader of digits knows, letters that look like digits taken for these."""
+    return text.replace(" ", "").translate(_ALIKE)
+
+
 # how surely upright strokes that no reader knows are strokes
 _BARS = 0.35
-# the width of one digit, in its height, at most
-_TOGETHER = 0.95
 
 
 def number_finder(rgb: Pixels, *, threads: int = 2, scale: float = 1.0) -> Finder:
     """A reader of numbers at places where they are expected: their pieces are chosen by the place, not by their gaps.
 
-    The word it finds holds two readings by digits alone, at two scales. Places are in units of `scale` pixels.
+    Places are in units of `scale` pixels.
     """
     reader = _reader(threads)
 
@@ -134,29 +162,20 @@ def number_finder(rgb: Pixels, *, threads: int = 2, scale: float = 1.0) -> Finde
         ink = writing(rgb)
         return ink, [p for b in text_boxes(ink) if b.angle == 0 for p in b.pieces]
 
-    @cache
-    def vague() -> float:
-        return _VAGUE if enlarged(rgb) else 0.0
-
-    def find(across: float, down: float, size: float) -> Word | None:
+    def find(across: float, down: float, size: float) -> Sight | None:
         if reader is None:
             return None
         ink, known = pieces()
         run = _centred(known, across * scale, down * scale, size * scale)
         if not run:
             return None
-        box = TextBox(
-            (min(p[0] for p in run), min(p[1] for p in run), max(p[2] for p in run), max(p[3] for p in run)),
-            0,
-            tuple(run),
-        )
-        crops = [_crop(ink, box, pad=0.22, stretch=1.0), _crop(ink, box, pad=0.1, stretch=1.2)]
-        (_, text, score), (_, again, _) = _read(reader, crops)
-        if not text.isdigit():
-            return None
-        again = again if _one_each(run, text) and box.size >= vague() else ""
-        left, top, right, bottom = (v / scale for v in box.box)
-        return Word(text, left, top, right, bottom, 0, score, _colour(rgb, ink, box), again)
+        around = min(p[0] for p in run), min(p[1] for p in run), max(p[2] for p in run), max(p[3] for p in run)
+        ((text, figures, _),) = _read(reader, [_crop(ink, TextBox(around, 0, tuple(run)))])
+        (own,) = read_digits([strip(ink, around)])
+        likely = weighed(as_count(own), bare_count(_signs(figures or text)))
+        values = tuple((int(t), p) for t, p in likely if t.isdigit())
+        left, top, right, bottom = (v / scale for v in around)
+        return Sight(values, (left, top, right, bottom)) if values else None
 
     return find
 
@@ -166,12 +185,6 @@ def _bars(box: TextBox) -> bool:
     high = [p[3] - p[1] for p in box.pieces]
     thin = all(p[2] - p[0] < 0.35 * h for p, h in zip(box.pieces, high, strict=True))
     return box.angle == 0 and len(box.pieces) <= 3 and thin and max(high) - min(high) <= 1 and min(high) >= 6
-
-
-def _one_each(pieces: Sequence[Box], text: str) -> bool:
-    """Whether there are as many digits as pieces; pieces that may be two digits drawn together leave that open."""
-    wide = [p[2] - p[0] for p in pieces]
-    return len(pieces) == len(text) or max(wide) > _TOGETHER * max(p[3] - p[1] for p in pieces)
 
 
 def _centred(known: Sequence[Box], across: float, down: float, size: float) -> list[Box]:
@@ -262,34 +275,18 @@ def _finer(boxes: list[TextBox]) -> list[TextBox]:
     return [TextBox(half(b.box), b.angle, tuple(half(p) for p in b.pieces)) for b in boxes]
 
 
-def _zeros(boxes: Sequence[TextBox], texts: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The readings, a lone `o` as tall as the figure's digits taken for a zero."""
-    digits = [b.size for b, (text, _) in zip(boxes, texts, strict=True) if text.isdigit() and b.angle == 0]
-    if len(digits) < 4:
-        return texts
-    least = 0.86 * float(np.median(digits))
-
-    def plain(text: str) -> str:
-        return "0" if text in ("o", "O") else text
-
-    return [
-        (plain(text), plain(again)) if b.angle == 0 and len(b.pieces) == 1 and b.size >= least else (text, again)
-        for b, (text, again) in zip(boxes, texts, strict=True)
-    ]
-
-
 def _looks_numeric(text: str) -> bool:
     """Whether a reading is digits and signs, or letters that digits are commonly mistaken for."""
     plain = text.replace(" ", "")
     return bool(plain) and all(c in "0123456789.,·%()[]-−–oOIl|!i`']" for c in plain)
 
 
-def _crop(ink: NDArray[np.float32], box: TextBox, *, pad: float, stretch: float) -> Pixels:
-    """The word as dark letters on white, upright, 48 pixels high, with a margin of `pad` letter heights."""
+def _crop(ink: NDArray[np.float32], box: TextBox) -> Pixels:
+    """The word as dark letters on white, upright, 48 pixels high, with a margin of a fifth of their height."""
     import cv2
 
     left, top, right, bottom = box.box
-    margin = max(2, round(pad * box.size))
+    margin = max(2, round(_MARGIN * box.size))
     r0, r1 = max(top - margin, 0), min(bottom + margin, ink.shape[0])
     c0, c1 = max(left - margin, 0), min(right + margin, ink.shape[1])
     piece = ink[r0:r1, c0:c1]
@@ -300,7 +297,7 @@ def _crop(ink: NDArray[np.float32], box: TextBox, *, pad: float, stretch: float)
     piece = piece / max(float(piece.max()), 0.2)
     if box.angle:
         piece = np.rot90(piece, -1)
-    wide = max(8, round(stretch * piece.shape[1] * _HEIGHT / piece.shape[0]))
+    wide = max(8, round(piece.shape[1] * _HEIGHT / piece.shape[0]))
     scaled = cv2.resize(np.ascontiguousarray(piece), (wide, _HEIGHT), interpolation=cv2.INTER_CUBIC)
     return np.clip(255 * (1 - scaled), 0, 255).astype(np.uint8)
 
