@@ -17,13 +17,17 @@ from metagrove.figures.writing.ocr import Finder, Sight
 __all__ = ["expected_times", "recounted"]
 
 
+# what stands between the two numbers of a cell
+_PAIRED = set("/([")
+
+
 def recounted(rows: Sequence[RiskRow], x: Axis, find: Finder | None) -> list[RiskRow]:
     """The rows with missing counts found at their ticks and doubtful ones settled where a second look agrees.
 
     A count is missing where another row has one, or where a row leaves out a tick between others. What is found there
     is sure where both readers and the counts beside it, which never rise, leave no other value.
     """
-    if find is None or not rows or any(c.censored is not None for r in rows for c in r.cells):
+    if find is None or not rows or any(c.censored is not None or set(c.text) & _PAIRED for r in rows for c in r.cells):
         return list(rows)
     expected, further = _expected(rows, x)
     filled = [_filled(row, expected, further, x, find) for row in rows]
