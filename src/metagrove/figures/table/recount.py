@@ -17,17 +17,13 @@ from metagrove.figures.writing.ocr import Finder, Sight
 __all__ = ["expected_times", "recounted"]
 
 
-# what stands between the two numbers of a cell
-_PAIRED = set("/([")
-
-
 def recounted(rows: Sequence[RiskRow], x: Axis, find: Finder | None) -> list[RiskRow]:
     """The rows with missing counts found at their ticks and doubtful ones settled where a second look agrees.
 
     A count is missing where another row has one, or where a row leaves out a tick between others. What is found there
     is sure where both readers and the counts beside it, which never rise, leave no other value.
     """
-    if find is None or not rows or any(c.censored is not None or set(c.text) & _PAIRED for r in rows for c in r.cells):
+    if find is None or not rows or any(c.censored is not None for r in rows for c in r.cells):
         return list(rows)
     expected, further = _expected(rows, x)
     filled = [_filled(row, expected, further, x, find) for row in rows]
@@ -54,6 +50,9 @@ def _expected(rows: Sequence[RiskRow], x: Axis) -> tuple[list[float], list[float
 
 def _filled(row: RiskRow, times: Sequence[float], further: Sequence[float], x: Axis, find: Finder) -> RiskRow:
     """The row with what is seen at `times`, and at `further` ones where that is sure."""
+    if any("/" in c.text for c in row.cells):
+        # no finder knows two numbers with a stroke between them
+        return row
     ticks, at = count_places(x)
     size = float(np.median([c.box[3] - c.box[1] for c in row.cells]))
     cells = {c.time: c for c in row.cells}
