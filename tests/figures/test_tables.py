@@ -9,6 +9,7 @@ from metagrove.figures.page import Word
 from metagrove.figures.scales.axes import axis_through
 from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.labels import title
+from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
 
 X = replace(axis_through([200, 300, 400, 500], (0.0, 12.0, 24.0, 36.0), tolerance=2), band=(440.0, 452.0))
@@ -145,6 +146,15 @@ def test_events_over_people_at_risk_give_the_people():
     assert [(c.n, c.censored) for c in row.cells] == [(155, 0), (122, 21), (96, 30), (72, 41)]
 
 
+@pytest.mark.parametrize(("second", "sure"), [("155?0", True), ("15510", True), ("165?0", False), ("?", False)])
+def test_a_reader_of_digits_alone_confirms_the_number_before_a_stroke(second, sure):
+    cells = counts(("155/0", "122/21", "96/30", "72/41"), 480)
+    (row,) = rows_of(said("Drug", 10, 480), [replace(cells[0], second=second), *cells[1:]])
+    assert (row.cells[0].n, row.cells[0].sure) == (155, sure)
+    # nor are such cells looked for as plain numbers
+    assert recounted([row], X, lambda *_: pytest.fail("looked for")) == [row]
+
+
 def test_names_far_from_their_counts_stand_in_the_column_of_the_others():
     rows = rows_of(
         said("Observation", 10, 480), counts(("154", "136", "121", "110"), 480),
@@ -172,6 +182,19 @@ def test_the_heading_before_a_row_is_no_part_of_its_name():
     assert [r.label for r in rows] == ["Drug", "Placebo"]
     (alone,) = rows_of(said("Number at risk", 10, 480), counts(("154", "136", "121", "110"), 480))
     assert alone.label == ""
+
+
+def test_bars_that_are_written_as_signs_are_no_names():
+    bars = rows_of(
+        said("−", 80, 480), counts(("154", "136", "121", "110"), 480),
+        said("−", 80, 500), counts(("151", "123", "106", "64"), 500),
+    )  # fmt: skip
+    assert [r.label for r in bars] == ["", ""]
+    status = rows_of(
+        said("+", 80, 480), counts(("154", "136", "121", "110"), 480),
+        said("−", 80, 500), counts(("151", "123", "106", "64"), 500),
+    )  # fmt: skip
+    assert [r.label for r in status] == ["+", "−"]
 
 
 def test_headings_are_no_names():

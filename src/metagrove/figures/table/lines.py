@@ -244,8 +244,11 @@ def _parted(second: str | None, head: str) -> str | None:
 def _cell(time: float, count: _Count) -> Cell:
     """The cell of a count; it is sure where both readings give it, and the censored in brackets only count so too."""
     held = count.words
-    once = held[0].second is None
-    again = _COUNT.match("".join((w.text if once else w.second or "") for w in held[:1]).replace(" ", ""))
+    second = held[0].text if held[0].second is None else held[0].second
+    # readers of digits know no stroke between two numbers
+    again = _COUNT.match(
+        second.replace(" ", "")[: held[0].text.replace(" ", "").find("/") if "/" in held[0].text else None]
+    )
     sure = again is not None and int(again[1].replace(",", "")) == count.n
     alike = all(w.second is None or w.second == w.text for w in held)
     box = (min(w.x0 for w in held), min(w.y0 for w in held), max(w.x1 for w in held), max(w.y1 for w in held))

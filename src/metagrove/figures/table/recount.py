@@ -50,6 +50,9 @@ def _expected(rows: Sequence[RiskRow], x: Axis) -> tuple[list[float], list[float
 
 def _filled(row: RiskRow, times: Sequence[float], further: Sequence[float], x: Axis, find: Finder) -> RiskRow:
     """The row with what is seen at `times`, and at `further` ones where that is sure."""
+    if any("/" in c.text for c in row.cells):
+        # no finder knows two numbers with a stroke between them
+        return row
     ticks, at = count_places(x)
     size = float(np.median([c.box[3] - c.box[1] for c in row.cells]))
     cells = {c.time: c for c in row.cells}

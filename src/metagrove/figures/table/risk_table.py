@@ -35,7 +35,9 @@ def risk_rows(words: Sequence[Word], x: Axis, *, below: float) -> list[RiskRow]:
     paired = [(line, row) for line in lines if (row := _row(line, x)) is not None]
     rows = without_ticks([row for _, row in paired])
     rows = _without_sum(_block(named_by_block(rows, lines)))
-    return [replace(r, label=untitled(r.label)) for r in rows]
+    # bars of colour before the rows may be written as signs
+    signs = len(rows) > 1 and len({r.label for r in rows}) == 1 and not any(c.isalnum() for c in rows[0].label)
+    return [replace(r, label="" if signs else untitled(r.label)) for r in rows]
 
 
 def _table_lines(words: Sequence[Word], x: Axis, below: float) -> list[CountLine]:
