@@ -194,6 +194,13 @@ def beside(case, rng):
     return _with(case, k, np.where(rows > first + 2, moved, rows))
 
 
+def level(case, rng):
+    """An arm that runs level from its beginning, as along a grid line or a frame."""
+    k = int(rng.integers(len(case.seen.arms)))
+    rows = _rows(case)[k]
+    return _with(case, k, np.full(len(rows), rows[0]))
+
+
 def framed(case, rng):
     """An arm traced along the frame of a legend, drawn where no curve is in grey or black."""
     k = int(rng.integers(len(case.seen.arms)))
@@ -224,7 +231,7 @@ def framed(case, rng):
 
 
 TRACES = (
-    exchanged, exchanged_later, lost, lost_unlisted, doubled, joined, began_elsewhere, cut, prolonged, delayed, beside, framed
+    exchanged, exchanged_later, lost, lost_unlisted, doubled, joined, began_elsewhere, cut, prolonged, delayed, beside, level, framed
 )  # fmt: skip
 
 

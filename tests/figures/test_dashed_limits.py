@@ -35,45 +35,67 @@ def path(rows):
     return Path(0, np.append(rows[:1], rows[:-1]), rows, np.ones(rows.size, bool), 0.0)
 
 
+def survival(row):
+    return 1 - (row - 40.5) / 400
+
+
 def trace(*paths):
     return Trace(tuple(paths), (None,) * len(paths), (None,) * len(paths), (1.0,) * len(paths), (1.0,) * len(paths))
 
 
-def falling(rng, drops):
+def falling(rng, drops, deep=9.0):
     """Rows of a curve that falls in `drops` of 400 columns, and these columns."""
     at = np.sort(rng.choice(np.arange(10, 400), drops, replace=False))
-    rows = 40 + np.cumsum(np.isin(np.arange(400), at) * 9)
+    rows = 40 + np.cumsum(np.isin(np.arange(400), at) * deep).astype(int)
     return rows, at
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
-@given(st.integers(0, 10**6), st.integers(8, 25), st.booleans())
-def test_lines_that_move_with_a_curve_on_both_sides_are_its_limits(seed, drops, alike):
-    rng = np.random.default_rng(seed)
-    rows, at = falling(rng, drops)
-    wide = 4 + 2 * np.cumsum(np.isin(np.arange(400), at))
-    found = limited(
-        [SOLID, DASHED, DASHED if alike else DOTTED], trace(path(rows), path(rows - wide), path(rows + wide))
-    )
+def limits(rows, at, kind):
+    """Rows of limits as wide as so many deaths make them, on the plain, the log or the log-log scale."""
+    level = np.clip(survival(rows), 1e-6, 1 - 1e-6)
+    error = 1.96 / np.sqrt(np.maximum(np.cumsum(np.isin(np.arange(400), at)), 1))
+    hazard = -np.log(level)
+    if kind == "log-log":
+        low, high = np.exp(-hazard * np.exp(error)), np.exp(-hazard * np.exp(-error))
+    elif kind == "log":
+        low, high = np.exp(-hazard * (1 + error)), np.exp(-hazard * (1 - error))
+    else:
+        low, high = level * (1 - error * hazard), level * (1 + error * hazard)
+    back = [np.round(40 + 400 * (1 - np.clip(v, 0, 1))).astype(int) for v in (high, low)]
+    return [np.maximum.accumulate(b) for b in back]
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.integers(0, 10**6), st.integers(10, 60), st.booleans(), st.sampled_from(["plain", "log", "log-log"]))
+def test_lines_as_far_above_a_curve_as_below_are_its_limits(seed, drops, alike, kind):
+    rows, at = falling(np.random.default_rng(seed), drops, 250 / drops)
+    upper, lower = limits(rows, at, kind)
+    found = limited([SOLID, DASHED, DASHED if alike else DOTTED], trace(path(rows), path(upper), path(lower)), survival)
     assert found == {0: (1, 2)}
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
-@given(st.integers(0, 10**6), st.integers(8, 25))
-def test_other_patients_on_both_sides_are_no_limits(seed, drops):
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(st.integers(0, 10**6), st.integers(8, 180), st.floats(0.3, 0.8))
+def test_other_patients_on_both_sides_are_no_limits(seed, drops, ratio):
     rng = np.random.default_rng(seed)
-    rows, _ = falling(rng, drops)
-    better = 40 + np.cumsum(rng.random(400) < drops / 400) * 4
-    worse = np.maximum(40 + np.cumsum(rng.random(400) < 2 * drops / 400) * 14, rows)
-    assert limited([SOLID, DASHED, DOTTED], trace(path(rows), path(np.minimum(better, rows)), path(worse))) == {}
+    curves = []
+    for hazard in (1.0, ratio, 2 - ratio):  # as far apart on the log scale as limits would be
+        fallen = np.cumsum(rng.random(400) < drops / 400) / (0.9 * drops)
+        curves.append(np.round(40 + 400 * (1 - np.exp(-hazard * fallen))).astype(int))
+    rows, better, worse = curves
+    found = limited(
+        [SOLID, DASHED, DOTTED],
+        trace(path(rows), path(np.minimum(better, rows)), path(np.maximum(worse, rows))),
+        survival,
+    )
+    assert found == {}
 
 
 def test_a_line_with_a_name_is_an_arm():
-    rng = np.random.default_rng(3)
-    rows, at = falling(rng, 12)
-    wide = 4 + 2 * np.cumsum(np.isin(np.arange(400), at))
-    named = ArmSpec("Placebo", DASHED.look)
-    assert limited([SOLID, named, DASHED], trace(path(rows), path(rows - wide), path(rows + wide))) == {}
+    rows, at = falling(np.random.default_rng(3), 20, 12.5)
+    lines = trace(path(rows), *map(path, limits(rows, at, "plain")))
+    assert limited([SOLID, DASHED, DASHED], lines, survival) == {0: (1, 2)}
+    assert limited([SOLID, ArmSpec("Placebo", DASHED.look), DASHED], lines, survival) == {}
 
 
 def kaplan_meier(arms, *, names=(), marks=False):

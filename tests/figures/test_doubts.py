@@ -1,6 +1,7 @@
 """Every check of a reading says what it looks for, catches it, and lets what is right alone."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,12 @@ from hypothesis import strategies as st
 
 from metagrove.figures.doubts.checks import READING_CHECKS, TRACE_CHECKS, trace_doubts
 from metagrove.figures.doubts.ends import ENDS
-from metagrove.figures.doubts.furniture import frame_pieces
+from metagrove.figures.doubts.furniture import frame_pieces, letters_beside
 from metagrove.figures.doubts.ink import DROPS, UNEXPLAINED, confirmed_by_ink, witnesses_of
+from metagrove.figures.doubts.reading_checks import ARMS, Read
+from metagrove.figures.hints import Hints
+from metagrove.figures.lines.evidence import canvas
+from metagrove.figures.reading import FigureReading
 from seen_lines import blank_page, draw, traced_lines
 
 CHECKS = (*TRACE_CHECKS, *READING_CHECKS)
@@ -133,3 +138,47 @@ def test_no_staircase_is_a_frame(falls):
     ink[row : row + 2, column : column + 60] = True
     writing = np.ones((400, 700), bool)
     assert not frame_pieces(ink, np.zeros((400, 700), bool), writing).any()
+
+
+def test_letters_that_were_not_read_beside_words_need_no_curve():
+    prose = np.zeros((200, 400), bool)
+    prose[150:164, 100:180] = True
+    ink = np.zeros((200, 400), bool)
+    for left in (60, 72, 84, 186, 198):
+        ink[152:162, left : left + 7] = True
+        ink[154:160, left + 2 : left + 5] = False
+    away = np.zeros_like(ink)
+    away[152:162, 250:257] = True
+    line = np.zeros_like(ink)
+    line[140:142, 20:220] = line[157:159, 215:320] = True
+    found = letters_beside(ink | away | line, prose)
+    assert found[ink].all()
+    assert not found[away | line].any()
+
+
+def test_a_line_that_never_falls_is_no_curve():
+    page = drawn((FALL, RED))
+    page[19:22, :500] = BLUE
+    seen = traced_lines(page, [RED, BLUE])
+    x, y = seen.plot.scales.x, seen.plot.scales.y
+    reading = FigureReading(seen.arms, x, y, 1.0, "raster", "ok", ())
+    assert [f.message for f in ARMS.find(Read(reading, (2,), Hints(), ()))] == ["'Arm 2' never falls"]
+
+
+def test_thick_lines_whose_colour_passes_for_paper_are_ink():
+    page = drawn((FALL, RED))
+    draw(page, [(0, 20), (80, 120), (300, 200), (490, 240), (500, 240)], BLUE, width=9)
+    looks = traced_lines(page, [RED])
+    thick = replace(looks, field=canvas(page, [RED], looks.field.blank))
+    assert any(np.linalg.norm(p - np.array(BLUE)) < 20 for p in thick.field.paper)
+    assert said(UNEXPLAINED, thick)
+
+
+def test_the_key_of_a_legend_cut_by_the_head_of_the_plot_goes_with_its_name():
+    prose = np.zeros((200, 400), bool)
+    prose[0:14, 240:330] = True
+    ink = np.zeros((200, 400), bool)
+    ink[3:6, 190:228] = True
+    assert letters_beside(ink, prose)[ink].all()
+    lower = np.roll(ink, 100, axis=0)
+    assert not letters_beside(lower, np.roll(prose, 100, axis=0)).any()

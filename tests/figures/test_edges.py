@@ -106,6 +106,26 @@ def test_thin_and_short_marks_are_found_where_the_line_is_level(cover):
     assert len(found) >= len(marks) - 1
 
 
+def test_marks_on_a_line_that_is_never_level_are_found():
+    drops = [(c, 2) for c in range(10, 290, 6)]
+    marks = tuple(range(25, 285, 18))
+    ink, row = drawn(drops, 3, marks)
+    path, steps = read(ink, row, 3)
+    found = mark_places(path, steps, ink, 3.0, tallest=9.0)
+    assert len(found) >= 0.6 * len(marks)
+    assert np.abs(found[:, None] - np.array(marks)).min(axis=1).max() < 1.6
+
+
+def test_marks_that_touch_are_told_by_the_dip_between_them():
+    ink, row = drawn([(40, 6), (200, 12)], 3, (60, 90, 120, 230, 260))
+    for column in (150, 153, 156):
+        ink[row[column] - 6 : row[column] + 7, column - 1 : column + 1] = 1
+        ink[row[column] - 4 : row[column] + 5, column + 1] = 1
+    path, steps = read(ink, row, 3)
+    found = mark_places(path, steps, ink, 3.0, tallest=9.0)
+    assert [c for c in found if 140 < c < 170] == pytest.approx([150, 153, 156], abs=0.7)
+
+
 def test_a_staircase_without_marks_shows_none_even_on_a_tinted_band():
     drops = [(c, 2) for c in range(12, 280, 9)]
     ink, row = drawn(drops, 3, ())

@@ -174,6 +174,10 @@ def test_a_count_that_loses_its_people_in_one_arm_alone_is_out_of_line():
     assert not out_of_line([(counts("A", 123, 80, 57), arm), (counts("B", 100, 68, 45), other)])
     # where follow-up ends for all, nobody is out of line
     assert not out_of_line([(counts("A", 123, 80, 4), arm), (counts("B", 100, 68, 3), other)])
+    # nor where the curve itself ends before the count
+    longer = replace(arm, time=[0, 5, 30])
+    assert [c.n for c in out_of_line([(counts("A", 123, 80, 0), longer), (counts("B", 100, 68, 45), other)])] == [80]
+    assert not out_of_line([(counts("A", 123, 80, 0), arm), (counts("B", 100, 68, 45), other)])
 
 
 @pytest.mark.parametrize("hidden", [True, False])

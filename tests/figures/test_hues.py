@@ -1,13 +1,16 @@
 """Curves whose colours are exchanged are doubted; pale or dark inks alone are not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from metagrove.figures.doubts.identity import COLOURS
 from metagrove.figures.lines.evidence import ArmLook
+from metagrove.figures.lines.tracing import trace_along
 from metagrove.figures.lines.tracking import Dash, Path
 from metagrove.figures.reading import ArmReading
-from seen_lines import seen_lines
+from seen_lines import blank_page, draw, seen_lines, traced_lines
 
 RED, BLUE, GREY = (190, 40, 40), (40, 60, 190), (129, 129, 129)
 
@@ -46,3 +49,23 @@ def test_a_blurred_legend_colour_that_fits_the_other_curve_is_doubted():
 
 def test_arms_of_one_colour_are_left_to_their_dashes():
     assert doubts(((0, 0, 0), (0, 0, 0)), ((0, 0, 0), (0, 0, 0))) == []
+
+
+@pytest.mark.parametrize("exchanged", [True, False])
+def test_curves_that_change_places_half_way_are_named(exchanged):
+    page = blank_page()
+    draw(page, [(0, 20), (60, 60), (250, 160), (490, 160)], RED)
+    draw(page, [(0, 20), (30, 110), (490, 110), (490, 110)], BLUE)
+    seen = traced_lines(page, [RED, BLUE])
+    if exchanged:
+        upper, lower = seen.trace.paths
+        cut = 300
+        paths = [
+            replace(a, enter=np.append(a.enter[:cut], b.enter[cut:]), leave=np.append(a.leave[:cut], b.leave[cut:]))
+            for a, b in ((upper, lower), (lower, upper))
+        ]
+        trace = trace_along(seen.field, seen.looks, paths)
+        seen = replace(seen, trace=trace, foreign=(trace.foreign(0), trace.foreign(1)))
+    found = [f.message for f in COLOURS.find(seen)]
+    assert len(found) == (2 if exchanged else 0)
+    assert all("from" in f for f in found)

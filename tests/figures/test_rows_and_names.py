@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from metagrove.figures.doubts.identity import EDGES
 from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.legend.pointers import pointers
-from metagrove.figures.legend.samples import legend_samples
+from metagrove.figures.legend.samples import legend_samples, unlined
 from metagrove.figures.lines.evidence import ArmLook
 from metagrove.figures.lines.tracking import Dash, Path
 from metagrove.figures.page import Word
 from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import axis_through
 from metagrove.figures.scales.frame import darkness
-from metagrove.figures.table.likelihood import best_order, count_evidence
+from metagrove.figures.table.likelihood import count_evidence
 from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.table.swatches import Patch, coloured_patches, keyed
@@ -168,9 +168,9 @@ def test_counts_are_likeliest_under_their_own_curves(seed, order):
     rng = np.random.default_rng(seed)
     shapes = zip((40, 90, 160), (10, 18, 30), (5, 20, 12), strict=True)
     pairs = [followed(rng, n, half, leave) for n, half, leave in shapes]
-    evidence = np.array([[count_evidence(pairs[k][0], a) for _, a in pairs] for k in order])
-    best, margin = best_order(evidence)
-    assert best == tuple(order) and margin > 6
+    rows = [RiskRow("", None, tuple(pairs[k][0]), 20.0 + 20 * j) for j, k in enumerate(order)]
+    tie = tied(rows, [a for _, a in pairs])
+    assert (tie.order, tie.how, tie.sure) == (tuple(order), "drops", True)
 
 
 def test_counts_that_any_curve_allows_alike_are_not_tied():
@@ -299,3 +299,21 @@ def test_the_scraps_of_a_heading_are_no_legend():
     assert len(legend_samples(picture, darkness(picture), words, ())) == 2
     heading = [Word("um", 20, 24, 40, 36), replace(words[0], y0=24, y1=36), Word("ris", 300, 24, 330, 36)]
     assert [s.name for s in legend_samples(picture, darkness(picture), [*heading, words[1]], ())] == ["ris"]
+
+
+@pytest.mark.parametrize("labels", [(), ("Drug A plus radiation", "Drug B plus radiation")])
+def test_a_name_in_two_lines_is_one_entry(labels):
+    picture, words = legend(zip(["Drug A plus", "Drug B plus"], COLOURS[:2], [WHOLE] * 2, strict=True), pitch=44)
+    second = [replace(w, text="radiation", y0=w.y0 + 16, y1=w.y1 + 16) for w in words]
+    found = legend_samples(picture, darkness(picture), [*words, *second], labels)
+    # nothing tells a last line from a remark under the legend but the table
+    assert [s.name for s in found] == ["Drug A plus radiation", "Drug B plus radiation" if labels else "Drug B plus"]
+    assert unlined(found, [*words, *second]) == []
+
+
+def test_a_name_halfway_between_two_entries_is_no_second_line():
+    picture, words = legend(zip(["Surgery", "Placebo"], COLOURS[:2], [WHOLE] * 2, strict=True), pitch=32)
+    lost = replace(words[0], text="Radiation", y0=words[0].y0 + 16, y1=words[0].y1 + 16)
+    found = legend_samples(picture, darkness(picture), [*words, lost], ())
+    assert [s.name for s in found] == ["Surgery", "Placebo"]
+    assert len(unlined(found, [*words, lost])) == 1

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from metagrove.figures.page import Word
 from metagrove.figures.scales.axes import axis_through
+from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.labels import title
 from metagrove.figures.table.risk_table import risk_rows
 
@@ -89,6 +91,39 @@ def test_a_dash_is_an_empty_cell_and_no_gap():
     assert unread[0].holes == 1
 
 
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_row_may_end_before_the_others_where_the_page_is_blank(shown):
+    rows = rows_of(
+        said("Drug", 10, 480), counts(("154", "136", "121", "110"), 480),
+        said("Placebo", 10, 500), counts(("151", "123", "106", "64"), 500)[:3],
+    )  # fmt: skip
+    dark = np.zeros((600, 600), np.float32)
+    if shown:
+        dark[496:504, 496:503] = 1.0
+    ended = with_blanks(rows, X, dark)[1]
+    assert (ended.empty, ended.holes) == (((), 1) if shown else ((36.0,), 0))
+    # what the words of a drawing lack is blank
+    assert with_blanks(rows, X, None)[1].holes == 0
+    assert with_blanks([], X, dark) == []
+
+
+@pytest.mark.parametrize(("high", "wide", "holes"), [(1, 6, 0), (2, 7, 0), (9, 2, 1), (2, 2, 1), (9, 7, 1)])
+def test_a_dash_that_was_not_read_is_seen(high, wide, holes):
+    words = said("Drug", 10, 480), counts(("154", "136", "121", "110"), 480), said("Placebo", 10, 500)
+    rows = rows_of(*words, [w for k, w in enumerate(counts(("151", "123", "106", "64"), 500)) if k != 1])
+    dark = np.zeros((600, 600), np.float32)
+    dark[500 - high // 2 : 500 - high // 2 + high, 300 - wide // 2 : 300 - wide // 2 + wide] = 0.9
+    assert with_blanks(rows, X, dark)[1].holes == holes
+
+
+def test_a_gap_between_counts_is_no_end():
+    rows = rows_of(
+        said("Drug", 10, 480), counts(("154", "136", "121", "110"), 480),
+        said("Placebo", 10, 500), [w for k, w in enumerate(counts(("151", "123", "106", "64"), 500)) if k != 1],
+    )  # fmt: skip
+    assert with_blanks(rows, X, None)[1].holes == 1
+
+
 def test_numbers_in_pairs_are_people_at_risk_and_censored():
     words = said("Drug", 10, 480)
     for tick, (n, lost) in zip(TICKS, (("60", "0"), ("44", "2"), ("19", "14"), ("8", "22")), strict=True):
@@ -101,6 +136,13 @@ def test_numbers_in_pairs_are_people_at_risk_and_censored():
 def test_forms_of_cells(cell, n, more):
     (row,) = rows_of(said("Drug", 10, 480), counts((cell, "80", "41", "20"), 480))
     assert (row.cells[0].n, row.cells[0].censored) == (n, more)
+
+
+def test_events_over_people_at_risk_give_the_people():
+    (row,) = rows_of(said("Drug", 10, 480), counts(("0/155", "21/122", "30/96", "41/72"), 480))
+    assert [c.n for c in row.cells] == [155, 122, 96, 72]
+    (row,) = rows_of(said("Drug", 10, 480), counts(("155/0", "122/21", "96/30", "72/41"), 480))
+    assert [(c.n, c.censored) for c in row.cells] == [(155, 0), (122, 21), (96, 30), (72, 41)]
 
 
 def test_names_far_from_their_counts_stand_in_the_column_of_the_others():
@@ -120,6 +162,16 @@ def test_a_name_over_its_block_may_stand_beside_the_title_of_the_axis():
         *said("Censored", 100, 544), *counts(("0", "9", "50", "90"), 544),
     ]  # fmt: skip
     assert [r.label for r in rows_of(block)] == ["Stage I", "Stage II"]
+
+
+def test_the_heading_before_a_row_is_no_part_of_its_name():
+    rows = rows_of(
+        said("No. at risk", 10, 480), said("Drug", 80, 480), counts(("154", "136", "121", "110"), 480),
+        said("Placebo ....", 80, 500), counts(("151", "123", "106", "64"), 500),
+    )  # fmt: skip
+    assert [r.label for r in rows] == ["Drug", "Placebo"]
+    (alone,) = rows_of(said("Number at risk", 10, 480), counts(("154", "136", "121", "110"), 480))
+    assert alone.label == ""
 
 
 def test_headings_are_no_names():

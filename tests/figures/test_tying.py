@@ -1,5 +1,7 @@
 """Rows of numbers at risk tied to curves: by name, spelling, place and drops, and never silently by guess."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +18,8 @@ from metagrove.figures.writing.naming import named_like
 from metagrove.figures.writing.ocr import Sight
 
 TIMES = (0.0, 12.0, 24.0, 36.0)
+# what exponential curves with medians of 8, 14, 25 and 50 leave of a hundred people
+COUNTS = ((100, 35, 12, 4), (100, 55, 30, 16), (100, 71, 51, 36), (100, 84, 71, 60))
 GROUND = Ground(
     axis_through([100, 300, 500, 700], TIMES, tolerance=2), axis_through([400, 200, 0], [0, 0.5, 1], tolerance=2), 1.0
 )
@@ -133,3 +137,59 @@ def test_counts_of_rows_that_nothing_ties_are_unsure():
     assert len(cells) == 8
     assert not any(c.sure for c in cells)
     assert any("name no arm" in f.message for f in findings)
+
+
+def test_a_name_printed_in_the_colour_of_a_curve_ties_its_black_row():
+    arms = [arm("", 21, (200, 0, 0)), arm("", 20, (0, 0, 200))]
+    rows = [row("Drug", (90, 60, 40, 27)), row("Placebo", (90, 60, 40, 27), 520.0)]
+    words = [
+        Word("Placebo", 420, 20, 480, 30, colour=(190, 20, 20)),
+        Word("Drug", 420, 60, 480, 70, colour=(20, 20, 190)),
+    ]
+    assert (tied(rows, arms, words).order, tied(rows, arms, words).how) == ((1, 0), "colour")
+    plain = [replace(w, colour=(0, 0, 0)) for w in words]
+    assert not tied(rows, arms, plain).sure
+
+
+def test_the_order_of_the_legend_decides_where_names_and_counts_lean_its_way():
+    known = ["Cohort I", "Cohort II", "Cohort III", "Cohort IV"]
+    arms = [arm(name, half) for name, half in zip(known, (18, 20, 22, 24), strict=True)]
+    read = ["Cohort I", "Cohort", "Cohort m", "Cohort IV"]
+    left = [(100, *(round(100 * 0.5 ** (t / half)) - 1 for t in TIMES[1:])) for half in (18, 20, 22, 24)]
+    table = [row(name, counts, 500.0 + 20 * k) for k, (name, counts) in enumerate(zip(read, left, strict=True))]
+    words = [Word(name, 600, 20 + 20 * k, 660, 30 + 20 * k) for k, name in enumerate(known)]
+    tie = tied(table, arms, words)
+    assert (tie.order, tie.sure) == ((0, 1, 2, 3), True)
+    # nor does a legend say anything whose names stand in no column and no row
+    strewn = [replace(w, x0=40 * k * k, x1=40 * k * k + 60) for k, w in enumerate(words)]
+    assert not tied(table, arms, strewn).sure
+
+
+def test_an_order_that_the_counts_contradict_is_not_taken():
+    known = ["Stage I", "Stage II", "Stage III"]
+    arms = [arm(name, half) for name, half in zip(known, (50, 25, 8), strict=True)]
+    words = [Word(name, 600, 20 + 20 * k, 660, 30 + 20 * k) for k, name in enumerate(known)]
+    read = [row("Stage", counts, 500.0 + 20 * k) for k, counts in enumerate(COUNTS[:3])]
+    tie = tied(read, arms, words)
+    assert not (tie.sure and tie.order == (0, 1, 2))
+
+
+@pytest.mark.parametrize("swapped", [(0, 1), (1, 0)])
+def test_more_rows_than_curves_are_tied_by_name_or_colour_alone(swapped):
+    arms = [arm("Drug", 30, (200, 0, 0)), arm("Placebo", 10, (0, 0, 200))]
+    rows = [row("Drug", (90, 65, 45, 30)), row("Placebo", (90, 40, 17, 7)), row("Other", (50, 30, 20, 10))]
+    assert tied([rows[k] for k in (*swapped, 2)], arms).order == (*swapped, None)
+    assert not tied(rows, arms).sure
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_a_doubtful_count_alone_ties_nothing(read):
+    arms = [arm("", 20, (200, 0, 0)), arm("", 8, (0, 0, 200))]
+    # nearly everybody leaves early, which both curves allow, but for one number
+    table = [row("?", (100, 20, 5, 1)), row("!", (100, 60, 5, 1), 520.0)]
+    cells = tuple(replace(c, sure=read or c.n != 60) for c in table[1].cells)
+    tie = tied([table[0], replace(table[1], cells=cells)], arms)
+    assert (tie.order, tie.sure) == ((1, 0), read)
+    unread = [replace(r, cells=tuple(replace(c, sure=False) for c in r.cells)) for r in table]
+    more = replace(unread[1], cells=row("!", (100, 60, 38, 24)).cells)
+    assert tied([unread[0], more], arms).sure

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from metagrove.figures.curve_labels import labels_beside
 from metagrove.figures.digitizing import figures_in
+from metagrove.figures.hints import read_hints
 from metagrove.figures.page import Word
 from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import axis_through
@@ -114,3 +115,105 @@ def test_black_lines_without_a_legend_are_told_apart(styles, names):
         assert near < 0.01
         if found.reading.status == "ok":
             assert float(np.abs(arms[name].at(grid) - true).mean()) < 0.01
+
+
+def painted(*, table=True, remarks=False):
+    """Two coloured curves without a legend, names in their colours right of the plot, the levels of each."""
+    mpl.use("Agg")
+    page = Figure(figsize=(6.6, 4.6), dpi=130)
+    axes = page.add_axes((0.16, 0.34, 0.6, 0.6))
+    truth = {}
+    for k, (name, colour) in enumerate((("Intervention", "#0072b2"), ("Control", "#d55e00"))):
+        rng = np.random.default_rng(k + 3)
+        when = np.sort(rng.exponential((45, 18)[k], 70))
+        kept = when[when < 36]
+        level = np.concatenate([[1.0], 1 - np.arange(1, len(kept) + 1) / 70])
+        times = np.concatenate([[0.0], kept])
+        axes.step(np.append(times, 36), np.append(level, level[-1]), where="post", color=colour, lw=1.3)
+        truth[name] = times, level
+        axes.text(39, level[-1], name, color=colour, va="center")
+        for month in range(0, 37, 12) if table else ():
+            count = 70 - int((when < month).sum())
+            axes.text(month, -0.36 - 0.1 * k, str(count), ha="center", transform=axes.get_xaxis_transform())
+        if table:
+            axes.text(-8, -0.36 - 0.1 * k, name, transform=axes.get_xaxis_transform(), ha="left", fontsize=8)
+    if remarks:
+        # more black than either curve has colour
+        for k in range(4):
+            axes.text(1.5, 0.04 + 0.06 * k, "median not reached", fontsize=9, fontweight="bold", color="black")
+    axes.set_xlim(0, 37)
+    axes.set_ylim(0, 1.03)
+    axes.set_xticks(range(0, 37, 12))
+    axes.set_xlabel("Months")
+    axes.set_ylabel("Survival")
+    out = io.BytesIO()
+    page.savefig(out, format="png")
+    return out.getvalue(), truth
+
+
+@ocr
+@pytest.mark.parametrize(("table", "remarks"), [(False, False), (True, True)])
+def test_names_in_their_colours_right_of_the_plot_are_the_arms(table, remarks):
+    content, truth = painted(table=table, remarks=remarks)
+    (found,) = figures_in(content, threads=1)
+    assert (found.reading.status, found.reading.reasons) == ("ok", ())
+    grid = np.linspace(0, 35.5, 500)
+    for name, (times, level) in truth.items():
+        read = found.reading.arm(name)
+        assert float(np.abs(read.at(grid) - level[np.searchsorted(times, grid, side="right") - 1]).mean()) < 0.005
+    counts = {(c.arm, c.time): c.n for c in found.reading.cells}
+    assert len(counts) == (8 if table else 0)
+    if table:
+        assert counts["Control", 0.0] == counts["Intervention", 0.0] == 70
+        assert counts["Control", 36.0] < counts["Intervention", 36.0]
+
+
+@ocr
+def test_hinted_arms_of_a_colour_take_the_style_that_the_legend_leaves():
+    mpl.use("Agg")
+    page = Figure(figsize=(6.0, 4.4), dpi=130)
+    axes = page.add_axes((0.14, 0.14, 0.82, 0.8))
+    names = ("Invalid A", "Invalid B", "Arm A", "Arm B")
+    truth = {}
+    for k, name in enumerate(names):
+        when = np.sort(np.random.default_rng(k + 3).exponential((14, 22, 35, 70)[k], 80))
+        times = np.concatenate([[0.0], when[when < 36]])
+        level = 1 - np.arange(len(times)) / 80
+        truth[name] = times, level
+        style, label = ("-", name) if k > 1 else ((0, (5, 3)), "_" + name)
+        ends = np.append(times, 36), np.append(level, level[-1])
+        axes.step(*ends, where="post", color=("#000000", "#d95f02")[k % 2], ls=style, lw=1.4, label=label)
+    axes.legend(loc="lower left")
+    axes.set(xlim=(0, 37), ylim=(0, 1.03), xlabel="Months", ylabel="Survival", xticks=range(0, 37, 6))
+    out = io.BytesIO()
+    page.savefig(out, format="png")
+    arms = [{"name": n, "color": ("#000000", "#d95f02")[k % 2]} for k, n in enumerate(names)]
+    (found,) = figures_in(out.getvalue(), read_hints({"arms": arms}), threads=1)
+    grid = np.linspace(0, 35.5, 500)
+    assert {a.name for a in found.reading.arms} == set(names)
+    for arm in found.reading.arms:
+        times, level = truth[arm.name]
+        assert float(np.abs(arm.at(grid) - level[np.searchsorted(times, grid, side="right") - 1]).mean()) < 0.01
+
+
+@ocr
+def test_a_dashed_arm_hinted_by_its_colour_alone_is_traced_by_its_dashes():
+    mpl.use("Agg")
+    page = Figure(figsize=(6.0, 4.4), dpi=110)
+    axes = page.add_axes((0.14, 0.14, 0.82, 0.8))
+    truth = []
+    for k, (ink, style) in enumerate((("#c02020", "-"), ("#2060c0", (0, (1.2, 1.8))))):
+        when = np.sort(np.random.default_rng(k + 5).exponential((14, 40)[k], 70))
+        times = np.concatenate([[0.0], when[when < 36]])
+        level = 1 - np.arange(len(times)) / 70
+        truth.append((times, level))
+        axes.step(np.append(times, 36), np.append(level, level[-1]), where="post", color=ink, ls=style, lw=1.3)
+    axes.set(xlim=(0, 37), ylim=(0, 1.03), xlabel="Months", ylabel="Survival", xticks=range(0, 37, 6))
+    out = io.BytesIO()
+    page.savefig(out, format="png")
+    hints = {"arms": [{"name": "A", "color": "#c02020"}, {"name": "B", "color": "#2060c0"}]}
+    (found,) = figures_in(out.getvalue(), read_hints(hints), threads=1)
+    grid = np.linspace(0, 35.5, 500)
+    for arm, (times, level) in zip(found.reading.arms, truth, strict=True):
+        assert float(np.abs(arm.at(grid) - level[np.searchsorted(times, grid, side="right") - 1]).mean()) < 0.005
+    assert found.reading.arms[1].style == "dotted"

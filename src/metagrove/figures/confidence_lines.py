@@ -6,11 +6,12 @@ legend lists them; taken for arms they would be two more groups of patients.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metagrove.core.values import Array
 from metagrove.figures.legend.arms import ArmSpec
 from metagrove.figures.lines.tracing import Trace
 from metagrove.figures.lines.tracking import Path
@@ -26,12 +27,22 @@ _ALONE = 0.25
 # both are seen along this share of the curve, and of their own dashes
 _LONG, _SHOWN = 0.5, 0.25
 _SAME_INK = 60.0
+# of the columns where neither limit is cut at 1 or 0, of which there must be some, this share must have limits as far off
+# above as below, within so many pixels or this share of the distance
+_JUDGED, _AS_FAR, _PIXELS, _NEAR = 0.2, 0.75, 3.0, 0.2
+# stretches of the time axis, the correlation with which their hazards must change, and how many stretches must tell
+_BLOCKS, _IN_STEP, _FEWEST = 20, 0.75, 5
 
 
-def limited(specs: Sequence[ArmSpec], trace: Trace) -> dict[int, tuple[int, int]]:
+def limited(specs: Sequence[ArmSpec], trace: Trace, survival: Callable[[Array], Array]) -> dict[int, tuple[int, int]]:
     """The arms that have limits among the other traced lines, with the indices of the upper and the lower one.
 
-    Limits share the ink of their curve and are drawn in other dashes. A line that bears a name is none.
+    Parameters
+    ----------
+    survival : the survival at a row of the plot.
+
+    Limits share the ink of their curve and are drawn in other dashes. A line that bears a name is none. At each time one
+    limit follows from the other and the curve: they are as far off on the plain, the log or the log-log scale.
     """
     found: dict[int, tuple[int, int]] = {}
     taken: set[int] = set()
@@ -49,18 +60,56 @@ def limited(specs: Sequence[ArmSpec], trace: Trace) -> dict[int, tuple[int, int]
         for upper in others:
             for lower in others:
                 gap = max(specs[upper].look.dash.off, specs[lower].look.dash.off)
-                if upper != lower and i not in found and _between(trace, i, upper, lower, gap):
+                if upper != lower and i not in found and _between(trace, (i, upper, lower), gap, survival):
                     found[i] = (upper, lower)
                     taken |= {upper, lower}
     return {i: pair for i, pair in found.items() if i not in taken}
 
 
-def _between(trace: Trace, arm: int, upper: int, lower: int, gap: float) -> bool:
+def _between(trace: Trace, lines: tuple[int, int, int], gap: float, survival: Callable[[Array], Array]) -> bool:
     """Whether two lines lie on the two sides of a curve as its limits do."""
+    arm, upper, lower = lines
     curve = trace.paths[arm]
     if min(trace.visible[upper], trace.visible[lower]) < _SHOWN:
         return False
-    return all(_beside(curve, trace.paths[k], side, gap) for k, side in ((upper, -1), (lower, 1)))
+    if not all(_beside(curve, trace.paths[k], side, gap) for k, side in ((upper, -1), (lower, 1))):
+        return False
+    shared = min(len(trace.paths[k].leave) for k in lines)
+    rows = [np.asarray(trace.paths[k].leave[:shared], dtype=float) + 0.5 for k in (upper, arm, lower)]
+    above, level, below = (np.asarray(survival(r)) for r in rows)
+    pixel = abs(float(np.diff(survival(np.array([0.0, 1.0])))[0]))
+    if not _symmetric(above, level, below, pixel=pixel):
+        return False
+    wide = max(round(shared / _BLOCKS), round(2 * gap))
+    return min(_in_step(level, above, wide, pixel), _in_step(level, below, wide, pixel)) > _IN_STEP
+
+
+def _in_step(curve: Array, limit: Array, wide: int, pixel: float) -> float:
+    """How far a limit falls faster and slower when its curve does: the correlation of the changes of their hazards.
+
+    Hazards are of stretches of `wide` columns. Those of other patients change by chance, each by its own.
+    """
+    ends = np.arange(0, len(curve), wide)
+    h, k = (-np.log(np.clip(v[ends], pixel, 1.0)) for v in (curve, limit))
+    seen = (limit[ends] < 1 - pixel) & (limit[ends] > _PIXELS * pixel)
+    use = seen[2:] & seen[:-2]
+    if use.sum() < _FEWEST:
+        return 0.0
+    x, y = np.diff(np.diff(h))[use], np.diff(np.diff(k))[use]
+    spread = float(np.sqrt((x**2).sum() * (y**2).sum()))
+    return float((x * y).sum()) / spread if spread > 0 else 0.0
+
+
+def _symmetric(upper: Array, curve: Array, lower: Array, *, pixel: float) -> bool:
+    """Whether limits are as far from their curve above as below, on one of the scales on which limits are calculated."""
+    edge = _PIXELS * pixel
+    use = (upper < 1 - edge) & (lower > edge) & (curve < 1 - edge) & (curve - lower > 0)
+    if use.mean() < _JUDGED:
+        return False
+    a, s, b = upper[use], curve[use], lower[use]
+    scales = (2 * s - b, s**2 / b, np.exp(-np.exp(2 * np.log(-np.log(s)) - np.log(-np.log(b)))))
+    near = np.maximum(edge, _NEAR * (s - b))
+    return max(float((np.abs(a - as_far) < near).mean()) for as_far in scales) > _AS_FAR
 
 
 def _beside(curve: Path, line: Path, side: int, gap: float) -> bool:

@@ -16,7 +16,7 @@ from metagrove.figures.table.tying import Ground
 __all__ = ["labels_beside"]
 
 # letter heights: how far a name may stand from its curve; any other assignment of the names must stand this much further off
-_FARTHEST, _CLEARER = 3.0, 1.4
+_FARTHEST, _CLEARER = 6.0, 1.4
 _MOST = 6
 _NO_NAME = re.compile(
     r"\b(p|hr|ci|or|log|logrank|log-rank|rank|test|hazard|ratio|median|censored|at risk|months?|years?|weeks?|days?|gray.?s"

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from metagrove.figures.confidence_lines import limited, part_of, stroke_of
 from metagrove.figures.legend.arms import ArmSpec, Scene
-from metagrove.figures.lines.dashes import dash_patterns
+from metagrove.figures.lines.dashes import dash_fit, dash_patterns
 from metagrove.figures.lines.evidence import ArmLook, Canvas, arm_width, canvas, coverage
 from metagrove.figures.lines.tracing import Trace, traced
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB
+from metagrove.figures.plot import Plot
 
 __all__ = ["supposed"]
 
@@ -26,10 +27,14 @@ _MOST, _TRIALS, _SHARE = 3, 4, 0.6
 # an arm that is no line: seen over less than a tenth of itself, or ended within a twentieth of the time axis
 _UNSEEN, _SHORT = 0.1, 0.05
 _SHOWN, _LONG, _STRONG = 0.25, 0.2, 0.1
+# a line with dashes: the share of its levels that gaps take, how well a pattern fits, how many columns tell
+_GAPS, _FITS, _FEWEST = 0.15, 0.3, 25
+# how much more ink may be left unexplained once it is traced by its dashes
+_WORSE = 0.01
 
 
 def supposed(
-    scene: Scene, specs: Sequence[ArmSpec], prose: NDArray[np.bool_], *, start: float, most: int, free: bool
+    scene: Scene, plot: Plot, specs: Sequence[ArmSpec], prose: NDArray[np.bool_], *, most: int, free: bool
 ) -> tuple[list[ArmSpec], Canvas, Trace, NDArray[np.bool_]]:
     """The arms that explain the plot's ink best, the plot made ready for them, their trace, and the pixels of dashed limits.
 
@@ -37,7 +42,6 @@ def supposed(
     ----------
     specs : the arms that legend, rows or colours suggest.
     prose : pixels of words, which no arm need explain.
-    start : the row of survival 1.
     most : how many arms there are at most (rows of numbers at risk), 0 where nothing says.
     free : whether the arms come from the inks alone; else `specs` stand.
 
@@ -45,18 +49,18 @@ def supposed(
     told apart by dashes alone first count as one arm: while much ink is left, the dash patterns found in it are tried,
     and kept if they take a good part of it.
     """
-    kept, field, trace = _listed(scene, specs, prose, start=start, most=most, free=free)
-    return _unlimited(scene, kept, field, trace, prose, start)
+    kept, field, trace = _listed(scene, specs, prose, start=plot.start, most=most, free=free)
+    return _unlimited(scene, plot, kept, field, trace, prose)
 
 
 def _unlimited(
-    scene: Scene, kept: list[ArmSpec], field: Canvas, trace: Trace, prose: NDArray[np.bool_], start: float
+    scene: Scene, plot: Plot, kept: list[ArmSpec], field: Canvas, trace: Trace, prose: NDArray[np.bool_]
 ) -> tuple[list[ArmSpec], Canvas, Trace, NDArray[np.bool_]]:
     """The arms without those that are limits of others, and the pixels of limits, which are looked for in what is left."""
     limits = np.zeros(prose.shape, dtype=bool)
     for spec in list(kept):
-        for lines, tried in _with_companions(scene, spec, kept, field, trace, prose | limits, start):
-            known = limited(lines, tried)
+        for lines, tried in _with_companions(scene, spec, kept, field, trace, prose | limits, plot.start):
+            known = limited(lines, tried, plot.survival)
             pair = next((p for k, p in known.items() if lines[k] is spec), None)
             if pair is not None:
                 limits |= stroke_of(tried, pair, lines[pair[0]].look.width)
@@ -94,7 +98,7 @@ def _listed(
     kept = list(specs)
     field, trace = _trace(scene, kept, start)
     if not free:
-        return kept, field, trace
+        return _dashed_after_all(scene, kept, field, trace, prose, start)
     plain = [ArmSpec(s.name, replace(s.look, style="solid", dash=Dash())) for s in kept]
     if len(kept) == 1 and kept[0].look.style != "solid":
         # a name at the end of a dashed line looks like a legend of one entry
@@ -127,14 +131,67 @@ def _listed(
     return kept, field, trace
 
 
-def _patterned(spec: ArmSpec, field: Canvas, trace: Trace, index: int) -> ArmSpec:
-    """The arm with the dash pattern that shows along its own path."""
+def _dashed_after_all(
+    scene: Scene, specs: list[ArmSpec], field: Canvas, trace: Trace, prose: NDArray[np.bool_], start: float
+) -> tuple[list[ArmSpec], Canvas, Trace]:
+    """The arms with those taken as solid traced anew by the dashes that their own ink shows, where it shows any.
+
+    A small sample in a legend looks solid, and hints may give a colour alone.
+    """
+    finer = [_broken(spec, field, trace, k) for k, spec in enumerate(specs)]
+    if finer == specs:
+        return specs, field, trace
+    canvas_, trial = _trace(scene, finer, start)
+    better = _left(canvas_, trial, finer, prose)[0] <= _left(field, trace, specs, prose)[0] + _WORSE
+    return (finer, canvas_, trial) if better else (specs, field, trace)
+
+
+def _broken(spec: ArmSpec, field: Canvas, trace: Trace, index: int) -> ArmSpec:
+    """The arm with the dash pattern along its solid line, if gaps take a good part of its levels and fit the pattern."""
+    path, hidden = trace.paths[index], trace.foreign(index)
+    if spec.look.dash.off:
+        return spec
+    own = coverage(field, spec.look)
+    if len(path.leave) < _SHORT * field.rgb.shape[1]:
+        return _unended(spec, np.where(hidden | field.blank, 0, own))
+    columns = path.first + np.arange(len(path.leave))
+    level = (path.enter == path.leave) & ~hidden[path.leave, columns]
+    if level.sum() < _FEWEST:
+        return spec
+    usual = float(np.quantile(own[path.leave, columns][level], 0.8))
+    if float((own[path.leave, columns][level] < 0.4 * usual).mean()) < _GAPS:
+        return spec
+    along = np.where(_beside(trace, index) & ~hidden, own, 0)
+    found = dash_patterns(along.T.copy(), spec.look.width) | dash_patterns(along, spec.look.width)
+    share = np.clip(own / max(usual, 0.3), 0, 1)
+    fits = {style: dash_fit(path, 2 * share - 1, hidden, dash) for style, dash in sorted(found.items())}
+    style = max(fits, key=lambda s: fits[s], default="")
+    if not style or fits[style] < _FITS:
+        return spec
+    return replace(spec, look=replace(spec.look, style=style, dash=found[style]))
+
+
+def _unended(spec: ArmSpec, own: NDArray[np.float32]) -> ArmSpec:
+    """An arm that ended at its first gap, with the one dash pattern that its ink shows; as it was where it shows more."""
+    found = dash_patterns(own, spec.look.width)
+    if len(found) != 1:
+        return spec
+    ((style, dash),) = found.items()
+    return replace(spec, look=replace(spec.look, style=style, dash=dash))
+
+
+def _beside(trace: Trace, index: int) -> NDArray[np.bool_]:
+    """The pixels on and within two pixels of an arm's stroke."""
     import cv2
 
+    return np.asarray(cv2.dilate((trace.covers[index] > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
+
+
+def _patterned(spec: ArmSpec, field: Canvas, trace: Trace, index: int) -> ArmSpec:
+    """The arm with the dash pattern that shows along its own path."""
     if not spec.look.dash.off:
         return spec
-    along = cv2.dilate((trace.covers[index] > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    own = np.where(along & ~trace.foreign(index), coverage(field, spec.look), 0)
+    own = np.where(_beside(trace, index) & ~trace.foreign(index), coverage(field, spec.look), 0)
     found = dash_patterns(own.T.copy(), spec.look.width) | dash_patterns(own, spec.look.width)
     style = spec.look.style
     if style not in found and len(found) == 1:

@@ -28,6 +28,7 @@ from metagrove.figures.scales.axes import Axis, axis_unit, near_plot
 from metagrove.figures.scales.calibration import Scales, plot_scales
 from metagrove.figures.scales.frame import darkness
 from metagrove.figures.scales.grid import ungridded
+from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.doubted_counts import centred
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
@@ -107,7 +108,7 @@ def _reading(
         return None
     prose = words_in(plot, near)
     free = len(samples) < 2 and not hints.arms
-    specs, field, trace, limits = supposed(scene, specs, prose, start=plot.start, most=len(rows), free=free)
+    specs, field, trace, limits = supposed(scene, plot, specs, prose, most=len(rows), free=free)
     seen = traced_plot(plot, specs, field, trace, picture.rgb)
     arrows = _arrows(field, trace, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
     arms = _pointed_at(seen.arms, arrows)
@@ -140,6 +141,7 @@ def _counted(
     """The rows of numbers at risk under the plot."""
     foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
     rows = recounted(risk_rows(near, scales.x, below=foot + 2), scales.x, find)
+    rows = with_blanks(rows, scales.x, darkness(picture.rgb))
     rows = keyed(rows, coloured_patches(rows, picture.rgb))
     return respelled(centred(rows, scales.x), names)
 

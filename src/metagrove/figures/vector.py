@@ -16,6 +16,7 @@ from metagrove.figures.page import Page, Stroke, Word, colour_distance
 from metagrove.figures.reading import ArmReading, FigureReading
 from metagrove.figures.scales.axes import Axis, axis_unit, column_axes, near_plot, row_axes, snapped
 from metagrove.figures.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
+from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.swatches import drawn_patches, keyed
@@ -162,6 +163,7 @@ def _reading(
     near = _nearby(words, plot, others)
     names = phrases(near)
     rows = recounted(risk_rows(near, plot.x, below=min(plot.frame[3], max(plot.y.pixels)) + 1), plot.x, find)
+    rows = with_blanks(rows, plot.x, None) if find is None else rows
     rows = keyed(rows, drawn_patches(rows, near, page.strokes))
     listed = len(legend_entries(page.strokes, names))
     curves, limits = without_limits(plot.curves, ragged_lines(page.strokes), expected=len(rows) or listed)

@@ -15,12 +15,15 @@ from metagrove.figures.page import Word, number
 from metagrove.figures.plot import MARGIN, Plot, inside
 from metagrove.figures.writing.words import phrases, statistics
 
-__all__ = ["frame_pieces", "furniture", "in_line", "landmarks", "ruled_boxes", "words_in"]
+__all__ = ["frame_pieces", "furniture", "in_line", "landmarks", "letters_beside", "ruled_boxes", "words_in"]
 
 _RATE = re.compile(r"\(?\d{1,3}(\.\d+)?%\)?")
 _PLAIN = re.compile(r"[\w=<>≤≥]")
 # a side of a box is inked this far; a box takes at most this share of the plot
 _SIDE, _SHARE, _EDGE = 0.85, 0.3, 8
+# the height of a line of words, in pixels and as a share of the plot; how far letters stand out of it; of its height, how
+# broad a letter is at most and how long several in one piece; how much of its box such a piece inks at least
+_LOW, _HIGH, _SLACK, _BROAD, _LONGEST, _FULL = 6, 0.12, 2, 1.6, 5.0, 0.3
 # what is left of a frame: shares of the plot, how thick its sides are in pixels, how much of it may be round corners, and
 # how much of what it encloses is writing
 _SHORTEST_SIDE, _SHORTEST_LINE, _NEAR, _THICK, _ROUNDED, _WRITTEN = 0.03, 0.08, 0.06, 4, 0.05, 0.1
@@ -41,8 +44,9 @@ def furniture(field: Canvas, trace: Trace, prose: NDArray[np.bool_]) -> NDArray[
     near = np.any([c > 0 for c in trace.covers], axis=0)
     inked = (field.e_paper > 70.0**2) & ~near & ~field.blank
     ticks = _tick_marks(inked)
+    prose = prose | letters_beside(inked & ~prose, prose)
     boxes = ruled_boxes(inked, curves) | frame_pieces(inked & ~prose & ~ticks, curves, prose | field.blank)
-    return ticks | boxes | landmarks(inked & ~prose & ~ticks, curves)
+    return prose | ticks | boxes | landmarks(inked & ~prose & ~ticks, curves)
 
 
 def _tick_marks(inked: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -125,6 +129,49 @@ def ruled_boxes(inked: NDArray[np.bool_], curves: NDArray[np.bool_]) -> NDArray[
         size = (rows[1] - rows[0]) * (columns[1] - columns[0])
         if size < _SHARE * tall * wide and not curves[box].any():
             out[box] = True
+    return out
+
+
+def letters_beside(inked: NDArray[np.bool_], prose: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels of letters that go on a line of words and were not read: pieces of ink no larger than a letter in its row.
+
+    Parameters
+    ----------
+    inked : ink that no curve and no word explains, shape (rows, columns).
+    prose : where words stand, same shape.
+    """
+    import cv2
+
+    out = np.zeros(inked.shape, dtype=bool)
+    _, labels, pieces, _ = cv2.connectedComponentsWithStats(inked.astype(np.uint8), connectivity=8)
+    _, _, words, _ = cv2.connectedComponentsWithStats(prose.astype(np.uint8), connectivity=8)
+    x, y, w, h = (pieces[:, k] for k in range(4))
+    for left, top, wide, tall, _ in words[1:].tolist():
+        if not _LOW <= tall <= _HIGH * len(inked):
+            continue
+        # letters of a small picture run into each other; a line is thinner than a word
+        word = (w <= _LONGEST * tall) & (h > 0.5 * tall) & (pieces[:, 4] > _FULL * w * h)
+        level = (y >= top - _SLACK) & (y + h <= top + tall + _SLACK)
+        small = level & (pieces[:, 4] > 1) & ((w <= _BROAD * tall) | word)
+        small[0] = False
+        begin, end = left, left + wide
+        ahead = sorted(np.flatnonzero(small & (x + w > end)).tolist(), key=lambda k: int(x[k]))
+        behind = sorted(np.flatnonzero(small & (x < begin)).tolist(), key=lambda k: -int(x[k]))
+        for k in ahead:
+            if x[k] - end > tall:
+                break
+            end = max(end, int(x[k] + w[k]))
+            out |= labels == k
+        for k in behind:
+            if begin - x[k] - w[k] > tall:
+                break
+            begin = min(begin, int(x[k]))
+            out |= labels == k
+        # the line of a legend's entry that lies half outside the plot
+        keys = level & (h <= 0.5 * tall) & (w > tall) & (w <= _LONGEST * tall) & (x < begin)
+        keys &= (begin - x - w <= 2 * tall) & (y <= _EDGE)
+        keys[0] = False
+        out |= keys[labels]
     return out
 
 

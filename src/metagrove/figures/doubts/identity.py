@@ -20,6 +20,8 @@ __all__ = ["COLOURS", "DASHES", "EDGES"]
 # another arm's pattern must explain a dashed line clearly worse than its own
 _PLAIN, _FAINT_DASH, _RIVAL = 0.45, 0.15, 0.7
 _ALIKE = 60.0
+# a curve is looked at in so many stretches; how much nearer another arm's colour must be there, in levels of 255
+_PARTS, _NEARER = 4, 40.0
 # a line differs from both its sides; where one side differs so much less than the other, or so little, it is an edge
 _ONE_SIDED, _LITTLE = 0.3, 25.0
 # of its length: a shorter piece of a band's edge, a few hundredths off, changes the mean by less than a hundredth
@@ -35,6 +37,7 @@ _GAPPED = "'{arm}' should be a solid line and shows {count} gaps"
 _OTHER_DASHES = "'{arm}' is drawn in the dashes of '{other}'"
 _NO_DASHES = "'{arm}' does not show its own dashes"
 _OTHER_COLOUR = "'{arm}' is drawn in the colour of '{other}'"
+_PIECE = "'{arm}' is drawn in the colour of '{other}' from {time} to {until}"
 _EDGE = "'{arm}' runs along the edge of an area for {share} % of its length"
 
 
@@ -66,17 +69,48 @@ def _dashes(seen: TracedPlot) -> list[Finding]:
 
 
 def _colours(seen: TracedPlot) -> list[Finding]:
-    """Doubts where the inks along the curves fit the arms' colours better in another order.
+    """Doubts where the inks along the curves, or along a stretch of one, fit other arms' colours better.
 
     Small pictures blur the lines of a legend, so that a colour read there may be as near to one curve as to another.
     """
     order = fitting_order(seen.field, seen.foreign, seen.looks, seen.trace.paths)
     owner = {k: j for j, k in enumerate(order)}
-    return [
+    moved = [
         Finding(_OTHER_COLOUR.format(arm=arm.name, other=seen.arms[owner[i]].name))
         for i, arm in enumerate(seen.arms)
         if owner[i] != i
     ]
+    if moved:
+        return moved
+    # where two change places both are seen in a foreign colour; one alone may be blurred
+    pieces = [f for i in range(len(seen.arms)) for f in _stretch(seen, i)]
+    return pieces if len(pieces) > 1 else []
+
+
+def _stretch(seen: TracedPlot, index: int) -> list[Finding]:
+    """The first stretch of a curve, a quarter of what is seen of it, whose ink is clearly another arm's."""
+    path, own = seen.trace.paths[index], np.array(seen.looks[index].colour, dtype=float)
+    rivals = [j for j, look in enumerate(seen.looks) if colour_distance(look.colour, seen.looks[index].colour) > _ALIKE]
+    columns = np.arange(len(path.leave)) + path.first
+    rows = np.asarray(path.leave)
+    free = path.inked & ~seen.foreign[index][rows, columns] & ~seen.field.blank[rows, columns]
+    for part in np.array_split(np.flatnonzero(free), _PARTS):
+        if len(part) < _FEWEST or not rivals:
+            continue
+        # soft edges are mixed with paper: the half that stands out most is the line's core
+        power = seen.field.e_paper[rows[part], columns[part]]
+        core = part[power >= np.median(power)]
+        ink = np.median(seen.field.rgb[rows[core], columns[core]], axis=0)
+        off = float(np.linalg.norm(ink - own))
+        best = min(rivals, key=lambda j: float(np.linalg.norm(ink - np.array(seen.looks[j].colour, dtype=float))))
+        nearer = off - float(np.linalg.norm(ink - np.array(seen.looks[best].colour, dtype=float)))
+        if off > _ALIKE and nearer > _NEARER:
+            begin, end = (float(seen.plot.time(np.array(float(columns[k])))) for k in (part[0], part[-1]))
+            said = _PIECE.format(
+                arm=seen.arms[index].name, other=seen.arms[best].name, time=f"{begin:.4g}", until=f"{end:.4g}"
+            )
+            return [Finding(said)]
+    return []
 
 
 def _edges(seen: TracedPlot) -> list[Finding]:
@@ -122,5 +156,7 @@ DASHES = Check(
     (_OTHER_DASHES, _NO_DASHES, _GAPPED),
     _dashes,
 )
-COLOURS = Check("colours", "two curves whose inks fit the arms better the other way round", (_OTHER_COLOUR,), _colours)
+COLOURS = Check(
+    "colours", "curves, or stretches of them, whose ink is another arm's", (_OTHER_COLOUR, _PIECE), _colours
+)
 EDGES = Check("edges", "a curve that follows the edge of a band instead of a line", (_EDGE,), _edges)

@@ -29,6 +29,8 @@ _INCIDENCE = (
     "death",
     "mortality",
 )
+# survival at the end of a line that might as well be a grid line
+_FALLEN = 0.995
 # the name of an earlier arm with a number, as `unique_names` gives it
 _AGAIN = re.compile(r"(.+) \(\d\)$")
 _NOT_TIME = re.compile(r"\b(specificity|sensitivity|recall|(?:true|false)[ -]positives?)\b|positive rate")
@@ -83,6 +85,7 @@ _ALONE = "{count} curves, and neither legend nor numbers at risk to confirm that
 _ONE_ALONE = "one curve, and neither legend nor numbers at risk to confirm that there is no other"
 _OTHER_COUNT = "{count} curves, but {witness} in the legend or the numbers at risk"
 _START = "'{arm}' starts at {level}, not at 1"
+_FLAT = "'{arm}' never falls"
 _TWICE = "'{arm}' is read as the name of more than one curve"
 _SAME = "'{arm}' and '{other}' are the same line"
 
@@ -98,13 +101,14 @@ def _number_of_arms(read: Read) -> list[Finding]:
 
 
 def _arms(read: Read) -> list[Finding]:
-    """Doubts about arms that begin below 1, share a name or are one line."""
+    """Doubts about arms that begin below 1, never fall, share a name or are one line."""
     arms = read.reading.arms
     out = [
         _START.format(arm=arm.name, level=f"{float(arm.survival[0]):.3f}")
         for arm in arms
         if abs(arm.survival[0] - 1) > max(0.004, 2 * float(arm.survival_error[0]))
     ]
+    out += [_FLAT.format(arm=arm.name) for arm in arms if float(arm.survival[-1]) > _FALLEN]
     names = {a.name for a in arms}
     again = (m[1] for m in map(_AGAIN.match, names) if m and m[1] in names and not read.hints.arms)
     out += [_TWICE.format(arm=name) for name in again]
@@ -115,7 +119,6 @@ def _arms(read: Read) -> list[Finding]:
     return [Finding(text) for text in out]
 
 
-_LENGTHS = "the rows of numbers at risk differ in length"
 _OUT_OF_LINE = "number at risk of '{arm}' at {time}: {n} is out of line with the next and with other arms"
 _RISE = "the numbers at risk of '{arm}' rise"
 _TOO_MANY = "the numbers at risk of '{arm}' fall less than its curve does"
@@ -130,10 +133,9 @@ def _counts(read: Read) -> list[Finding]:
     by_arm: dict[str, list[RiskCell]] = {}
     for cell in reading.cells:
         by_arm.setdefault(cell.arm, []).append(cell)
-    out = [_LENGTHS] if reading.cells and len({len(v) for v in by_arm.values()}) > 1 else []
     known = {a.name for a in reading.arms}
     counted = [(cells, reading.arm(name)) for name, cells in by_arm.items() if name in known]
-    out += [_OUT_OF_LINE.format(arm=c.arm, time=f"{c.time:g}", n=c.n) for c in out_of_line(counted)]
+    out = [_OUT_OF_LINE.format(arm=c.arm, time=f"{c.time:g}", n=c.n) for c in out_of_line(counted)]
     for cells, arm in counted:
         out += [*_against_curve(cells, arm), *_unsure(cells, arm.name)]
     return [Finding(text) for text in out]
@@ -185,11 +187,16 @@ NUMBER = Check(
     (_HINTED, _ALONE, _ONE_ALONE, _OTHER_COUNT),
     _number_of_arms,
 )
-ARMS = Check("arms", "curves that do not begin at 1, share a name or are one line", (_START, _TWICE, _SAME), _arms)
+ARMS = Check(
+    "arms",
+    "curves that do not begin at 1, never fall, share a name or are one line",
+    (_START, _FLAT, _TWICE, _SAME),
+    _arms,
+)
 COUNTS = Check(
     "numbers at risk",
     "counts that rise, leap, fall less than their curve, are too few for its drops or were read in two ways",
-    (_LENGTHS, _OUT_OF_LINE, _RISE, _TOO_MANY, _TOO_FINE, _NONE_SURE, _DISAGREE),
+    (_OUT_OF_LINE, _RISE, _TOO_MANY, _TOO_FINE, _NONE_SURE, _DISAGREE),
     _counts,
 )
 KIND = Check(

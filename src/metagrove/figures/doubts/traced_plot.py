@@ -20,6 +20,9 @@ from metagrove.figures.reading import ArmReading
 
 __all__ = ["TracedPlot", "traced_plot"]
 
+# how far the colour of an area is from paper, of 441, and from grey, of 255, above which it is that of a line
+_STRONG, _COLOURED = 170.0, 130.0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TracedPlot:
@@ -48,8 +51,14 @@ class TracedPlot:
 
     @property
     def inked(self) -> NDArray[np.bool_]:
-        """Where ink stands that a curve should explain."""
-        return np.asarray((self.field.e_paper > 70.0**2) & ~self.field.blank & ~self.told)
+        """Where ink stands that a curve should explain.
+
+        Lines of a small plot may be so thick that their full colour passes for paper; bands and panels are paler.
+        """
+        away = self.field.paper - self.field.main
+        strong = (np.linalg.norm(away, axis=1) > _STRONG) & (np.ptp(self.field.paper, axis=1) > _COLOURED)
+        ink = (self.field.e_paper > 70.0**2) | strong[self.field.nearest]
+        return np.asarray(ink & ~self.field.blank & ~self.told)
 
     @property
     def core(self) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.findings import Finding
-from metagrove.figures.hints import Hints
+from metagrove.figures.hints import ArmHint, Hints
 from metagrove.figures.legend.samples import Sample
 from metagrove.figures.lines.dashes import dash_patterns
 from metagrove.figures.lines.evidence import ArmLook, Canvas, arm_width, canvas, coverage
@@ -19,6 +19,7 @@ from metagrove.figures.lines.inks import Ink, inks_of
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB, Word, colour_distance
 from metagrove.figures.table.rows import RiskRow
+from metagrove.figures.writing.naming import plain_name
 
 __all__ = ["ArmSpec", "Scene", "arm_specs"]
 
@@ -30,6 +31,12 @@ _EVEN_WIDTHS = 1.4
 _FAINTEST = 0.25
 # a thin sample shows at least this share of its ink; what it lacks counts so much
 _PALEST, _PALE_COST = 0.4, 0.33
+# widths of the plot from its left side within which coloured names may stand
+_ASIDE = 1.45
+# how far a pixel of an ink may be from its colour
+_OWN = 60.0
+# a curve runs through this share of the columns of the one that runs through most
+_THROUGH = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,15 +78,16 @@ def arm_specs(
 
     Witnesses are the legend, the rows of numbers at risk and names written in the colour of a curve.
     """
-    field = canvas(scene.rgb, [], scene.blank)
+    # thick lines of a small plot are as flat as paper
+    field = canvas(scene.rgb, [s.colour for s in samples], scene.blank)
     shape = scene.rgb.shape
     inks = inks_of(scene.rgb, field.paper, scene.blank, least=max(40.0, 0.35 * shape[1]), noise=_noise(scene.rgb))
     labelled = _coloured_names(scene, names, inks, rows, np.asarray(field.paper[0], dtype=float))
     samples = samples if len(samples) > 1 or len(rows) < 2 else []
-    labels = {_plain(r.label) for r in rows if r.label}
+    labels = {plain_name(r.label) for r in rows if r.label}
     if len(rows) == len(labels) == 1 and not _all_drawn(samples, inks):
-        samples = [s for s in samples if _plain(s.name) in labels]
-    listed = [s for s in samples if _plain(s.name) in labels]
+        samples = [s for s in samples if plain_name(s.name) in labels]
+    listed = [s for s in samples if plain_name(s.name) in labels]
     samples = listed if len(listed) == len(rows) > 0 and not _all_drawn(samples, inks) else samples
     counts = [c for c in (len(samples), len(rows)) if c]
     findings: list[Finding] = []
@@ -95,7 +103,7 @@ def arm_specs(
         counts = [len(rows)] if rows else [len(seeds)]
     else:
         count = len(hints.arms) or len(rows)
-        seeds = _from_inks(inks, count)
+        seeds = _from_inks(_longest_first(inks, scene), count)
     seeds = _distinct(seeds)
     colours = [s.colour for s in seeds]
     field = canvas(scene.rgb, colours, scene.blank)
@@ -122,27 +130,30 @@ def _noise(rgb: Pixels) -> float:
 
 
 def _hinted(hints: Hints, samples: Sequence[Sample]) -> list[_Seed]:
-    """The hinted arms; arms of one colour take their style from the legend, else solid, dashed, dotted in order."""
+    """The hinted arms; arms of one colour take their style from the legend, else those left of solid, dashed, dotted."""
+    known = [_known_style(a, hints, samples) for a in hints.arms]
     seeds: list[_Seed] = []
-    for arm in hints.arms:
+    for arm, (style, dash) in zip(hints.arms, known, strict=True):
         colour = arm.colour if arm.colour is not None else (0, 0, 0)
-        same = [a for a in hints.arms if a.colour is not None and colour_distance(a.colour, colour) < 24]
-        own = [s for s in samples if arm.name and _plain(s.name) == _plain(arm.name)]
-        fits = [s for s in samples if colour_distance(s.colour, colour) < 60]
-        style, dash = arm.style, None
-        if style is None and len(own) == 1:
-            style, dash = own[0].style, own[0].dash
-        elif style is None and len(same) == 1 and len(fits) == 1:
-            style, dash = fits[0].style, fits[0].dash
+        same = [k for k, a in enumerate(hints.arms) if a.colour is not None and colour_distance(a.colour, colour) < 24]
         if style is None:
-            place = same.index(arm)
-            style = _STYLES[min(place, 2)] if len(same) > 1 else "solid"
+            taken = {known[k][0] for k in same}
+            free = [s for s in _STYLES if s not in taken] or list(_STYLES)
+            place = [k for k in same if known[k][0] is None].index(len(seeds))
+            style = free[min(place, len(free) - 1)] if len(same) > 1 else "solid"
         seeds.append(_Seed(arm.name or "", colour, style, dash))
     return seeds
 
 
-def _plain(text: str) -> str:
-    return "".join(c for c in text.lower() if c.isalnum())
+def _known_style(arm: ArmHint, hints: Hints, samples: Sequence[Sample]) -> tuple[str | None, Dash | None]:
+    """The style that the hint or the legend's sample of its name or of its colour alone gives an arm; else None."""
+    if arm.style is not None or arm.colour is None:
+        return arm.style, None
+    same = [a for a in hints.arms if a.colour is not None and colour_distance(a.colour, arm.colour) < 24]
+    own = [s for s in samples if arm.name and plain_name(s.name) == plain_name(arm.name)]
+    fits = [s for s in samples if colour_distance(s.colour, arm.colour) < 60]
+    sample = own[0] if len(own) == 1 else fits[0] if len(same) == len(fits) == 1 else None
+    return (sample.style, sample.dash) if sample is not None else (None, None)
 
 
 def _listed(samples: Sequence[Sample], inks: Sequence[Ink], paper: Array) -> list[_Seed]:
@@ -184,22 +195,22 @@ def _rest(inks: Sequence[Ink], seeds: Sequence[_Seed], count: int) -> list[_Seed
 def _coloured_names(
     scene: Scene, names: Sequence[Word], inks: Sequence[Ink], rows: Sequence[RiskRow], paper: Array
 ) -> list[_Seed]:
-    """Names inside the plot written in an ink of its lines (no legend).
+    """Names inside the plot, or right of it, written in an ink of its lines (no legend).
 
     Small letters are paler than lines, so colours are compared by their direction from the paper. Where numbers at
     risk are printed, a name must also head one of their rows.
     """
     r0, c0 = scene.origin
     tall, wide = scene.rgb.shape[:2]
-    labels = {_plain(r.label) for r in rows if r.label}
+    labels = {plain_name(r.label) for r in rows if r.label}
     inside = [
         w
         for w in names
         if w.colour is not None
         and max(w.colour) - min(w.colour) > 30
         and r0 <= w.cy <= r0 + tall
-        and c0 <= w.cx <= c0 + wide
-        and (_plain(w.text) in labels if labels else sum(c.isalpha() for c in w.text) > 2)
+        and c0 <= w.cx <= c0 + _ASIDE * wide
+        and (plain_name(w.text) in labels if labels else sum(c.isalpha() for c in w.text) > 2)
     ]
     coloured = [i for i in inks if not i.neutral]
     pairs = sorted(
@@ -227,14 +238,26 @@ def _along(a: RGB, b: RGB, paper: Array) -> float:
     return float(p @ q / max(float(np.linalg.norm(p) * np.linalg.norm(q)), 1e-9))
 
 
+def _longest_first(inks: Sequence[Ink], scene: Scene) -> list[Ink]:
+    """The inks by their amount, those first that run through most of the plot's width: words and arrows do not."""
+    pixels = scene.rgb.astype(np.float32)
+
+    def columns(ink: Ink) -> int:
+        own = ((pixels - np.array(ink.colour, dtype=np.float32)) ** 2).sum(axis=2) < _OWN**2
+        return int((own & ~scene.blank).any(axis=0).sum())
+
+    wide = [columns(i) for i in inks]
+    far = {i.colour for i, w in zip(inks, wide, strict=True) if w >= _THROUGH * max(wide)}
+    return sorted(inks, key=lambda i: (i.colour not in far, -i.pixels))
+
+
 def _from_inks(inks: Sequence[Ink], count: int) -> list[_Seed]:
-    """Arms from the inks alone: one per colour; more arms than colours means styles of black."""
+    """Arms from the inks alone, the first that many; more arms than colours means styles of black."""
     coloured = [i for i in inks if not i.neutral]
     neutral = [i for i in inks if i.neutral]
     chosen = [*coloured, *neutral]
     if count and len(chosen) >= count:
-        chosen = sorted(chosen, key=lambda i: -i.pixels)[:count]
-        return [_Seed("", i.colour, "solid") for i in chosen]
+        return [_Seed("", i.colour, "solid") for i in chosen if i in inks[:count]]
     seeds = [_Seed("", i.colour, "solid") for i in chosen]
     if count > len(chosen) and neutral:
         black = min(neutral, key=lambda i: sum(i.colour))

@@ -14,7 +14,7 @@ from metagrove.figures.legend.keys import Sample, alike, drawn_style, ink_colour
 from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import Word, number
-from metagrove.figures.writing.naming import named_like
+from metagrove.figures.writing.naming import likeness, named_like
 
 __all__ = ["completed"]
 
@@ -26,6 +26,8 @@ _ENDS, _ROWS = 2.5, 0.3
 _THICKER, _LEAST = 2.0, 0.22
 _INK, _FAINT, _WHOLE = 0.5, 0.12, 0.8
 _GROWS = 3
+# letter heights to the second line of a name at most; the next entry is this many times further off
+_LEADING, _NEXT = 1.9, 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,41 @@ def completed(
                 out.append(sample)
         if len(out) == known:
             break
+    out = _continued(out, names, labels)
     spelled = [named_like(s.name, labels) for s in out]
     out = [
         replace(s, name=labels[k]) if k is not None and spelled.count(k) == 1 else s
         for s, k in zip(out, spelled, strict=True)
     ]
     return sorted(out, key=lambda s: (round(s.box[1] / 8), s.box[0]))
+
+
+def _continued(samples: Sequence[Sample], names: Sequence[Word], labels: Sequence[str]) -> list[Sample]:
+    """The entries under names of two lines: a second one stands close below, and the table prints both or the next is far."""
+    out = list(samples)
+    for k, sample in enumerate(out):
+        size, middle = sample.box[3] - sample.box[1], _middle(sample)
+        column = [s for s in out if abs(s.start - sample.start) <= max(_OFF * size, 3.0)]
+        below = [
+            w
+            for w in names
+            if abs(w.x0 - sample.start) <= max(_OFF * size, 3.0)
+            and 0.8 * size < w.cy - middle < _LEADING * size
+            and sum(c.isalpha() for c in w.text) > 1
+            and not any(_at(w, s) for s in out)
+        ]
+        if not below:
+            continue
+        line = min(below, key=lambda w: w.cy)
+        both = f"{sample.name} {line.text}"
+        after = min((_middle(s) for s in column if _middle(s) > middle + 1), default=np.inf)
+        whole = max((likeness(both, n) for n in labels), default=0.0) > max(
+            (likeness(sample.name, n) for n in labels), default=0.0
+        )
+        if whole or (not any(labels) and after - line.cy > _NEXT * (line.cy - middle) and np.isfinite(after)):
+            box = (*sample.box[:2], max(sample.box[2], line.x1), line.y1)
+            out[k] = replace(sample, name=both, box=box)
+    return out
 
 
 def _keys(samples: Sequence[Sample], ink: NDArray[np.float32]) -> _Keys:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.findings import Finding
-from metagrove.figures.legend.keys import Sample, alike, key_before
+from metagrove.figures.legend.keys import Sample, alike, key_before, runs_of
 from metagrove.figures.legend.places import completed
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import Word, colour_distance, number
@@ -28,6 +28,9 @@ _MARKS = set("IlTtLHJiK1|!+-.,:;'\" ")
 _KEY_READ = re.compile(r"^(?:\W*\w{0,2}\W* |[-+–—=|]+)([^\W\d].{2,})$")
 # how alike a line must be to one of these
 _HEADINGS, _HEADED = ("numberatrisk", "noatrisk", "numberatrisknumbercensored", "patientsatrisk"), 0.72
+_KEY_WITHIN = re.compile(r"^(.+?) [-+–—=|]{1,2} ([^\W\d].{2,})$")
+# a sign as wide as this, in letter heights, is a key
+_WIDE_SIGN = 1.2
 _STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
 
 
@@ -104,6 +107,7 @@ def unlined(samples: Sequence[Sample], names: Sequence[Word]) -> list[Finding]:
         if abs(w.x0 - starts[0]) <= 6
         and min(rows) < w.cy < max(rows)
         and min(abs(w.cy - r) for r in rows) > 0.7 * size
+        and not any(s.box[1] < w.cy < s.box[3] for s in samples)
         and sum(c.isalpha() for c in w.text) > 1
     ]
     return [Finding(f"'{w.text}' stands in the legend without a line") for w in between]
@@ -128,24 +132,32 @@ def _without_words(ink: NDArray[np.float32], names: Sequence[Word]) -> NDArray[n
 
 
 def parted(names: Sequence[Word], rgb: Pixels) -> list[Word]:
-    """The names, those with a key read as a letter or two before them without it: `E Placebo`, `+ Drug A`."""
+    """The names without keys that were read as letters or signs before them: `E Placebo`, `+ Drug A`, `Group + Drug A`."""
     return [_without_key(word, rgb) for word in names]
 
 
 def _without_key(word: Word, rgb: Pixels) -> Word:
-    """The word from the widest gap in its first half on, where what stands before that may be a key."""
-    found = _KEY_READ.match(word.text)
-    if not found or word.angle:
+    """The word from behind a key on: after the widest gap in its first half, or after a sign that is wide for one."""
+    key, inner = _KEY_READ.match(word.text), _KEY_WITHIN.match(word.text)
+    if word.angle or not (key or inner):
         return word
     top, bottom, left, right = int(word.y0), int(word.y1) + 1, int(word.x0), int(word.x1) + 1
     block = rgb[top:bottom, left:right].astype(np.int16)
     paper = np.median(block.reshape(-1, 3), axis=0)
-    blank = np.abs(block - paper).max(axis=(0, 2)) < 40
-    ends = np.flatnonzero(np.diff(np.concatenate([[0], blank.astype(np.int8), [0]])))
-    gaps = [(b - a, b) for a, b in zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True) if 0 < a < len(blank) / 2]
-    if not gaps or max(gaps)[0] <= 0.25 * word.size:
-        return word
-    return replace(word, text=found[1], x0=float(left + max(gaps)[1]), score=max(word.score, 0.5))
+    gaps = runs_of(np.abs(block - paper).max(axis=(0, 2)) < 40)
+    gaps = [(a, b) for a, b in gaps if a > 0 and b < right - left]
+    if key:
+        wide = max(((b - a, b) for a, b in gaps if a < (right - left) / 2), default=(0, 0))
+        if wide[0] > 0.25 * word.size:
+            return replace(word, text=key[1], x0=float(left + wide[1]), score=max(word.score, 0.5))
+    if inner:
+        spaces = [(a, b) for a, b in gaps if b - a > 0.25 * word.size]
+        before = len(inner[1].split())
+        if len(spaces) > before == len(spaces) - len(inner[2].split()):
+            sign, rest = spaces[before][0] - spaces[before - 1][1], spaces[before][1]
+            if sign > _WIDE_SIGN * word.size:
+                return replace(word, text=inner[2], x0=float(left + rest))
+    return word
 
 
 def _aligned(found: list[Sample]) -> list[Sample]:

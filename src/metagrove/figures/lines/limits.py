@@ -20,7 +20,7 @@ _HUE, _RIVAL = 0.93, 0.02
 _SHOWN, _OWN_WAY, _ALONE = 0.25, 0.5, 0.15
 _BALANCE = 3.0
 # limits of one curve are as far off on both sides, up to this logarithm of a factor in this share of the columns
-_TOGETHER, _MOSTLY = 0.35, 0.8
+_TOGETHER, _MOSTLY, _CLEAR = 0.35, 0.7, 3.0
 _BLOCK, _LOOK_BACK = 12, 6
 _PER_ROW, _BREAK = 0.3, 25.0
 # columns between dashes
@@ -60,8 +60,11 @@ def limit_lines(
         up, down = (np.array([float(np.mean(c.off[c.columns // _BLOCK == b])) for b in both]) for c in (above, below))
         ratio = up / np.maximum(down, 0.5)
         middle = float(np.median(ratio)) if len(both) > 3 else 0.0
-        # one limit may wander where it is lost among dashes and crossings, not a pair that widens together
-        paired = float((np.abs(np.log(ratio / middle)) < _TOGETHER).mean()) > _MOSTLY if middle > 0 else False
+        # one limit may wander where it is lost among dashes and crossings, not a pair that widens together well off the
+        # curve (beside it stand its marks) and along most of it
+        together = float((np.abs(np.log(ratio / middle)) < _TOGETHER).mean()) if middle > 0 else 0.0
+        clear = middle > 0 and min(float(np.median(up)), float(np.median(down))) > _CLEAR * look.width + 4
+        paired = together > _MOSTLY and clear and len(both) * _BLOCK > _MOSTLY * len(path.leave)
         if 1 / _BALANCE < middle < _BALANCE and ((above.alike and below.alike) or paired):
             out |= _drawn(ink, path, look.width, above, -1) | _drawn(ink, path, look.width, below, 1)
     return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +21,12 @@ _LEAST, _PER_WIDTH, _SHARE = 1.0, 0.3, 0.45
 _FEWEST, _ALIKE, _MOST_ALIKE = 2, 0.25, 0.6
 _QUIET_SHARE, _STILL = 0.4, 0.6
 _LONGEST = 12
+# where the line is nowhere level: how many alike make marks, which share of all they are, and their least height
+_CROWD, _CROWD_SHARE, _CROWD_HEIGHT = 8, 0.7, 1.8
+# two marks that touch: the ink between them is less than this share of theirs
+_DIP = 0.85
+# a block without dips holds another mark for every so many times the ink of one
+_NEXT = 1.2
 
 
 def mark_places(path: Path, steps: Steps, ink: NDArray[np.float32], width: float, *, tallest: float) -> Array:
@@ -31,8 +39,9 @@ def mark_places(path: Path, steps: Steps, ink: NDArray[np.float32], width: float
     tallest : the largest half-height of a mark in pixels.
 
     A step reaches out to one side only; a mark reaches out to both. The size of a curve's marks is learnt where the line
-    runs level; none are told where too few stand there or most differ, since ripples beside steps then look like marks.
-    Elsewhere only ink of that size counts.
+    runs level; none are told where too few stand there or most differ, since ripples beside steps then look like marks,
+    unless many stand all along a line that is never level and nearly all are of one height. Elsewhere only ink of that
+    size counts. A block of marks that touch is as many as its dips and its ink need at least.
     """
     ink = above_tints(ink, 2 * int(np.ceil(2 * tallest + width)) + 1)
     # dense marks thicken what is seen of the line
@@ -41,6 +50,8 @@ def mark_places(path: Path, steps: Steps, ink: NDArray[np.float32], width: float
     least = max(_LEAST, _PER_WIDTH * steps.width)
     level = _level(steps, len(both))
     size = _usual_height(both, level, least)
+    crowded = size is None
+    size = _crowd_height(both, least) if size is None else size
     if size is None:
         return np.zeros(0)
     begins, ends = _runs(both >= max(least, _SHARE * size))
@@ -48,11 +59,20 @@ def mark_places(path: Path, steps: Steps, ink: NDArray[np.float32], width: float
     quiet = _within(level, begins, ends)
     slack = np.where(quiet, _ALIKE * size + 0.5, 0.8 * _ALIKE * size + 0.3)
     keep = np.abs(tall - size) <= slack
-    if not (keep & quiet).any():
+    known = keep & quiet if (keep & quiet).sum() >= _FEWEST else keep
+    if not known.any() or not (crowded or (keep & quiet).any()):
         return np.zeros(0)
-    usual = float(np.quantile((ends - begins)[keep & quiet], 0.3))
-    pairs = zip(begins[keep].tolist(), ends[keep].tolist(), strict=True)
-    return np.array([path.first + c for b, e in pairs for c in _middles(both, b, e, usual)])
+    wide = float(np.quantile((ends - begins)[known], 0.3))
+    pairs = list(zip(begins.tolist(), ends.tolist(), strict=True))
+    ink_of_one = float(np.quantile([both[b:e].sum() for (b, e), own in zip(pairs, known, strict=True) if own], 0.3))
+    return np.array(
+        [
+            path.first + c
+            for (b, e), kept in zip(pairs, keep, strict=True)
+            if kept and e - b <= _LONGEST * wide
+            for c in _middles(both, b, e, wide, ink_of_one)
+        ]
+    )
 
 
 def _usual_height(both: Array, level: NDArray[np.bool_], least: float) -> float | None:
@@ -67,6 +87,18 @@ def _usual_height(both: Array, level: NDArray[np.bool_], least: float) -> float 
     return float(np.median(tall[best])) if best.mean() >= _MOST_ALIKE else None
 
 
+def _crowd_height(both: Array, least: float) -> float | None:
+    """How far nearly all of many marks stand out of a line that hardly runs level; None where it shows no such marks."""
+    begins, ends = _runs(both >= least)
+    if len(begins) < _CROWD:
+        return None
+    tall = np.array([both[b:e].max() for b, e in zip(begins, ends, strict=True)])
+    near = np.abs(tall[:, None] - tall[None, :]) <= _ALIKE * tall[None, :] + 0.3
+    best = near[:, int(near.sum(axis=0).argmax())]
+    size = float(np.median(tall[best]))
+    return size if best.mean() >= _CROWD_SHARE and size >= _CROWD_HEIGHT else None
+
+
 def _runs(inked: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """First columns of the runs and the columns after their last."""
     change = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
@@ -78,15 +110,33 @@ def _within(level: NDArray[np.bool_], begins: NDArray[np.intp], ends: NDArray[np
     return np.array([bool(level[b:e].all()) for b, e in zip(begins, ends, strict=True)], dtype=bool)
 
 
-def _middles(both: Array, b: int, e: int, usual: float) -> list[float]:
-    """The marks of one run: its middle, or where several touch each other evenly spaced ones of the usual width."""
-    if e - b <= 1.5 * usual + 1:
-        weight = both[b:e]
-        return [float((weight * (np.arange(b, e) + 0.5)).sum() / weight.sum())]
-    if e - b > _LONGEST * usual:
-        return []
-    count = max(2, round((e - b) / (usual + 1.0)))
-    return [float(v) for v in np.linspace(b + usual / 2, e - usual / 2, count)]
+def _middles(both: Array, b: int, e: int, wide: float, ink_of_one: float) -> list[float]:
+    """The marks of one run: cut at its dips, each piece its middle, or evenly spaced ones where it holds ink of several."""
+    out: list[float] = []
+    cuts = _cuts(both, b, e)
+    for first, last in itertools.pairwise(cuts):
+        weight = both[first:last]
+        count = max(1, round(float(weight.sum()) / (_NEXT * ink_of_one)))
+        if count == 1:
+            out.append(float((weight * (np.arange(first, last) + 0.5)).sum() / weight.sum()))
+        else:
+            out += np.linspace(first + wide / 2, last - wide / 2, count).tolist()
+    return out
+
+
+def _cuts(both: Array, b: int, e: int) -> list[int]:
+    """The ends of a run and the dips inside it."""
+    cuts = [b]
+    k = b + 1
+    while k < e - 1:
+        last = k
+        while last + 1 < e - 1 and both[last + 1] == both[k]:
+            last += 1
+        lower = both[k] <= both[k - 1] and both[k] <= both[last + 1]
+        if lower and both[k] < _DIP * min(both[cuts[-1] : k].max(), both[last + 1 : e].max()):
+            cuts.append((k + last + 1) // 2)
+        k = last + 1
+    return [*cuts, e]
 
 
 def _level(steps: Steps, columns: int) -> NDArray[np.bool_]:

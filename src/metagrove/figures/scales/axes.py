@@ -288,17 +288,19 @@ def near_plot(words: Sequence[Word], x: Axis, y: Axis, others: Sequence[tuple[Ax
     wide, tall = right - left, bottom - top
     # under a low plot the table is higher than the plot
     below = max(1.3 * tall, _TABLE * (x.band[1] - x.band[0]))
-    box = [left - 0.7 * wide, top - 0.4 * tall, right + 0.8 * wide, bottom + below]
+    # the highest label may be one below the head of the axis
+    above = 0.4 * tall + (y.spacing if 3 * y.spacing <= tall else 0.0)
+    box = [left - 0.7 * wide, top - above, right + 0.8 * wide, bottom + below]
     for a, b in others:
         beside = min(bottom, max(b.pixels)) > max(top, min(b.pixels))
-        above = min(right, max(a.pixels)) > max(left, min(a.pixels))
+        in_line = min(right, max(a.pixels)) > max(left, min(a.pixels))
         if beside and min(a.pixels) > right:
             box[2] = min(box[2], b.band[0] - 1 if b.band != (0.0, 0.0) else (right + min(a.pixels)) / 2)
         elif beside and max(a.pixels) < left:
             box[0] = max(box[0], max(a.pixels) + 0.05 * wide)
-        elif above and min(b.pixels) > bottom:
+        elif in_line and min(b.pixels) > bottom:
             box[3] = min(box[3], min(b.pixels) - 0.12 * tall)
-        elif above and max(b.pixels) < top:
+        elif in_line and max(b.pixels) < top:
             box[1] = max(box[1], (max(b.pixels) + top) / 2)
     return [w for w in words if box[0] < w.cx < box[2] and box[1] < w.cy < box[3]]
 

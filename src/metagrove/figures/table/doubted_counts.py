@@ -103,7 +103,9 @@ def out_of_line(rows: Sequence[tuple[Sequence[RiskCell], ArmReading]]) -> list[R
         for first, after in pairwise(cells):
             before, then = (float(v) for v in arm.at(np.array([first.time, after.time])))
             left = first.n * then / before if before > 0 else 0.0
-            if left >= _MANY:
+            # where the curve ends nobody is left to count
+            over = after.n == 0 and arm.end <= after.time + 4 * float(np.median(arm.time_error))
+            if left >= _MANY and not over:
                 kept.setdefault((first.time, after.time), []).append((after.n / left, first))
     return [c for many in kept.values() for share, c in many if share < _GONE and max(s for s, _ in many) > 3 * _GONE]
 

@@ -1,13 +1,13 @@
 """What speaks for a row of counts being a curve's: its name, its colour, where the name stands, its counts, the order.
 
-Each kind of evidence is a matrix of log likelihoods up to a constant of the row, shape (rows, arms); the sum over an
-assignment compares assignments. The weights are our own, set so that the rules which they replaced come out alike.
+Each kind of evidence is a matrix of log likelihoods, shape (rows, arms), up to constants of rows and of arms; the sum over
+an assignment compares assignments. The weights are our own, set so that the rules which they replaced come out alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -66,21 +66,41 @@ def by_name(rows: Sequence[RiskRow], arms: Sequence[ArmReading]) -> Array:
     return out
 
 
-def by_colour(rows: Sequence[RiskRow], arms: Sequence[ArmReading]) -> Array:
-    """How near in colour row and curve are; where some rows are coloured, those that are not are no coloured curve's."""
+def by_colour(rows: Sequence[RiskRow], arms: Sequence[ArmReading], names: Sequence[Word] = ()) -> Array:
+    """How near in colour row and curve are; where some rows are coloured, those that are not are no coloured curve's.
+
+    The colour of a row is its own or, where all rows are black or grey, that in which its name stands in the plot.
+    """
     out = np.zeros((len(rows), len(arms)))
-    coloured = [r.colour is not None and _saturation(r.colour) > _GREY for r in rows]
+    colours = [r.colour for r in rows]
+    coloured = [c is not None and _saturation(c) > _GREY for c in colours]
     if not any(coloured):
-        return out
-    for k, row in enumerate(rows):
-        if row.colour is None:
+        colours = _elsewhere(rows, names)
+        coloured = [c is not None for c in colours]
+    for k, colour in enumerate(colours if any(coloured) else []):
+        if colour is None:
             continue
         if not coloured[k]:
             out[k] = [-_TWICE if _saturation(a.colour) > _GREY else 0.0 for a in arms]
             continue
-        far = np.array([colour_distance(a.colour, row.colour) for a in arms])
+        far = np.array([colour_distance(a.colour, colour) for a in arms])
         if far.min() < _PALEST:
             out[k] = _doublings(far, _BLURRED)
+    return out
+
+
+def _elsewhere(rows: Sequence[RiskRow], names: Sequence[Word]) -> list[RGB | None]:
+    """The colour in which each row's name is printed above the table, where it is printed in one."""
+    labels, top = [r.label for r in rows], min(r.height for r in rows)
+    out: list[RGB | None] = []
+    for k in range(len(rows)):
+        seen = [
+            w.colour
+            for w in names
+            if w.colour is not None and _saturation(w.colour) > _GREY and w.cy < top
+            if named_like(w.text, labels) == k
+        ]
+        out.append(seen[0] if len(seen) == 1 else None)
     return out
 
 
@@ -104,15 +124,20 @@ def by_place(
     return out
 
 
-def by_counts(rows: Sequence[RiskRow], arms: Sequence[ArmReading]) -> Array:
-    """How likely counts and drops are together, and whether the curve allows the counts at all."""
+def by_counts(rows: Sequence[RiskRow], arms: Sequence[ArmReading], *, without: float | None = None) -> Array:
+    """How likely counts and drops are together, and whether the curve allows the counts at all; one time may be left out."""
+    rows = [replace(r, cells=tuple(c for c in r.cells if c.time != without)) for r in rows]
     out = np.array([[count_evidence(r.cells, a) for a in arms] for r in rows]).reshape(len(rows), len(arms))
+    # what a curve gives to all rows alike says nothing, nor what a row gives to all curves
+    out = out - out.max(axis=0, keepdims=True)
     out = np.maximum(out - out.max(axis=1, keepdims=True), _MOST)
     return np.asarray(out + np.array([[0.0 if allowed(r, a) else _FORBIDDEN for a in arms] for r in rows]))
 
 
 def allowed(row: RiskRow, arm: ArmReading) -> bool:
     """Whether the counts can be the curve's: enough people leave, and nobody is at risk after its end."""
+    if not row.cells:
+        return True
     late = 0.01 * max(row.cells[-1].time, arm.end) + 2 * float(np.median(arm.time_error))
     return allowed_by_curve(row.cells, arm) and all(c.n == 0 for c in row.cells if c.time > arm.end + late)
 

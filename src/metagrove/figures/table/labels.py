@@ -12,13 +12,16 @@ import numpy as np
 from metagrove.figures.page import Word
 from metagrove.figures.table.lines import CountLine
 
-__all__ = ["labelled", "title"]
+__all__ = ["labelled", "title", "untitled"]
 
 # letter heights: from a name to its first count, between its words, from a name to another column, off the names' column
 _FARTHEST, _APART, _COLUMN, _ASTRAY = 14.0, 2.2, 1.1, 1.5
 # letter heights between the two lines of a name at most
 _LEADING = 1.75
 _FIGURES = re.compile(r"^[(\[]?\d[\d.,·]*%?(?:/\d+)?[)\]]?$")
+_HEADED = re.compile(
+    r"(?i)^\W*(?:no|nos|number|numbers|patients|subjects|pts|persons|people)\b\.?\s*(?:of \w+ )?at\s*risk\b[\s:.]*"
+)
 _TITLE = re.compile(
     r"(?i)\b(?:no|nos|number|numbers|patients|subjects|pts|persons|people)?\.?\s*(?:of \w+ )?at\s*risk\b|"
     r"^\W*\(?(?:number|no\.?|n)?\s*(?:of )?(?:cumulative )?(?:censored|events?|deaths?)\)?\W*$"
@@ -32,6 +35,15 @@ def title(text: str) -> bool:
     (True, True, False)
     """
     return _TITLE.search(text) is not None
+
+
+def untitled(label: str) -> str:
+    """The name of an arm without the heading of the table before it and without leaders behind it.
+
+    >>> untitled("No. at risk Placebo ...."), untitled("Number at risk"), untitled("Low risk:")
+    ('Placebo', '', 'Low risk')
+    """
+    return _HEADED.sub("", label).strip(" .:;…_")
 
 
 def labelled(lines: Sequence[CountLine]) -> list[CountLine]:

@@ -8,15 +8,14 @@ any number from 0 to what the drops leave. The construction is our own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise, permutations
+from itertools import pairwise
 
 import numpy as np
 
-from metagrove.core.values import Array
 from metagrove.figures.reading import ArmReading, RiskCell
 from metagrove.figures.table.rows import Cell
 
-__all__ = ["best_order", "count_evidence"]
+__all__ = ["count_evidence"]
 
 _LEAST_ERROR = 0.0015
 _WORST = -12.0
@@ -86,13 +85,3 @@ def _drops(first: Cell | RiskCell, after: Cell | RiskCell, arm: ArmReading, erro
     stray = np.log(0.02) - np.log(0.1)
     each = np.logaddexp(np.logaddexp.reduce(density, axis=1), stray)
     return float(each.sum())
-
-
-def best_order(evidence: Array) -> tuple[tuple[int, ...], float]:
-    """The assignment of rows to columns of largest sum, and by how much it beats the next."""
-    ranked = sorted(
-        ((float(sum(evidence[k, i] for k, i in enumerate(p))), p) for p in permutations(range(evidence.shape[1]))),
-        reverse=True,
-    )
-    margin = ranked[0][0] - ranked[1][0] if len(ranked) > 1 else float("inf")
-    return ranked[0][1], margin

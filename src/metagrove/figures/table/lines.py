@@ -99,11 +99,23 @@ def count_line(line: Sequence[Word], x: Axis) -> CountLine:
     # a name may be printed into the first count
     before = [w for w in line if w.cx < first.x0 and (w.x1 <= first.x0 + 0.5 or w.text[:1].isalpha())]
     before = [w for w in before if w.x1 > min(ticks) - 12 * x.spacing]
-    cells = tuple(_cell(float(times[t]), counts[chosen[t]]) for t in places)
+    cells = _falling(tuple(_cell(float(times[t]), counts[chosen[t]]) for t in places))
     dashes = [w for w in line if _EMPTY.match(w.text) and w.cx > first.x0]
     empty = tuple(float(times[k]) for k, t in enumerate(ticks) if any(abs(w.cx - t - shift) < wide for w in dashes))
     label = " ".join(w.text for w in before)
     return CountLine(tuple(before), label, cells, height, tuple(places), shift, tuple(line), empty)
+
+
+def _falling(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    """The cells; of events over people at risk, as in `3/155`, the second number, which falls while the first rises."""
+    first, second = [c.n for c in cells], [c.censored for c in cells]
+    if None in second or not any("/" in c.text for c in cells):
+        return cells
+    rises = first[0] < first[-1] or first[0] == 0
+    falls = all(a >= b for a, b in pairwise([n for n in second if n is not None]))
+    if not (rises and falls):
+        return cells
+    return tuple(replace(c, n=c.censored, censored=None) for c in cells if c.censored is not None)
 
 
 def _shifted(middle: Sequence[float], ticks: Array, reach: float) -> tuple[Array, Array, float]:

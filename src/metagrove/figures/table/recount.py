@@ -14,7 +14,7 @@ from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.writing.digits import SURE
 from metagrove.figures.writing.ocr import Finder, Sight
 
-__all__ = ["recounted"]
+__all__ = ["expected_times", "recounted"]
 
 
 def recounted(rows: Sequence[RiskRow], x: Axis, find: Finder | None) -> list[RiskRow]:
@@ -29,6 +29,11 @@ def recounted(rows: Sequence[RiskRow], x: Axis, find: Finder | None) -> list[Ris
     filled = [_filled(row, expected, further, x, find) for row in rows]
     grown, _ = _expected(filled, x)
     return filled if grown == expected else [_filled(row, grown, [], x, find) for row in filled]
+
+
+def expected_times(rows: Sequence[RiskRow], x: Axis) -> list[float]:
+    """The times for which counts are printed: those of any row, and those between at their usual distance."""
+    return _expected(rows, x)[0]
 
 
 def _expected(rows: Sequence[RiskRow], x: Axis) -> tuple[list[float], list[float]]:

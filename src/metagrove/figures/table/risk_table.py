@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from metagrove.figures.page import Word
 from metagrove.figures.scales.axes import Axis
 from metagrove.figures.table.arm_blocks import named_by_block
 from metagrove.figures.table.doubted_counts import without_ticks
-from metagrove.figures.table.labels import labelled
+from metagrove.figures.table.labels import labelled, untitled
 from metagrove.figures.table.lines import CountLine, count_line, lines_of
 from metagrove.figures.table.rows import RiskRow
 
@@ -33,7 +34,8 @@ def risk_rows(words: Sequence[Word], x: Axis, *, below: float) -> list[RiskRow]:
     lines = labelled(_table_lines(words, x, below))
     paired = [(line, row) for line in lines if (row := _row(line, x)) is not None]
     rows = without_ticks([row for _, row in paired])
-    return _without_sum(_block(named_by_block(rows, lines)))
+    rows = _without_sum(_block(named_by_block(rows, lines)))
+    return [replace(r, label=untitled(r.label)) for r in rows]
 
 
 def _table_lines(words: Sequence[Word], x: Axis, below: float) -> list[CountLine]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -28,8 +29,14 @@ __all__ = ["Ground", "Tie", "named_and_counted", "respelled", "tied"]
 
 # how far the best assignment must be ahead of the next, as a log likelihood: one in 150 is wrong
 _AHEAD = 5.0
+# how far it must stay ahead with the counts of a time left out at which one may be misread
+_STILL = 1.0
 # what all names read alike in both places weigh, and what ties a row where rows and curves differ in number
 _ALL_ALIKE, _TELLS = 7.0, 2.0
+
+
+#: For each kind of evidence about an assignment as a whole the assignment and its weight.
+_Whole: TypeAlias = dict[str, tuple[tuple[int, ...] | None, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,31 +72,48 @@ def tied(
     What speaks: the printed name, the colour, the place of the name beside a curve, counts and drops, and the order of the
     legend, which tables mostly keep. `how` names what decides most against the next best assignment.
     """
-    kinds = {"name": by_name(rows, arms), "colour": by_colour(rows, arms)}
+    kinds = {"name": by_name(rows, arms), "colour": by_colour(rows, arms, names)}
     if len(rows) != len(arms):
         return _some_tied(kinds["name"], kinds["colour"])
     if len(arms) == 1:
         return Tie((0,), "one arm")
     kinds["place"] = by_place(rows, arms, names, ground)
     kinds["drops"] = by_counts(rows, arms)
-    whole = {
+    whole: _Whole = {
         "name": (_all_alike(rows, arms), _ALL_ALIKE),
         "order": (ordered(rows, arms, names), in_order(len(arms))),
     }
-    total = np.sum(list(kinds.values()), axis=0)
-    known = [order for order, _ in whole.values() if order is not None]
-
-    def worth(order: tuple[int, ...]) -> float:
-        return _sum(total, order) + sum(weight for listed, weight in whole.values() if listed == order)
-
-    best, after = sorted({*_likeliest(total), *known}, key=lambda order: (-worth(order), order))[:2]
+    best, after, ahead = _first(np.sum(list(kinds.values()), axis=0), whole)
     parts = {kind: _sum(matrix, best) - _sum(matrix, after) for kind, matrix in kinds.items()}
     for kind, (listed, weight) in whole.items():
         parts[kind] = parts.get(kind, 0.0) + weight * ((listed == best) - (listed == after))
     how = max(parts, key=lambda kind: parts[kind])
-    if worth(best) - worth(after) > _AHEAD:
+    told = np.sum([matrix for kind, matrix in kinds.items() if kind != "drops"], axis=0)
+    if ahead > _AHEAD and (_first(told, whole)[2] > _AHEAD or _holds(best, told, whole, rows, arms)):
         return Tie(best, how)
     return Tie(best, "the rows of numbers at risk name no arm; they were tied by order and drops alone", sure=False)
+
+
+def _holds(
+    best: tuple[int, ...], told: Array, whole: _Whole, rows: Sequence[RiskRow], arms: Sequence[ArmReading]
+) -> bool:
+    """Whether no doubtful count decides: with those of its time left out the same assignment is still ahead."""
+    for time in {c.time for r in rows for c in r.cells if not c.sure}:
+        first, _, ahead = _first(told + by_counts(rows, arms, without=time), whole)
+        if first != best or ahead < _STILL:
+            return False
+    return True
+
+
+def _first(evidence: Array, whole: _Whole) -> tuple[tuple[int, ...], tuple[int, ...], float]:
+    """The best assignment, the next, and by how much the first is ahead; `whole` weighs assignments as a whole."""
+
+    def worth(order: tuple[int, ...]) -> float:
+        return _sum(evidence, order) + sum(weight for listed, weight in whole.values() if listed == order)
+
+    known = [order for order, _ in whole.values() if order is not None]
+    best, after = sorted({*_likeliest(evidence), *known}, key=lambda order: (-worth(order), order))[:2]
+    return best, after, worth(best) - worth(after)
 
 
 def _sum(evidence: Array, order: Sequence[int]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
@@ -10,6 +11,9 @@ import numpy as np
 __all__ = ["likeness", "named_like", "numbered", "plain_name"]
 
 _LIKE, _APART = 0.75, 0.08
+_STATED = re.compile(
+    r"(?i)[\s,;:(\[–—-]*\b(?:n\s*=\s*\d|median\b.*\d|hr\s*[=:,]?\s*\d|\d+\s*/\s*\d+|\d+\s+(?:events|deaths|patients)).*$"
+)
 
 
 def plain_name(text: str) -> str:
@@ -27,7 +31,7 @@ def numbered(names: Sequence[str]) -> bool:
     >>> numbered(["Stage I", "Stage II"]), numbered(["Drug A", "Drug A + B"])
     (True, False)
     """
-    stems = [_folded(plain_name(n)).rstrip("iv") for n in names]
+    stems = [_folded(plain_name(n)).rstrip("iv") for n in names if plain_name(n)]
     return len(set(stems)) < len(stems)
 
 
@@ -39,8 +43,8 @@ def named_like(text: str, names: Sequence[str]) -> int | None:
     >>> named_like("Radlotherapy", ["Surgery", "Radiotherapy"]), named_like("Group 3", ["Group 1", "Group 2"])
     (1, None)
     """
-    own = plain_name(text)
-    plain = [plain_name(n) for n in names]
+    own = _told(text)
+    plain = [_told(n) for n in names]
     for seen, known in ((own, plain), (_folded(own), [_folded(n) for n in plain])):
         if seen in known and known.count(seen) == 1:
             return known.index(seen)
@@ -56,13 +60,18 @@ def named_like(text: str, names: Sequence[str]) -> int | None:
 def likeness(text: str, name: str) -> float:
     """How alike two printed names are, 0 to 1; 1 where they agree but for letters that look alike, 0 with other numbers.
 
-    >>> likeness("Cohort 1", "Cohort I"), likeness("Group 3", "Group 1")
-    (1.0, 0.0)
+    >>> likeness("Cohort 1", "Cohort I"), likeness("Group 3", "Group 1"), likeness("Drug A (n = 12)", "Drug A")
+    (1.0, 0.0, 1.0)
     """
-    a, b = plain_name(text), plain_name(name)
+    a, b = _told(text), _told(name)
     if _folded(a) == _folded(b):
         return 1.0
     return _ratio(a, b)
+
+
+def _told(text: str) -> str:
+    """The letters and digits of a name without the numbers that a legend states behind it: `Drug A (n = 12)`."""
+    return plain_name(_STATED.sub("", text)) or plain_name(text)
 
 
 def _ratio(a: str, b: str) -> float:
