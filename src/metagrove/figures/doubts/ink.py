@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from metagrove.figures.doubts.check import Check
 from metagrove.figures.doubts.traced_plot import TracedPlot
@@ -23,7 +22,8 @@ _MOST_FAR, _MOST_BESIDE = 0.04, 0.3
 _FAINT, _SHOWN, _SHORT = 0.1, 0.25, 0.25
 # survival; the share of a drop's rows that must be hidden or inked; the area between curves that a hidden drop may cost
 _DEEP, _ROWS, _AT_STAKE = 0.09, 0.75, 0.004
-_INKED = 0.4
+# the share of a pixel that counts as ink; rows from survival 1 that still are the beginning
+_INKED, _AT_START = 0.4, 4.0
 # each curve alone in these shares of its line and of the time axis, two inks so far apart of 441, or two lines of one ink
 # that part within this share of the plot
 _OWN_LINE, _LONG, _CLEARLY, _PARTED = 0.6, 0.4, 90.0, 0.15
@@ -86,9 +86,7 @@ def _drops(seen: TracedPlot) -> list[Finding]:
         for column, depth in steps.unseen:
             level = float(steps.height[int(np.abs(steps.begin - column).argmin())]) - depth
             drop = float(plot.survival(np.array(level)) - plot.survival(np.array(level + depth)))
-            if drop > _DEEP and not (
-                _beneath(seen, i, column, level, depth) and _timed(seen, i, column, level, depth, drop)
-            ):
+            if drop > _DEEP and not (_beneath(seen, i, column, level, depth) and _timed(seen, i, column, level, drop)):
                 time = float(plot.time(np.array(column)))
                 out.append(Finding(_UNSEEN.format(arm=arm.name, drop=f"{drop:.2f}", time=f"{time:g}")))
     return out
@@ -104,23 +102,20 @@ def _beneath(seen: TracedPlot, index: int, column: float, level: float, depth: f
     return bool(there.size and there.any(axis=1).mean() > _ROWS)
 
 
-def _timed(seen: TracedPlot, index: int, column: float, level: float, depth: float, drop: float) -> bool:
-    """Whether the levels before and after a hidden drop are seen so near it that its time matters little."""
-    own = seen.own[index] > _INKED
+def _timed(seen: TracedPlot, index: int, column: float, level: float, drop: float) -> bool:
+    """Whether the curve is seen so near a hidden drop, before it and after, that its time matters little."""
     path = seen.trace.paths[index]
-    at = int(column)
-
-    def inked(row: float) -> NDArray[np.intp]:
-        near = own[max(round(row - 0.5) - 1, 0) : round(row - 0.5) + 2]
-        return np.flatnonzero(near.any(axis=0)) if near.size else np.zeros(0, dtype=np.intp)
-
-    before, after = inked(level), inked(level + depth)
-    first = max(
-        (int(c) for c in before if path.first <= c <= at + 2), default=path.first if level - seen.plot.start < 4 else -1
+    columns = np.arange(len(path.leave)) + path.first
+    shown = np.any(
+        [seen.own[index][np.clip(path.leave + k, 0, len(seen.own[index]) - 1), columns] > _INKED for k in (-1, 0, 1)],
+        axis=0,
     )
-    last = min((int(c) for c in after if c >= at - 2), default=-1)
-    wide = own.shape[1]
-    return first >= 0 and last >= 0 and drop * max(last - first, 0) / wide < _AT_STAKE
+    at = int(column)
+    before, after = columns[shown & (columns < at)], columns[shown & (columns >= at)]
+    # a curve begins at 1, seen or not
+    first = int(before[-1]) if len(before) else path.first if level - seen.plot.start < _AT_START else -1
+    wide = seen.own[index].shape[1]
+    return first >= 0 and len(after) > 0 and drop * (int(after[0]) - first) / wide < _AT_STAKE
 
 
 def witnesses_of(seen: TracedPlot, counts: Sequence[int]) -> tuple[int, ...]:
