@@ -23,7 +23,7 @@ def recounted(rows: Sequence[RiskRow], x: Axis, find: Finder | None) -> list[Ris
     A count is missing where another row has one, or where a row leaves out a tick between others. What is found there
     is sure where both readers and the counts beside it, which never rise, leave no other value.
     """
-    if find is None or not rows or any(c.censored is not None for r in rows for c in r.cells):
+    if find is None or not rows:
         return list(rows)
     expected, further = _expected(rows, x)
     filled = [_filled(row, expected, further, x, find) for row in rows]

@@ -28,9 +28,9 @@ SURE = 0.995
 # how often another reader is wrong where this one is in doubt, and the probability of what it alone thought of
 _ERRS, _UNTHOUGHT = 0.1, 1e-4
 _BATCH = 32
-_BEAM = 8
+_BEAM = 16
 _LEAST = 1e-4
-_KEPT = 5
+_KEPT = 12
 # layers after which pairs of rows, or of rows and columns, are made one
 _POOLED = {0: (2, 2), 1: (2, 1), 2: (2, 1)}
 # the layer that takes all three rows that are left and leaves one
@@ -88,7 +88,7 @@ def weighed(reading: Reading, other: str) -> tuple[tuple[str, float], ...]:
 
 
 def as_count(reading: Reading) -> Reading:
-    """The reading of what can only be a count: `.25` and `25%` are 25 beside a speck."""
+    """The reading of what can only be a count: `.25` and `25%` are 25 beside a speck, `25(3)` is 25 with more behind it."""
     chances: dict[str, float] = {}
     for text, chance in reading.texts:
         chances[bare_count(text)] = chances.get(bare_count(text), 0.0) + chance
@@ -96,8 +96,8 @@ def as_count(reading: Reading) -> Reading:
 
 
 def bare_count(text: str) -> str:
-    """The digits of a text and what is no mark of punctuation."""
-    return re.sub("[.,%-]", "", text)
+    """What stands before a bracket, without marks of punctuation."""
+    return re.sub("[.,%-]", "", text.partition("(")[0])
 
 
 @cache

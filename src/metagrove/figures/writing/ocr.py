@@ -45,6 +45,8 @@ _MARGIN = 0.22
 _COARSE = 9.5
 # the probability from which on the reader of digits goes before the other
 _CERTAIN = 0.8
+# the pieces of a count, with another in brackets behind it
+_MOST_PIECES = 9
 _ALIKE = str.maketrans("−–·oOlI|!", "--.001111")
 _FIGURES = re.compile(r"(?!.*[.,]$)[\d.,%()\[\]-]*\d[\d.,%()\[\]-]*")
 _DECIMAL = re.compile(r"\d?[.,]\d{1,3}|\d{1,3}%?")
@@ -124,21 +126,24 @@ def _both(first: tuple[str, str, float], own: Reading | None) -> tuple[str, str]
 
     `first` is the text, the same by digits and signs alone, and the confidence.
     """
-    text, figures, _ = first
+    text, figures, score = first
     if own is None:
         return text, text
-    text = figures if figures and _looks_numeric(text) else text
+    numeric = _looks_numeric(text)
+    text = figures if figures and numeric else text
     known = _signs(text)
     likely = weighed(own, known if _FIGURES.fullmatch(known) else "")
     best, chance = likely[0] if likely else ("", 0.0)
+    digits = re.search(r"\d", text) is not None
     # a lone stroke may be a tick mark and a lone sign anything
-    if (
-        chance >= _CERTAIN
-        and _FIGURES.fullmatch(best)
-        and (text in ("o", "O") or (len(text) > 1 and re.search(r"\d", text)))
-    ):
+    may_err = text in ("o", "O") or (len(text) > 1 and (digits or not numeric))
+    if may_err and chance >= (_CERTAIN if digits else max(_CERTAIN, score)) and _FIGURES.fullmatch(best):
         text = known = best
-    return text, text if dict(likely).get(known, 0.0) >= SURE else (own.text if own.text != text else "")
+    if dict(likely).get(known, 0.0) >= SURE:
+        return text, text
+    count = bare_count(known)
+    certain = "(" in known and sum(p for t, p in likely if bare_count(t) == count) >= SURE
+    return text, count if certain else own.text if own.text != text else ""
 
 
 def _signs(text: str) -> str:
@@ -198,7 +203,7 @@ def _centred(known: Sequence[Box], across: float, down: float, size: float) -> l
     )
     best: tuple[float, list[Box]] = (0.4 * size, [])
     for i in range(len(row)):
-        for j in range(i, min(i + 6, len(row))):
+        for j in range(i, min(i + _MOST_PIECES, len(row))):
             if j > i and row[j][0] - row[j - 1][2] > 0.45 * size:
                 break
             # the middle digit of three stands in the middle too
