@@ -177,7 +177,7 @@ def main():
 
 def kept(folder, figures):
     """The files of drawn figures with their truth beside them."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for drawn in figures:
         (folder / f"{drawn.name}.{drawn.ending}").write_bytes(drawn.content)
         (folder / f"{drawn.name}.json").write_text(json.dumps(drawn.truth))

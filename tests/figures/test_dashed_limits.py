@@ -190,3 +190,11 @@ def test_words_of_a_sentence_keep_their_places():
     first, second, third = tokens([Word("HR 0.72 alpha", 0, 0, 130, 10)])
     assert [w.text for w in (first, second, third)] == ["HR", "0.72", "alpha"]
     assert first.x1 < second.x0 < second.x1 < third.x0
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 60), st.integers(0, 10**6))
+def test_lines_of_any_length_are_judged(first, second, third, seed):
+    rng = np.random.default_rng(seed)
+    lines = [path(40 + np.sort(rng.integers(0, 60, size))) for size in (first, second, third)]
+    assert set(limited([SOLID, DASHED, DOTTED], trace(*lines), survival)) <= {0}

@@ -12,10 +12,12 @@ from metagrove.figures.doubts.checks import READING_CHECKS, TRACE_CHECKS, trace_
 from metagrove.figures.doubts.ends import ENDS
 from metagrove.figures.doubts.furniture import frame_pieces, letters_beside
 from metagrove.figures.doubts.ink import DROPS, UNEXPLAINED, confirmed_by_ink, witnesses_of
-from metagrove.figures.doubts.reading_checks import ARMS, Read
+from metagrove.figures.doubts.reading_checks import ARMS, TABLE, Read
 from metagrove.figures.hints import Hints
 from metagrove.figures.lines.evidence import canvas
+from metagrove.figures.page import Word
 from metagrove.figures.reading import FigureReading
+from metagrove.figures.scales.axes import axis_through
 from seen_lines import blank_page, draw, traced_lines
 
 CHECKS = (*TRACE_CHECKS, *READING_CHECKS)
@@ -182,3 +184,23 @@ def test_the_key_of_a_legend_cut_by_the_head_of_the_plot_goes_with_its_name():
     assert letters_beside(ink, prose)[ink].all()
     lower = np.roll(ink, 100, axis=0)
     assert not letters_beside(lower, np.roll(prose, 100, axis=0)).any()
+
+
+@pytest.mark.parametrize(
+    ("words", "announced"),
+    [
+        (["No.", "at", "risk"], True),
+        (["Number", "at", "risk", "(censored)"], True),
+        (["High", "risk"], False),
+        (["patients", "who", "are", "at", "risk", "were", "followed", "for", "ten", "years"], False),
+        (["Months"], False),
+    ],
+)
+def test_a_table_that_is_announced_and_not_read_is_doubted(words, announced):
+    axis = axis_through([100.0, 300.0, 500.0], [0.0, 12.0, 24.0], tolerance=2)
+    reading = FigureReading((), axis, axis, 1.0, "raster", "ok", (), (), frame=(100.0, 50.0, 500.0, 400.0))
+    starts = np.cumsum([20.0, *(8.0 * len(w) + 6 for w in words)])
+    line = tuple(Word(w, x, 460.0, x + 8.0 * len(w), 474.0) for w, x in zip(words, starts, strict=False))
+    assert bool(said(TABLE, Read(reading, (), Hints(), line))) == announced
+    far = tuple(replace(w, y0=w.y0 + 400, y1=w.y1 + 400) for w in line)
+    assert said(TABLE, Read(reading, (), Hints(), far)) == []

@@ -200,3 +200,15 @@ def test_bars_that_are_written_as_signs_are_no_names():
 def test_headings_are_no_names():
     assert all(title(t) for t in ("No. at risk", "Number at Risk", "Patients at risk", "(number censored)", "Events"))
     assert not any(title(t) for t in ("High risk", "Low-risk group", "Eventually treated", "Placebo"))
+
+
+@pytest.mark.parametrize(
+    ("gap", "heading", "rows"), [(60, "", 2), (110, "", 0), (110, "No. at risk", 2), (190, "No. at risk", 0)]
+)
+def test_a_table_farther_down_counts_where_its_heading_announces_it(gap, heading, rows):
+    top = 452 + gap
+    below = top + (20 if heading else 0)
+    found = rows_of(
+        said(heading, 60, top), counts(("50", "40", "30", "20"), below), counts(("45", "35", "25", "15"), below + 20)
+    )
+    assert len(found) == rows

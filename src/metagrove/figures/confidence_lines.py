@@ -24,8 +24,8 @@ __all__ = ["limited", "part_of", "stroke_of"]
 _SIDE, _BEGINS = 0.97, 0.06
 # it moves only where the curve drops: of all its changes of height, at most this share elsewhere
 _ALONE = 0.25
-# both are seen along this share of the curve, and of their own dashes
-_LONG, _SHOWN = 0.5, 0.25
+# both are seen along this share of the curve and of their own dashes, and in so many columns
+_LONG, _SHOWN, _COLUMNS = 0.5, 0.25, 20
 _SAME_INK = 60.0
 # of the columns where neither limit is cut at 1 or 0, of which there must be some, this share must have limits as far off
 # above as below, within so many pixels or this share of the distance
@@ -114,14 +114,15 @@ def _symmetric(upper: Array, curve: Array, lower: Array, *, pixel: float) -> boo
 
 def _beside(curve: Path, line: Path, side: int, gap: float) -> bool:
     shared = min(len(curve.leave), len(line.leave))
-    if shared < _LONG * len(curve.leave) or abs(line.first - curve.first) > _BEGINS * len(curve.leave):
+    if shared < max(_LONG * len(curve.leave), _COLUMNS) or abs(line.first - curve.first) > _BEGINS * len(curve.leave):
         return False
     level, row = np.asarray(curve.leave[:shared], dtype=float), np.asarray(line.leave[:shared], dtype=float)
     off = side * (row - level)
     if (off >= -1).mean() < _SIDE or off[shared // 4 :].mean() < 3:
         return False
     dropped = np.abs(np.diff(level)) >= 1
-    near = np.convolve(dropped, np.ones(2 * round(gap + 2) + 1), "same") > 0
+    reach = round(gap + 2)
+    near = np.convolve(dropped, np.ones(2 * reach + 1))[reach : reach + dropped.size] > 0
     moved = np.abs(np.diff(row))
     return bool(moved[~near].sum() <= _ALONE * max(float(moved.sum()), 8.0))
 

@@ -14,8 +14,10 @@ from metagrove.figures.hints import Hints
 from metagrove.figures.page import Word, colour_distance
 from metagrove.figures.reading import ArmReading, FigureReading, RiskCell
 from metagrove.figures.table.doubted_counts import allowed_by_curve, out_of_line, too_fine
+from metagrove.figures.table.labels import title
+from metagrove.figures.writing.words import phrases
 
-__all__ = ["ARMS", "COUNTS", "KIND", "NUMBER", "SCALES", "Read"]
+__all__ = ["ARMS", "COUNTS", "KIND", "NUMBER", "SCALES", "TABLE", "Read"]
 
 _INCIDENCE = (
     "incidence",
@@ -33,6 +35,8 @@ _INCIDENCE = (
 _FALLEN = 0.995
 # the name of an earlier arm with a number, as `unique_names` gives it
 _AGAIN = re.compile(r"(.+) \(\d\)$")
+# how far below the plot, of its height, a heading of numbers at risk stands at most, and how many letters it has
+_BELOW, _HEADING = 0.6, 40
 _NOT_TIME = re.compile(r"\b(specificity|sensitivity|recall|(?:true|false)[ -]positives?)\b|positive rate")
 
 
@@ -202,3 +206,19 @@ COUNTS = Check(
 KIND = Check(
     "kind", "words of a diagnostic curve, or rising curves that no word explains", (_DIAGNOSTIC, _RISING), _kind
 )
+
+
+_NO_ROWS = "a table of numbers at risk is announced below the plot, and none of its rows was read"
+
+
+def _table(read: Read) -> list[Finding]:
+    """A doubt where a heading of numbers at risk has no rows that were read: they were lost, not absent."""
+    _, top, right, foot = read.reading.frame
+    if read.reading.cells:
+        return []
+    near = [w for w in read.words if foot < w.cy < foot + _BELOW * (foot - top) and w.x0 < right]
+    heads = [p.text for p in phrases(near) if len(p.text) <= _HEADING and title(p.text) and "risk" in p.text.lower()]
+    return [Finding(_NO_ROWS)] if heads else []
+
+
+TABLE = Check("table", "a heading of numbers at risk without a row that was read", (_NO_ROWS,), _table)

@@ -18,8 +18,8 @@ from metagrove.figures.table.rows import RiskRow
 
 __all__ = ["risk_rows"]
 
-# letter heights without any words after which a page has no more of a table
-_BLANK = 7.0
+# letter heights without any words after which a page has no more of a table, and where its heading says that it has
+_BLANK, _ANNOUNCED = 7.0, 12.0
 # of the columns with as many counts, those in which one row is the sum of the others
 _SUMMED = 0.8
 
@@ -29,7 +29,7 @@ def risk_rows(words: Sequence[Word], x: Axis, *, below: float) -> list[RiskRow]:
 
     A row has counts under at least three ticks (two where the axis has fewer than four) and never rises; the label row
     of the axis itself is left out, and so are sums of the other rows. The search ends where the page has been empty for
-    seven letter heights.
+    seven letter heights, or twelve where a heading "at risk" follows.
     """
     lines = labelled(_table_lines(words, x, below))
     paired = [(line, row) for line in lines if (row := _row(line, x)) is not None]
@@ -52,7 +52,8 @@ def _table_lines(words: Sequence[Word], x: Axis, below: float) -> list[CountLine
         top = float(np.median([w.cy for w in line]))
         if x.band[0] - 0.3 * size <= top <= x.band[1] + 0.3 * size:
             continue
-        if top > bottom + _BLANK * max(size, x.band[1] - x.band[0]):
+        announced = any("risk" in w.text.lower() for w in line)
+        if top > bottom + (_ANNOUNCED if announced else _BLANK) * max(size, x.band[1] - x.band[0]):
             break
         out.append(count_line(line, x))
         if top > x.band[1] and any(left - 3 * margin <= w.cx <= right + margin for w in line):
