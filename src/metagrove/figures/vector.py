@@ -16,6 +16,7 @@ from metagrove.figures.page import Page, Stroke, Word, colour_distance
 from metagrove.figures.reading import ArmReading, FigureReading
 from metagrove.figures.scales.axes import Axis, axis_unit, column_axes, near_plot, row_axes, snapped
 from metagrove.figures.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
+from metagrove.figures.strokes_left import all_explained
 from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
@@ -185,6 +186,14 @@ def _reading(
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
     findings += more
     witnesses = [w for w in (_named_count(listed, found, names, plot), len(rows)) if w]
+    looks = {(c.colour, c.dash) for c in curves}
+    # lines of one look may be an arm and its limits
+    if (
+        not witnesses
+        and len(looks) == len(curves)
+        and all_explained(page.strokes, [c.points for c in plot.curves], plot.frame)
+    ):
+        witnesses = [len(arms)]
     reading = FigureReading(
         tuple(arms),
         plot.x,

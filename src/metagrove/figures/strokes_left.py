@@ -1,0 +1,53 @@
+"""Strokes of a drawing that no curve explains: where there are none, the drawing itself says how many arms it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from metagrove.core.values import Array
+from metagrove.figures.page import Stroke
+
+__all__ = ["all_explained"]
+
+# points: how far a stroke may lie off a curve, and how large a censor mark or an arrow's head is at most
+_OFF, _MARK = 1.0, 14.0
+# of the plot's width: a straight level or upright line as long as that is a grid or guide line; what may be left
+_RULE, _LEFT = 0.25, 0.05
+
+
+def all_explained(strokes: Sequence[Stroke], curves: Sequence[Array], frame: tuple[float, float, float, float]) -> bool:
+    """Whether every stroke inside a plot is a curve, a mark, a level or upright line, or filled.
+
+    Parameters
+    ----------
+    curves : corners of the curves, limits included, shape (points, 2) each.
+    frame : left, top, right, bottom of the plot.
+    """
+    left, top, right, bottom = frame
+    spare = 0.0
+    for stroke in strokes:
+        x0, y0, x1, y1 = stroke.box
+        wide, tall = x1 - x0, y1 - y0
+        inside = left - 1 <= (x0 + x1) / 2 <= right + 1 and top - 1 <= (y0 + y1) / 2 <= bottom + 1
+        if stroke.colour is None or not inside or max(wide, tall) <= _MARK:
+            continue
+        if min(wide, tall) < 0.5 and max(wide, tall) > _RULE * (right - left):
+            continue
+        if stroke.closed and wide > 0.9 * (right - left):
+            continue
+        middle = (stroke.points[1:] + stroke.points[:-1]) / 2
+        off = np.min([_distance(middle, curve) for curve in curves], axis=0)
+        spare += float(np.linalg.norm(np.diff(stroke.points, axis=0), axis=1)[off > _OFF].sum())
+    return spare < _LEFT * (right - left)
+
+
+def _distance(points: Array, line: Array) -> Array:
+    """How far each point lies from a line of corners, shape (points,)."""
+    a, b = line[:-1], line[1:]
+    step = b - a
+    length = np.maximum((step**2).sum(axis=1), 1e-12)
+    along = np.clip(((points[:, None] - a) * step).sum(axis=2) / length, 0, 1)
+    nearest = a + along[..., None] * step
+    return np.asarray(np.sqrt(((points[:, None] - nearest) ** 2).sum(axis=2)).min(axis=1))

@@ -1,0 +1,58 @@
+"""A drawing whose strokes are all explained says how many arms it shows; a line that was not read is left over."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metagrove.figures.page import Stroke
+from metagrove.figures.strokes_left import all_explained
+
+FRAME = (50.0, 20.0, 450.0, 320.0)
+BLACK = (0, 0, 0)
+
+
+def staircase(seed, drops=12):
+    rng = np.random.default_rng(seed)
+    at = np.sort(rng.uniform(60, 430, drops))
+    down = 20 + np.cumsum(rng.uniform(5, 20, drops))
+    corners = [(50.0, 20.0)]
+    for x, y in zip(at, down, strict=True):
+        corners += [(x, corners[-1][1]), (x, y)]
+    return np.array([*corners, (440.0, corners[-1][1])])
+
+
+def furniture():
+    grid = [Stroke(np.array([(50.0, y), (450.0, y)]), (200, 200, 200), 0.5) for y in (95.0, 170.0, 245.0)]
+    frame = Stroke(np.array([(50.0, 20), (450, 20), (450, 320), (50, 320), (50, 20)]), BLACK, 1.0, closed=True)
+    mark = Stroke(np.array([(200.0, 60.0), (200.0, 68.0)]), BLACK, 1.0)
+    outside = Stroke(np.array([(10.0, 350.0), (30.0, 400.0), (300.0, 420.0)]), BLACK, 1.0)
+    return [*grid, frame, mark, outside]
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(st.integers(0, 10**6), st.booleans())
+def test_curves_with_grid_frame_and_marks_are_all_there_is(seed, broken):
+    first, second = staircase(seed), staircase(seed + 1)
+    strokes = [Stroke(second, (200, 30, 30), 1.0), *furniture()]
+    strokes += (
+        [Stroke(first[k : k + 2], BLACK, 1.0) for k in range(len(first) - 1)] if broken else [Stroke(first, BLACK, 1.0)]
+    )
+    assert all_explained(strokes, [first, second], FRAME)
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(st.integers(0, 10**6), st.booleans())
+def test_a_curve_that_was_not_read_is_left_over(seed, broken):
+    first, second = staircase(seed), staircase(seed + 1)
+    lost = [second[k : k + 2] for k in range(len(second) - 1)] if broken else [second]
+    strokes = [Stroke(first, BLACK, 1.0), *(Stroke(piece, (200, 30, 30), 1.0) for piece in lost), *furniture()]
+    assert not all_explained(strokes, [first], FRAME)
+
+
+@pytest.mark.parametrize("colour", [None, BLACK])
+def test_a_smooth_line_is_left_over_and_an_area_is_not(colour):
+    x = np.linspace(50, 440, 80)
+    smooth = np.column_stack([x, 20 + 200 * (1 - np.exp(-(x - 50) / 200))])
+    strokes = [Stroke(staircase(4), BLACK, 1.0), Stroke(smooth, colour, 1.0, fill=(220, 220, 240))]
+    assert all_explained(strokes, [staircase(4)], FRAME) == (colour is None)
