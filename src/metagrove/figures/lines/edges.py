@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.lines.evidence import above_tints
 from metagrove.figures.lines.tracking import Path
+from metagrove.survival.steps import falling
 
 __all__ = ["Edges", "bounded_curve", "edges_of", "level_rows"]
 
@@ -187,7 +188,8 @@ def bounded_curve(edges: Edges, path: Path) -> tuple[Array, NDArray[np.int64]]:
     mean = sum((np.nan_to_num(v) * w for v, w in layers), np.zeros(len(above))) / np.maximum(total, 1e-9)
     seen = total > 0
     mean, total = _filled(mean, total, seen, np.repeat(path.leave + 0.5, CELLS))
-    fitted = _falling(mean, total)
+    # rows grow as survival falls
+    fitted = -falling(-mean, total)
     least = np.maximum.accumulate(np.where(np.isfinite(above), above, -np.inf))
     most = np.minimum.accumulate(np.where(np.isfinite(below), below, np.inf)[::-1])[::-1]
     fitted = np.maximum.accumulate(np.where(least <= most, np.clip(fitted, least, np.maximum(least, most)), fitted))
@@ -296,20 +298,3 @@ def _filled(mean: Array, weight: Array, seen: NDArray[np.bool_], rows: Array) ->
         mean[a:b] = own
         weight[a:b] = 0.02
     return mean, weight
-
-
-def _falling(height: Array, weight: Array) -> Array:
-    """The nearest heights, by weighted squares, that never rise on the page (pool adjacent violators)."""
-    values: list[float] = []
-    weights: list[float] = []
-    sizes: list[int] = []
-    for h, w in zip(height.tolist(), weight.tolist(), strict=True):
-        values.append(h)
-        weights.append(w)
-        sizes.append(1)
-        while len(values) > 1 and values[-2] > values[-1]:
-            total = weights[-2] + weights[-1]
-            values[-2:] = [(values[-2] * weights[-2] + values[-1] * weights[-1]) / total]
-            weights[-2:] = [total]
-            sizes[-2:] = [sizes[-2] + sizes[-1]]
-    return np.repeat(values, sizes)
