@@ -140,7 +140,7 @@ def _counted(
 ) -> list[RiskRow]:
     """The rows of numbers at risk under the plot."""
     foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
-    rows = recounted(risk_rows(near, scales.x, below=foot + 2), scales.x, find)
+    rows = recounted(risk_rows(near, scales.x, below=foot + 2, find=find), scales.x, find)
     rows = with_blanks(rows, scales.x, darkness(picture.rgb))
     rows = keyed(rows, coloured_patches(rows, picture.rgb))
     return respelled(centred(rows, scales.x), names)

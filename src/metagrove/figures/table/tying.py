@@ -22,6 +22,7 @@ from metagrove.figures.table.evidence import (
     in_order,
     ordered,
 )
+from metagrove.figures.table.posterior import settled_by_curve
 from metagrove.figures.table.rows import RiskRow
 from metagrove.figures.writing.naming import named_like, plain_name
 
@@ -173,7 +174,7 @@ def named_and_counted(
     cells: list[RiskCell] = []
     pairs = sorted(zip(tie.order, range(len(rows)), strict=True), key=lambda p: (p[0] is None, p[0] or 0, p[1]))
     for i, k in pairs:
-        row = rows[k]
+        row = rows[k] if i is None or not tie.sure else settled_by_curve(rows[k], arms[i])
         label = known[i] if i is not None else _free(row.label or f"Row {k + 1}", known)
         if row.holes:
             findings.append(Finding(f"numbers at risk of '{label}' have gaps"))
