@@ -19,10 +19,11 @@ from metagrove.core.values import Array
 from metagrove.figures.reading import ArmReading
 from metagrove.figures.table.likelihood import Interval, interval_of, losses, losses_and_drops
 from metagrove.figures.table.rows import Cell, RiskRow
+from metagrove.figures.writing.digits import SURE
 
 __all__ = ["AGREED", "Weighed", "probable_counts", "settled_by_curve"]
 
-#: How often a count is wrong on which both readers agree; one that is less sure than that is asked about.
+#: How often a count is wrong on which both readers agree.
 AGREED = 1 / 2000
 # the share of counts that no reader thinks of at the least, and that below which an agreed count is doubted
 _UNTHOUGHT, _DOUBTED = 2e-4, 0.5
@@ -31,7 +32,9 @@ _RISES, _ENDED = -25.0, -8.0
 # how far the curve's end may be from a tick to say so, as a share of the time to the tick
 _NEAR = 0.01
 # counts kept for each cell after the losses have been weighed, and how improbable (log) they may be
-_KEPT, _FAINT = 12, -18.0
+_KEPT, _FAINT = 24, -18.0
+# how many counts stand for any other, and what a reader must give a count that it says how large others may be
+_ANY, _SOME = 40, 0.2
 # how often the numbers in brackets do not mean what they mostly do, and people who leave at the tick itself
 _OTHERWISE, _AT_TICK = 0.05, 0.8
 _LONGEST = 6
@@ -54,8 +57,9 @@ class Weighed:
 def settled_by_curve(row: RiskRow, arm: ArmReading) -> RiskRow:
     """The row with each count's doubt settled, raised or left, by its probability given print, row and curve.
 
-    A doubtful count becomes the most probable one, and sure where it is as probable as agreed ones are; an agreed count
-    is never changed, but doubted where it is less likely than not.
+    A doubtful count becomes the most probable one, and sure where its probability is at least `SURE` (together, such counts
+    are wrong as often as agreed ones: in one of 2,000); an agreed count is never changed, but doubted where it is less
+    likely than not.
     """
     if len(row.cells) < 2:
         return row
@@ -66,9 +70,14 @@ def settled_by_curve(row: RiskRow, arm: ArmReading) -> RiskRow:
 def probable_counts(cells: Sequence[Cell], arm: ArmReading) -> list[dict[int, float]]:
     """For each cell the counts that it may hold with their probabilities, given print, row and curve."""
     between = [interval_of(a.time, b.time, arm) for a, b in pairwise(cells)]
-    print_ = [_ended(_printed(c), c.time, arm) for c in cells]
+    most = 1.5 * max(max((v for v, p in c.values if p > _SOME), default=c.n) for c in cells)
+    print_ = [_ended(_printed(c, most), c.time, arm) for c in cells]
     coarse = [_pairs(losses, i, a, b) for i, a, b in zip(between, print_, print_[1:], strict=False)]
-    print_ = [w.kept(_likely(p)) for w, p in zip(print_, _marginals(print_, coarse), strict=True)]
+    first = _marginals(print_, coarse)
+    keep = [_likely(logs) for logs in first]
+    # what is not looked at more closely keeps the chance that it has without the drops
+    looked_at = [float(np.exp(logs[k]).sum()) for logs, k in zip(first, keep, strict=True)]
+    print_ = [w.kept(k) for w, k in zip(print_, keep, strict=True)]
     fine = [_pairs(losses_and_drops, i, a, b) for i, a, b in zip(between, print_, print_[1:], strict=False)]
     if _cumulated(cells):
         fine = [
@@ -76,8 +85,8 @@ def probable_counts(cells: Sequence[Cell], arm: ArmReading) -> list[dict[int, fl
             for told, i, a, b, (first, after) in zip(fine, between, print_, print_[1:], pairwise(cells), strict=False)
         ]
     out = []
-    for weighed, logs in zip(print_, _marginals(print_, fine), strict=True):
-        out.append({int(n): float(p) for n, p in zip(weighed.counts, np.exp(logs), strict=True)})
+    for weighed, logs, mass in zip(print_, _marginals(print_, fine), looked_at, strict=True):
+        out.append({int(n): mass * float(p) for n, p in zip(weighed.counts, np.exp(logs), strict=True)})
     return out
 
 
@@ -86,20 +95,27 @@ def _judged(cell: Cell, chances: dict[int, float]) -> Cell:
     if cell.sure:
         return cell if chances.get(cell.n, 0.0) >= _DOUBTED else replace(cell, sure=False)
     text = cell.text if best == cell.n else str(best)
-    return replace(cell, n=best, sure=chances[best] >= 1 - AGREED, text=text)
+    return replace(cell, n=best, sure=chances[best] >= SURE, text=text)
 
 
-def _printed(cell: Cell) -> Weighed:
-    """The counts that print alone makes possible: those the readers think of, and those one digit away."""
+def _printed(cell: Cell, most: float) -> Weighed:
+    """The counts that print alone makes possible: those the readers think of, those one digit away, and any up to `most`.
+
+    No reader thinks of everything: what is missing to a sum of one goes to the second and the third, the more to the third,
+    of which some stand for all, the less was read.
+    """
     values = dict(cell.values) or {cell.n: 1 - AGREED if cell.sure else 0.8}
     best = max(values, key=lambda n: values[n])
     near = [n for n in _one_digit_off(best) if n not in values]
+    any_ = np.unique(np.round(np.append(0.0, np.geomspace(1, max(most, 10.0), _ANY))))
     total = sum(values.values())
-    # no reader is believed to think of everything
     rest = max(1 - total, _UNTHOUGHT)
-    counts = [*values, *near]
-    chances = np.array([*(v * (1 - rest) / total for v in values.values()), *([rest / len(near)] * len(near))])
-    return Weighed(np.array(counts, float), np.log(np.maximum(chances, 1e-12)))
+    counts = np.array([*values, *near, *any_], float)
+    seen = [v * (1 - rest) / total for v in values.values()]
+    off, other = rest * (1 - rest) / len(near), rest * rest / len(any_)
+    chances = np.array([*seen, *([off] * len(near)), *([other] * len(any_))])
+    known, place = np.unique(counts, return_inverse=True)
+    return Weighed(known, np.log(np.maximum(np.bincount(place, chances), 1e-12)))
 
 
 def _one_digit_off(n: int) -> list[int]:

@@ -31,6 +31,7 @@ from metagrove.figures.writing.digits import (
     weighed,
 )
 from metagrove.figures.writing.lettering import Box, TextBox, text_boxes, writing
+from metagrove.figures.writing.signs import with_equals
 from metagrove.figures.writing.strips import moved, strip
 from metagrove.figures.writing.words import pointed
 
@@ -55,7 +56,7 @@ _COARSE = 9.5
 # the probability from which on the reader of digits goes before the other
 _CERTAIN = 0.8
 # how probable it must be that ink is a count before it is taken for one with a name before it, and how many parts are tried
-_A_COUNT, _PARTS = 0.3, 4
+_A_COUNT, _PARTS = 0.6, 4
 # how the edges of a box (left, top, right, bottom) are moved, in pixels
 _MOVES = ((0, 0, 0, 0), (-0.5, -0.5, 0.5, 0.5), (0, -0.5, 0, 0), (0, 0, 0, 0.5), (0, 0.4, 0, -0.4), (-0.5, 0, 0.5, 0))
 _ALIKE = str.maketrans("−–·oOlI|!", "--.001111")
@@ -126,7 +127,7 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
             left, top, right, bottom = (float(v) for v in box.box)
             word = Word(text, left, top, right, bottom, box.angle, score, _colour(rgb, ink, box), again)
             found.append((box, word))
-    return pointed(_settled(found))
+    return with_equals(pointed(_settled(found)), ink)
 
 
 def _both(first: tuple[str, str, float], own: Reading | None) -> tuple[str, str]:
@@ -217,8 +218,10 @@ def _looked_at(
         mean = as_count(averaged(own[k * len(_MOVES) : (k + 1) * len(_MOVES)]))
         chances: dict[int, float] = {}
         for t, p in weighed(mean, bare_count(_signs(figures or text))):
-            if t.isdigit():
-                chances[int(t)] = chances.get(int(t), 0.0) + p
+            # a letter at the end of a count may be a line beside it, or a digit that was not known
+            bare = t.strip("?")
+            if bare.isdigit():
+                chances[int(bare)] = chances.get(int(bare), 0.0) + (p if bare == t else p / 2)
         seen.append(chances)
     weights = [sum(chances.values()) ** 2 for chances in seen]
     total = max(sum(weights), 1e-9)
