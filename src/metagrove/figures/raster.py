@@ -110,6 +110,8 @@ def _reading(
     free = len(samples) < 2 and not hints.arms
     specs, field, trace, limits = supposed(scene, plot, specs, prose, most=len(rows), free=free)
     seen = traced_plot(plot, specs, field, trace, picture.rgb)
+    if seen.curveless and not hints.arms:
+        return None
     arrows = _arrows(field, trace, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
     arms = _pointed_at(seen.arms, arrows)
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)

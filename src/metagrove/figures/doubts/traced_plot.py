@@ -22,6 +22,8 @@ __all__ = ["TracedPlot", "traced_plot"]
 
 # how far the colour of an area is from paper, of 441, and from grey, of 255, above which it is that of a line
 _STRONG, _COLOURED = 170.0, 130.0
+# the share of the time axis that a curve takes at least
+_LEAST_LONG = 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +61,12 @@ class TracedPlot:
         strong = (np.linalg.norm(away, axis=1) > _STRONG) & (np.ptp(self.field.paper, axis=1) > _COLOURED)
         ink = (self.field.e_paper > 70.0**2) | strong[self.field.nearest]
         return np.asarray(ink & ~self.field.blank & ~self.told)
+
+    @property
+    def curveless(self) -> bool:
+        """Whether every trace ends where it begins, so that no curve was there to be followed."""
+        wide = self.plot.columns[1] - self.plot.columns[0]
+        return all(len(p.leave) < _LEAST_LONG * wide for p in self.trace.paths)
 
     @property
     def core(self) -> NDArray[np.bool_]:
