@@ -110,8 +110,6 @@ def _reading(
     free = len(samples) < 2 and not hints.arms
     specs, field, trace, limits = supposed(scene, plot, specs, prose, most=len(rows), free=free)
     seen = traced_plot(plot, specs, field, trace, picture.rgb)
-    if seen.curveless and not hints.arms:
-        return None
     arrows = _arrows(field, trace, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
     arms = _pointed_at(seen.arms, arrows)
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
@@ -120,6 +118,8 @@ def _reading(
         findings = [*findings, *more]
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
     seen = seen.named(arms, np.any([prose, limits, *(a.ink for _, a in arrows)], axis=0))
+    if seen.curveless and not hints.arms:
+        return None
     findings = [*findings, *more, *trace_doubts(seen)]
     reading = FigureReading(
         tuple(arms),
