@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -203,4 +204,4 @@ def by_r(c):
         shown = json.loads((here / "shown.json").read_text())
         content = (here / f"out.{c.ending}").read_bytes()
     styles = DASHED[: len(c.names)] if shown["dashed"] else ()
-    return content, truth_of(c, styles=styles, table=shown["table"])
+    return content, truth_of(replace(c, table=shown["table"]), styles=styles, marks=shown["marks"])
