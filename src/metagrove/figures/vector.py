@@ -39,6 +39,8 @@ __all__ = ["page_readings"]
 _LABEL_TOLERANCE = 1.6
 _MARK_SIZE = 14.0
 _START = 0.004
+# points: how far from time 0 and survival 1 a curve begins
+_NEAR_START = 1.5
 # points: how exactly a label that is set flush has its tick mark
 _FLUSH = 0.3
 # of the width and height: how late and how low curves may begin that programs draw from their first time on
@@ -135,7 +137,7 @@ def _starts(curve: Staircase, x: Axis, y: Axis, scale: float) -> bool:
     full = float(y.pixel(0.0 if curve.rising else scale))
     if not np.isfinite(full):
         return False
-    begins = abs(curve.points[0, 0] - zero) < 1.5 and abs(curve.points[0, 1] - full) < 1.5
+    begins = abs(curve.points[0, 0] - zero) < _NEAR_START and abs(curve.points[0, 1] - full) < _NEAR_START
     begins = begins or _late(curve, zero, full, x, abs(float(y.pixel(scale)) - float(y.pixel(0.0))))
     inside = float(curve.points[-1, 0]) <= max(x.pixels) + 1.2 * x.spacing
     if _frames(curve, zero, abs(float(y.pixel(scale)) - float(max(y.pixels)))):
@@ -253,6 +255,10 @@ def _uncrisped(plot: _Plot) -> _Plot:
         return plot
     top = float(plot.y.pixel(0.0 if plot.curves[0].rising else plot.scale))
     off = np.array([[c.points[0, 0] - float(plot.x.pixel(0.0)), c.points[0, 1] - top] for c in plot.curves])
+    # those drawn from their first time on begin elsewhere
+    off = off[np.abs(off).max(axis=1) < _NEAR_START]
+    if not len(off):
+        return plot
     right, down = off.mean(axis=0)
     # marks on whole pixels say only about where the axis is
     slack = max(_FIRM, plot.x.residual, plot.y.residual)

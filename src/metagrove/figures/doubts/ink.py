@@ -27,8 +27,8 @@ _INKED, _AT_START = 0.4, 4.0
 # each curve alone in these shares of its line and of the time axis, two inks so far apart of 441, or two lines of one ink
 # that part within this share of the plot
 _OWN_LINE, _LONG, _CLEARLY, _PARTED = 0.6, 0.4, 90.0, 0.15
-# two curves nearer than their widths in this share of the plot may be one line and its soft edge
-_TOGETHER = 0.7
+# two curves nearer than their widths in this share of the plot may be one line and its soft edge, of so many pixels
+_TOGETHER, _SOFT = 0.7, 2.0
 # how far ink is from paper at least that no curve explains, and how much of it there may be, of what the curves take
 _PALE_INK, _NONE_LEFT = 45.0, 0.02
 
@@ -158,7 +158,7 @@ def _shadow(seen: TracedPlot, i: int, j: int) -> bool:
     a, b = seen.trace.steps[i], seen.trace.steps[j]
     columns = np.arange(min(len(seen.trace.paths[i].leave), len(seen.trace.paths[j].leave)))
     heights = [s.height[np.clip(np.searchsorted(s.begin, columns, side="right") - 1, 0, None)] for s in (a, b)]
-    near = np.abs(heights[0] - heights[1]) < seen.looks[i].width / 2 + seen.looks[j].width / 2 + 1
+    near = np.abs(heights[0] - heights[1]) < seen.looks[i].width / 2 + seen.looks[j].width / 2 + _SOFT
     return bool(near.mean() > _TOGETHER)
 
 

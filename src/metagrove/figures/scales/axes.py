@@ -308,12 +308,19 @@ def with_flush(axis: Axis, words: Sequence[Word], ticks: ArrayLike, *, across: b
         aside = word.cy if across else word.x1 - 0.5
         if axis.band[0] <= aside <= axis.band[1] and low - reach - 1 <= near <= high + reach + 1:
             pixels.append(near)
-            values.append(value)
+            values.append(_whole(word.text, value, float(axis.value(near))))
     found = axis_through(pixels, values, tolerance=reach) if len(pixels) > axis.on_ticks else None
     own = len(found.values) if found is not None else 0
     if found is None or own < MIN_LABELS or own <= axis.on_ticks or found.slope * axis.slope < 0 or not found.even:
         return axis
     return replace(found, on_ticks=own, band=axis.band)
+
+
+def _whole(text: str, value: float, expected: float) -> float:
+    """The number of a label; the one expected there where that is the printed one and a last 0, which readers lose."""
+    rounded = float(f"{expected:.3g}")
+    lost = text.isdigit() and value > 0 and f"{rounded:g}" == text + "0" and abs(expected / rounded - 1) < _MISSED
+    return rounded if lost else value
 
 
 def near_plot(words: Sequence[Word], x: Axis, y: Axis, others: Sequence[tuple[Axis, Axis]]) -> list[Word]:
@@ -339,6 +346,8 @@ def near_plot(words: Sequence[Word], x: Axis, y: Axis, others: Sequence[tuple[Ax
     return [w for w in words if box[0] < w.cx < box[2] and box[1] < w.cy < box[3]]
 
 
+# how exactly a number is expected of which a 0 was lost
+_MISSED = 0.02
 # heights of the plot that a table with a block for each arm takes at most below it
 _BELOW = 1.8
 # letter heights that a table of numbers at risk takes at most
