@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.figures.curve import curve_of
-from metagrove.figures.doubts.furniture import furniture
+from metagrove.figures.doubts.furniture import dotted_grid, furniture
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.legend.arms import ArmSpec
 from metagrove.figures.lines.evidence import ArmLook, Canvas, coverage
@@ -81,7 +81,15 @@ class TracedPlot:
 
     def named(self, arms: Sequence[ArmReading], prose: NDArray[np.bool_]) -> TracedPlot:
         """The same plot with its arms under their names, its words, and the furniture that is left besides them."""
-        return replace(self, arms=tuple(arms), prose=prose, furniture=furniture(self.field, self.trace, prose))
+        known = furniture(self.field, self.trace, prose)
+        loose = (self.field.e_paper > 70.0**2) & ~self.covered & ~self.field.blank & ~prose
+        return replace(self, arms=tuple(arms), prose=prose, furniture=known | dotted_grid(loose, *self._labels()))
+
+    def _labels(self) -> tuple[list[float], list[float]]:
+        """The rows and the columns of the cut at which the labels of the two axes stand."""
+        plot = self.plot
+        rows = [plot.rows[1] - p if plot.rising else p - plot.rows[0] for p in plot.scales.y.pixels]
+        return rows, [p - plot.columns[0] for p in plot.scales.x.pixels]
 
 
 def traced_plot(plot: Plot, specs: Sequence[ArmSpec], field: Canvas, trace: Trace, picture: Pixels) -> TracedPlot:
