@@ -26,7 +26,7 @@ from metagrove.figures.plot import Plot, samples_of, scene_of
 from metagrove.figures.reading import ArmReading, FigureReading
 from metagrove.figures.scales.axes import Axis, axis_unit, near_plot
 from metagrove.figures.scales.calibration import Scales, plot_scales
-from metagrove.figures.scales.frame import darkness
+from metagrove.figures.scales.frame import darkness, levelled
 from metagrove.figures.scales.grid import ungridded
 from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.doubted_counts import centred
@@ -55,6 +55,7 @@ def picture_readings(
     hints = hints or Hints()
     small = tokens(legible(romans(words)))
     readings = []
+    picture = replace(picture, rgb=levelled(picture.rgb))
     plots = plot_scales(picture, small, hints)
     for scales in plots:
         if not _spacious(scales):
@@ -119,6 +120,8 @@ def _reading(
         findings = [*findings, *more]
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
     seen = seen.named(arms, np.any([prose, limits, *(a.ink for _, a in arrows)], axis=0))
+    if seen.curveless and not hints.arms:
+        return None
     findings = [*findings, *more, *trace_doubts(seen)]
     reading = FigureReading(
         tuple(arms),
