@@ -16,8 +16,8 @@ from metagrove.figures.writing.ocr import Finder, Sight
 
 __all__ = ["expected_times", "recounted", "settled_row"]
 
-# the weight of a first, doubted reading beside a second look at the same place, and how often it is right
-_FIRST, _FIRST_RIGHT = 0.15, 0.6
+# how often a first, doubted reading is right where a second look at the same place sees no count
+_FIRST = 0.6
 
 
 def recounted(rows: Sequence[RiskRow], x: Axis, find: Finder | None) -> list[RiskRow]:
@@ -87,11 +87,10 @@ def _before_bracket(cell: Cell) -> float:
 
 
 def _with_first(sight: Sight, n: int) -> Sight:
-    """The sight, a first reading of other ink at the same place having the chance of being right that is its due."""
-    chances = {v: p * (1 - _FIRST) for v, p in sight.values}
-    if chances.get(n, 0.0) > _FIRST:
-        return sight
-    chances[n] = chances.get(n, 0.0) + _FIRST * _FIRST_RIGHT
+    """The sight, with a first reading of the place where it leaves room for one."""
+    chances = dict(sight.values)
+    unread = max(1 - sum(chances.values()), 0.0)
+    chances[n] = chances.get(n, 0.0) + _FIRST * unread
     return Sight(tuple(sorted(chances.items(), key=lambda c: (-c[1], c[0]))), sight.box)
 
 
