@@ -114,12 +114,15 @@ def _reading(
     seen = traced_plot(plot, specs, field, trace, picture.rgb)
     arrows = _arrows(field, trace, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
     arms = _pointed_at(seen.arms, arrows)
+    witnesses = _counted_by_arrows(arms, arrows, witnesses)
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
     if free and not rows and not arrows and (len(arms) < 2 or not all(a.name for a in arms)):
         arms, witnesses, more = _called(arms, phrases(near, gap=1.1), ground, witnesses)
         findings = [*findings, *more]
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
     seen = seen.named(arms, np.any([prose, limits, *(a.ink for _, a in arrows)], axis=0))
+    if seen.curveless and not hints.arms:
+        return None
     findings = [*findings, *more, *trace_doubts(seen)]
     x, y = (scales.x, scales.y) if hints.x is not None or hints.y is not None else anchored(seen)
     reading = FigureReading(
@@ -143,7 +146,7 @@ def _counted(
 ) -> list[RiskRow]:
     """The rows of numbers at risk under the plot."""
     foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
-    rows = recounted(risk_rows(near, scales.x, below=foot + 2), scales.x, find)
+    rows = recounted(risk_rows(near, scales.x, below=foot + 2, find=find), scales.x, find)
     rows = with_blanks(rows, scales.x, darkness(picture.rgb))
     rows = keyed(rows, coloured_patches(rows, picture.rgb))
     return respelled(centred(rows, scales.x), names)
@@ -207,6 +210,17 @@ def _arrows(field: Canvas, trace: Trace, plot: Plot, names: Sequence[Word]) -> l
     near = cv2.dilate(np.any(curves, axis=0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     found = pointers(inked & ~near, inked, curves, [placed[k] for k in known])
     return [(names[known[p.name]], p) for p in found]
+
+
+def _counted_by_arrows(
+    arms: Sequence[ArmReading], arrows: Sequence[tuple[Word, Pointer]], witnesses: list[int]
+) -> list[int]:
+    """How many arms legend and table count; a legend of one is none where an arrow from its own name ends at every arm."""
+    named = {a.curve: w.text for w, a in arrows}
+    whole = len(arrows) == len(named) == len(set(named.values())) == len(arms) > 1
+    if whole and witnesses == [1] and all(arm.name == named[i] for i, arm in enumerate(arms)):
+        return [len(arms)]
+    return witnesses
 
 
 def _pointed_at(arms: Sequence[ArmReading], arrows: Sequence[tuple[Word, Pointer]]) -> list[ArmReading]:

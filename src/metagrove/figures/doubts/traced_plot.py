@@ -22,6 +22,8 @@ __all__ = ["TracedPlot", "traced_plot"]
 
 # how far the colour of an area is from paper, of 441, and from grey, of 255, above which it is that of a line
 _STRONG, _COLOURED = 170.0, 130.0
+# the share of the time axis that the longest curve takes at least, and of the ink in the plot that the curves explain
+_LEAST_LONG, _LEAST_INK = 0.02, 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +61,13 @@ class TracedPlot:
         strong = (np.linalg.norm(away, axis=1) > _STRONG) & (np.ptp(self.field.paper, axis=1) > _COLOURED)
         ink = (self.field.e_paper > 70.0**2) | strong[self.field.nearest]
         return np.asarray(ink & ~self.field.blank & ~self.told)
+
+    @property
+    def curveless(self) -> bool:
+        """Whether no curve was there to be followed: every trace ends where it begins, or they explain hardly any ink."""
+        wide, inked = self.plot.columns[1] - self.plot.columns[0], self.inked
+        short = all(len(p.leave) < _LEAST_LONG * wide for p in self.trace.paths)
+        return short or bool((inked & self.covered).sum() < _LEAST_INK * inked.sum())
 
     @property
     def core(self) -> NDArray[np.bool_]:
