@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from metagrove.figures.anchors import anchored
 from metagrove.figures.curve_labels import labels_beside
 from metagrove.figures.doubts.checks import judged, trace_doubts
 from metagrove.figures.doubts.furniture import words_in
@@ -126,10 +127,11 @@ def _reading(
     if seen.curveless and not hints.arms:
         return None
     findings = [*findings, *more, *trace_doubts(seen)]
+    x, y = (scales.x, scales.y) if hints.x is not None or hints.y is not None else anchored(seen)
     reading = FigureReading(
         tuple(arms),
-        scales.x,
-        scales.y,
+        x,
+        y,
         scales.scale,
         "raster",
         "ok",

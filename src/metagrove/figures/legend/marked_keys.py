@@ -47,12 +47,15 @@ def _ring_filled(block: NDArray[np.float32]) -> NDArray[np.float32]:
     inked = block > _INK
     row = int(inked.sum(axis=1)[1:-1].argmax()) + 1
     middle = inked[row]
-    above, below = inked[:row].any(axis=0), inked[row + 1 :].any(axis=0)
-    change = np.diff(np.concatenate([[0], (~middle & above & below).astype(np.int8), [0]]))
+    above = np.asarray(inked[:row].any(axis=0))
+    below = np.asarray(inked[row + 1 :].any(axis=0))
+    change = np.diff(np.concatenate([[0], (~middle).astype(np.int8), [0]]))
     out = block
     for a, b in zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True):
         left, right = middle[max(a - _ARM, 0) : a], middle[b : b + _ARM]
-        if b - a <= len(block) and len(left) == len(right) == _ARM and left.all() and right.all():
+        round_ = slice(max(a - 2, 0), b + 2)
+        ring = above[round_].any() and below[round_].any() and 2 < b - a <= len(block)
+        if ring and len(left) == len(right) == _ARM and left.all() and right.all():
             out = out.copy() if out is block else out
             out[row, a:b] = np.minimum(block[row, a - _ARM], block[row, b + _ARM - 1])
     return out
