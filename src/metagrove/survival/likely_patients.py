@@ -11,7 +11,7 @@ from metagrove.core.values import Array
 from metagrove.survival.conflicts import conflicts, left_out, open_stretches
 from metagrove.survival.curve_input import DigitizedCurve
 from metagrove.survival.guyot import guyot_patients
-from metagrove.survival.lattice import Lattice, lattice_of
+from metagrove.survival.lattice import Lattice, recorded_grid
 from metagrove.survival.likelihood import Paths, solve, time_decimals
 from metagrove.survival.papers import GODSILL, PATHS
 from metagrove.survival.path_patients import patients_of
@@ -57,7 +57,7 @@ def solved_arm(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.G
     paths = solve(curve, facts, draws, rng)
     if paths is None:
         return None
-    lattice = lattice_of(paths.reading, time_decimals(curve), time_error=facts.time_error)
+    lattice = recorded_grid(paths.reading, paths.facts, time_decimals(curve))
     return SolvedArm(curve, facts, paths, lattice, conflicts(curve, facts))
 
 

@@ -49,7 +49,7 @@ SURPLUS = 6
 #: via coarsening. J Am Stat Assoc 2019;114:1113-1125. doi:10.1080/01621459.2018.1469995).
 COARSENED = 0.5
 #: Patients from whose number on that power falls, in the same paper's form: a / (a + n).
-COARSER = 200.0
+COARSER = 60.0
 #: States kept, and the share of the likeliest below which they are not, in the pass whose states many courses of censoring share.
 KEPT, FAINT = 400, 1e-6
 #: Courses of censoring drawn and screened, and passes made with those picked.
@@ -132,7 +132,8 @@ def drawn_paths(known: Known, samples: list[Sample], draws: int, rng: np.random.
     """`draws` of the paths sampled, as many of each belief as its evidence says; shape (draws, k + 1)."""
     share = _coarsened(np.array([sample.evidence for sample in samples]))
     pairs = [(s.paths, s.gain + np.log(w / s.gain.size)) for s, w in zip(samples, share.tolist(), strict=True)]
-    return _corrected(known, pairs, draws, rng)
+    one = np.concatenate([pair[0] for pair in pairs]), np.concatenate([pair[1] for pair in pairs])
+    return _corrected(known, [one], np.ones(1), draws, rng)
 
 
 def widened_paths(
@@ -177,7 +178,7 @@ def widened_paths(
             sample = sample_of(run, count, rng)
             pairs.append((sample.paths, sample.gain))
     enough = sum(len(gain) for _, gain in pairs) >= draws
-    return _corrected(known, pairs, draws, rng) if enough else None
+    return _corrected(known, pairs, np.full(len(pairs), 1 / len(pairs)), draws, rng) if enough else None
 
 
 def scaled(reading: Reading, factor: float) -> Reading:
@@ -199,24 +200,34 @@ def _coarsened(evidence: Array, power: float = COARSENED) -> Array:
     return np.asarray(share / share.sum())
 
 
-def _corrected(known: Known, pairs: list[Pair], draws: int, rng: np.random.Generator) -> NDArray[np.int32]:
-    """`draws` of the paths found, resampled by what the filter left out.
+def _corrected(
+    known: Known, pairs: list[Pair], share: Array, draws: int, rng: np.random.Generator
+) -> NDArray[np.int32]:
+    """`draws` of the paths found, those of each belief by its share, resampled by what the filter left out.
 
-    A merged state carries a mean level, so a path is drawn with a likelihood a little off its own; the ratio of the two,
-    and the fit to a printed median and printed rates, are its weight (sampling-importance resampling, without
-    replacement).
+    A merged state carries a mean level, so a path is drawn with a likelihood a little off its own; the ratio of the two
+    is its weight among the paths of its belief (sampling-importance resampling, without replacement). Between beliefs it
+    tells nothing: with many patients it scatters by tens of nats, and the luckiest path would decide what is believed. The
+    fit to a printed median and printed rates counts for both.
     """
     plan, reading, facts = known
-    paths = np.concatenate([pair[0] for pair in pairs])
-    gain = np.concatenate([pair[1] for pair in pairs])
     if facts.median is not None or facts.rates:
-        gain = gain + printed_fit(plan, reading, facts, paths)
-    if gain.size < draws:  # few beliefs led to a path: the others are drawn again
-        weight = np.exp(np.clip(gain - gain.max(), -60.0, 0.0))
-        return np.asarray(paths[rng.choice(gain.size, draws, p=weight / weight.sum())])
-    noise = rng.gumbel(size=gain.size)
-    keep = np.argsort(-(np.clip(gain - gain.max(), -60.0, 0.0) + noise), kind="stable")[:draws]
-    return np.asarray(paths[rng.permutation(keep)])
+        fits = [printed_fit(plan, reading, facts, paths) for paths, _ in pairs]
+        top = max(float(fit.max()) for fit in fits)
+        share = share * np.array([float(np.mean(np.exp(np.maximum(fit - top, -60.0)))) for fit in fits])
+        pairs = [(paths, gain + fit) for (paths, gain), fit in zip(pairs, fits, strict=True)]
+    counts = _shared(share / share.sum(), draws)
+    found = [_resampled(*pair, count, rng) for pair, count in zip(pairs, counts.tolist(), strict=True) if count]
+    return np.asarray(rng.permutation(np.concatenate(found)))
+
+
+def _resampled(paths: NDArray[np.int32], gain: Array, count: int, rng: np.random.Generator) -> NDArray[np.int32]:
+    """`count` of the paths by their weight, without replacement while there are enough."""
+    weight = np.clip(gain - gain.max(), -60.0, 0.0)
+    if gain.size < count:
+        weight = np.exp(weight)
+        return np.asarray(paths[rng.choice(gain.size, count, p=weight / weight.sum())])
+    return np.asarray(paths[np.argsort(-(weight + rng.gumbel(size=gain.size)), kind="stable")[:count]])
 
 
 def _shared(share: Array, total: int) -> NDArray[np.int64]:

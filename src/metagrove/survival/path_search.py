@@ -53,6 +53,8 @@ MOST_STATES = 6_000_000
 LIGHT, STATES = 4096, 32
 #: Log evidence that dropped states may have carried where those kept are to serve other beliefs.
 MISSING = 0.1
+#: Smallest falls that may be seen as drops, beside the usual one: what one eye passes over, another clicks.
+SEEN = (1.0, 1.35)
 #: Beliefs about censoring that are weighed at most, and how far their log evidence may lie behind the best.
 MOST, FAR = 5, 6.0
 
@@ -130,7 +132,7 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Weighed]:
     beliefs = shapes(reading, facts)
     blind = facts.n * VISIBLE > 1 and not reading.columns and reading.sigma_t > 0
     if blind:  # One death may be too small to be seen; then clicks stand for several.
-        beliefs = beliefs + [replace(shape, blind=True) for shape in beliefs]
+        beliefs = beliefs + [replace(shape, blind=least * VISIBLE) for least in SEEN for shape in beliefs]
     if len(beliefs) <= 2 and not blind:
         return [(0.0, shape) for shape in beliefs]
     known = _screened(plan, reading, facts, beliefs)
