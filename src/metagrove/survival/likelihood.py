@@ -32,6 +32,7 @@ from metagrove.survival.path_draws import (
 from metagrove.survival.path_model import Plan, Weights, plan_of
 from metagrove.survival.path_noise import likely_noise
 from metagrove.survival.path_search import (
+    BUSY,
     COARSE,
     FLAT,
     LARGE,
@@ -61,6 +62,8 @@ DRAWS = 100
 SETTLED = 0.1
 #: Fewest paths drawn to tell how the likelihood changes with the reading error.
 FEWEST = 60
+#: Patients from whose number on clicks that numbers at risk lead are searched in a beam of half the usual width.
+MANY = 400
 #: Paths drawn for each one kept where they serve only to find the mean path.
 FEW = 2
 
@@ -159,6 +162,8 @@ def time_decimals(curve: DigitizedCurve) -> int:
 def _ladder(curve: DigitizedCurve, facts: Facts, reading: Reading) -> Iterator[tuple[str, float | None, Facts, Beam]]:
     """What to try, in order: label, standard error (None: as read), facts, beam."""
     usual = Beam(keep=300, cut=1e-4, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
+    if not reading.columns and facts.risk_time.size and facts.n >= MANY:
+        usual = BUSY
     if not facts.risk_time.size and facts.events is None and facts.marks is None and blurred(reading, facts) > 3:
         usual = FLAT  # any beam that tells levels apart would lose most ways
     first = reading.sigma_s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,15 @@ from metagrove.survival.path_search import (
     graph_of,
     operations_of,
     run_of,
+    runs_each,
     weights_kept,
 )
 from metagrove.survival.printed_evidence import printed_fit
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
+
+if TYPE_CHECKING:
+    from metagrove.survival.path_graph import Graph
 
 __all__ = [
     "COARSENED",
@@ -54,6 +58,8 @@ COARSER = 60.0
 KEPT, FAINT = 400, 1e-6
 #: Courses of censoring drawn and screened, and passes made with those picked.
 VARIANTS, PICKED = 24, 16
+#: Courses gone through without a screen where numbers at risk lead the way.
+COURSES = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,15 +114,13 @@ def samples_of(
     first : paths that have been drawn under one of the beliefs already.
     """
     plan, reading, facts = known
-    found = []
-    for count, (_, shape) in zip(paths_each(beliefs, total), beliefs, strict=True):
-        if first is not None and shape is first.shape:
-            found.append(first)
-            continue
-        run = run_of(plan, reading, facts, shape, beam)
+    counts = paths_each(beliefs, total)
+    place = [i for i, (_, shape) in enumerate(beliefs) if first is None or shape is not first.shape]
+    each: dict[int, Sample] = {} if first is None else {i: first for i in range(len(beliefs)) if i not in place}
+    for j, run in runs_each(plan, reading, facts, [beliefs[i][1] for i in place], beam):
         if np.isfinite(run.evidence):
-            found.append(sample_of(run, count, rng))
-        del run
+            each[place[j]] = sample_of(run, counts[place[j]], rng)
+    found = [each[i] for i in sorted(each)]
     if found and len(found) < len(beliefs) and sum(s.gain.size for s in found) < 0.8 * total:
         return samples_of(known, [(s.evidence, s.shape) for s in found], beam, total, rng)
     return found
@@ -141,9 +145,9 @@ def widened_paths(
 ) -> NDArray[np.int32] | None:
     """Paths drawn under courses of censoring and reading errors that differ as far as they are unknown.
 
-    Courses of censoring are drawn around `beliefs`, screened, and picked by their evidence (systematic resampling). Each
-    has a pass with its own reading error, at even quantiles of a normal distribution of its logarithm with standard
-    deviation `spread`. Returns shape (draws, k + 1), None where too few paths are left.
+    Courses of censoring are drawn around `beliefs`. Each that is picked goes with its own reading error, at even quantiles
+    of a normal distribution of its logarithm with standard deviation `spread`. Returns shape (draws, k + 1), None where too
+    few paths are left.
     """
     plan, reading, facts = known
     shapes = [*beliefs, *drawn_shapes(beliefs, reading, facts, VARIANTS, rng)]
@@ -153,32 +157,76 @@ def widened_paths(
     if led and reading.columns:  # levels so sharp that a narrow pass keeps too few states to serve all courses
         beam = replace(beam, keep=max(beam.keep, KEPT), cut=min(beam.cut, FAINT))
     graph = graph_of(run_of(plan, scaled(reading, usual), facts, shapes[0], beam), facts) if led else None
-    if graph is None:
-        evidence = evidence_of(plan, reading, facts, shapes)
+    around = (spread, float(np.log(usual)))
+    if graph is not None:
+        found = _through_graph(known, graph, shapes, around, draws, rng)
+    elif led:
+        # Numbers at risk leave little to choose between courses: what a screen of all would cost pays for more passes.
+        courses = [shapes[0], *shapes[len(beliefs) :]][:COURSES]
+        found = _through_passes(known, courses, beam, around, draws, rng)
     else:
-        rows = [operations_of(plan, weights_kept(plan, reading, facts, shape)) for shape in shapes]
-        evidence = np.array([graph.evidence(row) + s.prior for row, s in zip(rows, shapes, strict=True)])
-    if not np.isfinite(evidence).any():
+        evidence = evidence_of(plan, reading, facts, shapes)
+        if not np.isfinite(evidence).any():
+            return None
+        courses = [shapes[i] for i in _picked(evidence, facts, rng)]
+        found = _through_passes(known, courses, beam, around, draws, rng)
+        found = [(pair, 0.0) for pair, _ in found]  # their evidence has picked them
+    if sum(pair[1].size for pair, _ in found) < draws:
         return None
+    share = _coarsened(np.array([evidence for _, evidence in found]), _power(facts))
+    return _corrected(known, [pair for pair, _ in found], share, draws, rng)
+
+
+def _power(facts: Facts) -> float:
+    """Power of the evidence with which courses of censoring share the draws; the more patients, the less it is worth."""
+    return min(COARSENED, COARSER / (COARSER + facts.n))
+
+
+def _picked(evidence: Array, facts: Facts, rng: np.random.Generator) -> list[int]:
+    """Numbers of the courses picked by their evidence (systematic resampling)."""
     places = (np.arange(PICKED) + rng.random()) / PICKED
-    share = _coarsened(evidence, min(COARSENED, COARSER / (COARSER + facts.n)))
-    picked = np.searchsorted(np.cumsum(share), places).clip(0, len(shapes) - 1)
-    scores = rng.permutation(_normal_quantiles(PICKED)) * spread + np.log(usual)
+    share = _coarsened(evidence, _power(facts))
+    found: list[int] = np.searchsorted(np.cumsum(share), places).clip(0, evidence.size - 1).tolist()
+    return found
+
+
+def _errors(known: Known, around: tuple[float, float], count: int, rng: np.random.Generator) -> list[Reading]:
+    """`count` readings of the same steps, taken for more or less far off; `around`: spread and middle of the logarithm."""
+    scores = rng.permutation(_normal_quantiles(count)) * around[0] + around[1]
+    return [scaled(known[1], float(np.exp(score))) for score in scores]
+
+
+def _through_graph(
+    known: Known, graph: Graph, shapes: list[Shape], around: tuple[float, float], draws: int, rng: np.random.Generator
+) -> list[tuple[Pair, float]]:
+    """Paths through the states of one pass under each course of censoring that is picked; all count the same."""
+    plan, reading, facts = known
+    rows = [operations_of(plan, weights_kept(plan, reading, facts, shape)) for shape in shapes]
+    evidence = np.array([graph.evidence(row) + s.prior for row, s in zip(rows, shapes, strict=True)])
+    if not np.isfinite(evidence).any():
+        return []
+    found: list[tuple[Pair, float]] = []
     count = -(-SURPLUS * draws // PICKED)
-    pairs = []
-    for i, score in zip(picked.tolist(), scores.tolist(), strict=True):
-        read = scaled(reading, float(np.exp(score)))
-        if graph is not None:
-            row = operations_of(plan, weights_kept(plan, read, facts, shapes[i]))
-            if np.isfinite(graph.evidence(row)):
-                pairs.append(graph.sampled(row, count, int(rng.integers(2**62))))
-            continue
-        run = run_of(plan, read, facts, shapes[i], beam)
+    for i, read in zip(_picked(evidence, facts, rng), _errors(known, around, PICKED, rng), strict=True):
+        row = operations_of(plan, weights_kept(plan, read, facts, shapes[i]))
+        if np.isfinite(graph.evidence(row)):
+            found.append((graph.sampled(row, count, int(rng.integers(2**62))), 0.0))
+    return found
+
+
+def _through_passes(
+    known: Known, courses: list[Shape], beam: Beam, around: tuple[float, float], draws: int, rng: np.random.Generator
+) -> list[tuple[Pair, float]]:
+    """Paths through a pass for each course of censoring, and its evidence."""
+    plan, _, facts = known
+    found: list[tuple[Pair, float]] = []
+    count = -(-SURPLUS * draws // len(courses))
+    for shape, read in zip(courses, _errors(known, around, len(courses), rng), strict=True):
+        run = run_of(plan, read, facts, shape, beam)
         if np.isfinite(run.evidence):
             sample = sample_of(run, count, rng)
-            pairs.append((sample.paths, sample.gain))
-    enough = sum(len(gain) for _, gain in pairs) >= draws
-    return _corrected(known, pairs, np.full(len(pairs), 1 / len(pairs)), draws, rng) if enough else None
+            found.append(((sample.paths, sample.gain), run.evidence))
+    return found
 
 
 def scaled(reading: Reading, factor: float) -> Reading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from metagrove.survival.path_graph import Graph
 
 __all__ = [
+    "BUSY",
     "COARSE",
     "FLAT",
     "LARGE",
@@ -39,6 +41,7 @@ __all__ = [
     "operations_of",
     "passed_through",
     "run_of",
+    "runs_each",
     "runs_of",
     "weights_kept",
 ]
@@ -53,8 +56,8 @@ MOST_STATES = 6_000_000
 LIGHT, STATES = 4096, 32
 #: Log evidence that dropped states may have carried where those kept are to serve other beliefs.
 MISSING = 0.1
-#: Smallest falls that may be seen as drops, beside the usual one: what one eye passes over, another clicks.
-SEEN = (1.0, 1.35)
+#: The smallest fall seen as a drop, beside the usual one: what one eye clicks, another passes over.
+SEEN = 1.35
 #: Beliefs about censoring that are weighed at most, and how far their log evidence may lie behind the best.
 MOST, FAR = 5, 6.0
 
@@ -78,6 +81,8 @@ BLUR = 3.5
 LED = Beam(keep=80, cut=1e-3, bins=0.7)
 #: For many patients and rows: the levels hardly told apart, so that the states kept reach farther.
 LONG = Beam(keep=1000, cut=1e-7, bins=2.0)
+#: For clicks on curves of many patients where numbers at risk lead the way.
+BUSY = Beam(keep=150, cut=1e-4, bins=0.8)
 #: For a thousand patients and more, whose states no beam holds: those that come through tell little of single deaths.
 LARGE = Beam(keep=700, cut=1e-4, bins=4.0)
 #: For curves on which single deaths cannot be seen and nothing else is printed.
@@ -132,7 +137,10 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Weighed]:
     beliefs = shapes(reading, facts)
     blind = facts.n * VISIBLE > 1 and not reading.columns and reading.sigma_t > 0
     if blind:  # One death may be too small to be seen; then clicks stand for several.
-        beliefs = beliefs + [replace(shape, blind=least * VISIBLE) for least in SEEN for shape in beliefs]
+        every = [replace(shape, blind=VISIBLE) for shape in beliefs]
+        # The larger size for a few of them: draws vary the course of censoring anyway.
+        some = [] if facts.risk_time.size else [replace(shape, blind=SEEN * VISIBLE) for shape in beliefs[::3]]
+        beliefs = beliefs + every + some
     if len(beliefs) <= 2 and not blind:
         return [(0.0, shape) for shape in beliefs]
     known = _screened(plan, reading, facts, beliefs)
@@ -159,8 +167,9 @@ def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]
     """
     found = np.full(len(beliefs), -np.inf)
     for beam in (LED if facts.risk_time.size else _screen(reading, facts), NARROW):
-        for i in np.flatnonzero(~np.isfinite(found)).tolist():
-            found[i] = run_of(plan, reading, facts, beliefs[i], beam, light=True).evidence
+        left = np.flatnonzero(~np.isfinite(found)).tolist()
+        for i, run in runs_each(plan, reading, facts, [beliefs[i] for i in left], beam, light=True):
+            found[left[i]] = run.evidence
         if 2 * int(np.isfinite(found).sum()) >= len(beliefs):
             break
     return found
@@ -199,6 +208,20 @@ def runs_of(
     """Forward passes for every belief about censoring, without those that found no path."""
     runs = [run_of(plan, reading, facts, shape, beam, tilt=tilt) for shape in beliefs]
     return [run for run in runs if np.isfinite(run.evidence)]
+
+
+def runs_each(
+    plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape], beam: Beam, *, light: bool = False
+) -> Iterator[tuple[int, Run]]:
+    """The number of each belief and its pass, valid until the next is asked for; those that begin alike share that part."""
+    from metagrove.survival.path_kernels import forward_each
+
+    weights = [weights_kept(plan, reading, facts, shape) for shape in beliefs]
+    tables = [operations_of(plan, w) for w in weights]
+    limits = limits_of(reading, facts, beam, plan.kind.size, peak=False, light=light)
+    for i, passed in forward_each(tables, limits):
+        evidence = float(passed[3]) + beliefs[i].prior if passed[4] == plan.kind.size else -np.inf
+        yield i, Run(passed, tables[i], weights[i], evidence, beliefs[i])
 
 
 def run_of(
