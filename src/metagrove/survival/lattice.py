@@ -107,7 +107,7 @@ def lattice_of(
     """
     sure = _sure(reading)
     time, since = reading.time[sure], reading.since[sure]
-    if time.size + (marks[0].size if marks is not None else 0) < 3:
+    if not time.size or time.size + (marks[0].size if marks is not None else 0) < 3:
         return None
     best, most = None, np.log(len(GRIDS) / RISK)
     for step, name in GRIDS:

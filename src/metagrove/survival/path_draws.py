@@ -13,6 +13,7 @@ from metagrove.survival.censoring import Shape
 from metagrove.survival.censoring_trends import drawn_shapes
 from metagrove.survival.path_model import Plan, Weights
 from metagrove.survival.path_search import (
+    HUGE,
     Beam,
     Run,
     Weighed,
@@ -58,6 +59,8 @@ COARSER = 60.0
 KEPT, FAINT = 400, 1e-6
 #: Courses of censoring drawn and screened, and passes made with those picked.
 VARIANTS, PICKED = 24, 16
+#: The same with thousands of patients, where each takes its time.
+FEW_VARIANTS, FEW_PICKED = 6, 5
 #: Courses gone through without a screen where numbers at risk lead the way.
 COURSES = 10
 
@@ -83,9 +86,12 @@ class Sample:
 
 def sample_of(run: Run, count: int, rng: np.random.Generator) -> Sample:
     """`count` paths drawn from a run."""
+    return _sample(run, count, int(rng.integers(2**62)))
+
+
+def _sample(run: Run, count: int, seed: int) -> Sample:
     from metagrove.survival.drawing_kernels import sampled_gains
 
-    seed = int(rng.integers(2**62))
     paths, gain, misfit = sampled_gains(run.passed[0], run.passed[1], run.passed[2], run.operations, count, seed)
     return Sample(paths, gain, misfit, run.evidence, run.weights, run.shape)
 
@@ -117,9 +123,10 @@ def samples_of(
     counts = paths_each(beliefs, total)
     place = [i for i, (_, shape) in enumerate(beliefs) if first is None or shape is not first.shape]
     each: dict[int, Sample] = {} if first is None else {i: first for i in range(len(beliefs)) if i not in place}
+    seeds = rng.integers(2**62, size=len(place)).tolist()
     for j, run in runs_each(plan, reading, facts, [beliefs[i][1] for i in place], beam):
         if np.isfinite(run.evidence):
-            each[place[j]] = sample_of(run, counts[place[j]], rng)
+            each[place[j]] = _sample(run, counts[place[j]], seeds[j])
     found = [each[i] for i in sorted(each)]
     if found and len(found) < len(beliefs) and sum(s.gain.size for s in found) < 0.8 * total:
         return samples_of(known, [(s.evidence, s.shape) for s in found], beam, total, rng)
@@ -150,7 +157,8 @@ def widened_paths(
     few paths are left.
     """
     plan, reading, facts = known
-    shapes = [*beliefs, *drawn_shapes(beliefs, reading, facts, VARIANTS, rng)]
+    many = facts.n >= HUGE
+    shapes = [*beliefs, *drawn_shapes(beliefs, reading, facts, FEW_VARIANTS if many else VARIANTS, rng)]
     # Draws err as much as the clicks did before they were brought to order, or the area under the curve would be too sure.
     usual = reading.sigma_s / float(np.median(reading.error)) if spread > 0 and reading.error.size else 1.0
     led = facts.risk_time.size > 0
@@ -162,13 +170,13 @@ def widened_paths(
         found = _through_graph(known, graph, shapes, around, draws, rng)
     elif led:
         # Numbers at risk leave little to choose between courses: what a screen of all would cost pays for more passes.
-        courses = [shapes[0], *shapes[len(beliefs) :]][:COURSES]
+        courses = [shapes[0], *shapes[len(beliefs) :]][: FEW_PICKED if many else COURSES]
         found = _through_passes(known, courses, beam, around, draws, rng)
     else:
         evidence = evidence_of(plan, reading, facts, shapes)
         if not np.isfinite(evidence).any():
             return None
-        courses = [shapes[i] for i in _picked(evidence, facts, rng)]
+        courses = [shapes[i] for i in _picked(evidence, facts, FEW_PICKED if many else PICKED, rng)]
         found = _through_passes(known, courses, beam, around, draws, rng)
         found = [(pair, 0.0) for pair, _ in found]  # their evidence has picked them
     if sum(pair[1].size for pair, _ in found) < draws:
@@ -182,9 +190,9 @@ def _power(facts: Facts) -> float:
     return min(COARSENED, COARSER / (COARSER + facts.n))
 
 
-def _picked(evidence: Array, facts: Facts, rng: np.random.Generator) -> list[int]:
-    """Numbers of the courses picked by their evidence (systematic resampling)."""
-    places = (np.arange(PICKED) + rng.random()) / PICKED
+def _picked(evidence: Array, facts: Facts, count: int, rng: np.random.Generator) -> list[int]:
+    """Numbers of `count` courses picked by their evidence (systematic resampling)."""
+    places = (np.arange(count) + rng.random()) / count
     share = _coarsened(evidence, _power(facts))
     found: list[int] = np.searchsorted(np.cumsum(share), places).clip(0, evidence.size - 1).tolist()
     return found
@@ -207,7 +215,7 @@ def _through_graph(
         return []
     found: list[tuple[Pair, float]] = []
     count = -(-SURPLUS * draws // PICKED)
-    for i, read in zip(_picked(evidence, facts, rng), _errors(known, around, PICKED, rng), strict=True):
+    for i, read in zip(_picked(evidence, facts, PICKED, rng), _errors(known, around, PICKED, rng), strict=True):
         row = operations_of(plan, weights_kept(plan, read, facts, shapes[i]))
         if np.isfinite(graph.evidence(row)):
             found.append((graph.sampled(row, count, int(rng.integers(2**62))), 0.0))

@@ -357,7 +357,7 @@ def _bounds(
     first = _first_looks(kind)
     need[first] = a[first].astype(np.int64) - later[first]
     need = np.maximum.accumulate(need[::-1])[::-1][1:]
-    room = facts.events if facts.events is not None else facts.n
+    room = facts.deaths if facts.deaths is not None else facts.n
     return later + need, room - deaths.sum() + deaths.cumsum()
 
 
