@@ -6,10 +6,12 @@ import pytest
 from metagrove.figures.digitizing import figures_in
 from metagrove.figures.doubts.furniture import dotted_grid
 from metagrove.figures.files.svg import svg_page
+from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.legend.unusual_keys import keys_after, patch_keys
 from metagrove.figures.page import Word, rgb_colour
 from metagrove.figures.scales.axes import Axis, row_axes, with_flush
 from metagrove.figures.scales.frame import levelled
+from metagrove.figures.scales.grid import ungridded
 
 STEPS = ((0, 1.0), (2, 0.9), (5, 0.7), (9, 0.45), (16, 0.3), (20, 0.3))
 
@@ -194,3 +196,36 @@ def test_a_grey_page_round_a_white_panel_becomes_white():
     assert np.array_equal(out[20:170, 40:290], rgb[20:170, 40:290])
     plain = np.full((200, 300, 3), 255, dtype=np.uint8)
     assert levelled(plain) is plain
+
+
+def test_dots_where_translucent_grid_lines_cross_go_with_the_grid():
+    rgb = np.full((220, 320, 3), 255, dtype=np.uint8)
+    rows, columns = (20, 70, 120, 170), (30, 110, 190, 270)
+    for r in rows:
+        rgb[r, 30:271] = 230
+    for c in columns:
+        rgb[20:171, c] = 230
+    for r in rows:
+        for c in columns:
+            rgb[r, c] = 150
+    rgb[40:42, 60:200] = (200, 0, 0)
+    x = Axis(tuple(c + 0.5 for c in columns), (0, 1, 2, 3), 1 / 80, -30.5 / 80, 0.0)
+    y = Axis(tuple(r + 0.5 for r in rows), (1.0, 0.667, 0.333, 0.0), -1 / 150, 170.5 / 150, 0.0)
+    out = ungridded(rgb, x, y)
+    assert (out[40:42, 60:200] == (200, 0, 0)).all()
+    rest = np.ones(rgb.shape[:2], dtype=bool)
+    rest[36:46, 56:204] = False
+    assert (out[rest] == 255).all()
+
+
+def test_a_ring_on_the_line_of_a_key_does_not_break_it():
+    block = np.zeros((13, 25), dtype=np.float32)
+    down, across = np.mgrid[:13, :25]
+    block[6, :] = 1
+    far = np.hypot(down - 6, across - 12)
+    block[far < 5] = 0
+    block[(far >= 4) & (far < 5.2)] = 1
+    assert unmarked(block)[6].min() > 0.5
+    dashes = np.zeros((13, 25), dtype=np.float32)
+    dashes[6, :9] = dashes[6, 16:] = 1
+    assert unmarked(dashes)[6, 10:15].max() == 0

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from metagrove.figures.anchors import anchored
 from metagrove.figures.curve_labels import labels_beside
 from metagrove.figures.doubts.checks import judged, trace_doubts
 from metagrove.figures.doubts.furniture import words_in
@@ -16,6 +17,7 @@ from metagrove.figures.files.image import Picture
 from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
 from metagrove.figures.hypotheses import supposed
+from metagrove.figures.last_drop import with_last_drops
 from metagrove.figures.legend.arms import arm_specs
 from metagrove.figures.legend.pointers import Pointer, pointers
 from metagrove.figures.legend.samples import Sample, unlined
@@ -114,6 +116,8 @@ def _reading(
     arrows = _arrows(field, trace, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
     arms = _pointed_at(seen.arms, arrows)
     witnesses = _counted_by_arrows(arms, arrows, witnesses)
+    if not plot.rising and picture.rotation == 0:
+        arms = with_last_drops(arms, scales.x, scales.y, scales.scale, picture.rgb)
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
     if free and not rows and not arrows and (len(arms) < 2 or not all(a.name for a in arms)):
         arms, witnesses, more = _called(arms, phrases(near, gap=1.1), ground, witnesses)
@@ -123,10 +127,11 @@ def _reading(
     if seen.curveless and not hints.arms:
         return None
     findings = [*findings, *more, *trace_doubts(seen)]
+    x, y = (scales.x, scales.y) if hints.x is not None or hints.y is not None else anchored(seen)
     reading = FigureReading(
         tuple(arms),
-        scales.x,
-        scales.y,
+        x,
+        y,
         scales.scale,
         "raster",
         "ok",
