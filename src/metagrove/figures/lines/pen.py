@@ -28,7 +28,7 @@ _FLOOR, _SHARES = 0.005, 1.5
 _REACH, _ROUNDS = 12.0, (0.1, 0.3, 1.0)
 # how much more that is for a jump to be parted in two
 _PARTED = 8.0
-# ink so far beyond the drawn line, above it and below it, is a mark
+# so much ink so many pixels above the drawn line is a mark
 _MARK, _BEYOND = 0.35, 1.5
 # coverage that is an edge's; how many pixels of edges tell how far picture and drawing differ, and what is taken else
 _FAINT, _EDGE, _UNSURE = 0.03, 50, 0.1
@@ -190,18 +190,14 @@ def _spread(ink: Ink, begin: Array, height: Array, pen: Pen, bounds: NDArray[np.
 def _marks(
     cover: Array, known: NDArray[np.bool_], begin: Array, height: Array, pen: Pen, bounds: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """The columns in which ink stands out above and below the line: censor marks."""
-    wide = cover.shape[1]
-    both = np.zeros((2, wide), bool)
+    """The columns in which ink stands out above the line, which no later part of it reaches: censor marks."""
+    marked = np.zeros(cover.shape[1], bool)
     half = pen.width / 2 + _BEYOND
-    for c in range(wide):
-        top, bottom = int(bounds[0, c]), int(bounds[1, c])
+    for c in range(cover.shape[1]):
+        top = int(bounds[0, c])
         upper = height[max(int(np.searchsorted(begin, c + 0.5 - half, side="right")) - 1, 0)] - half
-        lower = height[max(int(np.searchsorted(begin, c + 0.5 + half, side="right")) - 1, 0)] + half
-        ink = np.where(known[:, c], cover[:, c], 0)
-        both[0, c] = (ink[top : max(int(upper), top)] > _MARK).any()
-        both[1, c] = (ink[min(int(np.ceil(lower)), bottom) : bottom] > _MARK).any()
-    marked = both[0] & both[1]
+        rows = slice(top, max(int(upper), top))
+        marked[c] = (known[rows, c] & (cover[rows, c] > _MARK)).any()
     for _ in range(2):
         marked[1:-1] |= marked[:-2] | marked[2:]
     return np.broadcast_to(marked, cover.shape)

@@ -21,6 +21,8 @@ __all__ = ["redrawn"]
 _FIRST = 1.3
 # arms of widths so alike are drawn with one pen; what shows no such share of its ink is a gap of dashes
 _ALIKE, _SHOWN = 0.5, 0.6
+# levels a column above which steps are too fine to be told apart: then the edges, read column by column, say more
+_DENSEST = 0.25
 # pixels that a level runs to tell to what fraction of a pixel strokes were fitted
 _LONG = 6.0
 # pixels by which a look's width includes its soft edge, and of the thinnest pen
@@ -112,6 +114,8 @@ def _fitted(ink: Ink, steps: Steps, path: Path, pen: Pen | None) -> Steps:
     if pen is None or len(steps.begin) < 2:
         return steps
     begin, height, pen = fitted_steps(ink, steps.begin, steps.height, steps.end, pen)
+    if len(begin) > _DENSEST * (steps.end - begin[0]):
+        return steps
     counts = np.diff(np.append(np.searchsorted(np.flatnonzero(path.inked) + 0.5, begin), path.inked.sum()))
     level, deep = np.diff(np.append(begin, steps.end)) >= _LONG, np.diff(height) > pen.width + 2
     places = np.concatenate([height[level], begin[1:][deep]])
