@@ -106,8 +106,8 @@ def weights(paths):
     return plain / plain.sum()
 
 
-def page(seed, paths, chances, *, cut=strip):
-    """The samples of one page; `cut` takes a box out of the page's ink."""
+def page(seed, paths, chances, *, cut=strip, say=None):
+    """The samples of one page; `cut` takes a box out of the page's ink, `say` gives each word as it is read and drawn."""
     rng = np.random.default_rng([seed, 20261120])
     size = float(
         np.exp(rng.uniform(np.log(4.2), np.log(10.0)))
@@ -120,7 +120,7 @@ def page(seed, paths, chances, *, cut=strip):
     if not 4.0 <= drawn <= 44:
         factor = damage["factor"] = float(np.clip(factor, size / 44, size / 4.0))
         drawn = size / factor
-    sheet, words = _sheet(rng, paths, chances, drawn)
+    sheet, words = _sheet(rng, paths, chances, drawn, say or _text)
     rgb = _damaged(rng, sheet, damage)
     ink = writing(rgb)
     boxes = text_boxes(ink)
@@ -211,7 +211,7 @@ def _damaged(rng, sheet, damage):
     return np.asarray(picture)
 
 
-def _sheet(rng, paths, chances, size):
+def _sheet(rng, paths, chances, size, say):
     """A page of words at a size of their digits, and each word's text and box."""
     columns, rows = int(rng.integers(5, 9)), int(rng.integers(10, 18))
     dark = rng.random() < 0.08
@@ -230,7 +230,7 @@ def _sheet(rng, paths, chances, size):
         if y + pitch > tall - 8:
             break
         while x < wide - 2 * size:
-            text, shown = _text(rng)
+            text, shown = say(rng)
             mask, at = _drawn(rng, str(path), shown, size * rng.uniform(0.97, 1.03), way, spaced, x % 1)
             if mask is None or int(x) + mask.shape[1] > wide - 6:
                 break

@@ -287,3 +287,33 @@ def test_figure_blown_up_to_a_poster_is_read_as_it_was(known):
     for one, other in zip(reading.arms, alone.arms, strict=True):
         grid = np.linspace(0, min(one.end, other.end), 300)
         assert np.abs(one.at(grid) - other.at(grid)).mean() < 0.004
+
+
+def chart(draw):
+    """A chart with numbered axes in which a Kaplan-Meier curve could stand, and none does."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), dpi=110)
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set(xlim=(0, 6), ylim=(0, 1.05), xlabel="Months", ylabel="Share")
+    draw(axes)
+    out = io.BytesIO()
+    figure.savefig(out, format="png")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda axes: axes.bar([1, 2, 3, 4, 5], [0.9, 0.75, 0.5, 0.42, 0.2], width=0.8),
+        lambda axes: axes.scatter([1, 2, 3, 4, 5], [0.4, 0.75, 0.5, 0.82, 0.2]),
+        lambda axes: None,
+    ],
+    ids=["columns", "points", "nothing"],
+)
+def test_numbered_axes_without_a_curve_are_no_figure(draw):
+    pytest.importorskip("rapidocr_onnxruntime")
+    with pytest.raises(DataError, match="no Kaplan-Meier figure found"):
+        figures_in(chart(draw), threads=1)

@@ -14,6 +14,7 @@ from metagrove.figures.hints import Hints
 from metagrove.figures.legend.arms import Scene
 from metagrove.figures.legend.clearing import axis_mask, enclosed, letters, unframed, unguided
 from metagrove.figures.legend.samples import Sample, legend_samples, parted
+from metagrove.figures.legend.unusual_keys import keys_after, patch_keys
 from metagrove.figures.lines.stripes import stripes
 from metagrove.figures.page import Word
 from metagrove.figures.scales.calibration import Scales
@@ -50,7 +51,7 @@ class Plot:
 def samples_of(
     picture: Picture, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str]
 ) -> list[Sample]:
-    """The legend; where lines inside filled keys, or keys that were read as letters, give these entries and more, that."""
+    """The legend, keys after names and filled patches last; where lines inside filled keys, or keys that were read as letters, give these entries and more, that."""
     samples = legend_samples(picture.rgb, ink, names, labels)
     if not names:
         return samples
@@ -63,6 +64,9 @@ def samples_of(
     for offer in offers:
         if len(offer) > max(len(samples), 1) and {s.name for s in samples[1:]} <= {s.name for s in offer}:
             samples = offer
+    if len(samples) < 2:
+        others = (find(picture.rgb, ink, names, labels) for find in (keys_after, patch_keys))
+        samples = next((offer for offer in others if offer), samples)
     return samples
 
 

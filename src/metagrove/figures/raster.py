@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from metagrove.figures.anchors import anchored
 from metagrove.figures.curve_labels import labels_beside
 from metagrove.figures.doubts.checks import judged, trace_doubts
 from metagrove.figures.doubts.furniture import words_in
@@ -16,6 +17,7 @@ from metagrove.figures.files.image import Picture
 from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
 from metagrove.figures.hypotheses import supposed
+from metagrove.figures.last_drop import with_last_drops
 from metagrove.figures.legend.arms import arm_specs
 from metagrove.figures.legend.pointers import Pointer, pointers
 from metagrove.figures.legend.samples import Sample, unlined
@@ -26,7 +28,7 @@ from metagrove.figures.plot import Plot, samples_of, scene_of
 from metagrove.figures.reading import ArmReading, FigureReading
 from metagrove.figures.scales.axes import Axis, axis_unit, near_plot
 from metagrove.figures.scales.calibration import Scales, plot_scales
-from metagrove.figures.scales.frame import darkness
+from metagrove.figures.scales.frame import darkness, levelled
 from metagrove.figures.scales.grid import ungridded
 from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.doubted_counts import centred
@@ -55,6 +57,7 @@ def picture_readings(
     hints = hints or Hints()
     small = tokens(legible(romans(words)))
     readings = []
+    picture = replace(picture, rgb=levelled(picture.rgb))
     plots = plot_scales(picture, small, hints)
     for scales in plots:
         if not _spacious(scales):
@@ -112,17 +115,23 @@ def _reading(
     seen = traced_plot(plot, specs, field, trace, picture.rgb)
     arrows = _arrows(field, trace, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
     arms = _pointed_at(seen.arms, arrows)
+    witnesses = _counted_by_arrows(arms, arrows, witnesses)
+    if not plot.rising and picture.rotation == 0:
+        arms = with_last_drops(arms, scales.x, scales.y, scales.scale, picture.rgb)
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
     if free and not rows and not arrows and (len(arms) < 2 or not all(a.name for a in arms)):
         arms, witnesses, more = _called(arms, phrases(near, gap=1.1), ground, witnesses)
         findings = [*findings, *more]
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
     seen = seen.named(arms, np.any([prose, limits, *(a.ink for _, a in arrows)], axis=0))
+    if seen.curveless and not hints.arms:
+        return None
     findings = [*findings, *more, *trace_doubts(seen)]
+    x, y = (scales.x, scales.y) if hints.x is not None or hints.y is not None else anchored(seen)
     reading = FigureReading(
         tuple(arms),
-        scales.x,
-        scales.y,
+        x,
+        y,
         scales.scale,
         "raster",
         "ok",
@@ -140,7 +149,7 @@ def _counted(
 ) -> list[RiskRow]:
     """The rows of numbers at risk under the plot."""
     foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
-    rows = recounted(risk_rows(near, scales.x, below=foot + 2), scales.x, find)
+    rows = recounted(risk_rows(near, scales.x, below=foot + 2, find=find), scales.x, find)
     rows = with_blanks(rows, scales.x, darkness(picture.rgb))
     rows = keyed(rows, coloured_patches(rows, picture.rgb))
     return respelled(centred(rows, scales.x), names)
@@ -204,6 +213,17 @@ def _arrows(field: Canvas, trace: Trace, plot: Plot, names: Sequence[Word]) -> l
     near = cv2.dilate(np.any(curves, axis=0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     found = pointers(inked & ~near, inked, curves, [placed[k] for k in known])
     return [(names[known[p.name]], p) for p in found]
+
+
+def _counted_by_arrows(
+    arms: Sequence[ArmReading], arrows: Sequence[tuple[Word, Pointer]], witnesses: list[int]
+) -> list[int]:
+    """How many arms legend and table count; a legend of one is none where an arrow from its own name ends at every arm."""
+    named = {a.curve: w.text for w, a in arrows}
+    whole = len(arrows) == len(named) == len(set(named.values())) == len(arms) > 1
+    if whole and witnesses == [1] and all(arm.name == named[i] for i, arm in enumerate(arms)):
+        return [len(arms)]
+    return witnesses
 
 
 def _pointed_at(arms: Sequence[ArmReading], arrows: Sequence[tuple[Word, Pointer]]) -> list[ArmReading]:

@@ -17,6 +17,8 @@ _FLAT = 0.03
 _JOIN = 0.12
 # drawing programs that simplify paths merge steps that stay within a ninth of a point of a straight line
 _SLANT = 0.15
+# others leave out a corner where two steps meet within a pixel; so much of the line's length may lean
+_LEANING, _LEANT = 0.6, 0.25
 _WHITE = (255, 255, 255)
 # points: what is narrower is no panel
 _PANEL = 60.0
@@ -70,7 +72,10 @@ def _nearly_upright(points: Array) -> bool:
     """Whether the line is level or upright but for steps that a drawing program merged because they are tiny."""
     move = np.abs(np.diff(points, axis=0))
     off = move.min(axis=1)
-    return bool(len(move) > 3) and bool((off <= _SLANT).all()) and bool((off <= _FLAT).mean() > 0.6)
+    if len(move) <= 3 or (off <= _FLAT).mean() <= 0.6:
+        return False
+    slanted = float(move[off > _FLAT].sum() / move.sum())
+    return bool((off <= _SLANT).all()) or (bool((off <= _LEANING).all()) and slanted < _LEANT)
 
 
 def _one_way(points: Array) -> int:

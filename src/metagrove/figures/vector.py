@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,16 @@ from metagrove.figures.hints import Hints
 from metagrove.figures.legend.entries import coloured_name, legend_entries, sample_names
 from metagrove.figures.page import Page, Stroke, Word, colour_distance
 from metagrove.figures.reading import ArmReading, FigureReading
-from metagrove.figures.scales.axes import Axis, axis_unit, column_axes, near_plot, row_axes, snapped
+from metagrove.figures.scales.axes import (
+    MIN_LABELS,
+    Axis,
+    axis_unit,
+    column_axes,
+    near_plot,
+    row_axes,
+    snapped,
+    with_flush,
+)
 from metagrove.figures.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
 from metagrove.figures.strokes_left import all_explained
 from metagrove.figures.table.blanks import with_blanks
@@ -30,6 +39,16 @@ __all__ = ["page_readings"]
 _LABEL_TOLERANCE = 1.6
 _MARK_SIZE = 14.0
 _START = 0.004
+# points: how far from time 0 and survival 1 a curve begins
+_NEAR_START = 1.5
+# points: how exactly a label that is set flush has its tick mark
+_FLUSH = 0.3
+# of the width and height: how late and how low curves may begin that programs draw from their first time on
+_LATE, _LOW = 0.05, 0.07
+# points: how near curves begin to the corner that labels without tick marks give, and how straight these stand
+_BEGUN, _STRAIGHT = 0.6, 0.3
+# points: half a pixel of any screen, and how exactly all curves begin at one place
+_CRISP, _FIRM = (0.2, 0.8), 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +84,10 @@ def _plots(page: Page, words: list[Word], curves: list[Staircase], hints: Hints)
     if hints.x is not None and hints.y is not None:
         rows, columns = [hints.x], [hints.y]
     else:
-        rows = [_on_ticks(a, page.strokes, across=True) for a in row_axes(words, tolerance=_LABEL_TOLERANCE)]
-        columns = [_on_ticks(a, page.strokes, across=False) for a in column_axes(words, tolerance=_LABEL_TOLERANCE)]
+        rows = [_on_ticks(a, page.strokes, words, across=True) for a in row_axes(words, tolerance=_LABEL_TOLERANCE)]
+        columns = [
+            _on_ticks(a, page.strokes, words, across=False) for a in column_axes(words, tolerance=_LABEL_TOLERANCE)
+        ]
         rows = [hints.x] if hints.x is not None else rows
         columns = [hints.y] if hints.y is not None else columns
     offers: list[tuple[tuple[float, ...], _Plot]] = []
@@ -116,12 +137,22 @@ def _starts(curve: Staircase, x: Axis, y: Axis, scale: float) -> bool:
     full = float(y.pixel(0.0 if curve.rising else scale))
     if not np.isfinite(full):
         return False
-    begins = abs(curve.points[0, 0] - zero) < 1.5 and abs(curve.points[0, 1] - full) < 1.5
+    begins = abs(curve.points[0, 0] - zero) < _NEAR_START and abs(curve.points[0, 1] - full) < _NEAR_START
+    begins = begins or _late(curve, zero, full, x, abs(float(y.pixel(scale)) - float(y.pixel(0.0))))
     inside = float(curve.points[-1, 0]) <= max(x.pixels) + 1.2 * x.spacing
     if _frames(curve, zero, abs(float(y.pixel(scale)) - float(max(y.pixels)))):
         return False
     values = y.value(curve.points[[0, -1], 1]) / scale
     return bool(begins and inside and values.min() > -0.03 and values.max() < 1.03)
+
+
+def _late(curve: Staircase, zero: float, full: float, x: Axis, tall: float) -> bool:
+    """Whether a line of many steps begins a little right of time 0, at survival 1 or one step below it."""
+    right = float(curve.points[0, 0]) - zero
+    below = float(curve.points[0, 1]) - full if not curve.rising else full - float(curve.points[0, 1])
+    wide = max(x.pixels) - min(x.pixels)
+    many = len(curve.levels[0]) > 3 and float(curve.points[-1, 0]) - zero > 0.3 * wide
+    return not x.log and many and -1.5 < right < _LATE * wide and -1.5 < below < _LOW * tall
 
 
 def _frames(curve: Staircase, zero: float, tall: float) -> bool:
@@ -133,7 +164,7 @@ def _frames(curve: Staircase, zero: float, tall: float) -> bool:
     return at_end and (jump > 0.97 * tall or (len(heights) == 2 and curve.pieces > 1))
 
 
-def _on_ticks(axis: Axis, strokes: Sequence[Stroke], *, across: bool) -> Axis:
+def _on_ticks(axis: Axis, strokes: Sequence[Stroke], words: Sequence[Word], *, across: bool) -> Axis:
     """The axis refitted to short strokes (else grid lines) that begin within a letter or two of its labels."""
     along, aside = (0, 1) if across else (1, 0)
     edge = axis.band[0] if across else axis.band[1]
@@ -151,16 +182,19 @@ def _on_ticks(axis: Axis, strokes: Sequence[Stroke], *, across: bool) -> Axis:
         gap = (edge - end) if across else (end - edge)
         if -0.6 * size <= gap <= 2.2 * size and extent > 0.8:
             (short if extent < 16 else long).append((box[along] + box[along + 2]) / 2)
-    fitted = snapped(axis, np.unique(short), reach=2.6)
+    marks = np.unique(short)
+    fitted = snapped(axis, marks, reach=2.6)
     if fitted.on_ticks < 2:
-        fitted = snapped(axis, np.unique(long), reach=2.6)
-    return fitted
+        marks = np.unique(long)
+        fitted = snapped(axis, marks, reach=2.6)
+    return with_flush(fitted, words, marks, across=across, reach=_FLUSH)
 
 
 def _reading(
     page: Page, words: list[Word], plot: _Plot, others: Sequence[_Plot], hints: Hints, find: Finder | None
 ) -> FigureReading:
     findings: list[Finding] = []
+    plot = plot if hints.x is not None or hints.y is not None else _anchored(_uncrisped(plot))
     near = _nearby(words, plot, others)
     names = phrases(near)
     rows = recounted(risk_rows(near, plot.x, below=min(plot.frame[3], max(plot.y.pixels)) + 1), plot.x, find)
@@ -212,6 +246,49 @@ def _reading(
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
 
 
+def _uncrisped(plot: _Plot) -> _Plot:
+    """The plot with its axes where its curves begin, if these stand off them by the same across and down.
+
+    Programs that draw for screens (D3, ECharts) move ticks and axis lines, but no curve, by half a pixel both ways.
+    """
+    if plot.x.log or plot.y.log:
+        return plot
+    top = float(plot.y.pixel(0.0 if plot.curves[0].rising else plot.scale))
+    off = np.array([[c.points[0, 0] - float(plot.x.pixel(0.0)), c.points[0, 1] - top] for c in plot.curves])
+    # those drawn from their first time on begin elsewhere
+    off = off[np.abs(off).max(axis=1) < _NEAR_START]
+    if not len(off):
+        return plot
+    right, down = off.mean(axis=0)
+    # marks on whole pixels say only about where the axis is
+    slack = max(_FIRM, plot.x.residual, plot.y.residual)
+    if np.ptp(off, axis=0).max() > _FIRM or abs(right - down) > slack or not _CRISP[0] < abs(right) < _CRISP[1]:
+        return plot
+    return replace(plot, x=_moved(plot.x, float(right)), y=_moved(plot.y, float(down)))
+
+
+def _anchored(plot: _Plot) -> _Plot:
+    """The plot, its labels without tick marks confirmed by curves that begin where the labels put time 0 and survival 1."""
+    starts = np.array([c.points[0] for c in plot.curves])
+    full = 0.0 if plot.curves[0].rising else plot.scale
+    x, y = plot.x, plot.y
+    if not x.log and np.abs(starts[:, 0] - float(x.pixel(0.0))).max() < _BEGUN:
+        x = _confirmed(x)
+    if not y.log and np.abs(starts[:, 1] - float(y.pixel(full))).max() < _BEGUN:
+        y = _confirmed(y)
+    return replace(plot, x=x, y=y)
+
+
+def _confirmed(axis: Axis) -> Axis:
+    """An even scale of four labels or more, straight to a fraction of a point, as good as on tick marks."""
+    firm = not axis.on_ticks and len(axis.values) > MIN_LABELS and axis.even and axis.residual < _STRAIGHT
+    return replace(axis, on_ticks=len(axis.values)) if firm else axis
+
+
+def _moved(axis: Axis, by: float) -> Axis:
+    return replace(axis, pixels=tuple(p + by for p in axis.pixels), intercept=axis.intercept - axis.slope * by)
+
+
 def _named_count(listed: int, found: Sequence[str | None], names: Sequence[Word], plot: _Plot) -> int:
     """How many arms the legend lists; without a legend, how many names in colour stand in the plot.
 
@@ -257,6 +334,9 @@ def _arm(curve: Staircase, plot: _Plot, name: str | None, marks: Array) -> ArmRe
     end = float(plot.x.value(float(curve.points[-1, 0])))
     time, level = np.append(time, end), np.append(level, level[-1])
     level = np.clip(level, 0, 1)
+    if abs(level[0] - 1) >= _START:
+        # before its first time nobody has died
+        time, level = np.append(0.0, time), np.append(1.0, level)
     level[0] = 1.0 if abs(level[0] - 1) < _START else level[0]
     time = np.maximum(time, 0)
     time[0] = 0.0

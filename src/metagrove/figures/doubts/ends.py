@@ -19,6 +19,8 @@ _CUT = 0.03
 _PIECE = 14
 # how many pixels and line widths right of the plot are looked at (a last censor mark reaches over it), how near an arm's colour is met there, in what share of the columns
 _BEYOND, _WIDTHS, _OWN, _MOSTLY = 14, 5, 60.0, 0.8
+# pixels from the middle of a mark to the end of its arms
+_LARGEST = 40
 # the share of a pixel that ink of a mark covers
 _INKED = 0.4
 
@@ -79,7 +81,22 @@ def _runs_on(seen: TracedPlot, index: int) -> bool:
     reach = round(look.width) + 1
     block = beyond[max(row - reach, 0) : row + reach + 1]
     inked = (np.linalg.norm(block - np.array(look.colour, dtype=np.float32), axis=2) < _OWN).any(axis=0)
-    return bool(inked.mean() > _MOSTLY)
+    return bool(inked.mean() > _MOSTLY) and not _crossed(seen, index, row)
+
+
+def _crossed(seen: TracedPlot, index: int, row: int) -> bool:
+    """Whether what lies right of the plot is the arm of a plus on the end: an upright stroke there is as high as it is long."""
+    look, right = seen.looks[index], seen.plot.columns[1]
+    far = _LARGEST + round(look.width)
+    cut = seen.picture[max(row - far, 0) : row + far + 1, right - far // 2 : right + far].astype(np.float32)
+    near = np.linalg.norm(cut - np.array(look.colour, dtype=np.float32), axis=2) < _OWN
+    middle, edge = min(row, far), min(far // 2, right)
+    level = near[max(middle - round(look.width) - 1, 0) : middle + round(look.width) + 2].any(axis=0)[edge:]
+    long = int(level.argmin()) if not level.all() else len(level)
+    reach = slice(max(edge - round(look.width) - 4, 0), edge + 2)
+    above, below = near[:middle][::-1, reach], near[middle + 1 :, reach]
+    high = [max(int(c.argmin()) if not c.all() else len(c) for c in half.T) for half in (above, below)]
+    return long < _LARGEST and min(high) >= 0.7 * long - 1 > 0
 
 
 def _goes_on(seen: TracedPlot, index: int) -> bool:

@@ -15,7 +15,16 @@ from metagrove.figures.page import Word, number
 from metagrove.figures.plot import MARGIN, Plot, inside
 from metagrove.figures.writing.words import phrases, statistics
 
-__all__ = ["frame_pieces", "furniture", "in_line", "landmarks", "letters_beside", "ruled_boxes", "words_in"]
+__all__ = [
+    "dotted_grid",
+    "frame_pieces",
+    "furniture",
+    "in_line",
+    "landmarks",
+    "letters_beside",
+    "ruled_boxes",
+    "words_in",
+]
 
 _RATE = re.compile(r"\(?\d{1,3}(\.\d+)?%\)?")
 _PLAIN = re.compile(r"[\w=<>≤≥]")
@@ -27,6 +36,8 @@ _LOW, _HIGH, _SLACK, _BROAD, _LONGEST, _FULL = 6, 0.12, 2, 1.6, 5.0, 0.3
 # what is left of a frame: shares of the plot, how thick its sides are in pixels, how much of it may be round corners, and
 # how much of what it encloses is writing
 _SHORTEST_SIDE, _SHORTEST_LINE, _NEAR, _THICK, _ROUNDED, _WRITTEN = 0.03, 0.08, 0.06, 4, 0.05, 0.1
+# pixels of a dot of a grid, and the share of its line that dots take at least
+_DOT, _SPARSE = 4, 0.06
 # an upright line is a landmark if its dashes reach this far up the plot, this densely, in so many pieces
 _TALL, _DENSE, _PIECES = 0.35, 0.3, 4
 
@@ -47,6 +58,39 @@ def furniture(field: Canvas, trace: Trace, prose: NDArray[np.bool_]) -> NDArray[
     prose = prose | letters_beside(inked & ~prose, prose)
     boxes = ruled_boxes(inked, curves) | frame_pieces(inked & ~prose & ~ticks, curves, prose | field.blank)
     return prose | ticks | boxes | landmarks(inked & ~prose & ~ticks, curves)
+
+
+def dotted_grid(inked: NDArray[np.bool_], rows: Sequence[float], columns: Sequence[float]) -> NDArray[np.bool_]:
+    """The pixels of dotted grid lines: dots evenly along most rows or columns of labels.
+
+    Parameters
+    ----------
+    inked : ink that no curve and no word explains, shape (rows, columns).
+    rows, columns : where the labels of the axes stand in the plot.
+    """
+    import cv2
+
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(inked.astype(np.uint8), connectivity=8)
+    dots = (stats[:, 2] <= _DOT) & (stats[:, 3] <= _DOT)
+    dots[0] = False
+    small = dots[labels]
+    return _dotted(small, rows) | _dotted(small.T, columns).T
+
+
+def _dotted(dots: NDArray[np.bool_], rows: Sequence[float]) -> NDArray[np.bool_]:
+    out = np.zeros(dots.shape, dtype=bool)
+    inner = [round(r - 0.5) for r in rows if 4 < r < len(dots) - 4]
+    found = []
+    for row in inner:
+        strip = dots[row - 2 : row + 3].any(axis=0)
+        tenths = [float(part.mean()) for part in np.array_split(strip, 10)]
+        # curves and a legend hide some
+        if float(np.quantile(tenths, 0.3)) > _SPARSE and max(tenths) < 3 * float(np.median(tenths)):
+            found.append(row)
+    if len(found) >= max(2, 0.6 * len(inner)):
+        for row in found:
+            out[row - 2 : row + 3] = dots[row - 2 : row + 3]
+    return out
 
 
 def _tick_marks(inked: NDArray[np.bool_]) -> NDArray[np.bool_]:

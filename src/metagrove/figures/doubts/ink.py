@@ -27,6 +27,8 @@ _INKED, _AT_START = 0.4, 4.0
 # each curve alone in these shares of its line and of the time axis, two inks so far apart of 441, or two lines of one ink
 # that part within this share of the plot
 _OWN_LINE, _LONG, _CLEARLY, _PARTED = 0.6, 0.4, 90.0, 0.15
+# two curves nearer than their widths in this share of the plot may be one line and its soft edge, of so many pixels
+_TOGETHER, _SOFT = 0.7, 2.0
 # how far ink is from paper at least that no curve explains, and how much of it there may be, of what the curves take
 _PALE_INK, _NONE_LEFT = 45.0, 0.02
 
@@ -136,6 +138,8 @@ def confirmed_by_ink(seen: TracedPlot) -> bool:
         if seen.trace.visible[i] < _OWN_LINE or len(seen.trace.paths[i].leave) < _LONG * wide:
             return False
     for i, j in itertools.combinations(range(len(seen.arms)), 2):
+        if _shadow(seen, i, j):
+            return False
         if colour_distance(seen.looks[i].colour, seen.looks[j].colour) < _CLEARLY and not _keep_apart(seen, i, j):
             return False
     # axis lines, ticks and letters have soft edges
@@ -147,6 +151,15 @@ def confirmed_by_ink(seen: TracedPlot) -> bool:
     pale &= ~limit_lines(seen.field, seen.inked & (distance > 2), seen.looks, seen.trace.paths)
     left = pale & (distance > max(6.0, 1.5 * width + 2))
     return bool(left.sum() < _NONE_LEFT * max(int(seen.core.sum()), 1))
+
+
+def _shadow(seen: TracedPlot, i: int, j: int) -> bool:
+    """Whether two curves run so near each other nearly everywhere that one may be the soft edge of the other's line."""
+    a, b = seen.trace.steps[i], seen.trace.steps[j]
+    columns = np.arange(min(len(seen.trace.paths[i].leave), len(seen.trace.paths[j].leave)))
+    heights = [s.height[np.clip(np.searchsorted(s.begin, columns, side="right") - 1, 0, None)] for s in (a, b)]
+    near = np.abs(heights[0] - heights[1]) < seen.looks[i].width / 2 + seen.looks[j].width / 2 + _SOFT
+    return bool(near.mean() > _TOGETHER)
 
 
 def _keep_apart(seen: TracedPlot, i: int, j: int) -> bool:

@@ -37,6 +37,8 @@ _FALLEN = 0.995
 _AGAIN = re.compile(r"(.+) \(\d\)$")
 # how far below the plot, of its height, a heading of numbers at risk stands at most, and how many letters it has
 _BELOW, _HEADING = 0.6, 40
+# points: programs for screens put tick marks on whole pixels
+_ROUNDED = 0.55
 _NOT_TIME = re.compile(r"\b(specificity|sensitivity|recall|(?:true|false)[ -]positives?)\b|positive rate")
 
 
@@ -63,7 +65,7 @@ _LEFT_OUT = "{left_out} numbers in line with the {name} axis do not fit its scal
 def _scales(read: Read) -> list[Finding]:
     """Doubts about axes that were not given: too few labels, a bent scale, labels away from tick marks, odd numbers."""
     reading, out = read.reading, []
-    limit = 0.35 if reading.source == "vector" else 1.1
+    limit = _ROUNDED if reading.source == "vector" else 1.1
     for name, axis, hinted in (("x", reading.x, read.hints.x), ("y", reading.y, read.hints.y)):
         if hinted is not None:
             continue

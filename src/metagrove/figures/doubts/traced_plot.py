@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.figures.curve import curve_of
-from metagrove.figures.doubts.furniture import furniture
+from metagrove.figures.doubts.furniture import dotted_grid, furniture
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.legend.arms import ArmSpec
 from metagrove.figures.lines.evidence import ArmLook, Canvas, coverage
 from metagrove.figures.lines.readout import snapped_by
+from metagrove.figures.lines.redrawing import redrawn
 from metagrove.figures.lines.tracing import Trace
 from metagrove.figures.plot import Plot
 from metagrove.figures.reading import ArmReading
@@ -22,6 +23,8 @@ __all__ = ["TracedPlot", "traced_plot"]
 
 # how far the colour of an area is from paper, of 441, and from grey, of 255, above which it is that of a line
 _STRONG, _COLOURED = 170.0, 130.0
+# the share of the time axis that the longest curve takes at least, and of the ink in the plot that the curves explain
+_LEAST_LONG, _LEAST_INK = 0.02, 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +64,13 @@ class TracedPlot:
         return np.asarray(ink & ~self.field.blank & ~self.told)
 
     @property
+    def curveless(self) -> bool:
+        """Whether no curve was there to be followed: every trace ends where it begins, or they explain hardly any ink."""
+        wide, inked = self.plot.columns[1] - self.plot.columns[0], self.inked
+        short = all(len(p.leave) < _LEAST_LONG * wide for p in self.trace.paths)
+        return short or bool((inked & self.covered).sum() < _LEAST_INK * inked.sum())
+
+    @property
     def core(self) -> NDArray[np.bool_]:
         """Where the strokes of the traced curves lie."""
         return np.asarray(np.any([c == 2 for c in self.trace.covers], axis=0))
@@ -72,7 +82,15 @@ class TracedPlot:
 
     def named(self, arms: Sequence[ArmReading], prose: NDArray[np.bool_]) -> TracedPlot:
         """The same plot with its arms under their names, its words, and the furniture that is left besides them."""
-        return replace(self, arms=tuple(arms), prose=prose, furniture=furniture(self.field, self.trace, prose))
+        known = furniture(self.field, self.trace, prose)
+        loose = (self.field.e_paper > 70.0**2) & ~self.covered & ~self.field.blank & ~prose
+        return replace(self, arms=tuple(arms), prose=prose, furniture=known | dotted_grid(loose, *self._labels()))
+
+    def _labels(self) -> tuple[list[float], list[float]]:
+        """The rows and the columns of the cut at which the labels of the two axes stand."""
+        plot = self.plot
+        rows = [plot.rows[1] - p if plot.rising else p - plot.rows[0] for p in plot.scales.y.pixels]
+        return rows, [p - plot.columns[0] for p in plot.scales.x.pixels]
 
 
 def traced_plot(plot: Plot, specs: Sequence[ArmSpec], field: Canvas, trace: Trace, picture: Pixels) -> TracedPlot:
@@ -80,6 +98,7 @@ def traced_plot(plot: Plot, specs: Sequence[ArmSpec], field: Canvas, trace: Trac
     looks = tuple(s.look for s in specs)
     foreign = tuple(trace.foreign(i) for i in range(len(looks)))
     own = tuple(np.where(hidden, 0, coverage(field, look)) for hidden, look in zip(foreign, looks, strict=True))
+    trace = redrawn(field, looks, trace, plot.start)
     snaps = snapped_by(trace.steps)
     if _lossless(field):
         # other lines stand where they should, while tick marks may have been fitted to the grid

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,12 @@ __all__ = ["MAX_PAGES", "pdf_image", "pdf_pages"]
 MAX_PAGES = 400
 MAX_OBJECTS = 200_000
 MAX_NESTING = 12
+
+# a letter, its box, its angle and colour; a space that PDFium put between letters because they stand apart
+_Letter: TypeAlias = tuple[str, Array, int, RGB | None]
+_GUESSED = "\ue000"
+# letter heights: what is no gap within a word, where the file has no space and where PDFium guesses one
+_JUMP, _GAP = 0.6, 0.28
 
 
 def _opened(content: bytes, only: int | None = None) -> Any:
@@ -221,12 +227,15 @@ def _words(page: Any, place: Array) -> tuple[Word, ...]:
     import pypdfium2.raw as raw
 
     text = page.get_textpage()
-    letters: list[tuple[str, Array, int, RGB | None]] = []
+    letters: list[_Letter] = []
     left, bottom, right, top = (ctypes.c_double() for _ in range(4))
     turn = page.get_rotation()
     for i in range(min(raw.FPDFText_CountChars(text.raw), 60_000)):
         code = raw.FPDFText_GetUnicode(text.raw, i)
         char = chr(code) if 0 < code < 0x110000 else ""
+        if raw.FPDFText_IsGenerated(text.raw, i) == 1 and not char.strip():
+            letters.append((_GUESSED, np.zeros(4), 0, None))
+            continue
         if not char.strip() or code == 0xFFFE:
             letters.append((" ", np.zeros(4), 0, None))
             continue
@@ -241,11 +250,18 @@ def _words(page: Any, place: Array) -> tuple[Word, ...]:
     return tuple(_grouped(letters))
 
 
-def _grouped(letters: list[tuple[str, Array, int, RGB | None]]) -> Iterator[Word]:
-    """Words from letters in reading order: a space, a turn, a change of colour or a jump ends one."""
-    run: list[tuple[str, Array, int, RGB | None]] = []
+def _grouped(letters: list[_Letter]) -> Iterator[Word]:
+    """Words from letters in reading order: a space, a turn, a change of colour or a jump ends one.
+
+    A space that the file does not hold and PDFium only guesses ends one where the gap is as wide as a space.
+    """
+    run: list[_Letter] = []
+    reach = _JUMP
     for letter in [*letters, (" ", np.zeros(4), 0, None)]:
-        if run and (letter[0] == " " or letter[2] != run[-1][2] or not _adjacent(run[-1], letter)):
+        if letter[0] == _GUESSED:
+            reach = _GAP
+            continue
+        if run and (letter[0] == " " or letter[2] != run[-1][2] or not _adjacent(run, letter, reach)):
             boxes = np.array([b for _, b, _, _ in run])
             low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
             # PDFium counts angles clockwise on the page; here 90 reads upwards
@@ -253,13 +269,15 @@ def _grouped(letters: list[tuple[str, Array, int, RGB | None]]) -> Iterator[Word
             run = []
         if letter[0] != " ":
             run.append(letter)
+        reach = _JUMP
 
 
-def _adjacent(before: tuple[str, Array, int, RGB | None], after: tuple[str, Array, int, RGB | None]) -> bool:
-    a, b = before[1], after[1]
-    along = (0, 2) if before[2] % 180 == 0 else (1, 3)
-    size = max(a[3] - a[1], b[3] - b[1], 3.0) if before[2] % 180 == 0 else max(a[2] - a[0], b[2] - b[0], 3.0)
+def _adjacent(run: list[_Letter], letter: _Letter, reach: float) -> bool:
+    """Whether a letter stands on a run's line within `reach` letter heights of its end."""
+    a, b = run[-1][1], letter[1]
+    level = run[-1][2] % 180 == 0
+    along, across = ((0, 2), (1, 3)) if level else ((1, 3), (0, 2))
+    size = max(b[across[1]] - b[across[0]], *(r[1][across[1]] - r[1][across[0]] for r in run[-3:]), 3.0)
     gap = max(a[along[0]], b[along[0]]) - min(a[along[1]], b[along[1]])
-    across = (1, 3) if along == (0, 2) else (0, 2)
     aside = max(a[across[0]], b[across[0]]) - min(a[across[1]], b[across[1]])
-    return bool(gap < 0.6 * size and aside < 0.5 * size)
+    return bool(gap < reach * size and aside < 0.5 * size)

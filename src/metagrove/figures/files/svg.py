@@ -28,7 +28,22 @@ MAX_ELEMENTS = 400_000
 MAX_VISITS = 200_000
 MAX_DEPTH = 60
 _LENGTH = re.compile(r"^\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(pt|px|mm|cm|in|pc)?\s*$", re.IGNORECASE)
+_SIZE = re.compile(r"[\d.]+(px|pt)\b")
+_RELATIVE = re.compile(r"^([-+]?[\d.]+)(em|ex)$")
+# the size of letters where none is said
+_EM = 16.0
 _POINTS = {"pt": 1.0, "px": 0.75, "mm": 72 / 25.4, "cm": 72 / 2.54, "in": 72.0, "pc": 12.0, None: 0.75}
+# how far below the anchor the baseline lies, in letter heights, where the anchor is no baseline
+_BELOW = {
+    "central": 0.34,
+    "middle": 0.26,
+    "hanging": 0.74,
+    "text-before-edge": 0.86,
+    "text-top": 0.86,
+    "text-after-edge": -0.2,
+    "ideographic": -0.2,
+    "mathematical": 0.4,
+}
 _INHERITED = (
     "stroke",
     "stroke-width",
@@ -40,6 +55,8 @@ _INHERITED = (
     "color",
     "font-size",
     "text-anchor",
+    "dominant-baseline",
+    "alignment-baseline",
     "visibility",
     "display",
 )
@@ -156,6 +173,9 @@ class _Walk:
             *(self.rules.get(n, {}) for n in ("*", *names)),
             _declarations(node.attributes.get("style", "")),
         ):
+            short = _SIZE.search(source.get("font", ""))
+            if short:
+                out["font-size"] = short[0]
             for key in _INHERITED:
                 if key in source and source[key] != "inherit":
                     out[key] = source[key]
@@ -232,10 +252,11 @@ class _Walk:
         if style.get("visibility") == "hidden":
             return
         colour, fill = _paint(style, "stroke", "none"), _paint(style, "fill", "black")
-        if colour is None and fill is None:
-            return
         scale = math.sqrt(abs(float(np.linalg.det(place[:2, :2]))))
         width = _length(style.get("stroke-width"), 1.0) * scale
+        colour = colour if width > 0 else None
+        if colour is None and fill is None:
+            return
         dash = _dash(style.get("stroke-dasharray", "none"), scale)
         self.serial += 1
         for points, closed in flattened(node.tag, node.attributes):
@@ -247,7 +268,9 @@ class _Walk:
         if style.get("visibility") == "hidden":
             return
         for text, x, y, own, length in _runs(node, style, self):
-            size = _length(own.get("font-size"), 16.0)
+            size = _font(own)
+            line = own.get("alignment-baseline") or own.get("dominant-baseline") or ""
+            y += size * _BELOW.get(line, 0.0)
             wide = length or 0.53 * size * len(text)
             anchor = own.get("text-anchor", "start")
             left = x - wide * {"start": 0.0, "middle": 0.5, "end": 1.0}.get(anchor, 0.0)
@@ -261,7 +284,7 @@ def _runs(
     node: _Node, style: Mapping[str, str], walk: _Walk
 ) -> Iterator[tuple[str, float, float, Mapping[str, str], float]]:
     """Each piece of a `text` element: the string, where it is anchored, its style and its stated length."""
-    x, y = _first(node.attributes.get("x")), _first(node.attributes.get("y"))
+    x, y = _moved(node, style, (0.0, 0.0))
     pending = [(node, style, x, y)]
     while pending:
         here, own, x, y = pending.pop(0)
@@ -270,19 +293,29 @@ def _runs(
             yield text, x, y, own, _length(here.attributes.get("textLength"))
         for child in here.children:
             if child.tag in {"tspan", "#text", "a"}:
-                at = _first(child.attributes.get("x"), x), _first(child.attributes.get("y"), y)
-                pending.append(
-                    (
-                        child,
-                        walk.style(child, own),
-                        at[0] + _first(child.attributes.get("dx")),
-                        at[1] + _first(child.attributes.get("dy")),
-                    )
-                )
+                inner = walk.style(child, own)
+                pending.append((child, inner, *_moved(child, inner, (x, y))))
 
 
-def _first(text: str | None, default: float = 0.0) -> float:
+def _moved(node: _Node, style: Mapping[str, str], before: tuple[float, float]) -> tuple[float, float]:
+    """Where a piece of text is anchored; `before` is where the text around it is."""
+    em, said = _font(style), node.attributes
+    x = _first(said.get("x"), before[0], em) + _first(said.get("dx"), 0.0, em)
+    return x, _first(said.get("y"), before[1], em) + _first(said.get("dy"), 0.0, em)
+
+
+def _font(style: Mapping[str, str]) -> float:
+    """The size of the letters; only the commonest of relative sizes is known."""
+    size = style.get("font-size", "")
+    return _EM if size.endswith(("em", "%")) else _length(size, _EM)
+
+
+def _first(text: str | None, default: float, em: float) -> float:
+    """The first of a list of lengths, which may be in units of the letters' size."""
     parts = (text or "").replace(",", " ").split()
+    relative = _RELATIVE.match(parts[0]) if parts else None
+    if relative:
+        return float(relative[1]) * em * (0.5 if relative[2] == "ex" else 1.0)
     return _length(parts[0], default) if parts else default
 
 

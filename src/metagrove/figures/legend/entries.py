@@ -45,12 +45,19 @@ def _unlike(group: Sequence[tuple[Stroke, Word]]) -> list[tuple[Stroke, Word]]:
 
 
 def _samples(strokes: Sequence[Stroke], names: Sequence[Word]) -> list[tuple[Stroke, Word]]:
-    """Short level lines with a phrase to their right."""
+    """Short level lines with a phrase to their right, or else, where there are more such, to their left."""
+    right, left = _sampled(strokes, names, after=True), _sampled(strokes, names, after=False)
+    return left if len({w.text for _, w in left}) > max(len({w.text for _, w in right}), 1) else right
+
+
+def _sampled(strokes: Sequence[Stroke], names: Sequence[Word], *, after: bool) -> list[tuple[Stroke, Word]]:
+    """Short level lines with the phrase that stands after or before them."""
     samples = []
     for stroke in strokes:
         left, top, right, bottom = stroke.box
         if stroke.colour is not None and not stroke.closed and bottom - top < 1.0 and 5 <= right - left <= 90:
-            word = _beside(names, right, (top + bottom) / 2)
+            height = (top + bottom) / 2
+            word = _beside(names, right, height) if after else _before(names, left, height)
             if word is not None:
                 samples.append((stroke, word))
     return samples
@@ -84,6 +91,15 @@ def _beside(names: Sequence[Word], right: float, height: float) -> Word | None:
     ]
     near = [w for w in near if number(w.text) is None and any(c.isalnum() for c in w.text)]
     return min(near, key=lambda w: w.x0 - right, default=None)
+
+
+def _before(names: Sequence[Word], left: float, height: float) -> Word | None:
+    """The phrase that ends left of a sample line, level with it; names set flush left end at different distances."""
+    near = [
+        w for w in names if -1 < left - w.x1 < 12 * max(w.size, 6.0) and abs(w.cy - height) < 0.8 * max(w.size, 5.0)
+    ]
+    near = [w for w in near if not w.angle and number(w.text) is None and any(c.isalpha() for c in w.text)]
+    return max(near, key=lambda w: w.x1, default=None)
 
 
 def coloured_name(colour: RGB, names: Sequence[Word], frame: tuple[float, float, float, float]) -> str | None:

@@ -12,6 +12,8 @@ _INK = 0.3
 _HIGHER, _WIDEST = 1.8, 0.4
 # the arm of a plus is thinner than the line it lies on
 _THINNER = 0.8
+# pixels of line on both sides of a ring, and the share of its width that its upper and lower halves both take
+_ARM, _ROUND = 4, 0.6
 
 
 def unmarked(block: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -19,10 +21,11 @@ def unmarked(block: NDArray[np.float32]) -> NDArray[np.float32]:
 
     What an upright stroke covers is filled where the line shows on both of its sides.
     """
-    inked = block > _INK
-    tall, wide = inked.shape
+    tall, wide = block.shape
     if tall < 5 or wide < 9:
         return block
+    block = _ring_filled(block)
+    inked = block > _INK
     extent = np.array([_extent(inked[:, c]) for c in range(wide)])
     line = extent[extent > 0]
     usual = float(np.median(line)) if len(line) else 0.0
@@ -36,6 +39,25 @@ def unmarked(block: NDArray[np.float32]) -> NDArray[np.float32]:
         if b - a > max(_WIDEST * high, 3.0):
             continue
         _taken_off(out, (max(a - 1, 0), min(b + 1, wide)), high)
+    return out
+
+
+def _ring_filled(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The block with the line drawn on through a ring that stands on its middle, as web charts draw their keys."""
+    inked = block > _INK
+    row = int(inked.sum(axis=1)[1:-1].argmax()) + 1
+    middle = inked[row]
+    above = np.asarray(inked[:row].any(axis=0))
+    below = np.asarray(inked[row + 1 :].any(axis=0))
+    change = np.diff(np.concatenate([[0], (~middle).astype(np.int8), [0]]))
+    out = block
+    for a, b in zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True):
+        left, right = middle[max(a - _ARM, 0) : a], middle[b : b + _ARM]
+        # an upright mark stands in the gap of a dashed key, a ring lies over and under all of it
+        ring = (above & below)[a:b].mean() > _ROUND and 2 < b - a <= len(block)
+        if ring and len(left) == len(right) == _ARM and left.all() and right.all():
+            out = out.copy() if out is block else out
+            out[row, a:b] = np.minimum(block[row, a - _ARM], block[row, b + _ARM - 1])
     return out
 
 

@@ -19,7 +19,7 @@ from metagrove.figures.page import Word, colour_distance, number
 from metagrove.figures.table.lines import lines_of
 from metagrove.figures.writing.naming import named_like, plain_name
 
-__all__ = ["Sample", "legend_samples", "parted", "unlined"]
+__all__ = ["Sample", "legend_samples", "named_entries", "parted", "unlined"]
 
 # names of one legend are printed in one size; descenders make boxes taller
 _UNEVEN = 2.1
@@ -31,6 +31,8 @@ _HEADINGS, _HEADED = ("numberatrisk", "noatrisk", "numberatrisknumbercensored", 
 _KEY_WITHIN = re.compile(r"^(.+?) [-+–—=|]{1,2} ([^\W\d].{2,})$")
 # a sign as wide as this, in letter heights, is a key
 _WIDE_SIGN = 1.2
+# a name of one letter and a number: Q1, T2
+_CODE = re.compile(r"[A-HJ-Z] ?\d{1,2}")
 _STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
 
 
@@ -51,14 +53,15 @@ def legend_samples(
     paper = np.median(rgb[bare < 0.03], axis=0) if (bare < 0.03).any() else np.full(3, 255.0)
     headings = _headings(names)
     for word in sorted(names, key=lambda w: -w.score):
+        coded = bool(_CODE.fullmatch(word.text)) and word.score > 0.8
         letters = sum(c.isalpha() for c in word.text)
         if (
             word.angle
-            or letters < 2
+            or (letters < 2 and not coded)
             or number(word.text) is not None
             or word.score < 0.35
             or not set(word.text) - _MARKS
-            or len({c for c in word.text if c.isalpha()}) < 2
+            or (len({c for c in word.text if c.isalpha()}) < 2 and not coded)
             or _STATISTIC.search(word.text)
             or word in headings
         ):
@@ -92,6 +95,11 @@ def _listed(found: Sequence[Sample], labels: Sequence[str]) -> list[Sample]:
         every = _aligned(_dots([next((k for k in listed if k.box == s.box), s) for s in found]))
         return every if len(every) == len(labels) else known
     return known or _aligned(_dots(found))
+
+
+def named_entries(found: Sequence[Sample], labels: Sequence[str]) -> list[Sample]:
+    """The entries of one legend among names beside keys of any kind: in one column or row, those with known names first."""
+    return _listed([s for s in found if not _STATISTIC.search(s.name)], labels)
 
 
 def unlined(samples: Sequence[Sample], names: Sequence[Word]) -> list[Finding]:

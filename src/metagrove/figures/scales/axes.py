@@ -13,7 +13,17 @@ from numpy.typing import ArrayLike, NDArray
 from metagrove.core.values import Array
 from metagrove.figures.page import Word, number
 
-__all__ = ["MIN_LABELS", "Axis", "axis_through", "axis_unit", "column_axes", "near_plot", "row_axes", "snapped"]
+__all__ = [
+    "MIN_LABELS",
+    "Axis",
+    "axis_through",
+    "axis_unit",
+    "column_axes",
+    "near_plot",
+    "row_axes",
+    "snapped",
+    "with_flush",
+]
 
 #: Fewer labels than this are no scale, but for two on the y axis that stand on tick marks.
 MIN_LABELS = 3
@@ -282,12 +292,43 @@ def _on_marks(axis: Axis, marks: Array, near: NDArray[np.bool_], shift: float, r
     )
 
 
+def with_flush(axis: Axis, words: Sequence[Word], ticks: ArrayLike, *, across: bool, reach: float) -> Axis:
+    """The scale with labels that are set flush with their tick marks instead of centred on them, as the outermost often are.
+
+    Every number in line with the labels counts for the tick mark nearest to its middle, if that stands under it; where these
+    agree on one scale within `reach` pixels, it is taken if more labels stand on it.
+    """
+    t = np.asarray(ticks, dtype=float)
+    if axis.log or not len(t):
+        return axis
+    pixels, values = [], []
+    for word, value in _labels([w for w in words if w.angle == 0]):
+        low, high, middle = (word.x0, word.x1, word.cx) if across else (word.y0, word.y1, word.cy)
+        near = float(t[int(np.abs(t - middle).argmin())])
+        aside = word.cy if across else word.x1 - 0.5
+        if axis.band[0] <= aside <= axis.band[1] and low - reach - 1 <= near <= high + reach + 1:
+            pixels.append(near)
+            values.append(_whole(word.text, value, float(axis.value(near))))
+    found = axis_through(pixels, values, tolerance=reach) if len(pixels) > axis.on_ticks else None
+    own = len(found.values) if found is not None else 0
+    if found is None or own < MIN_LABELS or own <= axis.on_ticks or found.slope * axis.slope < 0 or not found.even:
+        return axis
+    return replace(found, on_ticks=own, band=axis.band)
+
+
+def _whole(text: str, value: float, expected: float) -> float:
+    """The number of a label; the one expected there where that is the printed one and a last 0, which readers lose."""
+    rounded = float(f"{expected:.3g}")
+    lost = text.isdigit() and value > 0 and f"{rounded:g}" == text + "0" and abs(expected / rounded - 1) < _MISSED
+    return rounded if lost else value
+
+
 def near_plot(words: Sequence[Word], x: Axis, y: Axis, others: Sequence[tuple[Axis, Axis]]) -> list[Word]:
     """The words round the plot of two axes: names, titles, numbers at risk; those of neighbouring plots left out."""
     left, right, top, bottom = min(x.pixels), max(x.pixels), min(y.pixels), max(y.pixels)
     wide, tall = right - left, bottom - top
     # under a low plot the table is higher than the plot
-    below = max(1.3 * tall, _TABLE * (x.band[1] - x.band[0]))
+    below = max(_BELOW * tall, _TABLE * (x.band[1] - x.band[0]))
     # the highest label may be one below the head of the axis
     above = 0.4 * tall + (y.spacing if 3 * y.spacing <= tall else 0.0)
     box = [left - 0.7 * wide, top - above, right + 0.8 * wide, bottom + below]
@@ -305,6 +346,10 @@ def near_plot(words: Sequence[Word], x: Axis, y: Axis, others: Sequence[tuple[Ax
     return [w for w in words if box[0] < w.cx < box[2] and box[1] < w.cy < box[3]]
 
 
+# how exactly a number is expected of which a 0 was lost
+_MISSED = 0.02
+# heights of the plot that a table with a block for each arm takes at most below it
+_BELOW = 1.8
 # letter heights that a table of numbers at risk takes at most
 _TABLE = 32.0
 _UNITS = {

@@ -13,7 +13,7 @@ from metagrove.figures.files.image import Picture, Pixels
 from metagrove.figures.hints import Hints
 from metagrove.figures.lines.readout import grid_phase
 from metagrove.figures.page import Word
-from metagrove.figures.scales.axes import MIN_LABELS, Axis, column_axes, row_axes, snapped
+from metagrove.figures.scales.axes import MIN_LABELS, Axis, column_axes, row_axes, snapped, with_flush
 from metagrove.figures.scales.frame import Line, dark_lines, darkness, panel_edges, ridges, tick_places
 
 __all__ = ["Scales", "hinted_here", "plot_scales"]
@@ -24,6 +24,8 @@ _EVEN, _ENDS = 0.7, 2.6
 # the lowest end of an axis of cumulative incidence
 _LEAST = 0.02
 _SHORTEST = 80.0
+# pixels: how near tick marks with labels set flush stand to one scale
+_FLUSH = 1.2
 # how far grid lines may be off a straight scale, in pixels
 _STRAIGHT = 1.2
 # how near the edge of a panel its outermost label stands, in pixels: half of a grid line may hide it
@@ -87,13 +89,13 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
         rows = [(own, own)]
     else:
         grid = _grid(picture, across=True)
-        rows = [(a, _on_ticks(a, dark, level, grid)) for a in across]
+        rows = [(a, _on_ticks(a, dark, level, grid, words)) for a in across]
     net = _grid(picture, across=False)
     if y_hint is not None:
         own = _refined(y_hint, dark, upright, across=False)
         columns = [(own, own)]
     else:
-        columns = [(a, _on_ticks(a, dark, upright, net)) for a in down]
+        columns = [(a, _on_ticks(a, dark, upright, net, words)) for a in down]
     found: list[tuple[tuple[float, ...], Scales]] = []
     for x_read, x in rows:
         for y_read, y in columns:
@@ -217,14 +219,17 @@ def _grid(picture: Picture, *, across: bool) -> _Grid:
     return _Grid(tuple(lines), picture.rgb, across)
 
 
-def _on_ticks(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], grid: _Grid) -> Axis:
+def _on_ticks(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], grid: _Grid, words: Sequence[Word]) -> Axis:
     best = axis
     reach = max(4.0, 0.12 * min(axis.spacing, 80.0))
     near = _near_lines(axis, lines, across=grid.across)
     for short in (False, True):
         for line in near:
             for outward in (1, -1) if grid.across else (-1, 1):
-                fitted = snapped(axis, tick_places(dark, line, outward=outward, short=short), reach=reach)
+                marks = tick_places(dark, line, outward=outward, short=short)
+                fitted = snapped(axis, marks, reach=reach)
+                if line.level == grid.across and not short:
+                    fitted = with_flush(fitted, words, marks, across=grid.across, reach=_FLUSH)
                 if (fitted.on_ticks, -fitted.residual) > (best.on_ticks, -best.residual):
                     best = fitted
             if best.on_ticks >= len(axis.values):

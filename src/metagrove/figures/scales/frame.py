@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 
-__all__ = ["Line", "dark_lines", "darkness", "panel_edges", "ridges", "tick_places"]
+__all__ = ["Line", "dark_lines", "darkness", "levelled", "panel_edges", "ridges", "tick_places"]
 
 _TICK_NEAR, _TICK_FAR = 2, 6
 # a row inked along more than this share of an axis line is its soft edge
 _BESIDE = 0.5
 # how many pixels to either side of a panel's edge are looked at, and how much the colour changes there, of 255
 _EDGE, _CHANGE = 3, 6
+# a panel on a page of another colour: how far their colours are apart, of 255, and how flat they are; the share of the
+# picture that the panel takes and of its box that shows its colour, of the picture's edge that is page, and of a row or
+# column of the picture that is panel; below this level a page is dark
+_PANEL_APART, _PAGE_FLAT, _PANEL_LEAST, _PANEL_FULL, _PANEL_LINE, _PALEST_PAGE = 30.0, 9.0, 0.35, 0.97, 0.25, 110.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,31 @@ def darkness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     paper = np.median(sample[(sample // 8).astype(np.int32) @ np.array([4096, 64, 1]) == commonest], axis=0)
     far = np.abs(rgb.astype(np.float32) - paper.astype(np.float32)).max(axis=2)
     return np.asarray(np.clip(far / 255, 0, 1), dtype=np.float32)
+
+
+def levelled(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture with the page round a panel of another colour in the panel's colour; shape kept, untouched without such.
+
+    Only what lies outside the panel changes, by one factor for each channel, so that ticks and letters stay as dark.
+    """
+    edge = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]]).astype(np.float32)
+    page = np.median(edge, axis=0)
+    sample = rgb[::3, ::3].reshape(-1, 3)
+    inner = sample[np.abs(sample.astype(np.float32) - page).max(axis=1) > _PANEL_APART]
+    if len(inner) < _PANEL_LEAST * len(sample) or (np.abs(edge - page).max(axis=1) < _PAGE_FLAT).mean() < _PANEL_FULL:
+        return rgb
+    codes, counts = np.unique((inner // 8).astype(np.int32) @ np.array([4096, 64, 1]), return_counts=True)
+    panel = np.median(inner[(inner // 8).astype(np.int32) @ np.array([4096, 64, 1]) == codes[counts.argmax()]], axis=0)
+    own = np.abs(rgb.astype(np.float32) - panel).max(axis=2) < _PAGE_FLAT
+    rows, columns = (np.flatnonzero(own.mean(axis=k) > _PANEL_LINE) for k in (1, 0))
+    if min(page.min(), panel.min()) < _PALEST_PAGE or not len(rows) or not len(columns):
+        return rgb
+    box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    if own[box].mean() < _PANEL_LEAST or own[box].size < _PANEL_LEAST * own.size:
+        return rgb
+    out: NDArray[np.uint8] = np.clip(np.rint(rgb * (panel / np.maximum(page, 1.0))), 0, 255).astype(np.uint8)
+    out[box] = rgb[box]
+    return out
 
 
 def ridges(rgb: NDArray[np.uint8], *, level: bool) -> NDArray[np.float32]:

@@ -29,7 +29,7 @@ def ungridded(rgb: NDArray[np.uint8], x: Axis, y: Axis) -> NDArray[np.uint8]:
     only where nothing else is near across the line.
     """
     # the last label may stand a whole interval before the end of the plot
-    columns, rows = _extent(x.pixels, rgb.shape[1], beyond=_BEYOND), _extent(y.pixels, rgb.shape[0])
+    columns, rows = _extent(x.pixels, rgb.shape[1], beyond=_BEYOND), _extent(_to_zero(y), rgb.shape[0])
     plot = rgb[rows[0] : rows[1], columns[0] : columns[1]].astype(np.float32)
     if plot.size == 0:
         return rgb
@@ -37,7 +37,9 @@ def ungridded(rgb: NDArray[np.uint8], x: Axis, y: Axis) -> NDArray[np.uint8]:
     down, across = [p - rows[0] for p in y.pixels], [p - columns[0] for p in x.pixels]
     out = _cleared(plot, paper, down, across)
     turned = np.ascontiguousarray(out.transpose(1, 0, 2))
-    out = _cleared(turned, paper, across, down).transpose(1, 0, 2)
+    out = np.ascontiguousarray(_cleared(turned, paper, across, down).transpose(1, 0, 2))
+    if not np.array_equal(out, plot):
+        _uncrossed(out, paper, down, across)
     if np.array_equal(out, plot):
         return rgb
     found = rgb.copy()
@@ -49,6 +51,27 @@ def _extent(pixels: Sequence[float], size: int, *, beyond: float = 0.5) -> tuple
     """The pixels of an axis from half a label's distance before its first label to `beyond` of one after its last."""
     apart = float(np.diff(np.sort(pixels)).min()) if len(pixels) > 1 else 0.0
     return max(int(min(pixels) - 0.5 * apart), 0), min(int(max(pixels) + beyond * apart) + 1, size)
+
+
+def _to_zero(y: Axis) -> tuple[float, ...]:
+    """The places of the labels of the y axis, and of 0 where its label was lost."""
+    zero = float(y.pixel(0.0)) if not y.log else np.inf
+    return (*y.pixels, zero) if 0 < zero - max(y.pixels) < _BEYOND * y.spacing else y.pixels
+
+
+def _uncrossed(
+    plot: NDArray[np.float32], paper: NDArray[np.float32], rows: Sequence[float], columns: Sequence[float]
+) -> None:
+    """Paper in place of the dots that are left where translucent grid lines cross: nothing else is near them."""
+    for row in rows:
+        for column in columns:
+            a, b = round(row - 0.5) - _REACH - 1, round(column - 0.5) - _REACH - 1
+            if a < 0 or b < 0:
+                continue
+            patch = plot[a : a + 2 * _REACH + 3, b : b + 2 * _REACH + 3]
+            far = np.linalg.norm(patch - paper, axis=2) > _SEEN
+            if far.any() and not (far[0].any() or far[-1].any() or far[:, 0].any() or far[:, -1].any()):
+                patch[:] = paper
 
 
 def _cleared(

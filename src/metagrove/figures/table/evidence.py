@@ -28,7 +28,7 @@ _ALIKE, _TENTH, _CHANCE, _NUMERALS = 7.0, 1.5, 0.6, 0.35
 # for each time that a colour, or a name on the page, is twice as far from one arm as from the nearest
 _TWICE = 3.0
 _WORST, _BLURRED, _FARTHEST = -6.0, 15.0, 3.0
-_PALEST = 110.0
+_PALEST, _PALE_LETTERS = 110.0, 10.0
 # counts alone never weigh more than this, for one misread digit may turn them
 _MOST, _FORBIDDEN = -10.0, -6.0
 # that a table is printed in the order of its legend, by the number of arms
@@ -76,7 +76,8 @@ def by_colour(rows: Sequence[RiskRow], arms: Sequence[ArmReading], names: Sequen
     coloured = [c is not None and _saturation(c) > _GREY for c in colours]
     if not any(coloured):
         colours = _elsewhere(rows, names)
-        coloured = [c is not None for c in colours]
+        grey = _greyness(names)
+        coloured = [c is not None and _saturation(c) > grey for c in colours]
     for k, colour in enumerate(colours if any(coloured) else []):
         if colour is None:
             continue
@@ -90,18 +91,20 @@ def by_colour(rows: Sequence[RiskRow], arms: Sequence[ArmReading], names: Sequen
 
 
 def _elsewhere(rows: Sequence[RiskRow], names: Sequence[Word]) -> list[RGB | None]:
-    """The colour in which each row's name is printed above the table, where it is printed in one."""
+    """The colour in which each row's name is printed above the table, where it is printed once."""
     labels, top = [r.label for r in rows], min(r.height for r in rows)
     out: list[RGB | None] = []
     for k in range(len(rows)):
-        seen = [
-            w.colour
-            for w in names
-            if w.colour is not None and _saturation(w.colour) > _GREY and w.cy < top
-            if named_like(w.text, labels) == k
-        ]
+        seen = [w.colour for w in names if w.colour is not None and w.cy < top and named_like(w.text, labels) == k]
         out.append(seen[0] if len(seen) == 1 else None)
     return out
+
+
+def _greyness(names: Sequence[Word]) -> float:
+    """How far from grey the letters of a page are that are meant to be black: small coloured ones are as pale as that."""
+    known = [_saturation(w.colour) for w in names if w.colour is not None]
+    usual = float(np.median(known)) if known else 0.0
+    return min(max(_PALE_LETTERS + 3 * usual, 2 * _PALE_LETTERS), float(_GREY))
 
 
 def by_place(

@@ -14,7 +14,10 @@ from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.writing.digits import SURE
 from metagrove.figures.writing.ocr import Finder, Sight
 
-__all__ = ["expected_times", "recounted"]
+__all__ = ["expected_times", "recounted", "settled_row"]
+
+# the weight of a first, doubted reading beside a second look at the same place, and how often it is right
+_FIRST, _FIRST_RIGHT = 0.15, 0.6
 
 
 def recounted(rows: Sequence[RiskRow], x: Axis, find: Finder | None) -> list[RiskRow]:
@@ -62,22 +65,50 @@ def _filled(row: RiskRow, times: Sequence[float], further: Sequence[float], x: A
         if time in row.empty or (old is not None and old.sure):
             continue
         place = float(ticks[int(np.abs(at - time).argmin())]) + row.shift
+        if old is not None and "(" in old.text:
+            place = _before_bracket(old)
         sight = find(place, row.height, size)
         if sight is not None and (old is None or abs((sight.box[0] + sight.box[2]) / 2 - place) < size):
-            seen[time] = sight
-    found = _likeliest({t: c.n for t, c in cells.items() if c.sure}, seen)
-    cells |= {t: c for t, c in found.items() if c.sure or t not in further}
+            seen[time] = sight if old is None else _with_first(sight, old.n)
+    found = settled_row({t: c.n for t, c in cells.items() if c.sure}, seen)
+    cells |= {t: _beside(c, cells.get(t)) for t, c in found.items() if c.sure or t not in further}
     holes = sum(t not in cells and t not in row.empty for t in times)
     return replace(row, cells=tuple(cells[t] for t in sorted(cells)), holes=holes)
 
 
-def _likeliest(known: dict[float, int], seen: dict[float, Sight]) -> dict[float, Cell]:
+def _before_bracket(cell: Cell) -> float:
+    """The middle of the count of a cell, the number in brackets behind it left out."""
+    count, _, behind = cell.text.partition("(")
+    digits, more = len(count.strip()), sum(c.isdigit() for c in behind)
+    # a bracket is as narrow as a space
+    letters = digits + more + 0.6 * (len(cell.text) - digits - more)
+    left, _, right, _ = cell.box
+    return left + (right - left) * digits / letters / 2
+
+
+def _with_first(sight: Sight, n: int) -> Sight:
+    """The sight, a first reading of other ink at the same place having the chance of being right that is its due."""
+    chances = {v: p * (1 - _FIRST) for v, p in sight.values}
+    if chances.get(n, 0.0) > _FIRST:
+        return sight
+    chances[n] = chances.get(n, 0.0) + _FIRST * _FIRST_RIGHT
+    return Sight(tuple(sorted(chances.items(), key=lambda c: (-c[1], c[0]))), sight.box)
+
+
+def _beside(cell: Cell, old: Cell | None) -> Cell:
+    """The cell with the number in brackets that stood behind the count when it was first read."""
+    if old is None or old.censored is None or old.n != cell.n:
+        return cell
+    return replace(cell, censored=old.censored, text=old.text)
+
+
+def settled_row(known: dict[float, int], seen: dict[float, Sight]) -> dict[float, Cell]:
     """The counts seen, chosen together so that they never rise, and sure where no other count comes near.
 
     Each count's probability is that of all ways to read the row that give it, among those in which nothing rises.
     """
     times = sorted({*known, *seen})
-    options = [[(known[t], 1.0)] if t in known else list(seen[t].values) for t in times]
+    options = [((known[t], 1.0),) if t in known else seen[t].values for t in times]
     before = _sums(options, rising=False)
     after = _sums(options[::-1], rising=True)[::-1]
     out: dict[float, Cell] = {}
@@ -89,7 +120,8 @@ def _likeliest(known: dict[float, int], seen: dict[float, Sight]) -> dict[float,
         other = rest * max(*ahead, *behind, 0.0) if any(whole) else 1.0
         best = int(np.argmax(whole)) if any(whole) else 0
         n = values[best][0]
-        out[time] = Cell(time, n, None, whole[best] >= SURE * (sum(whole) + other), seen[time].box, str(n))
+        sure = whole[best] >= SURE * (sum(whole) + other)
+        out[time] = Cell(time, n, None, sure, seen[time].box, str(n), values)
     return out
 
 

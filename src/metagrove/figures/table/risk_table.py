@@ -12,9 +12,11 @@ from metagrove.figures.page import Word
 from metagrove.figures.scales.axes import Axis
 from metagrove.figures.table.arm_blocks import named_by_block
 from metagrove.figures.table.doubted_counts import without_ticks
-from metagrove.figures.table.labels import labelled, untitled
+from metagrove.figures.table.labels import labelled, title, untitled
+from metagrove.figures.table.lattice import with_lost_rows
 from metagrove.figures.table.lines import CountLine, count_line, lines_of
-from metagrove.figures.table.rows import RiskRow
+from metagrove.figures.table.rows import Cell, RiskRow
+from metagrove.figures.writing.ocr import Finder
 
 __all__ = ["risk_rows"]
 
@@ -24,16 +26,17 @@ _BLANK, _ANNOUNCED = 7.0, 12.0
 _SUMMED = 0.8
 
 
-def risk_rows(words: Sequence[Word], x: Axis, *, below: float) -> list[RiskRow]:
+def risk_rows(words: Sequence[Word], x: Axis, *, below: float, find: Finder | None = None) -> list[RiskRow]:
     """The rows of counts under the page height `below`, top to bottom.
 
-    A row has counts under at least three ticks (two where the axis has fewer than four) and never rises; the label row
+    `find` reads a number at a place, for rows that were not read as lines. A row has counts under at least three ticks (two where the axis has fewer than four) and never rises; the label row
     of the axis itself is left out, and so are sums of the other rows. The search ends where the page has been empty for
     seven letter heights, or twelve where a heading "at risk" follows.
     """
     lines = labelled(_table_lines(words, x, below))
     paired = [(line, row) for line in lines if (row := _row(line, x)) is not None]
     rows = without_ticks([row for _, row in paired])
+    rows = with_lost_rows(rows, lines, x, find)
     rows = _without_sum(_block(named_by_block(rows, lines)))
     # bars of colour before the rows may be written as signs
     signs = len(rows) > 1 and len({r.label for r in rows}) == 1 and not any(c.isalnum() for c in rows[0].label)
@@ -64,7 +67,8 @@ def _table_lines(words: Sequence[Word], x: Axis, below: float) -> list[CountLine
 def _row(line: CountLine, x: Axis) -> RiskRow | None:
     """The line as a row of numbers at risk; None where it is none."""
     cells, before, places = line.counts, line.words, line.places
-    if not cells or (any(a.n < b.n for a, b in pairwise(cells)) and cells[0].n < cells[-1].n):
+    cells = _cut_first(cells, line.label)
+    if not cells or (any(a.n < b.n for a, b in pairwise(cells)) and cells[0].n < cells[-1].n and cells[0].sure):
         return None
     strokes = len(cells) > 3 and all(w.text in "1l|!I-" for w in line.every)
     if all(c.n == 1 for c in cells) and (line.height < x.band[0] or strokes):
@@ -76,6 +80,15 @@ def _row(line: CountLine, x: Axis) -> RiskRow | None:
     colour = before[-1].colour if before else next(w.colour for w in line.every if w.x0 == left)
     size = float(np.median([w.size for w in before])) if before else 0.0
     return RiskRow(line.label, colour, cells, line.height, max(holes, 0), size, line.shift, line.empty)
+
+
+def _cut_first(cells: tuple[Cell, ...], label: str) -> tuple[Cell, ...]:
+    """The cells, the first in doubt where it alone is less than the next: the edge of a panel may have cut a digit off."""
+    after = cells[1:]
+    cut = len(after) > 2 and cells[0].n < after[0].n and all(a.n >= b.n for a, b in pairwise(after))
+    if not cut or after[0].n == after[-1].n or title(label):
+        return cells
+    return (replace(cells[0], sure=False), *after)
 
 
 def _block(rows: list[RiskRow]) -> list[RiskRow]:

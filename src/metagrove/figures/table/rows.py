@@ -11,7 +11,11 @@ __all__ = ["Cell", "RiskRow"]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A count at a tick: `time` of the tick, `n`, `censored` where printed in brackets, and where it stands."""
+    """A count at a tick: `time` of the tick, `n`, `censored` where printed in brackets, and where it stands.
+
+    `values` are the counts that the readers think possible with their probabilities, likeliest first; empty where `n` is
+    all that is known.
+    """
 
     time: float
     n: int
@@ -19,6 +23,7 @@ class Cell:
     sure: bool
     box: tuple[float, float, float, float]
     text: str
+    values: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,9 @@ from metagrove.figures.table.evidence import (
     in_order,
     ordered,
 )
+from metagrove.figures.table.posterior import settled_by_curve
 from metagrove.figures.table.rows import RiskRow
-from metagrove.figures.writing.naming import named_like, plain_name
+from metagrove.figures.writing.naming import likeness, named_like, plain_name
 
 __all__ = ["Ground", "Tie", "named_and_counted", "respelled", "tied"]
 
@@ -33,6 +34,8 @@ _AHEAD = 5.0
 _STILL = 1.0
 # what all names read alike in both places weigh, and what ties a row where rows and curves differ in number
 _ALL_ALIKE, _TELLS = 7.0, 2.0
+# how alike the label of a row and a name must be that a letter or a numeral was lost from
+_SHARED = 0.6
 
 
 #: For each kind of evidence about an assignment as a whole the assignment and its weight.
@@ -167,19 +170,32 @@ def named_and_counted(
     if any(not a.name for a in arms) and tie.sure:
         labels = {i: r.label for r, i in zip(rows, tie.order, strict=True)}
         arms = [a if a.name else replace(a, name=labels.get(i, "")) for i, a in enumerate(arms)]
+    if tie.sure:
+        arms = _told_apart(arms, {i: r.label for r, i in zip(rows, tie.order, strict=True) if i is not None})
     arms = unique_names(arms, hints)
     findings = [] if tie.sure else [Finding(tie.how)]
     known = [a.name for a in arms]
     cells: list[RiskCell] = []
     pairs = sorted(zip(tie.order, range(len(rows)), strict=True), key=lambda p: (p[0] is None, p[0] or 0, p[1]))
     for i, k in pairs:
-        row = rows[k]
+        row = rows[k] if i is None or not tie.sure else settled_by_curve(rows[k], arms[i])
         label = known[i] if i is not None else _free(row.label or f"Row {k + 1}", known)
         if row.holes:
             findings.append(Finding(f"numbers at risk of '{label}' have gaps"))
         whose = tie.sure or (i is not None and len(rows) != len(arms))
         cells += [RiskCell(label, c.time, c.n, c.censored, c.sure and whose, c.box, c.text) for c in row.cells]
     return arms, cells, findings
+
+
+def _told_apart(arms: list[ArmReading], labels: dict[int, str]) -> list[ArmReading]:
+    """The arms, those that share a name in the legend under the labels of their rows, where these differ and are like it."""
+    names = [plain_name(a.name) for a in arms]
+    whole = len({plain_name(label) for label in labels.values()}) == len(arms) == len(labels)
+    if not whole or len(set(names)) == len(names):
+        return arms
+    shared = [names.count(name) > 1 for name in names]
+    like = all(likeness(labels[i], a.name) > _SHARED for i, a in enumerate(arms) if shared[i])
+    return [replace(a, name=labels[i]) if like and shared[i] else a for i, a in enumerate(arms)]
 
 
 def _free(label: str, names: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.writing.strips import TALL
 
-__all__ = ["SIGNS", "SURE", "Reading", "as_count", "bare_count", "read_digits", "weighed"]
+__all__ = ["SIGNS", "SURE", "Reading", "as_count", "averaged", "bare_count", "read_digits", "weighed"]
 
 #: What the reader knows; the question mark stands for any letter.
 SIGNS = "0123456789()[],.-%?"
@@ -85,6 +85,15 @@ def weighed(reading: Reading, other: str) -> tuple[tuple[str, float], ...]:
     chances = {t: p * (1.0 if t == other else _ERRS) for t, p in chances.items()}
     total = sum(chances.values()) + rest
     return tuple((t, p / total) for t, p in sorted(chances.items(), key=lambda c: (-c[1], c[0])))
+
+
+def averaged(readings: Sequence[Reading]) -> Reading:
+    """The mean of readings of one word: each text with its mean probability."""
+    chances: dict[str, float] = {}
+    for reading in readings:
+        for text, chance in reading.texts:
+            chances[text] = chances.get(text, 0.0) + chance / len(readings)
+    return Reading(tuple(sorted(chances.items(), key=lambda c: (-c[1], c[0]))))
 
 
 def as_count(reading: Reading) -> Reading:

@@ -20,9 +20,19 @@ from numpy.typing import NDArray
 
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.page import RGB, Word
-from metagrove.figures.writing.digits import SURE, Reading, as_count, bare_count, read_digits, weighed
+from metagrove.figures.writing.cells import centred_runs, cut_from_name, inked_run
+from metagrove.figures.writing.digits import (
+    SURE,
+    Reading,
+    as_count,
+    averaged,
+    bare_count,
+    read_digits,
+    weighed,
+)
 from metagrove.figures.writing.lettering import Box, TextBox, text_boxes, writing
-from metagrove.figures.writing.strips import strip
+from metagrove.figures.writing.signs import with_equals
+from metagrove.figures.writing.strips import moved, strip
 from metagrove.figures.writing.words import pointed
 
 __all__ = ["Finder", "Sight", "can_read", "number_finder", "picture_words"]
@@ -45,8 +55,10 @@ _MARGIN = 0.22
 _COARSE = 9.5
 # the probability from which on the reader of digits goes before the other
 _CERTAIN = 0.8
-# the pieces of a count, with another in brackets behind it
-_MOST_PIECES = 9
+# how probable it must be that ink is a count before it is taken for one with a name before it, and how many parts are tried
+_A_COUNT, _PARTS = 0.6, 4
+# how the edges of a box (left, top, right, bottom) are moved, in pixels
+_MOVES = ((0, 0, 0, 0), (-0.5, -0.5, 0.5, 0.5), (0, -0.5, 0, 0), (0, 0, 0, 0.5), (0, 0.4, 0, -0.4), (-0.5, 0, 0.5, 0))
 _ALIKE = str.maketrans("−–·oOlI|!", "--.001111")
 _FIGURES = re.compile(r"(?!.*[.,]$)[\d.,%()\[\]-]*\d[\d.,%()\[\]-]*")
 _DECIMAL = re.compile(r"\d?[.,]\d{1,3}|\d{1,3}%?")
@@ -99,10 +111,7 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
     if reader is None:
         return []
     ink = writing(rgb)
-    boxes = text_boxes(ink)
-    if _letter_height(boxes) < _COARSE:
-        boxes = _finer(text_boxes(_doubled(ink)))
-    boxes = [b for b in boxes if b.size <= 60][:900]
+    boxes = [b for b in _boxes(ink) if b.size <= 60][:900]
     first = _read(reader, [_crop(ink, b) for b in boxes])
     counts = [
         i for i, (text, figures, _) in enumerate(first) if _looks_numeric(text) or re.search(r"\d", text + figures)
@@ -118,7 +127,7 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
             left, top, right, bottom = (float(v) for v in box.box)
             word = Word(text, left, top, right, bottom, box.angle, score, _colour(rgb, ink, box), again)
             found.append((box, word))
-    return pointed(_settled(found))
+    return with_equals(pointed(_settled(found)), ink)
 
 
 def _both(first: tuple[str, str, float], own: Reading | None) -> tuple[str, str]:
@@ -165,24 +174,84 @@ def number_finder(rgb: Pixels, *, threads: int = 2, scale: float = 1.0) -> Finde
     @cache
     def pieces() -> tuple[NDArray[np.float32], list[Box]]:
         ink = writing(rgb)
-        return ink, [p for b in text_boxes(ink) if b.angle == 0 for p in b.pieces]
+        return ink, [p for b in _boxes(ink) if b.angle == 0 for p in b.pieces]
 
     def find(across: float, down: float, size: float) -> Sight | None:
         if reader is None:
             return None
         ink, known = pieces()
-        run = _centred(known, across * scale, down * scale, size * scale)
-        if not run:
+        place = across * scale, down * scale, size * scale
+        runs = centred_runs(known, *place)
+        run = runs[0] if runs else []
+        inked = inked_run(ink, *place)
+        looks = [(_around(run), tuple(run))] if run else []
+        if inked is not None and (not run or _a_digit_more(inked, _around(run), size * scale)):
+            looks.append((inked, (inked,)))
+        if not looks:
             return None
-        around = min(p[0] for p in run), min(p[1] for p in run), max(p[2] for p in run), max(p[3] for p in run)
-        ((text, figures, _),) = _read(reader, [_crop(ink, TextBox(around, 0, tuple(run)))])
-        (own,) = read_digits([strip(ink, around)])
-        likely = weighed(as_count(own), bare_count(_signs(figures or text)))
-        values = tuple((int(t), p) for t, p in likely if t.isdigit())
-        left, top, right, bottom = (v / scale for v in around)
+        values = _looked_at(reader, ink, looks)
+        if sum(p for _, p in values) < _A_COUNT:
+            # letters before it, perhaps
+            for box, parts in _without_name(runs, ink, inked, place):
+                alone = _looked_at(reader, ink, [(box, parts)])
+                if sum(p for _, p in alone) > _CERTAIN:
+                    values, looks = alone, [(box, parts)]
+                    break
+        left, top, right, bottom = (v / scale for v in looks[0][0])
         return Sight(values, (left, top, right, bottom)) if values else None
 
     return find
+
+
+def _looked_at(
+    reader: _Reader, ink: NDArray[np.float32], looks: Sequence[tuple[Box, tuple[Box, ...]]]
+) -> tuple[tuple[int, float], ...]:
+    """The counts that boxes (with their pieces) round one place may hold, with their probabilities.
+
+    Each box counts for as much as it is read as a count at all. The reader of digits sees it with its edges moved by
+    fractions of a pixel, since letters of six pixels are cut out only so exactly.
+    """
+    texts = _read(reader, [_crop(ink, TextBox(box, 0, pieces)) for box, pieces in looks])
+    own = read_digits([strip(ink, moved(box, by)) for box, _ in looks for by in _MOVES])
+    seen: list[dict[int, float]] = []
+    for k, (text, figures, _) in enumerate(texts):
+        mean = as_count(averaged(own[k * len(_MOVES) : (k + 1) * len(_MOVES)]))
+        chances: dict[int, float] = {}
+        for t, p in weighed(mean, bare_count(_signs(figures or text))):
+            # a letter at the end of a count may be a line beside it, or a digit that was not known
+            bare = t.strip("?")
+            if bare.isdigit():
+                chances[int(bare)] = chances.get(int(bare), 0.0) + (p if bare == t else p / 2)
+        seen.append(chances)
+    weights = [sum(chances.values()) ** 2 for chances in seen]
+    total = max(sum(weights), 1e-9)
+    joined = {n for chances in seen for n in chances}
+    values = [(n, sum(w * c.get(n, 0.0) for w, c in zip(weights, seen, strict=True)) / total) for n in joined]
+    return tuple(sorted(values, key=lambda c: (-c[1], c[0])))
+
+
+def _without_name(
+    runs: Sequence[list[Box]], ink: NDArray[np.float32], inked: Box | None, place: tuple[float, float, float]
+) -> list[tuple[Box, tuple[Box, ...]]]:
+    """Boxes with their pieces that lack only what stands at the left of a count, the longest first."""
+    out: list[tuple[Box, tuple[Box, ...]]] = []
+    if runs:
+        last = max(p[2] for p in runs[0])
+        parts = [run for run in runs[1:] if max(p[2] for p in run) == last and len(run) < len(runs[0])]
+        out = [(_around(run), tuple(run)) for run in sorted(parts, key=len, reverse=True)[:_PARTS]]
+    cut = cut_from_name(ink, inked, place[0], place[2]) if inked is not None else None
+    return out if cut is None else [*out, (cut, (cut,))]
+
+
+def _a_digit_more(wide: Box, run: Box, size: float) -> bool:
+    """Whether a box holds a digit or the edges of digits that a run of pieces lacks, and nothing else."""
+    more = max(run[0] - wide[0], wide[2] - run[2])
+    lower = max(abs(wide[1] - run[1]), abs(wide[3] - run[3]))
+    return (more > 1 or lower > 1) and more < size and min(wide[0] - run[0], run[2] - wide[2]) <= 0
+
+
+def _around(run: Sequence[Box]) -> Box:
+    return min(p[0] for p in run), min(p[1] for p in run), max(p[2] for p in run), max(p[3] for p in run)
 
 
 def _bars(box: TextBox) -> bool:
@@ -190,27 +259,6 @@ def _bars(box: TextBox) -> bool:
     high = [p[3] - p[1] for p in box.pieces]
     thin = all(p[2] - p[0] < 0.35 * h for p, h in zip(box.pieces, high, strict=True))
     return box.angle == 0 and len(box.pieces) <= 3 and thin and max(high) - min(high) <= 1 and min(high) >= 6
-
-
-def _centred(known: Sequence[Box], across: float, down: float, size: float) -> list[Box]:
-    """The run of neighbouring pieces on a line whose middle is nearest to a place; empty where none is near."""
-    row = sorted(
-        p
-        for p in set(known)
-        if abs((p[1] + p[3]) / 2 - down) < 0.5 * size
-        and 0.55 * size < p[3] - p[1] < 1.5 * size
-        and abs((p[0] + p[2]) / 2 - across) < 4 * size
-    )
-    best: tuple[float, list[Box]] = (0.4 * size, [])
-    for i in range(len(row)):
-        for j in range(i, min(i + _MOST_PIECES, len(row))):
-            if j > i and row[j][0] - row[j - 1][2] > 0.45 * size:
-                break
-            # the middle digit of three stands in the middle too
-            off = abs((row[i][0] + row[j][2]) / 2 - across) - 0.2 * size * (j - i + 1)
-            if off < best[0]:
-                best = off, row[i : j + 1]
-    return best[1]
 
 
 def _settled(found: list[tuple[TextBox, Word]]) -> list[Word]:
@@ -257,6 +305,12 @@ def _in_turned_column(found: Sequence[tuple[TextBox, Word]], index: int, dropped
         and abs(w.size - word.size) < 0.25 * w.size
     ]
     return len(fellows) > 1
+
+
+def _boxes(ink: NDArray[np.float32]) -> list[TextBox]:
+    """The words of a picture; small letters are looked for at twice their size."""
+    boxes = text_boxes(ink)
+    return _finer(text_boxes(_doubled(ink))) if _letter_height(boxes) < _COARSE else boxes
 
 
 def _letter_height(boxes: Sequence[TextBox]) -> float:
@@ -308,8 +362,17 @@ def _crop(ink: NDArray[np.float32], box: TextBox) -> Pixels:
 
 
 def _read(reader: _Reader, crops: Sequence[Pixels]) -> list[tuple[str, str, float]]:
-    """Each crop as text, as text of digits and signs only, and the mean confidence; batches of similar width."""
-    out: list[tuple[str, str, float]] = [("", "", 0.0)] * len(crops)
+    """Each crop as text, as text of digits and signs only, and the mean confidence."""
+    out = []
+    for own in _scored(reader, crops):
+        text, level = _decoded(reader, own, reader.allowed)
+        out.append((text, _decoded(reader, own, reader.numeric)[0], level))
+    return out
+
+
+def _scored(reader: _Reader, crops: Sequence[Pixels]) -> list[NDArray[np.float32]]:
+    """The probability of each letter along each crop, shape (places, letters); crops go in batches of similar width."""
+    out: list[NDArray[np.float32]] = [np.zeros((0, 0), np.float32)] * len(crops)
     order = sorted(range(len(crops)), key=lambda i: crops[i].shape[1])
     at = 0
     while at < len(order):
@@ -324,9 +387,7 @@ def _read(reader: _Reader, crops: Sequence[Pixels]) -> list[tuple[str, str, floa
             block[k, :, :, : crops[i].shape[1]] = crops[i].astype(np.float32) / 127.5 - 1
         scores = reader.session.run(None, {reader.session.get_inputs()[0].name: block})[0]
         for k, i in enumerate(batch):
-            own = scores[k][: crops[i].shape[1] // 8 + 2]
-            text, level = _decoded(reader, own, reader.allowed)
-            out[i] = text, _decoded(reader, own, reader.numeric)[0], level
+            out[i] = scores[k][: crops[i].shape[1] // 8 + 2]
     return out
 
 

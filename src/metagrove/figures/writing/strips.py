@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from math import ceil
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
-from metagrove.figures.writing.lettering import Box
+__all__ = ["SIDE", "TALL", "Edges", "moved", "strip"]
 
-__all__ = ["SIDE", "TALL", "strip"]
+#: Left, top, right and bottom of a word, in pixels or parts of them.
+Edges: TypeAlias = tuple[float, float, float, float]
 
 #: Rows of a strip; the word itself is `LETTER` rows high, and `SIDE` columns stand on each side of it.
 TALL, LETTER, SIDE = 24, 16, 6
 _WIDEST = 40
 
 
-def strip(ink: NDArray[np.float32], box: Box, angle: int = 0) -> NDArray[np.uint8]:
+def moved(box: Edges, by: Edges) -> Edges:
+    """The box with each of its edges moved."""
+    return box[0] + by[0], box[1] + by[1], box[2] + by[2], box[3] + by[3]
+
+
+def strip(ink: NDArray[np.float32], box: Edges, angle: int = 0) -> NDArray[np.uint8]:
     """The word in a box as ink of 0 to 255, shape (24, 12 + its width in sixteenths of its height).
 
     Parameters
@@ -40,5 +49,6 @@ def strip(ink: NDArray[np.float32], box: Box, angle: int = 0) -> NDArray[np.uint
     kind = cv2.INTER_CUBIC if scale >= 1 else cv2.INTER_LINEAR
     source = ink if scale > 0.6 else cv2.blur(ink, (2, 2))
     out = cv2.warpAffine(source, back, (columns, TALL), flags=kind | cv2.WARP_INVERSE_MAP)
-    strongest = float(ink[top:bottom, left:right].max()) if bottom > top and right > left else 0.0
+    held = ink[max(int(top), 0) : max(ceil(bottom), 0), max(int(left), 0) : max(ceil(right), 0)]
+    strongest = float(held.max()) if held.size else 0.0
     return np.asarray(np.clip(255 * out / max(strongest, 0.2), 0, 255), dtype=np.uint8)

@@ -84,6 +84,8 @@ _WIDEST = 2.2
 _STROKES = set("1Il|!'\"”“‘’i-–—")
 _QUOTED = re.compile(r"([A-Za-z]{3,})(?: ?(['\"”“|]{1,2})| ([Il|]{1,3}))$")
 _STROKE, _PITCH = 0.2, 0.38
+# by how many letter heights a lone letter may stand further from the word before it
+_LONE = 0.12
 _DECIMAL = re.compile(r"\d{1,4}\.\d\d")
 _PERCENT = re.compile(r"(?<=\d)\s+%")
 # the space between a number and its sign of percent at most, in letter heights
@@ -231,7 +233,11 @@ def phrases(words: Sequence[Word], *, gap: float = 0.75) -> list[Word]:
     for line in lines:
         held: list[Word] = []
         for word in sorted(line, key=lambda w: w.x0):
-            if held and (word.x0 - held[-1].x1 > gap * max(word.size, held[-1].size) or _unlike(held[-1], word)):
+            # a lone letter stands away from the edges of its place
+            far = (gap + _LONE * (len(word.text) == 1 and word.text.isalnum())) * max(
+                word.size, held[-1].size if held else 0
+            )
+            if held and (word.x0 - held[-1].x1 > far or _unlike(held[-1], word)):
                 out.append(_joined(held))
                 held = []
             held.append(word)

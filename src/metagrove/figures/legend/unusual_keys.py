@@ -1,0 +1,111 @@
+"""Legends in pictures whose keys are not lines before the names: lines after the names, and filled patches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metagrove.core.values import Array
+from metagrove.figures.files.image import Pixels
+from metagrove.figures.legend.keys import Sample, ink_colour
+from metagrove.figures.legend.samples import legend_samples, named_entries
+from metagrove.figures.lines.tracking import Dash
+from metagrove.figures.page import Word
+from metagrove.figures.writing.naming import named_like
+
+__all__ = ["keys_after", "patch_keys"]
+
+# letter heights: how far names of one column begin off it, to the next line, how much of a key may be hidden
+_OFF, _LINE, _SHORTER = 0.35, 2.4, 0.2
+# letter heights: how high a patch is at least and most, how wide at most, how far before its name and off its middle
+_LOW, _HIGH, _WIDE, _BEFORE, _ASIDE = 0.45, 1.9, 5.0, 1.8, 0.45
+# a circle fills .785 of its box; how far its colour is from paper at least, how alike patches of one legend are
+_FILLED, _SEEN, _ALIKE = 0.68, 30.0, 0.2
+_SMALLEST = 5
+
+
+def keys_after(
+    rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str] = ()
+) -> list[Sample]:
+    """The entries of a legend that has its lines right of the names, as gnuplot and lattice draw it; empty where there is none.
+
+    Found as the usual kind in the mirrored picture; all lines of such a legend must be as long as each other.
+    """
+    wide = rgb.shape[1]
+    level = [w for w in names if not w.angle]
+    words = [replace(w, x0=wide - x1, x1=wide - w.x0) for w, x1 in zip(level, _ends(level), strict=True)]
+    found = legend_samples(np.ascontiguousarray(rgb[:, ::-1]), np.ascontiguousarray(ink[:, ::-1]), words, labels)
+    longest = max((s.length for s in found), default=0.0)
+    known = len(found) == 1 and named_like(found[0].name, labels) is not None
+    if (len(found) < 2 and not known) or any(longest - s.length > max(_SHORTER * longest, 4.0) for s in found):
+        return []
+    out = []
+    for s in found:
+        more = 0.7 * (s.box[3] - s.box[1])
+        box = (wide - s.box[2], s.box[1], wide - s.box[0] + more, s.box[3])
+        out.append(replace(s, box=box, start=wide - s.start))
+    return sorted(out, key=lambda s: (round(s.box[1] / 8), s.box[0]))
+
+
+def _ends(names: Sequence[Word]) -> list[float]:
+    """Where each name ends, those of one column where the longest of them does."""
+    out = []
+    for word in names:
+        column = [w for w in names if abs(w.x0 - word.x0) <= max(_OFF * word.size, 3.0)]
+        reach, grown = {id(word)}, True
+        while grown:
+            more = {id(w) for w in column for o in column if id(o) in reach and abs(w.cy - o.cy) < _LINE * word.size}
+            grown, reach = len(more | reach) > len(reach), more | reach
+        out.append(max(w.x1 for w in column if id(w) in reach))
+    return out
+
+
+def patch_keys(
+    rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str] = ()
+) -> list[Sample]:
+    """The entries of a legend with squares, bars or circles of colour before its names; empty where there are no two."""
+    paper = np.median(rgb[ink < 0.03], axis=0) if (ink < 0.03).any() else np.full(3, 255.0)
+    found = [s for w in names if (s := _patch(rgb, w, paper)) is not None]
+    best: list[Sample] = []
+    for anchor in found:
+        even = [s for s in found if abs(s.length - anchor.length) <= max(_ALIKE * anchor.length, 2.0)]
+        entries = named_entries(even, labels)
+        best = entries if len(entries) > len(best) else best
+    return best if len(best) > 1 else []
+
+
+def _patch(rgb: Pixels, word: Word, paper: Array) -> Sample | None:
+    """The entry of a name with the one patch of colour before it, apart from everything else; None where there is none."""
+    import cv2
+
+    size = max(word.size, 6.0)
+    if word.angle or sum(c.isalnum() for c in word.text) < 2 or not any(c.isalpha() for c in word.text):
+        return None
+    top, foot = max(round(word.cy - 1.4 * size), 0), round(word.cy + 1.4 * size) + 1
+    left, right = max(round(word.x0 - (_WIDE + _BEFORE) * size), 0), round(word.x0)
+    block = rgb[top:foot, left:right]
+    if min(block.shape[:2]) < _SMALLEST:
+        return None
+    seen = (np.linalg.norm(block.astype(np.float32) - paper, axis=2) > _SEEN).astype(np.uint8)
+    count, marks, stats, _ = cv2.connectedComponentsWithStats(seen, connectivity=8)
+    for k in sorted(range(1, count), key=lambda i: -int(stats[i, 0] + stats[i, 2])):
+        x, y, w, h, area = (int(v) for v in stats[k])
+        if area < 4:
+            continue
+        fits = _LOW * size <= h <= _HIGH * size and max(_SMALLEST, 0.6 * h) <= w <= _WIDE * size
+        apart = x > 0 and y > 0 and y + h < len(seen) and len(seen[0]) - x - w < _BEFORE * size
+        level = abs(top + y + h / 2 - word.cy) <= _ASIDE * size
+        if not (fits and apart and level and area > _FILLED * w * h):
+            return None
+        inner = block[y + 1 : y + h - 1, x + 1 : x + w - 1]
+        own = inner[marks[y + 1 : y + h - 1, x + 1 : x + w - 1] == k]
+        if not len(own) or np.median(np.abs(own - np.median(own, axis=0)).max(axis=1)) > _SEEN:
+            return None
+        box = (left + x - 1.0, min(word.y0, top + y), word.x1, max(word.y1, top + y + h))
+        return Sample(
+            word.text.rstrip(" -–—.:"), ink_colour(inner, paper), "solid", Dash(), box, 2.0, word.x0, float(w)
+        )
+    return None
