@@ -32,7 +32,6 @@ from metagrove.survival.path_draws import (
 from metagrove.survival.path_model import Plan, Weights, plan_of
 from metagrove.survival.path_noise import likely_noise
 from metagrove.survival.path_search import (
-    BUSY,
     COARSE,
     FLAT,
     HUGE,
@@ -65,8 +64,6 @@ SETTLED = 0.1
 FEWEST = 60
 #: Patients from whose number on the total of events is met after the paths are drawn.
 COUNTED = 3000
-#: Patients from whose number on clicks that numbers at risk lead are searched in a narrower beam.
-MANY = 400
 #: Paths drawn for each one kept where they serve only to find the mean path.
 FEW = 2
 
@@ -166,8 +163,6 @@ def time_decimals(curve: DigitizedCurve) -> int:
 def _ladder(curve: DigitizedCurve, facts: Facts, reading: Reading) -> Iterator[tuple[str, float | None, Facts, Beam]]:
     """What to try, in order: label, standard error (None: as read), facts, beam."""
     usual = Beam(keep=300, cut=1e-4, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
-    if not reading.columns and facts.risk_time.size and facts.n >= MANY:
-        usual = BUSY
     if not facts.risk_time.size and facts.events is None and facts.marks is None and blurred(reading, facts) > 3:
         usual = FLAT  # any beam that tells levels apart would lose most ways
     first = reading.sigma_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,25 @@ from metagrove.survival.guyot import guyot_patients
 from metagrove.survival.lattice import Lattice, recorded_grid
 from metagrove.survival.likelihood import Paths, solve, time_decimals
 from metagrove.survival.papers import GODSILL, PATHS
-from metagrove.survival.path_patients import patients_of
+from metagrove.survival.path_patients import beside_ticks, patients_of
 from metagrove.survival.printed_facts import Contradiction, Facts
 from metagrove.survival.rebuilt import Draws, Guess, LaterGuesses, RebuiltPatients
 from metagrove.survival.steps import CLICK_T
 
-__all__ = ["SEEN", "SolvedArm", "likeliest_arm", "rebuilt_arm", "solved_arm", "unexplained", "with_total"]
+__all__ = [
+    "SEEN",
+    "THOUSANDS",
+    "SolvedArm",
+    "likeliest_arm",
+    "rebuilt_arm",
+    "solved_arm",
+    "thinned_arm",
+    "unexplained",
+    "with_total",
+]
 
+#: Patients that a path is followed for at most where there are thousands, and from how many on there are.
+THINNED, THOUSANDS = 1000, 3000
 #: Patient sets that are drawn at least, to say what is open.
 SEEN = 40
 
@@ -76,6 +88,41 @@ def with_total(time: Array, event: NDArray[np.bool_], total: int) -> NDArray[np.
         early = int(np.sum(when[pool] < when[-1])) if abs(more) <= int(np.sum(when[pool] < when[-1])) else pool.size
         row[pool[((np.arange(abs(more)) + 0.5) * early / max(abs(more), 1)).astype(np.int64)]] = more > 0
     return event
+
+
+def thinned_arm(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> RebuiltPatients | None:
+    """The patients of an arm of thousands, from a path on which each step stands for several; None where none is found.
+
+    A curve is the same for twice as many patients, and single ones lie far below the error of any reading. What is left of
+    the totals and of the numbers at risk is made up by patients evenly taken.
+    """
+    block = -(-facts.n // THINNED)
+    deaths = None if facts.events is None else min(round(facts.events / block), facts.n // block)
+    fewer = replace(facts, n=facts.n // block, events=deaths, risk_n=facts.risk_n // block, marks=None)
+    arm = solved_arm(curve, fewer, draws, rng)
+    if arm is None:
+        return None
+    small = arm.sets(arm.paths.drawn[: max(draws, SEEN)], rng)
+    sets, one = _thickened(small.time, small.event, facts, block, curve.end), arm.point()
+    point = _thickened(one[0][None], one[1][None], facts, block, curve.end)
+    whole = replace(arm, facts=facts, known=conflicts(curve, facts))
+    found = rebuilt_arm(whole, (point.time[0], point.event[0]), sets, draws)
+    marks = "; the censor marks are not used" if facts.marks is not None else ""
+    return replace(found, notes=(*found.notes, f"each step of the path stands for {block} patients{marks}"))
+
+
+def _thickened(time: Array, event: NDArray[np.bool_], facts: Facts, block: int, end: float) -> Draws:
+    """`block` patients for each, and the few that are left, with the printed total and numbers at risk."""
+    rest = facts.n - block * time.shape[1]
+    order = np.sort(
+        np.concatenate(
+            (np.repeat(np.arange(time.shape[1]), block), np.linspace(0, time.shape[1] - 1, rest).astype(np.int64))
+        )
+    )
+    time, event = beside_ticks(time[:, order], facts, end), event[:, order]
+    again = np.argsort(time, axis=1, kind="stable")
+    time, event = np.take_along_axis(time, again, axis=1), np.take_along_axis(event, again, axis=1)
+    return Draws(time, event if facts.events is None else with_total(time, event, facts.events))
 
 
 def solved_arm(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> SolvedArm | None:

@@ -20,7 +20,7 @@ from metagrove.survival.path_weights import VISIBLE
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
-__all__ = ["patients_of"]
+__all__ = ["beside_ticks", "patients_of"]
 
 #: Spread of drawn times of deaths in standard errors of a click; above 1 because sorted clicks err less than single ones.
 JITTER = 1.5
@@ -73,7 +73,7 @@ def patients_of(
     event = np.arange(times.size) < total_deaths
     order = np.lexsort((~event, times, owner))
     shape = (n.shape[0], int(n[0, 0]))
-    times = _beside_ticks(times[order].reshape(shape), facts, reading.end)
+    times = beside_ticks(times[order].reshape(shape), facts, reading.end)
     return times, event[order].reshape(shape)
 
 
@@ -110,7 +110,7 @@ def _as_printed(when: Array, level: Array, reading: Reading, facts: Facts) -> Ar
     return when
 
 
-def _beside_ticks(times: Array, facts: Facts, end: float) -> Array:
+def beside_ticks(times: Array, facts: Facts, end: float) -> Array:
     """Sorted times moved to the side of each number at risk on which the path has them, no farther than needed."""
     for t, k in zip(facts.risk_time.tolist(), facts.risk_n.tolist(), strict=True):
         split = times.shape[1] - k

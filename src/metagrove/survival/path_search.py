@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from metagrove.survival.path_graph import Graph
 
 __all__ = [
-    "BUSY",
     "COARSE",
     "FLAT",
     "HUGE",
@@ -82,8 +81,6 @@ BLUR = 3.5
 LED = Beam(keep=80, cut=1e-3, bins=0.7)
 #: For many patients and rows: the levels hardly told apart, so that the states kept reach farther.
 LONG = Beam(keep=1000, cut=1e-7, bins=2.0)
-#: For clicks on curves of many patients where numbers at risk lead the way.
-BUSY = Beam(keep=200, cut=1e-4, bins=0.8)
 #: For a thousand patients and more, whose states no beam holds: those that come through tell little of single deaths.
 LARGE = Beam(keep=700, cut=1e-4, bins=4.0)
 #: Patients from whose number on the search is kept short.

@@ -59,8 +59,12 @@ def _iterative(curve: DigitizedCurve, facts: Facts, draws: int, *, bounded: bool
 
 @RECONSTRUCTIONS.add("likelihood", title="hidden path, forward filter and backward sampling", cite=PATHS)
 def _likelihood(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> RebuiltPatients:
-    from metagrove.survival.likely_patients import likeliest_arm, solved_arm, unexplained
+    from metagrove.survival.likely_patients import THOUSANDS, likeliest_arm, solved_arm, thinned_arm, unexplained
 
+    if facts.n >= THOUSANDS and curve.kind != "exact":
+        found = thinned_arm(curve, facts, draws, rng)
+        if found is not None:
+            return found
     arm = solved_arm(curve, facts, draws, rng)
     if arm is None:
         return unexplained(curve, facts, draws, rng)
