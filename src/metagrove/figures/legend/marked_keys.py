@@ -47,18 +47,24 @@ def _ring_filled(block: NDArray[np.float32]) -> NDArray[np.float32]:
     inked = block > _INK
     row = int(inked.sum(axis=1)[1:-1].argmax()) + 1
     middle = inked[row]
-    above = np.asarray(inked[:row].any(axis=0))
-    below = np.asarray(inked[row + 1 :].any(axis=0))
     change = np.diff(np.concatenate([[0], (~middle).astype(np.int8), [0]]))
     out = block
     for a, b in zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True):
         left, right = middle[max(a - _ARM, 0) : a], middle[b : b + _ARM]
-        round_ = slice(max(a - 2, 0), b + 2)
-        ring = above[round_].any() and below[round_].any() and 2 < b - a <= len(block)
+        ring = 2 < b - a <= len(block) and _ringed(inked[:, max(a - _ARM, 0) : b + _ARM], row)
         if ring and len(left) == len(right) == _ARM and left.all() and right.all():
             out = out.copy() if out is block else out
             out[row, a:b] = np.minimum(block[row, a - _ARM], block[row, b + _ARM - 1])
     return out
+
+
+def _ringed(inked: NDArray[np.bool_], row: int) -> bool:
+    """Whether between the ends of a piece of ink more of it stands above and below than the line through `row` is thick."""
+    ends = inked[:, 0] | inked[:, -1]
+    up = int((~ends[:row][::-1]).argmax()) if not ends[:row].all() else row
+    down = int((~ends[row + 1 :]).argmax()) if not ends[row + 1 :].all() else len(ends)
+    inner = inked[:, 2:-2]
+    return bool(inner[: max(row - up, 0)].any() and inner[row + 1 + down :].any())
 
 
 def _extent(column: NDArray[np.bool_]) -> int:
