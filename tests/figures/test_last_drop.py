@@ -51,3 +51,16 @@ def test_the_drop_is_read_at_its_time():
 def test_what_is_no_drop_leaves_the_level(other):
     arm = figures_in(*drawn(falls=False, **other), threads=1)[0].reading.arms[0]
     assert arm.survival[-1] == pytest.approx(LAST, abs=0.003)
+
+
+def test_the_reading_that_is_judged_is_the_one_that_is_given(monkeypatch):
+    from metagrove.figures import raster
+
+    seen = []
+    judged = raster.judged
+    monkeypatch.setattr(
+        raster, "judged", lambda reading, *args, **more: seen.append(reading) or judged(reading, *args, **more)
+    )
+    given = figures_in(*drawn(falls=True), threads=1)[0].reading.arms[0]
+    assert seen[-1].arms[0].survival.tolist() == given.survival.tolist()
+    assert given.survival[-1] == 0

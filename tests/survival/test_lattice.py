@@ -88,3 +88,14 @@ def test_a_death_just_after_the_milestone_comes_back_to_it():
     assert levels_at(product_limit(rebuilt.time, rebuilt.event), np.array(24.0)) == 0
     with pytest.raises(mg.DataError, match="time_error"):
         mg.reconstruct(curve, n=true.size, time_error=0)
+
+
+def test_marks_show_a_grid_that_few_drops_do_not():
+    rng = np.random.default_rng(4)
+    week, axis = 7 / 30.4375, 30.0
+    drops = clicks(np.sort(week * np.array([5, 31, 64, 90]) + 0.03 * rng.standard_normal(4)), 0.03, axis)
+    weekly = week * np.arange(10, 100, 3) + 0.03 * rng.standard_normal(30)
+    assert lattice_of(drops, 6) is None
+    assert lattice_of(drops, 6, marks=(weekly, 0.03)).step == pytest.approx(week, rel=1e-3)
+    never = [lattice_of(drops, 6, marks=(np.sort(rng.uniform(0, axis, 30)), 0.03)) for _ in range(200)]
+    assert sum(f is not None for f in never) <= 2

@@ -67,3 +67,37 @@ def test_a_pass_that_forgets_its_layers_tells_the_same_evidence(room):
     light = path_kernels.forward(run.operations, limits._replace(nodes=room, edges=room, bits=8))
     assert light[3] == run.passed[3] and light[4] == run.passed[4]
     assert light[0].real.shape[0] < run.passed[2][-1]
+
+
+@pytest.mark.parametrize("light", [False, True])
+@pytest.mark.parametrize("room", [300, 50_000])
+def test_passes_that_begin_alike_are_those_made_one_by_one(light, room):
+    plan, reading, facts, shape = problem()
+    rows = run_of(plan, reading, facts, shape, NARROW).operations
+    limits = limits_of(reading, facts, NARROW, plan.kind.size, peak=False, light=light)
+    limits = limits._replace(nodes=room, edges=room, bits=8)
+    tables = [rows.copy() for _ in range(4)]
+    gaps = np.flatnonzero(rows[:, path_kernels.KIND] == path_kernels.CENSOR)
+    for table, since, factor in zip(tables[1:], (0.9, 0.6, 0.05), (2.0, 0.5, 3.0), strict=True):
+        late = gaps[int(since * gaps.size) :]
+        table[late, path_kernels.A] = np.minimum(table[late, path_kernels.A] * factor, 1.0)
+    found = {}
+    for i, passed in path_kernels.forward_each(tables, limits):
+        drawn = None if light else drawing_kernels.sampled(*passed[:3], tables[i], 20, 3, 0)[0]
+        found[i] = passed[3], passed[4], drawn
+    assert sorted(found) == [0, 1, 2, 3]
+    for i, table in enumerate(tables):
+        alone = path_kernels.forward(table, limits)
+        assert found[i][0] == pytest.approx(alone[3], abs=1e-9) and found[i][1] == alone[4] == len(rows)
+        if not light:
+            assert np.array_equal(found[i][2], drawing_kernels.sampled(*alone[:3], table, 20, 3, 0)[0])
+
+
+def test_after_the_last_drop_only_the_printed_number_of_deaths_is_left():
+    plan, reading, facts, shape = problem()
+    run = run_of(plan, reading, facts, shape, NARROW)
+    beam, _, starts = run.passed[:3]
+    last = int(np.flatnonzero(run.operations[:, path_kernels.KIND] == path_kernels.DROP)[-1])
+    alive = np.arange(starts[last + 1], starts[last + 2])
+    alive = alive[beam.real[alive, path_kernels.WEIGHT] > 0]
+    assert alive.size and np.all(beam.whole[alive, path_kernels.DIED] == facts.events)

@@ -10,6 +10,7 @@ from metagrove.survival.censoring import hidden_share, shapes
 from metagrove.survival.censoring_trends import drawn_shapes
 from metagrove.survival.click_noise import disorder_of
 from metagrove.survival.curve_input import digitized_curve
+from metagrove.survival.path_draws import _corrected
 from metagrove.survival.printed_facts import printed_facts
 from metagrove.survival.steps import steps_of
 from reconstruction_cases import corners, simulated
@@ -70,9 +71,9 @@ def test_clicks_in_order_tell_no_disorder():
 
 def test_marks_that_touch_hide_more():
     curve = digitized_curve(np.array([[1.0, 0.9], [4.2, 0.8], [9.1, 0.7], [90.0, 0.7]]))
-    reading = steps_of(curve, printed_facts(curve, n=100))
     marks = np.concatenate((np.arange(20.0, 24, 0.25), [60.0]))
-    share = hidden_share(marks, reading)
+    facts = printed_facts(curve, n=100, marks=marks)
+    share = hidden_share(marks, steps_of(curve, facts), facts)
     assert share[8] > 5 * share[-1]
 
 
@@ -131,3 +132,20 @@ def test_a_thousand_patients_with_events_from_a_trace():
     rows = np.column_stack((columns, np.round(600 * level + 0.5 * rng.standard_normal(level.size)) / 600))
     rebuilt = mg.reconstruct(rows, n=1500, events=int(event.sum()))
     assert rebuilt.contradictions == () and rebuilt.events == event.sum()
+
+
+def test_no_belief_about_censoring_takes_the_draws_of_another():
+    known = None, None, printed_facts(digitized_curve([[0, 1], [3, 0.5], [9, 0.5]]), n=9)
+    share = np.array([0.5, 0.3, 0.2])
+    # What the filter left out scatters by tens of nats between beliefs with many patients.
+    pairs = [(np.full((60, 2), i, dtype=np.int32), np.full(60, gain)) for i, gain in enumerate((-40.0, 0.0, -90.0))]
+    drawn = _corrected(known, pairs, share, 100, np.random.default_rng(1))
+    assert np.bincount(drawn[:, 0]).tolist() == [50, 30, 20]
+
+
+def test_of_one_belief_the_better_paths_are_drawn():
+    known = None, None, printed_facts(digitized_curve([[0, 1], [3, 0.5], [9, 0.5]]), n=9)
+    paths = np.arange(200, dtype=np.int32)[:, None] * np.ones(2, dtype=np.int32)
+    gain = np.where(np.arange(200) < 100, 0.0, -6.0)
+    drawn = _corrected(known, [(paths, gain)], np.ones(1), 80, np.random.default_rng(1))
+    assert np.mean(drawn[:, 0] < 100) > 0.9 and np.unique(drawn[:, 0]).size == 80

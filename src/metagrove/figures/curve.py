@@ -36,7 +36,7 @@ def curve_of(
     first = float(height[0]) - plot.start
     # the first level is 1 by definition: half of its offset is the drawing's own, half the scale's
     whole = _whole_at_start(own, steps, look)
-    shift = np.clip(first, -1.0, 1.0) / 2 if abs(first) < 2.5 and snap is None and whole else 0.0
+    shift = np.clip(first, -1.0, 1.0) / 2 if abs(first) < 1.3 and snap is None and whole else 0.0
     level = np.clip(plot.survival(height - shift), 0.0, 1.0)
     level[0] = 1.0 if abs(first) < 2.5 + look.width else level[0]
     time[0] = 0.0

@@ -16,7 +16,6 @@ from metagrove.figures.files.painting import overlay_png, painted
 from metagrove.figures.files.pdf import pdf_image, pdf_pages
 from metagrove.figures.files.svg import svg_page
 from metagrove.figures.hints import Hints, labelled
-from metagrove.figures.lines.last_drop import with_last_drops
 from metagrove.figures.page import Page, Word
 from metagrove.figures.raster import picture_readings
 from metagrove.figures.reading import REVIEW, FigureReading
@@ -94,11 +93,10 @@ def figures_in(content: bytes, hints: Hints | None = None, *, threads: int = 2) 
 
 
 def _settled(figure: Figure) -> FigureReading:
-    """The reading with drops at the foot of a picture, and without marks that the y axis line passes for."""
+    """The reading without marks that the y axis line of a picture passes for."""
     reading = figure.reading
     if reading.source != "raster":
         return reading
-    reading = with_last_drops(reading, figure.rgb, figure.scale, figure.origin)
     arms = [replace(a, marks=a.marks[a.marks > 2 * float(np.median(a.time_error))]) for a in reading.arms]
     return replace(reading, arms=tuple(arms))
 

@@ -17,6 +17,7 @@ from metagrove.figures.files.image import Picture
 from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
 from metagrove.figures.hypotheses import supposed
+from metagrove.figures.last_drop import with_last_drops
 from metagrove.figures.legend.arms import arm_specs
 from metagrove.figures.legend.pointers import Pointer, pointers
 from metagrove.figures.legend.samples import Sample, unlined
@@ -115,6 +116,8 @@ def _reading(
     arrows = _arrows(field, trace, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
     arms = _pointed_at(seen.arms, arrows)
     witnesses = _counted_by_arrows(arms, arrows, witnesses)
+    if not plot.rising and picture.rotation == 0:
+        arms = with_last_drops(arms, scales.x, scales.y, scales.scale, picture.rgb)
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
     if free and not rows and not arrows and (len(arms) < 2 or not all(a.name for a in arms)):
         arms, witnesses, more = _called(arms, phrases(near, gap=1.1), ground, witnesses)

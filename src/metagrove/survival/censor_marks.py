@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
-from metagrove.survival.censoring import hidden_share
 from metagrove.survival.lattice import Lattice
 from metagrove.survival.steps import CLICK_T, Reading
 
@@ -74,19 +73,19 @@ def mark_error(reading: Reading, marks: Array, axis: float, decimals: int, latti
     return max(reading.sigma_t, CLICK_T * axis)
 
 
-def marks_in_gaps(marks: Array, edges: Array, errors: Array, reading: Reading, error: float) -> MarkPlan:
+def marks_in_gaps(marks: Array, edges: Array, errors: Array, shares: Array, error: float) -> MarkPlan:
     """Marks shared out over the gaps before, between and after the boundaries `edges`.
 
     Parameters
     ----------
     edges : shape (b,), times of drops and numbers at risk, rising. errors : shape (b,), their standard errors.
+    shares : shape (m,), censorings expected to hide under each mark. error : standard error of the marks.
     """
     gaps = edges.size + 1
     sure, arrive, remain = (np.zeros(gaps, dtype=np.int64) for _ in range(3))
     expected, share, waiting = np.zeros(gaps), np.zeros(gaps), np.zeros(gaps)
     under = np.zeros(gaps)
     where, waits = np.zeros(marks.size, dtype=np.int64), np.zeros(marks.size, dtype=np.bool_)
-    shares = hidden_share(marks, reading)
     for j, (mark, near) in enumerate(zip(marks.tolist(), shares.tolist(), strict=True)):
         first, chance = _chances(mark, edges, np.hypot(errors, error))
         where[j], waits[j] = first, len(chance) > 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metagrove.core.values import Array
-from metagrove.survival.lattice import lattice_of
+from metagrove.survival.lattice import recorded_grid
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading, falling
 
@@ -33,8 +33,8 @@ class Shape:
 
     With `single` each drop is believed to be one death but for a few; else as many as the number at risk suggests. With
     `cut` the curve is cut where many are still followed, so that the last mark may hide any number; `hidden`
-    multiplies the censorings hidden under marks, and they grow with the power `steep` of what crowding suggests. `prior` is the log weight beside the evidence. With `blind` a fall under a
-    pixel and a half is not seen as a drop; deaths are gathered until they make one.
+    multiplies the censorings hidden under marks, and they grow with the power `steep` of what crowding suggests. `prior` is
+    the log weight beside the evidence. A fall under `blind` is not seen as a drop; deaths are gathered until they make one.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Shape:
     hidden: float = 1.0
     steep: float = 1.0
     prior: float = 0.0
-    blind: bool = False
+    blind: float = 0.0
 
     def at(self, t: Array) -> Array:
         """Cumulative censoring hazard at each of `t`."""
@@ -70,7 +70,8 @@ def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
     level = mean_levels(reading)
     if facts.marks is not None and facts.events is None and not facts.risk_time.size:
         # The marks themselves say where; only the share of hidden censorings is open.
-        found = [shape_from_marks(reading, level, facts, facts.marks, x) for x in HIDDEN]
+        share = hidden_share(facts.marks, reading, facts)
+        found = [shape_from_marks(reading, level, facts, share, x) for x in HIDDEN]
         return [replace(s, prior=-HIDDEN_PRIOR * float(np.log1p(np.log(s.hidden) ** 2))) for s in found]
     if facts.risk_time.size:
         known = _from_risk_table(reading, level, facts)
@@ -88,16 +89,16 @@ def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
     return _guessed(reading.end)
 
 
-def hidden_share(marks: Array, reading: Reading) -> Array:
+def hidden_share(marks: Array, reading: Reading, facts: Facts) -> Array:
     """Censorings expected to hide under each mark, by the marks around it; shape of `marks`.
 
     A mark that would touch the one before is not drawn, and none is drawn twice at one recorded time, as a counter misses
     what comes within its dead time: marks at a density d hide d w / (1 - d w) each (Müller JW. Dead-time problems. Nucl
     Instrum Methods 1973;112:47-57. doi:10.1016/0029-554X(73)90773-8). The width w is two pixels of 900, or the step of the
-    grid of times where the drops show one.
+    grid of times where drops and marks show one.
     """
     pixel = reading.end / 900
-    lattice = lattice_of(reading, 6)
+    lattice = recorded_grid(reading, facts, 6)
     width = max(MARK_PIXELS * pixel, lattice.step if lattice is not None else 0.0)
     around = max(AROUND * pixel, 2.5 * width)
     near = np.sum(np.abs(marks[:, None] - marks) <= around, axis=1) - 1
@@ -105,13 +106,14 @@ def hidden_share(marks: Array, reading: Reading) -> Array:
     return np.asarray(TIED_MARKS + load / (1 - load), dtype=np.float64)
 
 
-def shape_from_marks(reading: Reading, level: Array, facts: Facts, marks: Array, hidden: float) -> Shape:
-    """Each mark takes one patient off, and those hidden under it `hidden` times their usual number."""
+def shape_from_marks(reading: Reading, level: Array, facts: Facts, share: Array, hidden: float) -> Shape:
+    """Each mark takes one patient off, and those hidden under it `hidden` times their usual number, `share`."""
+    marks = facts.marks if facts.marks is not None else share[:0]
     before = np.concatenate(([1.0], level))[np.searchsorted(reading.time, marks, side="left")]
-    gone = (1 + hidden * hidden_share(marks, reading)) / np.maximum(facts.n * before, 0.5)
-    share = np.clip(1 - np.cumsum(gone), 0.5 / facts.n, 1.0)
+    gone = (1 + hidden * share) / np.maximum(facts.n * before, 0.5)
+    followed = np.clip(1 - np.cumsum(gone), 0.5 / facts.n, 1.0)
     time = np.concatenate(([0.0], marks, [reading.end]))
-    hazard = np.concatenate(([0.0], -np.log(share)))
+    hazard = np.concatenate(([0.0], -np.log(followed)))
     return Shape(f"marks, hidden x {hidden:g}", time, np.append(hazard, hazard[-1]), hidden=hidden)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from metagrove.core.values import Array
-from metagrove.survival.censoring import Shape, mean_levels, shape_from_marks, solved_for_events
+from metagrove.survival.censoring import Shape, hidden_share, mean_levels, shape_from_marks, solved_for_events
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
@@ -38,6 +38,7 @@ def drawn_shapes(
     but for a normal deviation, or begins or ends within. Behind the last one, and without any, family and size are drawn.
     """
     found = []
+    share = hidden_share(facts.marks, reading, facts) if facts.marks is not None else np.zeros(0)
     for _ in range(count):
         base = beliefs[int(rng.integers(len(beliefs)))]
         if facts.marks is not None:
@@ -45,7 +46,7 @@ def drawn_shapes(
         if facts.marks is not None and not facts.risk_time.size and facts.events is None:
             # The marks say where; how many more they hide is drawn.
             size = base.hidden * float(np.exp(HIDDEN * rng.standard_normal()))
-            shape = shape_from_marks(reading, mean_levels(reading), facts, facts.marks, size)
+            shape = shape_from_marks(reading, mean_levels(reading), facts, share, size)
             found.append(replace(base, name=shape.name, hazard=shape.hazard, hidden=size))
         elif facts.risk_time.size:
             found.append(_between(base, reading, facts, rng))
@@ -70,7 +71,7 @@ def _family(end: float, rng: np.random.Generator) -> tuple[Callable[[float], Sha
     early = np.minimum(share / rng.uniform(0.1, 0.7), 1.0)
     onset = rng.uniform(0.0, 0.85) * (rng.random() < 0.6)
     late = np.maximum(share - onset, 0.0) / (1 - onset)
-    rate = float(np.exp(rng.uniform(np.log(0.03), np.log(4.0))))
+    rate = _log_uniform(0.06, 4.0, rng)
 
     def cut_off(x: float) -> Array:
         return np.asarray(-np.log1p(-(1 - LEFT) * late ** (8.0 / (x + 0.02))))
@@ -80,9 +81,13 @@ def _family(end: float, rng: np.random.Generator) -> tuple[Callable[[float], Sha
     if kind == 1:
         return (lambda x: Shape("drawn early", time, x * early)), rate
     if kind == 2:
-        return (lambda x: Shape("drawn cut-off", time, cut_off(x))), 8.0 / rng.uniform(0.5, 8.0)
-    fixed = cut_off(float(8.0 / rng.uniform(0.7, 6.0)))
+        return (lambda x: Shape("drawn cut-off", time, cut_off(x))), 8.0 / _log_uniform(0.5, 8.0, rng)
+    fixed = cut_off(8.0 / _log_uniform(0.7, 6.0, rng))
     return (lambda x: Shape("drawn early and cut-off", time, x * early + fixed)), rate / 3
+
+
+def _log_uniform(low: float, high: float, rng: np.random.Generator) -> float:
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def _between(base: Shape, reading: Reading, facts: Facts, rng: np.random.Generator) -> Shape:

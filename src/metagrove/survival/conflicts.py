@@ -48,7 +48,18 @@ def conflicts(curve: DigitizedCurve, facts: Facts) -> tuple[Contradiction, ...]:
             f"{facts.marks.size} censor marks but only {facts.n - facts.events} of {facts.n} patients without an event"
         )
         found.append(Contradiction(("marks", "events", "n"), text))
+    elif facts.marks is not None and facts.marks.size > facts.n - _falls(reading):
+        text = (
+            f"{facts.marks.size} censor marks are too many: the curve falls {_falls(reading)} times, which leaves"
+            f" {max(facts.n - _falls(reading), 0)} of {facts.n} patients without an event"
+        )
+        found.append(Contradiction(("marks", "curve", "n"), text))
     return tuple(found)
+
+
+def _falls(reading: Reading) -> int:
+    """Fewest drops of the curve: the last click may be its end, read a little lower than the drop before it."""
+    return reading.time.size - int(reading.sigma_t > 0) if not (reading.columns or reading.loose) else 0
 
 
 def _risk_conflicts(span: _Range, facts: Facts) -> list[Contradiction]:
@@ -82,8 +93,7 @@ def _event_conflicts(span: _Range, facts: Facts, reading: Reading) -> list[Contr
         most += n * (1 - span.low(u) / max(span.high(t), 1e-9))
         if u < end and span.high(u) > 0:
             least += max(k * (span.low(t) / span.high(u) - 1), 0.0)
-    # The last click may be the end of the curve, read a little lower than the drop before it.
-    falls = reading.time.size - int(reading.sigma_t > 0) if not reading.columns else 0
+    falls = _falls(reading)
     if facts.events > most + 0.5:
         text = f"{facts.events} events are too many: the curve and the numbers at risk allow at most {int(most + 0.5)}"
         return [Contradiction(("events", "curve", "numbers at risk"), text)]

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
-from metagrove.survival.steps import Reading
+from metagrove.survival.printed_facts import Facts
+from metagrove.survival.steps import CLICK_T, Reading
 
-__all__ = ["GRIDS", "Lattice", "lattice_of"]
+__all__ = ["GRIDS", "Lattice", "lattice_of", "recorded_grid"]
 
 #: Grids by their step in the unit of the axis.
 GRIDS = (
@@ -72,7 +73,25 @@ class Lattice:
         return np.asarray(np.where(np.abs(on - t) <= self.reach + 1e-9, on, t))
 
 
-def lattice_of(reading: Reading, decimals: int, *, time_error: float | None = None) -> Lattice | None:
+def recorded_grid(reading: Reading, facts: Facts, decimals: int) -> Lattice | None:
+    """The grid on which drops and censor marks most likely lie, see `lattice_of`."""
+    return lattice_of(reading, decimals, time_error=facts.time_error, marks=_marks_read(reading, facts, decimals))
+
+
+def _marks_read(reading: Reading, facts: Facts, decimals: int) -> tuple[Array, float] | None:
+    """Times of the marks and their standard error: 0 where they share the digits of an exact curve; None without marks."""
+    marks = facts.marks
+    if marks is None or marks.size < 3:
+        return None
+    exact = not reading.columns and reading.sigma_t <= 0
+    if exact and np.all(np.abs(marks - np.round(marks, decimals)) < 1e-9):
+        return marks, 0.0
+    return marks, max(reading.sigma_t, CLICK_T * facts.axis)
+
+
+def lattice_of(
+    reading: Reading, decimals: int, *, time_error: float | None = None, marks: tuple[Array, float] | None = None
+) -> Lattice | None:
     """The grid on which the drops most likely lie, or None where the readings do not show one.
 
     Were times not rounded, a drop would lie anywhere between two multiples of the step; on a grid it lies within its
@@ -84,20 +103,43 @@ def lattice_of(reading: Reading, decimals: int, *, time_error: float | None = No
     ----------
     decimals : digits after the point with which the times of an exact curve were written.
     time_error : half-width of the reading error of a time where the figure's reading gave it.
+    marks : times of censor marks, which lie on the same grid, and their standard error.
     """
     sure = _sure(reading)
     time, since = reading.time[sure], reading.since[sure]
-    if time.size < 3:
+    if not time.size or time.size + (marks[0].size if marks is not None else 0) < 3:
         return None
     best, most = None, np.log(len(GRIDS) / RISK)
     for step, name in GRIDS:
         ratio, near, reach = _ratios(reading, (time, since), step, decimals, time_error)
-        gain = float(np.sum(np.log((1 - STRAY) * ratio + STRAY)))
+        gain, beside = float(np.sum(np.log((1 - STRAY) * ratio + STRAY))), True
+        if marks is not None:
+            also, close = _marks_beside(*marks, step, reading.end)
+            gain += float(np.sum(np.log((1 - STRAY) * also + STRAY)))
+            beside = close >= (1 - 3 * STRAY) * marks[0].size
         # Months of 30.44 days are told from those of 30.4375 by exact times only.
         ahead = PLAIN if best is not None and best.name == name else 0.0
-        if gain > most + ahead and near >= (1 - 3 * STRAY) * time.size:
+        if gain > most + ahead and beside and near >= (1 - 3 * STRAY) * time.size:
             best, most = Lattice(step, name, reach, int(time.size), near, _digits(reading)), gain
     return best
+
+
+def _marks_beside(marks: Array, sigma: float, step: float, end: float) -> tuple[Array, int]:
+    """Likelihood of each mark's time on the grid over that without one; how many lie near a multiple."""
+    if sigma <= 0:
+        return _within(marks, np.full(marks.size, 0.006 + 1e-7 * end), step)
+    ratio, near = _scattered(marks, sigma, step)
+    return ratio, near if step >= FINEST * sigma else marks.size
+
+
+def _scattered(time: Array, sigma: float, step: float) -> tuple[Array, int]:
+    """The ratio of times read with a normal error, and how many lie near a multiple of the step."""
+    if step < FINEST * sigma:
+        return np.ones(time.size), 0
+    off = time - step * np.round(time / step)
+    shifted = off[:, None] + step * np.arange(-2, 3)
+    density = np.exp(-0.5 * (shifted / sigma) ** 2).sum(axis=1) / (sigma * np.sqrt(2 * np.pi))
+    return step * density, int(np.sum(np.abs(off) <= 3 * sigma))
 
 
 def _ratios(
@@ -113,13 +155,7 @@ def _ratios(
         return *_within(time, np.full(time.size, time_error), step), time_error
     if reading.sigma_t <= 0:
         return *_within(time, np.full(time.size, written), step), 0.0
-    sigma = reading.sigma_t
-    if step < FINEST * sigma:
-        return np.ones(time.size), 0, 0.0
-    off = time - step * np.round(time / step)
-    shifted = off[:, None] + step * np.arange(-2, 3)
-    density = np.exp(-0.5 * (shifted / sigma) ** 2).sum(axis=1) / (sigma * np.sqrt(2 * np.pi))
-    return step * density, int(np.sum(np.abs(off) <= 3 * sigma)), step / 2
+    return *_scattered(time, reading.sigma_t, step), step / 2 if step >= FINEST * reading.sigma_t else 0.0
 
 
 def _within(middle: Array, half: Array, step: float, written: float = 0.0) -> tuple[Array, int]:

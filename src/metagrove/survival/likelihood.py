@@ -32,8 +32,10 @@ from metagrove.survival.path_draws import (
 from metagrove.survival.path_model import Plan, Weights, plan_of
 from metagrove.survival.path_noise import likely_noise
 from metagrove.survival.path_search import (
+    BUSY,
     COARSE,
     FLAT,
+    HUGE,
     LARGE,
     LONG,
     WIDE,
@@ -61,6 +63,10 @@ DRAWS = 100
 SETTLED = 0.1
 #: Fewest paths drawn to tell how the likelihood changes with the reading error.
 FEWEST = 60
+#: Patients from whose number on the total of events is met after the paths are drawn.
+COUNTED = 3000
+#: Patients from whose number on clicks that numbers at risk lead are searched in a narrower beam.
+MANY = 400
 #: Paths drawn for each one kept where they serve only to find the mean path.
 FEW = 2
 
@@ -110,6 +116,7 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     the error is doubled; then single facts are left out, and the one that had to go is named in `fallback`.
     """
     wanted = Wanted(time_decimals(curve), max(draws, DRAWS), draws > 0)
+    facts = replace(facts, counted=facts.n < COUNTED)
     first = steps_of(curve, facts)
     for label, sigma, tried, beam in _ladder(curve, facts, first):
         reading = first if sigma is None and tried is facts else steps_of(curve, tried, sigma=sigma)
@@ -159,12 +166,17 @@ def time_decimals(curve: DigitizedCurve) -> int:
 def _ladder(curve: DigitizedCurve, facts: Facts, reading: Reading) -> Iterator[tuple[str, float | None, Facts, Beam]]:
     """What to try, in order: label, standard error (None: as read), facts, beam."""
     usual = Beam(keep=300, cut=1e-4, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
+    if not reading.columns and facts.risk_time.size and facts.n >= MANY:
+        usual = BUSY
     if not facts.risk_time.size and facts.events is None and facts.marks is None and blurred(reading, facts) > 3:
         usual = FLAT  # any beam that tells levels apart would lose most ways
     first = reading.sigma_s
     yield "", None, facts, usual
     if facts.n >= 1000:
         yield "", None, facts, LARGE
+    if facts.n >= HUGE:
+        yield from _short_ladder(facts, max(2 * first, CLICK_S))
+        return
     yield "", None, facts, LONG
     yield "", None, facts, WIDE
     yield "", None, facts, COARSE
@@ -189,6 +201,19 @@ def _ladder(curve: DigitizedCurve, facts: Facts, reading: Reading) -> Iterator[t
         yield "numbers at risk", None, bare, usual
         yield "numbers at risk", larger, bare, WIDE
     yield "reading error", max(4 * first, 0.01), bare, WIDE
+
+
+def _short_ladder(facts: Facts, larger: float) -> Iterator[tuple[str, float | None, Facts, Beam]]:
+    """What to try further with thousands of patients, where every search takes its time."""
+    if facts.deaths is not None:
+        facts = replace(facts, counted=False)
+        yield "", None, facts, LARGE
+    bare = replace(facts, risk_time=facts.risk_time[:0], risk_n=facts.risk_n[:0], marks=None)
+    if facts.marks is not None:
+        yield "censor marks", None, replace(facts, marks=None), LARGE
+    if facts.risk_n.size:
+        yield "numbers at risk", None, bare, LARGE
+    yield "reading error", max(2 * larger, 0.01), bare, LARGE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,7 +262,7 @@ def _settled(
     """
     plan = plan_of(reading, facts, wanted.decimals)
     if not plan.kind.size:
-        return None if facts.events else (_Search(plan, reading, facts, beam, []), 0.0)
+        return None if facts.deaths else (_Search(plan, reading, facts, beam, []), 0.0)
     beliefs = likely_shapes(plan, reading, facts)
     total = (SURPLUS if facts.median is not None or facts.rates else FEW) * wanted.paths
     noise = None

@@ -11,7 +11,7 @@ from metagrove.core.values import Array
 from metagrove.survival.conflicts import conflicts, left_out, open_stretches
 from metagrove.survival.curve_input import DigitizedCurve
 from metagrove.survival.guyot import guyot_patients
-from metagrove.survival.lattice import Lattice, lattice_of
+from metagrove.survival.lattice import Lattice, recorded_grid
 from metagrove.survival.likelihood import Paths, solve, time_decimals
 from metagrove.survival.papers import GODSILL, PATHS
 from metagrove.survival.path_patients import patients_of
@@ -19,7 +19,7 @@ from metagrove.survival.printed_facts import Contradiction, Facts
 from metagrove.survival.rebuilt import Draws, Guess, LaterGuesses, RebuiltPatients
 from metagrove.survival.steps import CLICK_T
 
-__all__ = ["SEEN", "SolvedArm", "likeliest_arm", "rebuilt_arm", "solved_arm", "unexplained"]
+__all__ = ["SEEN", "SolvedArm", "likeliest_arm", "rebuilt_arm", "solved_arm", "unexplained", "with_total"]
 
 #: Patient sets that are drawn at least, to say what is open.
 SEEN = 40
@@ -39,6 +39,7 @@ class SolvedArm:
         """The patients of a path at their likeliest times, shape (n,) each; without a path, of the likeliest one."""
         p = self.paths
         time, event = patients_of(p.plan, p.reading, p.facts, p.point if path is None else path, lattice=self.lattice)
+        event = self._counted(time, event)
         return time[0], event[0]
 
     def guesses(self, draws: int, seed: int) -> tuple[Guess, ...]:
@@ -49,7 +50,32 @@ class SolvedArm:
     def sets(self, drawn: NDArray[np.int32], rng: np.random.Generator) -> Draws:
         """Patients of drawn paths, their times drawn too."""
         p = self.paths
-        return Draws(*patients_of(p.plan, p.reading, p.facts, drawn, rng, lattice=self.lattice))
+        time, event = patients_of(p.plan, p.reading, p.facts, drawn, rng, lattice=self.lattice)
+        return Draws(time, self._counted(time, event))
+
+    def _counted(self, time: Array, event: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """The flags with the printed number of events in every row; see `with_total`."""
+        total = self.paths.facts.events
+        return event if total is None or self.paths.facts.counted else with_total(time, event, total)
+
+
+def with_total(time: Array, event: NDArray[np.bool_], total: int) -> NDArray[np.bool_]:
+    """Flags with `total` events in each row: those too few or too many are taken evenly over the follow-up.
+
+    Parameters
+    ----------
+    time, event : shape (rows, n), sorted. One of thousands of patients more or less is far below the error of any reading,
+        so the number of deaths is no condition on their path.
+    """
+    event = event.copy()
+    for when, row in zip(time, event, strict=True):
+        more = total - int(row.sum())
+        pool = np.flatnonzero(row != (more > 0))
+        # Those followed to the end are the last that may have died.
+        pool = pool[np.argsort(when[pool] >= when[-1], kind="stable")]
+        early = int(np.sum(when[pool] < when[-1])) if abs(more) <= int(np.sum(when[pool] < when[-1])) else pool.size
+        row[pool[((np.arange(abs(more)) + 0.5) * early / max(abs(more), 1)).astype(np.int64)]] = more > 0
+    return event
 
 
 def solved_arm(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> SolvedArm | None:
@@ -57,7 +83,7 @@ def solved_arm(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.G
     paths = solve(curve, facts, draws, rng)
     if paths is None:
         return None
-    lattice = lattice_of(paths.reading, time_decimals(curve), time_error=facts.time_error)
+    lattice = recorded_grid(paths.reading, paths.facts, time_decimals(curve))
     return SolvedArm(curve, facts, paths, lattice, conflicts(curve, facts))
 
 
@@ -81,6 +107,8 @@ def _rebuilt(
     notes = arm.curve.notes
     if arm.lattice is not None:
         notes = (*notes, f"times were recognised as {arm.lattice.name}")
+    if arm.facts.events is not None and not arm.paths.facts.counted:
+        notes = (*notes, "too many patients for their path to be counted: the number of events was met afterwards")
     return RebuiltPatients(
         point[0],
         point[1],

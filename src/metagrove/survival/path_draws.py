@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from metagrove.survival.censoring import Shape
 from metagrove.survival.censoring_trends import drawn_shapes
 from metagrove.survival.path_model import Plan, Weights
 from metagrove.survival.path_search import (
+    HUGE,
     Beam,
     Run,
     Weighed,
@@ -20,11 +21,15 @@ from metagrove.survival.path_search import (
     graph_of,
     operations_of,
     run_of,
+    runs_each,
     weights_kept,
 )
 from metagrove.survival.printed_evidence import printed_fit
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
+
+if TYPE_CHECKING:
+    from metagrove.survival.path_graph import Graph
 
 __all__ = [
     "COARSENED",
@@ -49,11 +54,15 @@ SURPLUS = 6
 #: via coarsening. J Am Stat Assoc 2019;114:1113-1125. doi:10.1080/01621459.2018.1469995).
 COARSENED = 0.5
 #: Patients from whose number on that power falls, in the same paper's form: a / (a + n).
-COARSER = 200.0
+COARSER = 60.0
 #: States kept, and the share of the likeliest below which they are not, in the pass whose states many courses of censoring share.
 KEPT, FAINT = 400, 1e-6
 #: Courses of censoring drawn and screened, and passes made with those picked.
 VARIANTS, PICKED = 24, 16
+#: The same with thousands of patients, where each takes its time.
+FEW_VARIANTS, FEW_PICKED = 6, 5
+#: Courses gone through without a screen where numbers at risk lead the way.
+COURSES = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,9 +86,12 @@ class Sample:
 
 def sample_of(run: Run, count: int, rng: np.random.Generator) -> Sample:
     """`count` paths drawn from a run."""
+    return _sample(run, count, int(rng.integers(2**62)))
+
+
+def _sample(run: Run, count: int, seed: int) -> Sample:
     from metagrove.survival.drawing_kernels import sampled_gains
 
-    seed = int(rng.integers(2**62))
     paths, gain, misfit = sampled_gains(run.passed[0], run.passed[1], run.passed[2], run.operations, count, seed)
     return Sample(paths, gain, misfit, run.evidence, run.weights, run.shape)
 
@@ -108,15 +120,14 @@ def samples_of(
     first : paths that have been drawn under one of the beliefs already.
     """
     plan, reading, facts = known
-    found = []
-    for count, (_, shape) in zip(paths_each(beliefs, total), beliefs, strict=True):
-        if first is not None and shape is first.shape:
-            found.append(first)
-            continue
-        run = run_of(plan, reading, facts, shape, beam)
+    counts = paths_each(beliefs, total)
+    place = [i for i, (_, shape) in enumerate(beliefs) if first is None or shape is not first.shape]
+    each: dict[int, Sample] = {} if first is None else {i: first for i in range(len(beliefs)) if i not in place}
+    seeds = rng.integers(2**62, size=len(place)).tolist()
+    for j, run in runs_each(plan, reading, facts, [beliefs[i][1] for i in place], beam):
         if np.isfinite(run.evidence):
-            found.append(sample_of(run, count, rng))
-        del run
+            each[place[j]] = _sample(run, counts[place[j]], seeds[j])
+    found = [each[i] for i in sorted(each)]
     if found and len(found) < len(beliefs) and sum(s.gain.size for s in found) < 0.8 * total:
         return samples_of(known, [(s.evidence, s.shape) for s in found], beam, total, rng)
     return found
@@ -132,7 +143,8 @@ def drawn_paths(known: Known, samples: list[Sample], draws: int, rng: np.random.
     """`draws` of the paths sampled, as many of each belief as its evidence says; shape (draws, k + 1)."""
     share = _coarsened(np.array([sample.evidence for sample in samples]))
     pairs = [(s.paths, s.gain + np.log(w / s.gain.size)) for s, w in zip(samples, share.tolist(), strict=True)]
-    return _corrected(known, pairs, draws, rng)
+    one = np.concatenate([pair[0] for pair in pairs]), np.concatenate([pair[1] for pair in pairs])
+    return _corrected(known, [one], np.ones(1), draws, rng)
 
 
 def widened_paths(
@@ -140,44 +152,89 @@ def widened_paths(
 ) -> NDArray[np.int32] | None:
     """Paths drawn under courses of censoring and reading errors that differ as far as they are unknown.
 
-    Courses of censoring are drawn around `beliefs`, screened, and picked by their evidence (systematic resampling). Each
-    has a pass with its own reading error, at even quantiles of a normal distribution of its logarithm with standard
-    deviation `spread`. Returns shape (draws, k + 1), None where too few paths are left.
+    Courses of censoring are drawn around `beliefs`. Each that is picked goes with its own reading error, at even quantiles
+    of a normal distribution of its logarithm with standard deviation `spread`. Returns shape (draws, k + 1), None where too
+    few paths are left.
     """
     plan, reading, facts = known
-    shapes = [*beliefs, *drawn_shapes(beliefs, reading, facts, VARIANTS, rng)]
+    many = facts.n >= HUGE
+    shapes = [*beliefs, *drawn_shapes(beliefs, reading, facts, FEW_VARIANTS if many else VARIANTS, rng)]
     # Draws err as much as the clicks did before they were brought to order, or the area under the curve would be too sure.
     usual = reading.sigma_s / float(np.median(reading.error)) if spread > 0 and reading.error.size else 1.0
     led = facts.risk_time.size > 0
     if led and reading.columns:  # levels so sharp that a narrow pass keeps too few states to serve all courses
         beam = replace(beam, keep=max(beam.keep, KEPT), cut=min(beam.cut, FAINT))
     graph = graph_of(run_of(plan, scaled(reading, usual), facts, shapes[0], beam), facts) if led else None
-    if graph is None:
-        evidence = evidence_of(plan, reading, facts, shapes)
+    around = (spread, float(np.log(usual)))
+    if graph is not None:
+        found = _through_graph(known, graph, shapes, around, draws, rng)
+    elif led:
+        # Numbers at risk leave little to choose between courses: what a screen of all would cost pays for more passes.
+        courses = [shapes[0], *shapes[len(beliefs) :]][: FEW_PICKED if many else COURSES]
+        found = _through_passes(known, courses, beam, around, draws, rng)
     else:
-        rows = [operations_of(plan, weights_kept(plan, reading, facts, shape)) for shape in shapes]
-        evidence = np.array([graph.evidence(row) + s.prior for row, s in zip(rows, shapes, strict=True)])
-    if not np.isfinite(evidence).any():
+        evidence = evidence_of(plan, reading, facts, shapes)
+        if not np.isfinite(evidence).any():
+            return None
+        courses = [shapes[i] for i in _picked(evidence, facts, FEW_PICKED if many else PICKED, rng)]
+        found = _through_passes(known, courses, beam, around, draws, rng)
+        found = [(pair, 0.0) for pair, _ in found]  # their evidence has picked them
+    if sum(pair[1].size for pair, _ in found) < draws:
         return None
-    places = (np.arange(PICKED) + rng.random()) / PICKED
-    share = _coarsened(evidence, min(COARSENED, COARSER / (COARSER + facts.n)))
-    picked = np.searchsorted(np.cumsum(share), places).clip(0, len(shapes) - 1)
-    scores = rng.permutation(_normal_quantiles(PICKED)) * spread + np.log(usual)
+    share = _coarsened(np.array([evidence for _, evidence in found]), _power(facts))
+    return _corrected(known, [pair for pair, _ in found], share, draws, rng)
+
+
+def _power(facts: Facts) -> float:
+    """Power of the evidence with which courses of censoring share the draws; the more patients, the less it is worth."""
+    return min(COARSENED, COARSER / (COARSER + facts.n))
+
+
+def _picked(evidence: Array, facts: Facts, count: int, rng: np.random.Generator) -> list[int]:
+    """Numbers of `count` courses picked by their evidence (systematic resampling)."""
+    places = (np.arange(count) + rng.random()) / count
+    share = _coarsened(evidence, _power(facts))
+    found: list[int] = np.searchsorted(np.cumsum(share), places).clip(0, evidence.size - 1).tolist()
+    return found
+
+
+def _errors(known: Known, around: tuple[float, float], count: int, rng: np.random.Generator) -> list[Reading]:
+    """`count` readings of the same steps, taken for more or less far off; `around`: spread and middle of the logarithm."""
+    scores = rng.permutation(_normal_quantiles(count)) * around[0] + around[1]
+    return [scaled(known[1], float(np.exp(score))) for score in scores]
+
+
+def _through_graph(
+    known: Known, graph: Graph, shapes: list[Shape], around: tuple[float, float], draws: int, rng: np.random.Generator
+) -> list[tuple[Pair, float]]:
+    """Paths through the states of one pass under each course of censoring that is picked; all count the same."""
+    plan, reading, facts = known
+    rows = [operations_of(plan, weights_kept(plan, reading, facts, shape)) for shape in shapes]
+    evidence = np.array([graph.evidence(row) + s.prior for row, s in zip(rows, shapes, strict=True)])
+    if not np.isfinite(evidence).any():
+        return []
+    found: list[tuple[Pair, float]] = []
     count = -(-SURPLUS * draws // PICKED)
-    pairs = []
-    for i, score in zip(picked.tolist(), scores.tolist(), strict=True):
-        read = scaled(reading, float(np.exp(score)))
-        if graph is not None:
-            row = operations_of(plan, weights_kept(plan, read, facts, shapes[i]))
-            if np.isfinite(graph.evidence(row)):
-                pairs.append(graph.sampled(row, count, int(rng.integers(2**62))))
-            continue
-        run = run_of(plan, read, facts, shapes[i], beam)
+    for i, read in zip(_picked(evidence, facts, PICKED, rng), _errors(known, around, PICKED, rng), strict=True):
+        row = operations_of(plan, weights_kept(plan, read, facts, shapes[i]))
+        if np.isfinite(graph.evidence(row)):
+            found.append((graph.sampled(row, count, int(rng.integers(2**62))), 0.0))
+    return found
+
+
+def _through_passes(
+    known: Known, courses: list[Shape], beam: Beam, around: tuple[float, float], draws: int, rng: np.random.Generator
+) -> list[tuple[Pair, float]]:
+    """Paths through a pass for each course of censoring, and its evidence."""
+    plan, _, facts = known
+    found: list[tuple[Pair, float]] = []
+    count = -(-SURPLUS * draws // len(courses))
+    for shape, read in zip(courses, _errors(known, around, len(courses), rng), strict=True):
+        run = run_of(plan, read, facts, shape, beam)
         if np.isfinite(run.evidence):
             sample = sample_of(run, count, rng)
-            pairs.append((sample.paths, sample.gain))
-    enough = sum(len(gain) for _, gain in pairs) >= draws
-    return _corrected(known, pairs, draws, rng) if enough else None
+            found.append(((sample.paths, sample.gain), run.evidence))
+    return found
 
 
 def scaled(reading: Reading, factor: float) -> Reading:
@@ -199,24 +256,34 @@ def _coarsened(evidence: Array, power: float = COARSENED) -> Array:
     return np.asarray(share / share.sum())
 
 
-def _corrected(known: Known, pairs: list[Pair], draws: int, rng: np.random.Generator) -> NDArray[np.int32]:
-    """`draws` of the paths found, resampled by what the filter left out.
+def _corrected(
+    known: Known, pairs: list[Pair], share: Array, draws: int, rng: np.random.Generator
+) -> NDArray[np.int32]:
+    """`draws` of the paths found, those of each belief by its share, resampled by what the filter left out.
 
-    A merged state carries a mean level, so a path is drawn with a likelihood a little off its own; the ratio of the two,
-    and the fit to a printed median and printed rates, are its weight (sampling-importance resampling, without
-    replacement).
+    A merged state carries a mean level, so a path is drawn with a likelihood a little off its own; the ratio of the two
+    is its weight among the paths of its belief (sampling-importance resampling, without replacement). Between beliefs it
+    tells nothing: with many patients it scatters by tens of nats, and the luckiest path would decide what is believed. The
+    fit to a printed median and printed rates counts for both.
     """
     plan, reading, facts = known
-    paths = np.concatenate([pair[0] for pair in pairs])
-    gain = np.concatenate([pair[1] for pair in pairs])
     if facts.median is not None or facts.rates:
-        gain = gain + printed_fit(plan, reading, facts, paths)
-    if gain.size < draws:  # few beliefs led to a path: the others are drawn again
-        weight = np.exp(np.clip(gain - gain.max(), -60.0, 0.0))
-        return np.asarray(paths[rng.choice(gain.size, draws, p=weight / weight.sum())])
-    noise = rng.gumbel(size=gain.size)
-    keep = np.argsort(-(np.clip(gain - gain.max(), -60.0, 0.0) + noise), kind="stable")[:draws]
-    return np.asarray(paths[rng.permutation(keep)])
+        fits = [printed_fit(plan, reading, facts, paths) for paths, _ in pairs]
+        top = max(float(fit.max()) for fit in fits)
+        share = share * np.array([float(np.mean(np.exp(np.maximum(fit - top, -60.0)))) for fit in fits])
+        pairs = [(paths, gain + fit) for (paths, gain), fit in zip(pairs, fits, strict=True)]
+    counts = _shared(share / share.sum(), draws)
+    found = [_resampled(*pair, count, rng) for pair, count in zip(pairs, counts.tolist(), strict=True) if count]
+    return np.asarray(rng.permutation(np.concatenate(found)))
+
+
+def _resampled(paths: NDArray[np.int32], gain: Array, count: int, rng: np.random.Generator) -> NDArray[np.int32]:
+    """`count` of the paths by their weight, without replacement while there are enough."""
+    weight = np.clip(gain - gain.max(), -60.0, 0.0)
+    if gain.size < count:
+        weight = np.exp(weight)
+        return np.asarray(paths[rng.choice(gain.size, count, p=weight / weight.sum())])
+    return np.asarray(paths[np.argsort(-(weight + rng.gumbel(size=gain.size)), kind="stable")[:count]])
 
 
 def _shared(share: Array, total: int) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ whole paths. Kept apart because importing it compiles (once; the result is cache
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = [
     "SCORE",
     "Limits",
     "forward",
+    "forward_each",
 ]
 
 Table: TypeAlias = NDArray[np.float64]
@@ -46,6 +48,10 @@ CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
 #:     (but for a CENSOR, whose own chances hold that), as evidence from outside the arm tilts them.
 #: seen : DROP: smallest fall that makes a drop of its own; fewer deaths than cause it are unlikely, by `UNSEEN` each.
 KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, DYING, STAYING, COUNT, PULL, TOLL, SEEN = range(16)
+#: Columns that weigh paths; the others steer what is kept.
+WEIGHED = (KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, PULL, TOLL, SEEN)
+#: Share of the operations that two tables must have in common at their beginning for it to be gone through once.
+SHARED = 0.3
 #: Weight of each death too few for a drop that can be seen.
 UNSEEN = 0.1
 #: States dropped from a layer at once from which on their room is used again.
@@ -313,11 +319,11 @@ def _moved(
 
 
 @_compiled
-def _thinned(whole: Any, real: Any, op: Any, lim: Any, start: Any, stop: Any) -> Any:
+def _thinned(whole: Any, real: Any, op: Any, lim: Any, start: Any, stop: Any, last: Any) -> Any:
     """Weights without hopeless states: at most about `keep` remain, those with the best prospects.
 
-    A prospect is the weight times how well a state can still meet the total of deaths and the next number at risk.
-    Returns the share of all prospects that is kept.
+    A prospect is the weight times how well a state can still meet the total of deaths and the next number at risk; none
+    after the `last` drop without that total. Returns the share of all prospects that is kept.
     """
     dying, staying, count = op[DYING], op[STAYING], op[COUNT]
     loose, slack = 0.25 * min(dying, 1.0 - dying), 0.15 * min(staying, 1.0 - staying)
@@ -331,6 +337,8 @@ def _thinned(whole: Any, real: Any, op: Any, lim: Any, start: Any, stop: Any) ->
             z = count - n * staying
             z2 += z * z / (1.0 + 2.0 * n * staying * (1.0 - staying) + (slack * n) ** 2)
         real[v, CARRY] = real[v, WEIGHT] * (np.exp(-0.5 * z2) + 1e-12)
+        if last and lim.events >= 0 and whole[v, DIED] != lim.events:
+            real[v, CARRY] = 0.0
         best = max(best, real[v, CARRY])
         whole_sum += real[v, CARRY]
     for v in range(start, stop):
@@ -394,18 +402,32 @@ def _brought_forward(whole: Any, real: Any, nodes: Any, starts: Any, o: Any) -> 
 
 @_compiled
 def _passed(
-    whole: Any, real: Any, edges: Any, load: Any, keys: Any, nodes: Any, op: Any, lim: Any, starts: Any, begin: Any
+    whole: Any,
+    real: Any,
+    edges: Any,
+    load: Any,
+    keys: Any,
+    nodes: Any,
+    op: Any,
+    lim: Any,
+    starts: Any,
+    begin: Any,
+    until: Any,
 ) -> Any:
-    """The forward pass over the operations from `begin[0]` on, in place, with what `begin` holds: log evidence so far, edges.
+    """The forward pass over the operations from `begin[0]` up to `until`, in place, with what `begin` holds: log evidence so far, edges.
 
-    Returns log evidence and how far it came, see `forward`; where there was no room `begin` says where to go on.
+    Returns log evidence and how far it came, see `forward`; where there was no room, or more is to follow, `begin` says
+    where to go on.
     """
     k, first, evidence = op.shape[0], int(begin[0]), begin[1]
     heads, ends = np.full(lim.n + 2, -1, np.int32), np.array([1, 1, int(begin[2])])
+    final = k - 1
+    while final >= 0 and (op[final, KIND] != DROP or op[final, HAZARD] == 0.0):
+        final -= 1
     if first == 0:
         whole[0, N], whole[0, DIED], whole[0, TAG], real[0, LEVEL], real[0, WEIGHT] = lim.n, 0, 0, 1.0, 1.0
         starts[0], starts[1] = 0, 1
-    for o in range(first, k):
+    for o in range(first, until):
         if lim.light == 1:
             ends[2] = 0
             if starts[o + 1] > whole.shape[0] // 2:
@@ -422,7 +444,7 @@ def _passed(
             return evidence, -1 - o
         if op[o, KIND] == DROP:
             # What was dropped counts as if it had gone on like what is kept; a belief with many states would lose most.
-            evidence -= np.log(_thinned(whole, real, op[o], lim, stop, ends[1]))
+            evidence -= np.log(_thinned(whole, real, op[o], lim, stop, ends[1], o == final))
             starts[o + 2] = _gathered(whole, real, nodes, stop, ends[1])
             ends[1] = starts[o + 2]
         scale = 0.0
@@ -433,6 +455,9 @@ def _passed(
         for v in range(stop, ends[1]):
             real[v, WEIGHT] /= scale
         evidence += np.log(scale)
+    if until < k:
+        begin[0], begin[1], begin[2] = until, evidence, ends[2]
+        return evidence, until
     last = 0.0
     for v in range(starts[k], starts[k + 1]):
         if (lim.events >= 0 and whole[v, DIED] != lim.events) or (real[v, LEVEL] > 1e-12) != (whole[v, N] > 0):
@@ -457,27 +482,106 @@ def _room(
     return real.reshape(nodes, 4), load, whole.reshape(nodes, 6), links.reshape(edges, 2)
 
 
+class Pass:
+    """A forward pass that can be held at an operation and gone on with, more than once, under other operations from there on.
+
+    Parameters
+    ----------
+    rows : the operations, shape (k, 16). lim : the bounds.
+    """
+
+    def __init__(self, rows: Table, lim: Limits) -> None:
+        self.lim, self.size = lim, lim.nodes
+        self.room = _room(lim.nodes, lim.edges)
+        self.keys, self.nodes = np.empty(1 << lim.bits, np.uint64), np.full(1 << lim.bits, -1, np.int32)
+        self.starts, self.begin = np.zeros(len(rows) + 2, np.int64), np.zeros(3)
+        self.held: tuple[NDArray[np.float64], int, NDArray[np.int32], NDArray[np.float64]] | None = None
+
+    def gone(self, rows: Table, until: int) -> tuple[float, int]:
+        """Log evidence and how far the pass came, see `forward`; with more room where it has to go on."""
+        while True:
+            real, load, whole, edges = self.room
+            memory = whole, real, edges, load, self.keys, self.nodes
+            evidence, reached = _passed(*memory, rows, self.lim, self.starts, self.begin, until)
+            if reached >= 0 or self.size >= self.lim.most:
+                return evidence, reached
+            self._grown()
+
+    def _grown(self) -> None:
+        made, linked = int(self.starts[int(self.begin[0]) + 1]), int(self.begin[2])
+        self.size, past = min(2 * self.size, self.lim.most), self.room
+        self.room = _room(self.size, max(self.size, self.lim.edges))
+        self.room[0][:made], self.room[2][:made] = past[0][:made], past[2][:made]
+        self.room[1][:linked], self.room[3][:linked] = past[1][:linked], past[3][:linked]
+        self.keys, self.nodes = np.empty(2 * self.keys.size, np.uint64), np.full(2 * self.keys.size, -1, np.int32)
+
+    def hold(self) -> None:
+        """Keep the layer at which the pass stands."""
+        o = int(self.begin[0])
+        start, stop = int(self.starts[o]), int(self.starts[o + 1])
+        real, _, whole, _ = self.room
+        self.held = self.begin.copy(), start, whole[start:stop].copy(), real[start:stop].copy()
+
+    def back(self) -> None:
+        """Stand again where the pass was held; of a light one only that layer is left."""
+        assert self.held is not None
+        begin, start, whole, real = self.held
+        o, start = int(begin[0]), 0 if self.lim.light else start
+        self.begin[:] = begin
+        self.starts[o], self.starts[o + 1] = start, start + len(whole)
+        self.room[2][start : start + len(whole)], self.room[0][start : start + len(real)] = whole, real
+        self.nodes[:] = -1
+
+
 def forward(rows: Table, lim: Limits) -> tuple[Beam, Edges, NDArray[np.int64], float, int]:
     """All states by layer, the log evidence, and how far it came; with more room where it has to go on.
 
     rows : the operations, shape (k, 16). Returns beam, edges, layer starts (k + 2,), log evidence, and the operation that nothing survived (k: none; -1 minus
     the operation: no room).
     """
-    real, load, whole, edges = _room(lim.nodes, lim.edges)
-    keys, nodes = np.empty(1 << lim.bits, np.uint64), np.full(1 << lim.bits, -1, np.int32)
-    starts = np.zeros(len(rows) + 2, np.int64)
-    begin, size = np.zeros(3), lim.nodes
-    evidence, reached = _passed(whole, real, edges, load, keys, nodes, rows, lim, starts, begin)
-    while reached < 0 and size < lim.most:
-        size, made, linked = min(2 * size, lim.most), int(starts[int(begin[0]) + 1]), int(begin[2])
-        past = real, load, whole, edges
-        real, load, whole, edges = _room(size, max(size, lim.edges))
-        real[:made], load[:linked], whole[:made], edges[:linked] = (
-            past[0][:made],
-            past[1][:linked],
-            past[2][:made],
-            past[3][:linked],
-        )
-        keys, nodes = np.empty(2 * keys.size, np.uint64), np.full(2 * keys.size, -1, np.int32)
-        evidence, reached = _passed(whole, real, edges, load, keys, nodes, rows, lim, starts, begin)
-    return Beam(whole, real), Edges(edges, load), starts, evidence, reached
+    return _complete(Pass(rows, lim), rows)
+
+
+def _complete(run: Pass, rows: Table) -> tuple[Beam, Edges, NDArray[np.int64], float, int]:
+    evidence, reached = run.gone(rows, len(rows))
+    real, load, whole, edges = run.room
+    return Beam(whole, real), Edges(edges, load), run.starts, evidence, reached
+
+
+def forward_each(
+    tables: list[Table], lim: Limits
+) -> Iterator[tuple[int, tuple[Beam, Edges, NDArray[np.int64], float, int]]]:
+    """For several tables of operations, each table's number and what `forward` returns, valid until the next is asked for.
+
+    Tables that begin alike share that part of their pass (what only steers the search is taken from the first of them).
+    They come in groups, not in order.
+    """
+    left = list(range(len(tables)))
+    while left:
+        first = left[0]
+        alike = {i: _parting(tables[first], tables[i]) for i in left}
+        group = [i for i in left if alike[i] >= SHARED * len(tables[i])]
+        left = [i for i in left if i not in group]
+        if len(group) == 1:
+            yield first, forward(tables[first], lim)
+            continue
+        until = max(min(alike[i] for i in group) - 1, 0)
+        run = Pass(tables[first], lim)
+        evidence, reached = run.gone(tables[first], until)
+        if reached == until:
+            run.hold()
+        for i in group:
+            if reached != until:
+                yield (
+                    i,
+                    (Beam(run.room[2], run.room[0]), Edges(run.room[3], run.room[1]), run.starts, evidence, reached),
+                )
+                continue
+            run.back()
+            yield i, _complete(run, tables[i])
+
+
+def _parting(one: Table, other: Table) -> int:
+    """The first operation whose weights differ; their number where none does."""
+    differ = np.any(one[:, WEIGHED] != other[:, WEIGHED], axis=1)
+    return int(np.argmax(differ)) if differ.any() else len(one)

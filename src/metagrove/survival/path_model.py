@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival.censor_marks import MarkPlan, mark_error, marks_in_gaps
-from metagrove.survival.censoring import Shape, mean_levels
-from metagrove.survival.lattice import lattice_of
+from metagrove.survival.censoring import Shape, hidden_share, mean_levels
+from metagrove.survival.lattice import recorded_grid
 from metagrove.survival.printed_facts import Facts, Interval
 from metagrove.survival.steps import Reading
 
@@ -250,7 +250,7 @@ def _mark_plan(reading: Reading, facts: Facts, pieces: _Pieces, decimals: int) -
     drops = row >= 0
     errors = np.zeros(edges.size)
     errors[drops] = spread[row[drops]]
-    lattice = lattice_of(reading, decimals, time_error=facts.time_error)
+    lattice = recorded_grid(reading, facts, decimals)
     marks, error = facts.marks, mark_error(reading, facts.marks, facts.axis, decimals, lattice)
     if lattice is None:
         if reading.columns:  # a death of a column lies anywhere in it
@@ -262,7 +262,9 @@ def _mark_plan(reading: Reading, facts: Facts, pieces: _Pieces, decimals: int) -
         marks, error = lattice.nearest(marks) + 1e-3 * lattice.step, 1e-5 * lattice.step
         put = lattice.before if reading.columns else lattice.nearest
         edges[drops], errors[drops] = put(edges[drops]), error
-    return marks_in_gaps(marks, np.maximum.accumulate(edges), errors + 1e-12 * reading.end, reading, error)
+    return marks_in_gaps(
+        marks, np.maximum.accumulate(edges), errors + 1e-12 * reading.end, hidden_share(marks, reading, facts), error
+    )
 
 
 def _carriers(pieces: _Pieces, gap: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -355,7 +357,7 @@ def _bounds(
     first = _first_looks(kind)
     need[first] = a[first].astype(np.int64) - later[first]
     need = np.maximum.accumulate(need[::-1])[::-1][1:]
-    room = facts.events if facts.events is not None else facts.n
+    room = facts.deaths if facts.deaths is not None else facts.n
     return later + need, room - deaths.sum() + deaths.cumsum()
 
 

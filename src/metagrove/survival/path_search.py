@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from metagrove.survival.path_graph import Graph
 
 __all__ = [
+    "BUSY",
     "COARSE",
     "FLAT",
+    "HUGE",
     "LARGE",
     "LED",
     "LONG",
@@ -39,6 +42,7 @@ __all__ = [
     "operations_of",
     "passed_through",
     "run_of",
+    "runs_each",
     "runs_of",
     "weights_kept",
 ]
@@ -53,6 +57,8 @@ MOST_STATES = 6_000_000
 LIGHT, STATES = 4096, 32
 #: Log evidence that dropped states may have carried where those kept are to serve other beliefs.
 MISSING = 0.1
+#: The smallest fall seen as a drop, beside the usual one: what one eye clicks, another passes over.
+SEEN = 1.35
 #: Beliefs about censoring that are weighed at most, and how far their log evidence may lie behind the best.
 MOST, FAR = 5, 6.0
 
@@ -76,8 +82,12 @@ BLUR = 3.5
 LED = Beam(keep=80, cut=1e-3, bins=0.7)
 #: For many patients and rows: the levels hardly told apart, so that the states kept reach farther.
 LONG = Beam(keep=1000, cut=1e-7, bins=2.0)
+#: For clicks on curves of many patients where numbers at risk lead the way.
+BUSY = Beam(keep=200, cut=1e-4, bins=0.8)
 #: For a thousand patients and more, whose states no beam holds: those that come through tell little of single deaths.
 LARGE = Beam(keep=700, cut=1e-4, bins=4.0)
+#: Patients from whose number on the search is kept short.
+HUGE = 1500
 #: For curves on which single deaths cannot be seen and nothing else is printed.
 FLAT = Beam(keep=500, cut=1e-5, bins=4.0)
 WIDE = Beam(keep=1500, cut=1e-11, bins=0.2, reach=6.0)
@@ -129,17 +139,23 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Weighed]:
     """
     beliefs = shapes(reading, facts)
     blind = facts.n * VISIBLE > 1 and not reading.columns and reading.sigma_t > 0
+    if facts.n >= HUGE:  # each pass costs much, and little tells them apart
+        beliefs = beliefs[::3]
     if blind:  # One death may be too small to be seen; then clicks stand for several.
-        beliefs = beliefs + [replace(shape, blind=True) for shape in beliefs]
+        every = [replace(shape, blind=VISIBLE) for shape in beliefs]
+        # The larger size for a few of them: draws vary the course of censoring anyway.
+        some = [] if facts.risk_time.size else [replace(shape, blind=SEEN * VISIBLE) for shape in beliefs[::3]]
+        beliefs = beliefs + every + some
     if len(beliefs) <= 2 and not blind:
         return [(0.0, shape) for shape in beliefs]
     known = _screened(plan, reading, facts, beliefs)
-    if facts.events is None and not facts.risk_time.size and facts.marks is None and not reading.columns:
+    free = facts.events is None and not facts.risk_time.size and facts.marks is None
+    if free and not reading.columns and facts.n < HUGE:
         # Without totals only the drops tell how many died: either most are single deaths, or ties and merged ones abound.
         known += _screened(plan, reading, facts, [replace(shape, single=True) for _, shape in known])
         known.sort(key=lambda pair: -pair[0])
     kept = [(evidence, shape) for evidence, shape in known if evidence > known[0][0] - FAR]
-    return kept[:MOST] or [(0.0, shape) for shape in beliefs]
+    return kept[: MOST if facts.n < HUGE else 2] or [(0.0, shape) for shape in beliefs]
 
 
 def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> list[Weighed]:
@@ -157,9 +173,10 @@ def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]
     """
     found = np.full(len(beliefs), -np.inf)
     for beam in (LED if facts.risk_time.size else _screen(reading, facts), NARROW):
-        for i in np.flatnonzero(~np.isfinite(found)).tolist():
-            found[i] = run_of(plan, reading, facts, beliefs[i], beam, light=True).evidence
-        if 2 * int(np.isfinite(found).sum()) >= len(beliefs):
+        left = np.flatnonzero(~np.isfinite(found)).tolist()
+        for i, run in runs_each(plan, reading, facts, [beliefs[i] for i in left], beam, light=True):
+            found[left[i]] = run.evidence
+        if 2 * int(np.isfinite(found).sum()) >= len(beliefs) or facts.n >= HUGE:
             break
     return found
 
@@ -170,7 +187,7 @@ def graph_of(run: Run, facts: Facts) -> Graph | None:
 
     if not np.isfinite(run.evidence):
         return None
-    graph = Graph(run.passed, run.operations, -1 if facts.events is None else facts.events)
+    graph = Graph(run.passed, run.operations, -1 if facts.deaths is None else facts.deaths)
     # The evidence of the pass counts what was dropped as if it had been kept; that of the graph does not.
     return graph if run.evidence - run.shape.prior - graph.evidence(run.operations) < MISSING else None
 
@@ -197,6 +214,20 @@ def runs_of(
     """Forward passes for every belief about censoring, without those that found no path."""
     runs = [run_of(plan, reading, facts, shape, beam, tilt=tilt) for shape in beliefs]
     return [run for run in runs if np.isfinite(run.evidence)]
+
+
+def runs_each(
+    plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape], beam: Beam, *, light: bool = False
+) -> Iterator[tuple[int, Run]]:
+    """The number of each belief and its pass, valid until the next is asked for; those that begin alike share that part."""
+    from metagrove.survival.path_kernels import forward_each
+
+    weights = [weights_kept(plan, reading, facts, shape) for shape in beliefs]
+    tables = [operations_of(plan, w) for w in weights]
+    limits = limits_of(reading, facts, beam, plan.kind.size, peak=False, light=light)
+    for i, passed in forward_each(tables, limits):
+        evidence = float(passed[3]) + beliefs[i].prior if passed[4] == plan.kind.size else -np.inf
+        yield i, Run(passed, tables[i], weights[i], evidence, beliefs[i])
 
 
 def run_of(
@@ -295,7 +326,7 @@ def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool,
     room = LIGHT if light else max(STATES * (k + 2), LIGHT)
     return Limits(
         n=facts.n,
-        events=-1 if facts.events is None else facts.events,
+        events=-1 if facts.deaths is None else facts.deaths,
         alive=0 if reading.ends_at_zero else 1,
         bin=width,
         reach=beam.reach,

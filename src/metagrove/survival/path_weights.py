@@ -120,7 +120,7 @@ def _ratio(more: Array, least: float) -> Array:
 
 def _smallest_falls(plan: Plan, drop: NDArray[np.bool_], shape: Shape) -> Array:
     """The fall below which a drop would not have been seen, 0 where there is none; shape (k,)."""
-    smallest = np.where(drop, VISIBLE if shape.blind else 0.0, 0.0)
+    smallest = np.where(drop, shape.blind, 0.0)
     smallest[np.flatnonzero(drop)[-1:]] = 0.0  # the last fall is clicked however small it is
     return smallest
 

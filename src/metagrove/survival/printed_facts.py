@@ -67,6 +67,7 @@ class Facts:
     axis : length of the time axis as far as it is known; clicks err in proportion to it.
     time_error : half-width of the reading error of a time, where the reading of the figure gave it.
     contradictions : found among the facts themselves.
+    counted : whether the total of events is a condition on the path; with thousands of patients it only shapes beliefs.
     """
 
     n: int
@@ -80,6 +81,12 @@ class Facts:
     axis: float = 0.0
     time_error: float | None = None
     contradictions: tuple[Contradiction, ...] = ()
+    counted: bool = True
+
+    @property
+    def deaths(self) -> int | None:
+        """The total of events where it is a condition on the path."""
+        return self.events if self.counted else None
 
 
 def printed_facts(

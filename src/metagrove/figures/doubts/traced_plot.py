@@ -14,6 +14,7 @@ from metagrove.figures.files.image import Pixels
 from metagrove.figures.legend.arms import ArmSpec
 from metagrove.figures.lines.evidence import ArmLook, Canvas, coverage
 from metagrove.figures.lines.readout import snapped_by
+from metagrove.figures.lines.redrawing import redrawn
 from metagrove.figures.lines.tracing import Trace
 from metagrove.figures.plot import Plot
 from metagrove.figures.reading import ArmReading
@@ -97,6 +98,7 @@ def traced_plot(plot: Plot, specs: Sequence[ArmSpec], field: Canvas, trace: Trac
     looks = tuple(s.look for s in specs)
     foreign = tuple(trace.foreign(i) for i in range(len(looks)))
     own = tuple(np.where(hidden, 0, coverage(field, look)) for hidden, look in zip(foreign, looks, strict=True))
+    trace = redrawn(field, looks, trace, plot.start)
     snaps = snapped_by(trace.steps)
     if _lossless(field):
         # other lines stand where they should, while tick marks may have been fitted to the grid

@@ -12,8 +12,8 @@ _INK = 0.3
 _HIGHER, _WIDEST = 1.8, 0.4
 # the arm of a plus is thinner than the line it lies on
 _THINNER = 0.8
-# pixels of line on both sides of a ring
-_ARM = 4
+# pixels of line on both sides of a ring, and the share of its width that its upper and lower halves both take
+_ARM, _ROUND = 4, 0.6
 
 
 def unmarked(block: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -47,24 +47,18 @@ def _ring_filled(block: NDArray[np.float32]) -> NDArray[np.float32]:
     inked = block > _INK
     row = int(inked.sum(axis=1)[1:-1].argmax()) + 1
     middle = inked[row]
+    above = np.asarray(inked[:row].any(axis=0))
+    below = np.asarray(inked[row + 1 :].any(axis=0))
     change = np.diff(np.concatenate([[0], (~middle).astype(np.int8), [0]]))
     out = block
     for a, b in zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True):
         left, right = middle[max(a - _ARM, 0) : a], middle[b : b + _ARM]
-        ring = 2 < b - a <= len(block) and _ringed(inked[:, max(a - _ARM, 0) : b + _ARM], row)
+        # an upright mark stands in the gap of a dashed key, a ring lies over and under all of it
+        ring = (above & below)[a:b].mean() > _ROUND and 2 < b - a <= len(block)
         if ring and len(left) == len(right) == _ARM and left.all() and right.all():
             out = out.copy() if out is block else out
             out[row, a:b] = np.minimum(block[row, a - _ARM], block[row, b + _ARM - 1])
     return out
-
-
-def _ringed(inked: NDArray[np.bool_], row: int) -> bool:
-    """Whether between the ends of a piece of ink more of it stands above and below than the line through `row` is thick."""
-    ends = inked[:, 0] | inked[:, -1]
-    up = int((~ends[:row][::-1]).argmax()) if not ends[:row].all() else row
-    down = int((~ends[row + 1 :]).argmax()) if not ends[row + 1 :].all() else len(ends)
-    inner = inked[:, 2:-2]
-    return bool(inner[: max(row - up, 0)].any() and inner[row + 1 + down :].any())
 
 
 def _extent(column: NDArray[np.bool_]) -> int:

@@ -38,6 +38,8 @@ _STILL = 0.02
 # pixels: how much thinner than the pen the line looks where its ink has a gap, and how far the fewest levels may leave
 # the fitted curve where neither edge is sure
 _GAP, _LOOSE = 0.5, 0.4
+# pixels: pieces of a line nearer to each other are one level that a mark cuts
+_SAME_LEVEL = 0.3
 
 
 def _compiled(function: F) -> F:
@@ -150,14 +152,15 @@ def _usual(thick: Array) -> float:
 
 
 def level_rows(edges: Edges, *, shortest: int = 5) -> Array:
-    """The rows, to a fraction of a pixel, of the pieces where the line runs level for `shortest` columns in full."""
+    """The rows, to a fraction of a pixel, of the levels on which the line runs in full for `shortest` columns."""
     with np.errstate(invalid="ignore"):
         calm = np.abs(edges.lower - edges.upper - edges.width) < 0.3
         calm[1:] &= (np.abs(np.diff(edges.upper)) < 0.08) & (np.abs(np.diff(edges.lower)) < 0.08)
     change = np.diff(np.concatenate([[0], calm.astype(np.int8), [0]]))
     begins, ends = np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist()
     middle = (edges.upper + edges.lower) / 2
-    return np.array([np.median(middle[a:b]) for a, b in zip(begins, ends, strict=True) if b - a >= shortest])
+    rows = [float(np.median(middle[a:b])) for a, b in zip(begins, ends, strict=True) if b - a >= shortest]
+    return np.array([v for k, v in enumerate(rows) if k == 0 or v - rows[k - 1] > _SAME_LEVEL])
 
 
 def bounded_curve(edges: Edges, path: Path) -> tuple[Array, NDArray[np.int64]]:

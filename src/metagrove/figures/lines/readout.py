@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ _SAME = 0.33
 _FEWEST = 5
 _TOGETHER = 0.75
 _NEAR_GRID = 0.13
+_MANY, _HALF = 20, 0.55
 # columns that levels on both sides of one jump run at least, and that its stroke takes at most
 _PLATEAU, _DROP = 6.0, 3.2
 _ALIKE = 0.4
@@ -32,7 +33,7 @@ class Steps:
 
     `seen[i]` is the number of columns in which level i was visible and inked. `levels` are the rows of the level pieces
     that show the line's own `width` undisturbed. `unseen` are the columns and depths, shape (k, 2) in pixels, of deep
-    drops whose upright stroke does not show.
+    drops whose upright stroke does not show. `places` are rows and columns of long levels and deep drops that were fitted.
     """
 
     begin: Array
@@ -42,6 +43,7 @@ class Steps:
     levels: Array
     width: float
     unseen: Array
+    places: Array = field(default_factory=lambda: np.zeros(0))
 
 
 def steps_of(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], width: float) -> Steps:
@@ -115,15 +117,17 @@ def snapped_by(steps: Sequence[Steps]) -> list[float | None]:
 
     Levels of a line that was fitted to the pixel grid all stand at one fraction of a pixel. A line centred on pixels
     was moved to the pixel that follows the true place (anti-grain geometry, as used by matplotlib), half a pixel off
-    on average; one centred between pixels was not moved on average. A line with too few levels to tell is judged
-    together with those of its width.
+    on average; one centred between pixels was not moved on average. Lines of one width are judged together.
     """
     out = []
     for own in steps:
-        places = own.levels.tolist()
-        if len(places) < _FEWEST and grid_phase(places) is None:
-            places = [v for other in steps if abs(other.width - own.width) < _ALIKE for v in other.levels.tolist()]
-        out.append(grid_phase(places))
+        places = [v for other in steps if abs(other.width - own.width) < _ALIKE for v in other.levels.tolist()]
+        phase = grid_phase(places)
+        if phase is None:
+            phase = _mostly(
+                [v for other in steps if abs(other.width - own.width) < _ALIKE for v in other.places.tolist()]
+            )
+        out.append(phase)
     return out
 
 
@@ -134,6 +138,15 @@ def grid_phase(places: Sequence[float]) -> float | None:
         off = np.abs(np.mod(part - phase + 0.5, 1.0) - 0.5)
         few = 3 <= len(part) < _FEWEST and bool((off < 0.06).all())
         if few or (len(part) >= _FEWEST and (off < _NEAR_GRID).mean() > _TOGETHER):
+            return phase
+    return None
+
+
+def _mostly(places: Sequence[float]) -> float | None:
+    """The fraction of a pixel at which more than half of many places stand, of which chance would put a quarter."""
+    part = np.asarray(places)
+    for phase in (0.5, 0.0):
+        if len(part) >= _MANY and (np.abs(np.mod(part - phase + 0.5, 1.0) - 0.5) < _NEAR_GRID).mean() > _HALF:
             return phase
     return None
 

@@ -25,6 +25,8 @@ WORST = -12.0
 _MOST_DEATHS = 60
 # how exactly drops are read, in errors of a level: two in three within half of it, one in seven outside it (generated figures)
 _READ = 1.4
+# how many drops are none, and how large these are
+_KINKS, _KINK = 0.1, 1.5
 # how far drops stand apart that are told as two, in errors of time
 _APART = 6
 
@@ -117,7 +119,8 @@ def _drops(interval: Interval, n: Array, left: Array) -> Array:
     size = deaths * person[..., None]
     spread = np.sqrt((_READ * interval.error) ** 2 + (size * unsure[..., None]) ** 2)
     density = weight - 0.5 * ((interval.drop[:, None] - size) / spread) ** 2 - np.log(spread)
-    # a drop may be none: a kink of the line or a mark's edge
-    stray = np.log(0.02) - np.log(0.1)
+    # a drop may be none: a kink of the line or a mark's edge, mostly small ones
+    kink = np.log(_KINKS) - 0.5 * (interval.drop / (_KINK * interval.error)) ** 2 - np.log(_KINK * interval.error)
+    stray = np.logaddexp(kink, np.log(0.02) - np.log(0.1))
     each = np.logaddexp(np.logaddexp.reduce(density, axis=-1), stray)
     return np.asarray(each.sum(axis=-1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from metagrove.core.values import Array
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.page import colour_distance
-from metagrove.figures.reading import ArmReading, FigureReading
+from metagrove.figures.reading import ArmReading
+from metagrove.figures.scales.axes import Axis
 
 __all__ = ["with_last_drops"]
 
@@ -19,30 +21,30 @@ _INKED = 0.35
 _FAR = 110.0
 
 
-def with_last_drops(reading: FigureReading, rgb: Pixels, scale: float, origin: tuple[float, float]) -> FigureReading:
-    """The reading of a picture with drops to 0 that an upright stroke at a curve's end shows.
+def with_last_drops(arms: Sequence[ArmReading], x: Axis, y: Axis, scale: float, rgb: Pixels) -> list[ArmReading]:
+    """The arms of a picture with drops to 0 that an upright stroke at a curve's end shows.
 
     The stroke must run from the last level to the foot of the plot in the arm's colour, with nothing beside it and
-    nothing above it (that would be a censor mark or a grid line). `scale` is pixels of `rgb` per unit of the reading,
-    `origin` the place of its corner.
+    nothing above it (that would be a censor mark or a grid line).
+
+    Parameters
+    ----------
+    x, y : the scales, in pixels of `rgb`; a survival axis that grows downwards or is logarithmic is left alone.
+    scale : what the axis calls survival 1.
     """
-    if reading.source != "raster" or reading.direction != "survival" or reading.y.slope > 0 or reading.rotation:
-        return reading
+    if y.slope > 0 or y.log:
+        return list(arms)
     grey = rgb.min(axis=2).astype(np.float64)
     paper = max(float(np.percentile(grey, 80)), 1.0)
     ink = np.clip((paper - grey) / paper, 0.0, 1.0)
-    arms = tuple(_ended(arm, reading, ink, rgb, scale, origin) for arm in reading.arms)
-    return replace(reading, arms=arms)
+    return [_ended(arm, x, y, scale, ink, rgb) for arm in arms]
 
 
-def _ended(
-    arm: ArmReading, reading: FigureReading, ink: Array, rgb: Pixels, scale: float, origin: tuple[float, float]
-) -> ArmReading:
+def _ended(arm: ArmReading, x: Axis, y: Axis, scale: float, ink: Array, rgb: Pixels) -> ArmReading:
     level = float(arm.survival[-1])
-    column = (float(reading.x.pixel(arm.end)) - origin[0]) * scale
-    row, foot = ((float(reading.y.pixel(value)) - origin[1]) * scale for value in (level * reading.scale, 0.0))
-    border = (float(reading.x.pixel(max(reading.x.values))) - origin[0]) * scale
-    if not _LOWEST <= foot - row <= _HIGHEST or border - column < 6 or reading.y.log:
+    column, border = float(x.pixel(arm.end)), float(x.pixel(max(x.values)))
+    row, foot = (float(y.pixel(value)) for value in (level * scale, 0.0))
+    if not _LOWEST <= foot - row <= _HIGHEST or border - column < 6:
         return arm
     top, bottom = int(np.ceil(row + 2)), int(np.floor(foot - 1.5))
     columns = np.arange(round(column) - 4, round(column) + 3)
@@ -57,7 +59,7 @@ def _ended(
     if colour_distance((int(r), int(g), int(b)), arm.colour) > _FAR:
         return arm
     place = float(np.average(full + 0.5, weights=stroke[stroke >= _INKED]))
-    time = max(float(reading.x.value(place / scale + origin[0])), float(arm.time[-2]))
+    time = max(float(x.value(place)), float(arm.time[-2]))
     return replace(
         arm,
         time=np.concatenate([arm.time[:-1], [time, max(arm.end, time)]]),
