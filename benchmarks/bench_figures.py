@@ -19,6 +19,7 @@ from benchmarks.figure_journals import FIRST_UNSEEN, journal_figure
 from benchmarks.figure_lifelines import lifelines_figure
 from benchmarks.figure_scores import REFERENCE, score_of
 from benchmarks.figure_styles import figure
+from benchmarks.figure_styles_tools import drawn_by_tools
 
 #: Median of mean |S' - S| to the end of the axis, GPT5_base on the same 48 figures (computed in the reference folder).
 PEER_MEAN, PEER_NINETY = 0.0029, 0.0071
@@ -163,6 +164,12 @@ def main():
         vector(kept(folder / "drawings", (journal_figure(s, ending=("pdf", "svg")[s % 2]) for s in unseen)))
         print("drawn by lifelines")
         automatic(scores(kept(folder / "lifelines", map(lifelines_figure, range(first, last))), hinted=False))
+        drawn_by_tools(folder / "tools", first, last)
+        drawn = files(folder / "tools")
+        print("drawn by other programs (those that are installed), vector")
+        vector([p for p in drawn if p.suffix in {".pdf", ".svg"}])
+        print("drawn by other programs, raster")
+        automatic(scores([p for p in drawn if p.suffix not in {".pdf", ".svg"}], hinted=False))
         if shutil.which("Rscript"):
             drawn = drawn_by_r("figure_styles.R", folder / "r", first, last)
             print("drawn by R, vector")

@@ -227,5 +227,5 @@ def test_a_ring_on_the_line_of_a_key_does_not_break_it():
     block[(far >= 4) & (far < 5.2)] = 1
     assert unmarked(block)[6].min() > 0.5
     dashes = np.zeros((13, 25), dtype=np.float32)
-    dashes[6, :9] = dashes[6, 16:] = 1
+    dashes[5:8, :9] = dashes[5:8, 16:] = 1
     assert unmarked(dashes)[6, 10:15].max() == 0

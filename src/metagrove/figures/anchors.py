@@ -13,6 +13,8 @@ __all__ = ["anchored"]
 
 # pixels: how straight labels without tick marks stand, how near the curves begin to survival 1 and to time 0
 _STRAIGHT, _LEVEL, _BEGUN = 0.8, 1.3, 4
+# the same as a share of the letters' height, where these are large
+_OFF = 0.05
 # the share of a pixel that counts as ink, and how near an arm's colour is met
 _INKED, _OWN = 0.4, 60.0
 
@@ -20,10 +22,11 @@ _INKED, _OWN = 0.4, 60.0
 def anchored(seen: TracedPlot) -> tuple[Axis, Axis]:
     """The x and y axes of a plot, as good as on tick marks where many even labels put the corner at which a curve is seen to begin."""
     x, y = seen.plot.scales.x, seen.plot.scales.y
+    slack = max(_LEVEL, _OFF * (x.band[1] - x.band[0]))
     if not (_loose(x) or _loose(y)):
         return x, y
     arms = range(len(seen.arms))
-    if _loose(y) and any(_level(seen, i) for i in arms):
+    if _loose(y) and any(_level(seen, i, slack) for i in arms):
         y = replace(y, on_ticks=len(y.values))
     if _loose(x) and any(_begins(seen, i) for i in arms):
         x = replace(x, on_ticks=len(x.values))
@@ -35,12 +38,12 @@ def _loose(axis: Axis) -> bool:
     return many and not axis.on_ticks and not axis.log and axis.even and axis.residual < _STRAIGHT
 
 
-def _level(seen: TracedPlot, index: int) -> bool:
+def _level(seen: TracedPlot, index: int, slack: float) -> bool:
     """Whether the curve's first pixels lie in the row of survival 1."""
-    reach = seen.looks[index].width / 2 + 3 * _LEVEL
+    reach = seen.looks[index].width / 2 + 3 * slack
     rows = np.arange(max(int(seen.plot.start - reach), 0), int(seen.plot.start + reach) + 2)
     ink = seen.own[index][rows, 1:4].sum(axis=1)
-    return bool(ink.sum() > _INKED) and abs(float((rows + 0.5) @ ink / ink.sum()) - seen.plot.start) < _LEVEL
+    return bool(ink.sum() > _INKED) and abs(float((rows + 0.5) @ ink / ink.sum()) - seen.plot.start) < slack
 
 
 def _begins(seen: TracedPlot, index: int) -> bool:

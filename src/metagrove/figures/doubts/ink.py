@@ -29,6 +29,8 @@ _INKED, _AT_START = 0.4, 4.0
 _OWN_LINE, _LONG, _CLEARLY, _PARTED = 0.6, 0.4, 90.0, 0.15
 # two curves nearer than their widths in this share of the plot may be one line and its soft edge, of so many pixels
 _TOGETHER, _SOFT = 0.7, 2.0
+# how near a colour is to that of the page, of 441
+_PAGE = 40.0
 # how far ink is from paper at least that no curve explains, and how much of it there may be, of what the curves take
 _PALE_INK, _NONE_LEFT = 45.0, 0.02
 
@@ -128,13 +130,17 @@ def witnesses_of(seen: TracedPlot, counts: Sequence[int]) -> tuple[int, ...]:
 def confirmed_by_ink(seen: TracedPlot) -> bool:
     """Whether the ink itself says how many curves there are: each has a line of its own, and hardly any ink is left.
 
-    Each arm must show most of its line, a good part of the time axis long. Two in one ink must keep apart from each other
+    No arm may have the colour of the page, which shows round a coloured panel. Each must show most of its line, a good part of the time axis long. Two in one ink must keep apart from each other
     once they have parted; two in clearly different inks may cross.
     """
     import cv2
 
     wide = seen.plot.columns[1] - seen.plot.columns[0]
+    picture = seen.picture
+    page = np.median(np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]]), axis=0)
     for i in range(len(seen.arms)):
+        if np.linalg.norm(np.array(seen.looks[i].colour) - page) < _PAGE:
+            return False
         if seen.trace.visible[i] < _OWN_LINE or len(seen.trace.paths[i].leave) < _LONG * wide:
             return False
     for i, j in itertools.combinations(range(len(seen.arms)), 2):
