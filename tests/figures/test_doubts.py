@@ -202,5 +202,5 @@ def test_a_table_that_is_announced_and_not_read_is_doubted(words, announced):
     starts = np.cumsum([20.0, *(8.0 * len(w) + 6 for w in words)])
     line = tuple(Word(w, x, 460.0, x + 8.0 * len(w), 474.0) for w, x in zip(words, starts, strict=False))
     assert bool(said(TABLE, Read(reading, (), Hints(), line))) == announced
-    far = tuple(replace(w, y0=w.y0 + 400, y1=w.y1 + 400) for w in line)
+    far = tuple(replace(w, y0=w.y0 + 800, y1=w.y1 + 800) for w in line)
     assert said(TABLE, Read(reading, (), Hints(), far)) == []

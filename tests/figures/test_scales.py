@@ -1,5 +1,7 @@
 """Scales from labels and tick marks that disagree a little, and labels that were read in pieces."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from metagrove.figures.files.image import Picture
 from metagrove.figures.files.skew import skew_angle
 from metagrove.figures.hints import Hints
 from metagrove.figures.page import Word
-from metagrove.figures.scales.axes import axis_through, snapped
+from metagrove.figures.scales.axes import axis_through, continued, snapped
 from metagrove.figures.scales.calibration import plot_scales
 from metagrove.figures.writing.words import pointed
 
@@ -137,3 +139,21 @@ def test_a_slight_tilt_shows_through_the_noise_of_a_scan(angle):
 def test_a_level_scan_is_left_alone():
     noise = np.random.default_rng(4).normal(0, 6, (420, 640, 1))
     assert skew_angle(np.clip(framed(True) + noise, 0, 255).astype(np.uint8), furthest=2.5) == 0
+
+
+def test_one_misread_label_is_left_out_of_an_even_scale():
+    pixels = [82.0, 180.0, 277.0, 366.0, 471.0, 568.0]
+    axis = axis_through(pixels, [0, 7.2, 14.4, 21.0, 28.8, 36], tolerance=12)
+    assert axis.values == (0, 7.2, 14.4, 28.8, 36)
+    assert axis.even
+    assert axis.left_out == 1
+
+
+def test_tick_marks_carry_a_scale_on_behind_labels_that_were_not_read():
+    axis = replace(axis_through([90.0, 126.0, 162.0], [0.0, 3.0, 6.0], tolerance=2), on_ticks=3)
+    far = continued(axis, [90.0, 126.2, 162.0, 197.9, 234.1, 270.0])
+    assert far.values == (0, 3, 6, 9, 12, 15)
+    assert far.on_ticks == 6
+    # one tick more may be the end of the axis line, and marks at another distance are none of its own
+    assert continued(axis, [90.0, 126.0, 162.0, 198.0]) is axis
+    assert continued(axis, [90.0, 126.0, 162.0, 191.0, 224.0, 257.0]) is axis

@@ -56,19 +56,42 @@ def picture_readings(
     """
     hints = hints or Hints()
     small = tokens(legible(romans(words)))
-    readings = []
     picture = replace(picture, rgb=levelled(picture.rgb))
     plots = plot_scales(picture, small, hints)
+    plots = [p for p in plots if _ruled(p)] or plots
+    readings = _readings(picture, small, plots, hints, find)
+    if 0 < len(readings) < len(plots):
+        # numbers of a table that pass for the scales of a plot keep it from the plot that it belongs to
+        real = [p for p in plots if id(p) in readings]
+        around = [_around(small, p, plots) for p in real]
+        if around != [_around(small, p, real) for p in real]:
+            readings = _readings(picture, small, real, hints, find)
+    found = sorted(readings.values(), key=lambda r: (round(r.frame[1] / 60), r.frame[0]))
+    return [_in_file(r, picture) for r in found]
+
+
+def _readings(
+    picture: Picture, words: list[Word], plots: Sequence[Scales], hints: Hints, find: Finder | None
+) -> dict[int, FigureReading]:
+    """What was read in each plot that has curves, by the identity of its scales."""
+    found = {}
     for scales in plots:
         if not _spacious(scales):
             continue
-        others = [(p.x, p.y) for p in plots if p is not scales]
         clear = replace(picture, rgb=ungridded(picture.rgb, scales.x, scales.y))
-        reading = _reading(clear, near_plot(small, scales.x, scales.y, others), scales, hints, find)
+        reading = _reading(clear, _around(words, scales, plots), scales, hints, find)
         if reading is not None:
-            readings.append(reading)
-    readings.sort(key=lambda r: (round(r.frame[1] / 60), r.frame[0]))
-    return [_in_file(r, picture) for r in readings]
+            found[id(scales)] = reading
+    return found
+
+
+def _around(words: list[Word], scales: Scales, plots: Sequence[Scales]) -> list[Word]:
+    return near_plot(words, scales.x, scales.y, [(p.x, p.y) for p in plots if p is not scales])
+
+
+def _ruled(scales: Scales) -> bool:
+    """Whether each scale has tick marks or is even: numbers of a table in line with each other have neither."""
+    return all(axis.even or axis.on_ticks or axis.log for axis in (scales.x, scales.y))
 
 
 def _spacious(scales: Scales) -> bool:

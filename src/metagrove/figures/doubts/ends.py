@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metagrove.figures.doubts.check import Check
 from metagrove.figures.doubts.traced_plot import TracedPlot
@@ -78,14 +79,30 @@ def _runs_on(seen: TracedPlot, index: int) -> bool:
         return False
     height = float(seen.trace.steps[index].height[-1])
     row = round((plot.rows[1] - height if plot.rising else plot.rows[0] + height) - 0.5)
+    # the further right a curve is seen, the more it may have fallen
     reach = round(look.width) + 1
-    block = beyond[max(row - reach, 0) : row + reach + 1]
-    inked = (np.linalg.norm(block - np.array(look.colour, dtype=np.float32), axis=2) < _OWN).any(axis=0)
+    rows, columns = np.ogrid[: len(beyond), :wide]
+    fallen = (row - rows if plot.rising else rows - row) + 0 * columns
+    near = (fallen >= -reach) & (fallen <= reach + columns)
+    inked = (_in_ink(beyond, seen, index) & near).any(axis=0)
     return bool(inked.mean() > _MOSTLY) and not _crossed(seen, index, row)
 
 
+def _in_ink(pixels: NDArray[np.float32], seen: TracedPlot, index: int) -> NDArray[np.bool_]:
+    """Where a picture shows an arm's ink, also as thin or soft lines do, half of it on the paper between."""
+    paper = seen.field.main
+    away = np.array(seen.looks[index].colour, dtype=np.float32) - paper
+    off = pixels - paper
+    share = off @ away / max(float(away @ away), 1.0)
+    aside = np.linalg.norm(off - np.clip(share, 0, 1.2)[..., None] * away, axis=2)
+    return np.asarray((share > 0.5) & (aside < _OWN))
+
+
 def _crossed(seen: TracedPlot, index: int, row: int) -> bool:
-    """Whether what lies right of the plot is the arm of a plus on the end: an upright stroke there is as high as it is long."""
+    """Whether what lies right of the plot is the arm of a plus on the end: an upright stroke there is as high as it is long.
+
+    Behind it hardly any ink of the curve's colour is left.
+    """
     look, right = seen.looks[index], seen.plot.columns[1]
     far = _LARGEST + round(look.width)
     cut = seen.picture[max(row - far, 0) : row + far + 1, right - far // 2 : right + far].astype(np.float32)
@@ -96,7 +113,8 @@ def _crossed(seen: TracedPlot, index: int, row: int) -> bool:
     reach = slice(max(edge - round(look.width) - 4, 0), edge + 2)
     above, below = near[:middle][::-1, reach], near[middle + 1 :, reach]
     high = [max(int(c.argmin()) if not c.all() else len(c) for c in half.T) for half in (above, below)]
-    return long < _LARGEST and min(high) >= 0.7 * long - 1 > 0
+    on = near[:, edge + long + 2 :].any(axis=0)
+    return long < _LARGEST and min(high) >= 0.7 * long - 1 > 0 and not on.mean() > 1 - _MOSTLY
 
 
 def _goes_on(seen: TracedPlot, index: int) -> bool:

@@ -36,7 +36,7 @@ _FALLEN = 0.995
 # the name of an earlier arm with a number, as `unique_names` gives it
 _AGAIN = re.compile(r"(.+) \(\d\)$")
 # how far below the plot, of its height, a heading of numbers at risk stands at most, and how many letters it has
-_BELOW, _HEADING = 0.6, 40
+_BELOW, _HEADING = 1.8, 40
 # points: programs for screens put tick marks on whole pixels
 _ROUNDED = 0.55
 _NOT_TIME = re.compile(r"\b(specificity|sensitivity|recall|(?:true|false)[ -]positives?)\b|positive rate")

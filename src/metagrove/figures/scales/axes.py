@@ -19,6 +19,7 @@ __all__ = [
     "axis_through",
     "axis_unit",
     "column_axes",
+    "continued",
     "near_plot",
     "row_axes",
     "snapped",
@@ -109,7 +110,7 @@ def axis_through(pixels: ArrayLike, values: ArrayLike, *, tolerance: float, log:
                 best = (*key, members)
     if best is None:
         return None
-    chosen = best[2]
+    chosen = best[2] if log else _without_odd(v, best[2])
     slope, intercept = _line(p[chosen], v[chosen])
     residual = float(np.abs((v[chosen] - intercept) / slope - p[chosen]).max())
     shown = 10.0 ** v[chosen] if log else v[chosen]
@@ -131,6 +132,18 @@ def axis_through(pixels: ArrayLike, values: ArrayLike, *, tolerance: float, log:
         stray,
         even,
     )
+
+
+def _without_odd(values: Array, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The labels without the one misread number that alone keeps them from being even; all of them where it is not so.
+
+    Inner labels only, of five at least: 0, 7.2, 14.4, 21.0, 28.8 and 36 lose the 21.0.
+    """
+    order = chosen[np.argsort(values[chosen])]
+    if len(order) < MIN_LABELS + 2 or _even(values[order]):
+        return chosen
+    left = [k for k in range(1, len(order) - 1) if _even(np.delete(values[order], k))]
+    return np.delete(order, left[0]) if len(left) == 1 else chosen
 
 
 def _round_decades(values: Array) -> bool:
@@ -289,6 +302,30 @@ def _on_marks(axis: Axis, marks: Array, near: NDArray[np.bool_], shift: float, r
         residual=float(off.max()),
         on_ticks=int(kept.sum()),
         left_out=axis.left_out + int((~kept).sum()),
+    )
+
+
+def continued(axis: Axis, ticks: ArrayLike) -> Axis:
+    """The axis with the tick marks that go on after its last label at the labels' distance, two of them at least.
+
+    Labels that run into each other are not read; the marks over them say how far the scale goes.
+    """
+    marks, values = np.asarray(ticks, dtype=float), np.asarray(axis.values)
+    steps = np.diff(values)
+    if axis.log or axis.on_ticks < len(values) or len(values) < MIN_LABELS or np.ptp(steps) > 1e-6 * steps[0]:
+        return axis
+    more: list[tuple[float, float]] = []
+    while True:
+        value = float(values[-1] + (len(more) + 1) * steps[0])
+        gaps = np.abs(marks - axis.pixel(value))
+        if not len(gaps) or gaps.min() > _SPOILT:
+            break
+        more.append((float(marks[gaps.argmin()]), value))
+    if len(more) < 2:
+        return axis
+    pixels, beyond = zip(*more, strict=True)
+    return replace(
+        axis, pixels=(*axis.pixels, *pixels), values=(*axis.values, *beyond), on_ticks=axis.on_ticks + len(more)
     )
 
 

@@ -13,7 +13,7 @@ from metagrove.figures.files.image import Picture, Pixels
 from metagrove.figures.hints import Hints
 from metagrove.figures.lines.readout import grid_phase
 from metagrove.figures.page import Word
-from metagrove.figures.scales.axes import MIN_LABELS, Axis, column_axes, row_axes, snapped, with_flush
+from metagrove.figures.scales.axes import MIN_LABELS, Axis, column_axes, continued, row_axes, snapped, with_flush
 from metagrove.figures.scales.frame import Line, dark_lines, darkness, panel_edges, ridges, tick_places
 
 __all__ = ["Scales", "hinted_here", "plot_scales"]
@@ -220,7 +220,7 @@ def _grid(picture: Picture, *, across: bool) -> _Grid:
 
 
 def _on_ticks(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], grid: _Grid, words: Sequence[Word]) -> Axis:
-    best = axis
+    best, held = axis, np.zeros(0)
     reach = max(4.0, 0.12 * min(axis.spacing, 80.0))
     near = _near_lines(axis, lines, across=grid.across)
     for short in (False, True):
@@ -231,11 +231,11 @@ def _on_ticks(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], grid
                 if line.level == grid.across and not short:
                     fitted = with_flush(fitted, words, marks, across=grid.across, reach=_FLUSH)
                 if (fitted.on_ticks, -fitted.residual) > (best.on_ticks, -best.residual):
-                    best = fitted
+                    best, held = fitted, marks
             if best.on_ticks >= len(axis.values):
                 break
         if best.on_ticks >= max(2, len(axis.values) - 1):
-            return best
+            return continued(best, held) if grid.across and not short else best
     meshed = _on_grid(axis, grid, reach=reach)
     best = meshed if meshed.on_ticks > best.on_ticks else best
     spans = best.on_ticks < 2 and _spans(axis, near)

@@ -18,6 +18,8 @@ _OTHER = re.compile(
 )
 # sums that must be the number of patients, of those in a row
 _MOST = 0.75
+# letter heights from a block's heading to its first line at most
+_ABOVE = 4.0
 
 
 def named_by_block(rows: Sequence[RiskRow], lines: Sequence[CountLine]) -> list[RiskRow]:
@@ -48,10 +50,11 @@ def _heading(row: RiskRow, lines: Sequence[CountLine]) -> list[Word]:
     first = row.cells[0].box
     end = (first[2] + row.cells[1].box[0]) / 2 if len(row.cells) > 1 else first[2]
     for line in sorted(lines, key=lambda line: -line.height):
-        if line.counts or not 0 < row.height - line.height < 3 * (row.size or 1.0):
+        if line.counts or not 0 < row.height - line.height < _ABOVE * (row.size or 1.0):
             continue
         own = [w for w in line.every or line.words if w.x1 < end]
-        if sum(c.isalpha() for w in own for c in w.text) > 1:
+        text = "".join(w.text for w in own)
+        if sum(c.isalnum() for c in text) > 1 and any(c.isalpha() for c in text):
             return own
     return []
 
