@@ -29,7 +29,7 @@ from metagrove.survival.path_search import Beam, blurred, likely_shapes, weights
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading, steps_of
 
-__all__ = ["NEAR_LAW", "LargeArm", "large_arm", "large_draws", "large_paths"]
+__all__ = ["LargeArm", "large_arm", "large_draws", "large_paths"]
 
 #: How many deaths' falls a reading error must blur (see `path_search.blurred`) for the law to take the place of states.
 LAWFUL = 1.5
@@ -46,7 +46,7 @@ LEAST, TIMES = 1.0, 2.0
 #: States kept by lot in a pass of which paths are drawn, and in another try where none came through.
 KEEP, MORE = 40, 160
 #: Courses of censoring and reading errors of which draws are made, and paths drawn for each one kept.
-COURSES, SPARE = 12, 4
+COURSES, SPARE = 16, 4
 #: Paths drawn where no draws are asked for, to say what is open.
 SEEN = 40
 

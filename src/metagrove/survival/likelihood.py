@@ -17,7 +17,7 @@ from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape
 from metagrove.survival.click_noise import disorder_of
 from metagrove.survival.curve_input import DigitizedCurve, Kind
-from metagrove.survival.large_arms import NEAR_LAW, large_arm, large_draws, large_paths
+from metagrove.survival.large_arms import large_arm, large_draws, large_paths
 from metagrove.survival.path_draws import (
     COARSENED,
     SURPLUS,
@@ -146,7 +146,8 @@ def _large(curve: DigitizedCurve, facts: Facts, wanted: Wanted, rng: np.random.G
     arm = large_arm(curve, facts, wanted.decimals, rng)
     if arm is None:
         return None
-    found = Paths(arm.plan, arm.reading, arm.facts, arm.point, arm.point, arm.evidence, arm.beliefs, beam=NEAR_LAW)
+    beam = _usual_beam(arm.reading, arm.facts)
+    found = Paths(arm.plan, arm.reading, arm.facts, arm.point, arm.point, arm.evidence, arm.beliefs, beam=beam)
     if wanted.uncertain:
         drawn = large_draws(arm, wanted.paths, rng)
         return None if drawn is None else replace(found, drawn=drawn)
@@ -185,11 +186,16 @@ def time_decimals(curve: DigitizedCurve) -> int:
     return 6
 
 
+def _usual_beam(reading: Reading, facts: Facts) -> Beam:
+    """The beam that is tried first."""
+    if not facts.risk_time.size and facts.events is None and facts.marks is None and blurred(reading, facts) > 3:
+        return FLAT  # any beam that tells levels apart would lose most ways
+    return Beam(keep=300, cut=1e-4, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
+
+
 def _ladder(curve: DigitizedCurve, facts: Facts, reading: Reading) -> Iterator[tuple[str, float | None, Facts, Beam]]:
     """What to try, in order: label, standard error (None: as read), facts, beam."""
-    usual = Beam(keep=300, cut=1e-4, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
-    if not facts.risk_time.size and facts.events is None and facts.marks is None and blurred(reading, facts) > 3:
-        usual = FLAT  # any beam that tells levels apart would lose most ways
+    usual = _usual_beam(reading, facts)
     first = reading.sigma_s
     yield "", None, facts, usual
     if facts.n >= 1000:

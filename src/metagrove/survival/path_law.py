@@ -24,7 +24,7 @@ __all__ = ["Law", "law_errors", "law_evidence", "law_of", "lots_of"]
 
 
 #: Beam of passes that draw lots: paths that are unlikely so far may be the ones that all that follows asks for.
-LOTS = Beam(cut=1e-7, bins=0.8)
+LOTS = Beam(cut=1e-5, bins=0.8)
 #: Room for states to begin with, for each operation; standard deviations below the law's mean at which no state is looked for.
 ROOM, FAR = 200, 6.0
 
