@@ -42,8 +42,8 @@ __all__ = ["normal_evidence", "normal_paths"]
 WITHIN, MOST = 4.0, 256
 #: Variance of a whole number that is known, and what is added where a covariance is inverted.
 WHOLE, RIDGE = 1.0 / 12.0, 1e-6
-#: Variance added to every coordinate where two laws are compared.
-SOFT = 0.02
+#: Variance added to every coordinate, in patients, where two laws are compared: where few are left the law is no guide.
+SOFT = 1.0
 
 _compiled = njit(cache=True, error_model="numpy", nogil=True)
 
