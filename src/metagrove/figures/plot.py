@@ -98,7 +98,8 @@ def scene_of(
     crop, dark = cut[r0:r1, c0:c1], ink[r0:r1, c0:c1]
     blank: NDArray[np.bool_] = np.array(axis_mask(dark, round(bottom) - r0) | erased[r0:r1, c0:c1])
     blank[round(bottom) - r0 + 2 :] = True
-    for line in dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.18):
+    lines = dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.18)
+    for line in lines:
         row = round(line.place - 0.5) - r0
         beyond = line.begin < c0 - 2 and line.end > min(c1 - 12, last - 3) and abs(row - (top - r0)) > 3
         if 0 <= row < len(blank) and (beyond or row < top - r0 - 3):
@@ -113,6 +114,11 @@ def scene_of(
     )
     start = top - r0
     if rising:
+        # no rising curve is level from side to side but at 0: such a line is the frame's head
+        for line in lines:
+            row = round(line.place - 0.5) - r0
+            if line.begin < c0 + 3 and 0 <= row < bottom - r0 - 4:
+                blank[max(row - 2, 0) : row + 3] = True
         crop, blank, start = crop[::-1], blank[::-1], r1 - float(scales.y.pixel(0.0))
     plot = Plot(scales, (r0, r1), (c0, c1), start, rising)
     crop = np.ascontiguousarray(crop)

@@ -17,6 +17,8 @@ _SEEN, _STRONGEST, _GREY, _ALIKE = 9.0, 150.0, 30.0, 20.0
 # share of a solid line that shows between curves, of each tenth of a dashed one, and of the labels that have lines
 _SOLID, _DASHED, _LABELS = 0.6, 0.2, 0.6
 _REACH, _STEP = 3, 2.0
+# pixels from a line to the paper beside it, and the share by which the line is the more inked
+_ASIDE, _CLEAR = 5, 0.12
 # intervals of labels
 _BEYOND = 1.2
 
@@ -112,8 +114,12 @@ def _line_colour(plot: NDArray[np.float32], paper: NDArray[np.float32], place: f
         if colour is None or np.ptp(colour - paper) > _GREY:
             continue
         strength = float(np.linalg.norm(colour - paper))
-        own = np.linalg.norm(plot[row] - colour, axis=1) < _ALIKE
+        own = inked & (np.linalg.norm(plot[row] - colour, axis=1) < _ALIKE)
         share = float(own.mean())
+        # on grainy paper every row is as dark
+        beside = [plot[r] for r in (row - _ASIDE, row + _ASIDE) if 0 <= r < len(plot)]
+        if share < _CLEAR + min(float((np.linalg.norm(r - paper, axis=1) > _SEEN).mean()) for r in beside):
+            continue
         tenths = sorted(float(part.mean()) for part in np.array_split(own, 10))
         # a legend may hide two tenths
         if (share > _SOLID or tenths[2] > _DASHED) and (best is None or strength > best[0]):
