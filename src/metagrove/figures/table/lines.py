@@ -181,8 +181,10 @@ def _counts(line: Sequence[Word]) -> list[_Count]:
 
 def _paired(counts: list[_Count]) -> list[_Count]:
     """The counts two by two where they stand so, brackets between them not having been read."""
-    if len(counts) < 6 or any(c.more is not None for c in counts):
-        return counts
+    whole = [c for c in counts if c.more is not None]
+    counts = [c for c in counts if c.more is None]
+    if len(counts) < 6:
+        return sorted([*whole, *counts], key=lambda c: c.middle)
     gaps = np.array([b.words[0].x0 - a.words[-1].x1 for a, b in pairwise(counts)])
     size = float(np.median([c.words[0].size for c in counts]))
     for first in (0, 1):
@@ -192,8 +194,8 @@ def _paired(counts: list[_Count]) -> list[_Count]:
             continue
         rest = [*counts[:first], *([counts[-1]] if (len(counts) - first) % 2 else [])]
         both = [_Count(a.n, b.n, (*a.words, *b.words)) for a, b in pairs]
-        return sorted([*rest, *both], key=lambda c: c.middle)
-    return counts
+        return sorted([*whole, *rest, *both], key=lambda c: c.middle)
+    return sorted([*whole, *counts], key=lambda c: c.middle)
 
 
 def count_places(x: Axis) -> tuple[Array, Array]:
@@ -220,7 +222,7 @@ def _unglued(line: Sequence[Word], x: Axis) -> list[Word]:
         return list(line)
     out: list[Word] = []
     for word in line:
-        found = re.fullmatch(r"(.*?[^\d,.])(\d{1,5})", word.text)
+        found = re.fullmatch(r"(.*?[^\d,.])(\d{1,5}(?:[(\[]\d{1,5}[)\]])?)", word.text)
         if found is None or not word.x0 < first < word.x1 + wide or word.angle:
             out.append(word)
             continue

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from metagrove.figures.writing.lettering import Box
 
-__all__ = ["centred_runs", "cut_from_name", "inked_run"]
+__all__ = ["centred_runs", "crowded", "cut_from_name", "inked_run"]
 
 # the pieces of a count, with another in brackets behind it
 _MOST_PIECES = 9
@@ -18,6 +18,8 @@ _INK, _GAP = 0.28, 0.45
 # letter heights between a count and a bracket behind it at most
 _BEFORE = 0.9
 _LOWEST, _TALLEST = 0.55, 1.5
+# letter heights of clear paper beside a count, and the height of what crowds it
+_CLEAR, _SPECK = 0.3, 0.3
 # letter heights by which a count may be off the middle of its column
 _CUT = 0.35
 
@@ -41,6 +43,23 @@ def centred_runs(known: Sequence[Box], across: float, down: float, size: float) 
             if off < 0.4 * size:
                 found.append((off, row[i : j + 1]))
     return [run for _, run in sorted(found, key=lambda f: f[0])]
+
+
+def crowded(known: Sequence[Box], run: Sequence[Box], size: float) -> bool:
+    """Whether something as high as a letter stands so close to a run that it may be part of the number; brackets behind may.
+
+    Words that are printed over each other leave some of their digits in pieces that are no digits.
+    """
+    left, right = min(p[0] for p in run), max(p[2] for p in run)
+    top, bottom = min(p[1] for p in run), max(p[3] for p in run)
+    for piece in known:
+        beside = max(left - piece[2], piece[0] - right)
+        level = min(piece[3], bottom) - max(piece[1], top)
+        if piece in run or level < _SPECK * size or beside > _CLEAR * size:
+            continue
+        if not (piece[0] >= right and _bracket(piece, run[-1])):
+            return True
+    return False
 
 
 def _bracket(piece: Box, before: Box) -> bool:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.page import RGB, Word
-from metagrove.figures.writing.cells import centred_runs, cut_from_name, inked_run
+from metagrove.figures.writing.cells import centred_runs, crowded, cut_from_name, inked_run
 from metagrove.figures.writing.digits import (
     SURE,
     Reading,
@@ -57,6 +57,8 @@ _COARSE = 9.5
 _CERTAIN = 0.8
 # how probable it must be that ink is a count before it is taken for one with a name before it, and how many parts are tried
 _A_COUNT, _PARTS = 0.6, 4
+# how far a count is believed that stands among other ink
+_CROWDED = 0.45
 # how the edges of a box (left, top, right, bottom) are moved, in pixels
 _MOVES = ((0, 0, 0, 0), (-0.5, -0.5, 0.5, 0.5), (0, -0.5, 0, 0), (0, 0, 0, 0.5), (0, 0.4, 0, -0.4), (-0.5, 0, 0.5, 0))
 _ALIKE = str.maketrans("−–·oOlI|!", "--.001111")
@@ -190,6 +192,8 @@ def number_finder(rgb: Pixels, *, threads: int = 2, scale: float = 1.0) -> Finde
         if not looks:
             return None
         values = _looked_at(reader, ink, looks)
+        if run and crowded(known, run, size * scale):
+            values = tuple((n, _CROWDED * p) for n, p in values)
         if sum(p for _, p in values) < _A_COUNT:
             # letters before it, perhaps
             for box, parts in _without_name(runs, ink, inked, place):
