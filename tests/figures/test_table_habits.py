@@ -21,6 +21,7 @@ from metagrove.figures.table.tying import Ground, named_and_counted
 from metagrove.figures.writing.cells import crowded
 from metagrove.figures.writing.naming import in_numerals
 from metagrove.figures.writing.ocr import Sight
+from metagrove.figures.writing.words import phrases, romans
 
 TICKS = (100.0, 200.0, 300.0, 400.0, 500.0)
 TIMES = (0.0, 6.0, 12.0, 18.0, 24.0)
@@ -235,3 +236,40 @@ def test_ticks_above_the_labels_of_the_axis_are_no_row_where_rows_stand_below():
 def test_numbers_that_rise_and_were_never_read_surely_are_no_row():
     words = [replace(w, second="") for w in line("+e", (4, 4, None, 49, None), 500.0)]
     assert risk_rows(words, X, below=405) == []
+
+
+def test_numbers_between_the_ticks_that_stand_under_none_are_told():
+    words = [*line("A", COUNTS, 500.0), said("61", 250.0, 500.0), said("0.71", 560.0, 500.0), said("12", 590.0, 500.0)]
+    (row,) = risk_rows(words, X, below=405)
+    assert times_and_counts(row) == dict(zip(TIMES, COUNTS, strict=True))
+    assert row.strays == 1
+    findings = named_and_counted([curve(24.0, 1.0, 0.8, 0.5)], [row], Hints(), [], GROUND)[2]
+    assert [f.message for f in findings if "under no tick" in f.message] == [
+        "1 numbers beside those at risk of 'A' stand under no tick"
+    ]
+    (plain,) = risk_rows(line("A", COUNTS, 500.0), X, below=405)
+    assert plain.strays == 0
+
+
+def test_names_behind_the_counts_are_names_where_none_stand_before():
+    def behind(name, counts, height):
+        return [*line("", counts, height)[1:], *(said(w, 545.0 + 35 * k, height) for k, w in enumerate(name.split()))]
+
+    words = [*behind("Drug A", COUNTS, 500.0), *behind("Drug B", (80, 60, 40, 20, None), 520.0)]
+    assert [r.label for r in risk_rows(words, X, below=405)] == ["Drug A", "Drug B"]
+    named = [*line("Placebo", COUNTS, 500.0), *line("Verum", (80, 60, 40, 20, 4), 520.0), said("HR", 560.0, 500.0)]
+    assert [r.label for r in risk_rows(named, X, below=405)] == ["Placebo", "Verum"]
+
+
+def test_the_mark_on_a_key_does_not_part_a_name_from_its_numeral():
+    words = [said("tt", x, 300.0 + k) for k, x in enumerate((200.0, 260.0, 320.0))]
+    name = Word("Stage", 144, 81, 253, 118, score=0.9)
+    numeral, mark = Word("I", 271, 79, 275, 107, score=0.9), Word("|", 33, 88, 34, 99, score=0.4)
+    assert "Stage I" in [p.text for p in phrases([*words, numeral, mark, name])]
+
+
+def test_a_letter_as_narrow_as_a_stroke_behind_a_name_is_a_numeral():
+    name = Word("Stage", 629, 42, 682, 61, score=0.9)
+    assert [w.text for w in romans([name, Word("t", 691, 42, 694, 57, score=0.58)])] == ["Stage", "I"]
+    assert [w.text for w in romans([name, Word("t", 691, 42, 698, 57, score=0.58)])] == ["Stage", "t"]
+    assert [w.text for w in romans([name, Word("t", 691, 42, 694, 57, score=0.98)])] == ["Stage", "t"]

@@ -31,7 +31,8 @@ class CountLine:
     """A line under the plot: the words before its counts, them as text, the counts by time, and where it stands.
 
     `places` are the numbers of the counts' ticks, `shift` is how far right of them the counts stand, `every` are all
-    words of the line, `empty` the times at which a dash or `NA` stands for a count.
+    words of the line, `empty` the times at which a dash or `NA` stands for a count. `strays` counts numbers between the
+    first and the last tick that stand under none.
     """
 
     words: tuple[Word, ...]
@@ -42,6 +43,7 @@ class CountLine:
     shift: float = 0.0
     every: tuple[Word, ...] = ()
     empty: tuple[float, ...] = ()
+    strays: int = 0
 
     @property
     def size(self) -> float:
@@ -103,7 +105,9 @@ def count_line(line: Sequence[Word], x: Axis) -> CountLine:
     dashes = [w for w in line if _EMPTY.match(w.text) and w.cx > first.x0]
     empty = tuple(float(times[k]) for k, t in enumerate(ticks) if any(abs(w.cx - t - shift) < wide for w in dashes))
     label = " ".join(w.text for w in before)
-    return CountLine(tuple(before), label, cells, height, tuple(places), shift, tuple(line), empty)
+    between = [ticks[0] + shift < c.middle < ticks[-1] + shift for c in counts]
+    strays = sum(b and abs(o - shift) >= wide for b, o in zip(between, off, strict=True))
+    return CountLine(tuple(before), label, cells, height, tuple(places), shift, tuple(line), empty, strays)
 
 
 def _falling(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:

@@ -32,9 +32,9 @@ _RISES, _ENDED = -25.0, -8.0
 # how far the curve's end may be from a tick to say so, as a share of the time to the tick
 _NEAR = 0.01
 # counts kept for each cell after the losses have been weighed, and how improbable (log) they may be
-_KEPT, _FAINT = 24, -18.0
+_KEPT, _FAINT = 40, -18.0
 # how many counts stand for any other, and what a reader must give a count that it says how large others may be
-_ANY, _SOME = 40, 0.2
+_ANY, _SOME = 150, 0.2
 # how often the numbers in brackets do not mean what they mostly do, and people who leave at the tick itself
 _OTHERWISE, _AT_TICK = 0.05, 0.8
 _LONGEST = 6

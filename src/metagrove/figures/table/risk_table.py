@@ -82,7 +82,7 @@ def _row(line: CountLine, x: Axis) -> RiskRow | None:
     left = cells[0].box[0]
     colour = before[-1].colour if before else next(w.colour for w in line.every if w.x0 == left)
     size = float(np.median([w.size for w in before])) if before else 0.0
-    return RiskRow(line.label, colour, cells, line.height, max(holes, 0), size, line.shift, line.empty)
+    return RiskRow(line.label, colour, cells, line.height, max(holes, 0), size, line.shift, line.empty, line.strays)
 
 
 def _cut_first(cells: tuple[Cell, ...], label: str) -> tuple[Cell, ...]:

@@ -183,6 +183,8 @@ def named_and_counted(
         label = known[i] if i is not None else _free(row.label or f"Row {k + 1}", known)
         if row.holes:
             findings.append(Finding(f"numbers at risk of '{label}' have gaps"))
+        if row.strays:
+            findings.append(Finding(f"{row.strays} numbers beside those at risk of '{label}' stand under no tick"))
         whose = tie.sure or (i is not None and len(rows) != len(arms))
         cells += [RiskCell(label, c.time, c.n, c.censored, c.sure and whose, c.box, c.text) for c in row.cells]
     return arms, cells, findings
