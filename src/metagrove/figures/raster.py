@@ -31,6 +31,7 @@ from metagrove.figures.scales.calibration import Scales, plot_scales
 from metagrove.figures.scales.frame import darkness, levelled
 from metagrove.figures.scales.grid import ungridded
 from metagrove.figures.table.blanks import with_blanks
+from metagrove.figures.table.columns import column_axis
 from metagrove.figures.table.doubted_counts import centred
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
@@ -172,10 +173,11 @@ def _counted(
 ) -> list[RiskRow]:
     """The rows of numbers at risk under the plot."""
     foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
-    rows = recounted(risk_rows(near, scales.x, below=foot + 2, find=find), scales.x, find)
-    rows = with_blanks(rows, scales.x, darkness(picture.rgb))
+    x = column_axis(near, scales.x, below=foot + 2)
+    rows = recounted(risk_rows(near, x, below=foot + 2, find=find), x, find)
+    rows = with_blanks(rows, x, darkness(picture.rgb))
     rows = keyed(rows, coloured_patches(rows, picture.rgb))
-    return respelled(centred(rows, scales.x), names)
+    return respelled(centred(rows, x), names)
 
 
 def _frame(scales: Scales, plot: Plot) -> tuple[float, float, float, float]:
