@@ -12,6 +12,7 @@ from metagrove.figures.doubts.furniture import letters_beside, shaded
 from metagrove.figures.doubts.identity import EDGES
 from metagrove.figures.legend.clearing import grown_together, key_lines, unguided, written
 from metagrove.figures.legend.keys import Sample
+from metagrove.figures.legend.marker_keys import marker_keys
 from metagrove.figures.legend.numerals import relabelled, with_numerals
 from metagrove.figures.legend.samples import legend_samples
 from metagrove.figures.legend.shades import whole_inks
@@ -249,3 +250,49 @@ def test_two_shades_of_one_line_are_one_ink_and_two_curves_of_one_hue_are_two():
         page[10 + 6 * k : 12 + 6 * k, 20 * k : 20 * k + 21] = thick
         page[10 + 6 * k : 17 + 6 * k, 20 * k + 19 : 20 * k + 21] = thick
     assert whole_inks(page, inks, paper, blank) == inks
+
+
+def marked_legend(entries, *, key=40, down=0, dashed=False):
+    """A picture with a row of keys, each a line with a ring in its middle, and what a reader makes of the row."""
+    picture = np.full((120, 640, 3), 255, np.uint8)
+    x, spans = 40, []
+    for k, (name, colour) in enumerate(entries):
+        row = 40 + down * k
+        picture[row - 1 : row + 2, x : x + key] = colour
+        cv2.circle(picture, (x + key // 2, row), 10, (255, 255, 255), -1)
+        cv2.circle(picture, (x + key // 2, row), 9, colour, 3)
+        if dashed:
+            picture[row - 1 : row + 2, x - 12 : x - 4] = colour
+        spans.append((x, x + key + 12, x + key + 12 + 10 * len(name), name))
+        x += key + 12 + 10 * len(name) + 30
+    return picture, spans
+
+
+def test_keys_with_rings_are_found_where_they_are_read_as_letters():
+    entries = [("Wild type", (86, 112, 193)), ("Mutant", (147, 202, 119))]
+    picture, spans = marked_legend(entries)
+    (a, start, end, _), (b, after, last, _) = spans
+    words = [
+        Word("-O- Wild", a, 33, start + 40, 50, 0, 0.6, entries[0][1]),
+        Word("type", start + 50, 33, end, 50, 0, 1.0, (80, 80, 80)),
+        Word("0 Mutant", b, 33, last, 50, 0, 0.6, entries[1][1]),
+    ]
+    found = marker_keys(picture, words)
+    assert [(s.name, s.colour) for s in found] == entries
+    assert [s.length for s in found] == [40.0, 40.0]
+    assert found[1].start > b + 40 - 1
+    assert after > found[0].box[2]
+
+
+def test_lines_without_markers_dashes_and_keys_without_names_are_no_marked_keys():
+    entries = [("Wild type", (86, 112, 193)), ("Mutant", (147, 202, 119))]
+    picture, spans = marked_legend(entries)
+    words = [Word(name, start, 33, end, 50) for _, start, end, name in spans]
+    assert len(marker_keys(picture, words)) == 2
+    assert marker_keys(picture, words[:1]) == []
+    dashes, _ = marked_legend(entries, dashed=True)
+    assert marker_keys(dashes, words) == []
+    plain = np.full_like(picture, 255)
+    for (left, *_), (_, colour) in zip(spans, entries, strict=True):
+        plain[37:44, left : left + 40] = colour
+    assert marker_keys(plain, words) == []

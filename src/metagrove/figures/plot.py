@@ -21,6 +21,7 @@ from metagrove.figures.legend.clearing import (
     unframed,
     unguided,
 )
+from metagrove.figures.legend.marker_keys import marker_keys
 from metagrove.figures.legend.samples import Sample, legend_samples, parted
 from metagrove.figures.legend.unusual_keys import keys_after, patch_keys
 from metagrove.figures.lines.stripes import stripes
@@ -65,6 +66,9 @@ def samples_of(
     samples = legend_samples(picture.rgb, ink, names, labels)
     if not names:
         return samples
+    marked = marker_keys(picture.rgb, names)
+    if marked and sorted(s.name for s in marked) != sorted(s.name for s in samples):
+        return marked
     bare = parted(names, picture.rgb)
     reach = round(0.42 * float(np.median([w.size for w in names])))
     both = [*names, *(w for w, n in zip(bare, names, strict=True) if w is not n)]
