@@ -157,12 +157,15 @@ def page(seed, paths, chances, *, cut=strip, say=None):
 def _damage(rng):
     kind = str(
         rng.choice(
-            ["clean", "jpeg", "up", "down", "scan", "twice", "palette"], p=[0.24, 0.17, 0.2, 0.17, 0.14, 0.06, 0.02]
+            ["clean", "jpeg", "up", "down", "scan", "twice", "palette"], p=[0.17, 0.18, 0.18, 0.17, 0.13, 0.15, 0.02]
         )
     )
     out = {"name": kind}
-    if kind in ("up", "twice"):
+    if kind == "up":
         out["factor"] = float(rng.choice([rng.uniform(1.05, 3.0), 2.0, 2.0, 1.5, 1.25]))
+    elif kind == "twice":
+        # reduced first, then enlarged again, mostly to about what it was
+        out["factor"] = float(rng.uniform(0.7, 2.0))
     elif kind == "down":
         out["factor"] = float(rng.choice([rng.uniform(0.3, 0.95), 0.5, rng.uniform(0.5, 0.9)]))
     elif kind == "scan":
@@ -185,7 +188,7 @@ def _damaged(rng, sheet, damage):
         return image.resize((max(round(image.width * by), 8), max(round(image.height * by), 8)), how)
 
     if kind == "twice":
-        first = float(rng.uniform(0.5, 0.95))
+        first = float(rng.uniform(0.4, 0.95)) * min(factor, 1.0)
         picture = resized(resized(picture, first), factor / first)
     elif factor != 1.0:
         picture = resized(picture, factor)

@@ -69,13 +69,13 @@ def network():
         return [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
 
     return nn.Sequential(
-        *block(1, 16), nn.MaxPool2d(2),
-        *block(16, 32), nn.MaxPool2d((2, 1)),
-        *block(32, 48), nn.MaxPool2d((2, 1)),
-        *block(48, 64),
-        nn.Conv2d(64, 96, 3, padding=(0, 1), bias=False), nn.BatchNorm2d(96), nn.ReLU(),
-        nn.Conv2d(96, 96, (1, 5), padding=(0, 2), bias=False), nn.BatchNorm2d(96), nn.ReLU(),
-        nn.Conv2d(96, len(SIGNS) + 1, 1),
+        *block(1, 24), nn.MaxPool2d(2),
+        *block(24, 48), nn.MaxPool2d((2, 1)),
+        *block(48, 64), nn.MaxPool2d((2, 1)),
+        *block(64, 96),
+        nn.Conv2d(96, 128, 3, padding=(0, 1), bias=False), nn.BatchNorm2d(128), nn.ReLU(),
+        nn.Conv2d(128, 128, (1, 5), padding=(0, 2), bias=False), nn.BatchNorm2d(128), nn.ReLU(),
+        nn.Conv2d(128, len(SIGNS) + 1, 1),
     )  # fmt: skip
 
 
@@ -100,11 +100,17 @@ def batches(strips, texts, rng):
 
 
 def altered(strip, rng):
-    """The strip a little darker or paler, moved by a pixel, with noise, now and then."""
+    """The strip a little darker or paler, moved by parts of a pixel, higher or lower, with noise, now and then."""
+    import cv2
+
     if rng.random() < 0.4:
         strip = strip ** rng.uniform(0.7, 1.5)
-    if rng.random() < 0.3:
-        strip = np.roll(strip, int(rng.integers(-1, 2)), axis=0)
+    if rng.random() < 0.6:
+        tall, wide = rng.uniform(0.94, 1.06), rng.uniform(0.95, 1.05)
+        middle = (strip.shape[1] - 1) / 2, (strip.shape[0] - 1) / 2
+        off = rng.uniform(-0.8, 0.8, 2)
+        move = np.array([[wide, 0, (1 - wide) * middle[0] + off[0]], [0, tall, (1 - tall) * middle[1] + off[1]]])
+        strip = cv2.warpAffine(strip, move, strip.shape[::-1], flags=cv2.INTER_LINEAR)
     if rng.random() < 0.15:
         strip = np.clip(strip + rng.normal(0, 0.06, strip.shape).astype(np.float32), 0, 1)
     return strip

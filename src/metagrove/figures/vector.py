@@ -27,6 +27,7 @@ from metagrove.figures.scales.axes import (
 from metagrove.figures.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
 from metagrove.figures.strokes_left import all_explained
 from metagrove.figures.table.blanks import with_blanks
+from metagrove.figures.table.columns import column_axis
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.swatches import drawn_patches, keyed
@@ -197,8 +198,10 @@ def _reading(
     plot = plot if hints.x is not None or hints.y is not None else _anchored(_uncrisped(plot))
     near = _nearby(words, plot, others)
     names = phrases(near)
-    rows = recounted(risk_rows(near, plot.x, below=min(plot.frame[3], max(plot.y.pixels)) + 1), plot.x, find)
-    rows = with_blanks(rows, plot.x, None) if find is None else rows
+    below = min(plot.frame[3], max(plot.y.pixels)) + 1
+    x = column_axis(near, plot.x, below=below)
+    rows = recounted(risk_rows(near, x, below=below), x, find)
+    rows = with_blanks(rows, x, None) if find is None else rows
     rows = keyed(rows, drawn_patches(rows, near, page.strokes))
     listed = len(legend_entries(page.strokes, names))
     curves, limits = without_limits(plot.curves, ragged_lines(page.strokes), expected=len(rows) or listed)

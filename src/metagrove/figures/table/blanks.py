@@ -29,7 +29,20 @@ def with_blanks(rows: Sequence[RiskRow], x: Axis, dark: NDArray[np.float32] | No
     `dark` is the ink of the picture, 0 to 1; without one the words of the page are exact, and what they lack is blank.
     """
     times = expected_times(rows, x) if rows else []
+    if dark is None:
+        known = {t for row in rows for t in (*(c.time for c in row.cells), *row.empty)}
+        times = [t for t in times if t in known]
+    else:
+        times = [t for t in times if not _unprinted(rows, t, x, dark)]
     return [_blanked(row, times, x, dark) for row in rows]
+
+
+def _unprinted(rows: Sequence[RiskRow], time: float, x: Axis, dark: NDArray[np.float32]) -> bool:
+    """Whether a column is blank paper in every row."""
+    if any(time in row.empty or any(c.time == time for c in row.cells) for row in rows):
+        return False
+    sizes = [float(np.median([c.box[3] - c.box[1] for c in row.cells])) for row in rows]
+    return all(_cell(dark, row, time, x, size).mean() <= _DUST for row, size in zip(rows, sizes, strict=True))
 
 
 def _blanked(row: RiskRow, times: Sequence[float], x: Axis, dark: NDArray[np.float32] | None) -> RiskRow:

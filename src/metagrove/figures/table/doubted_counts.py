@@ -17,6 +17,8 @@ __all__ = ["allowed_by_curve", "centred", "out_of_line", "too_fine", "without_ti
 _FEWEST = 5
 # in letter heights: how exactly centred counts stand, and half of what a lost digit moves the middle
 _EXACT, _LOST = 0.08, 0.2
+# the share of counts with a second number behind them from which on a table is one of pairs
+_BRACKETED = 0.3
 # people whom a curve leaves, and the share of them still there, below which a count is out of line
 _MANY, _GONE = 20, 0.2
 # one drop of less than the second part of a person is none; several must each be less than the first
@@ -25,8 +27,10 @@ _PERSON, _PART = 0.97, 0.6
 
 def centred(rows: Sequence[RiskRow], x: Axis) -> list[RiskRow]:
     """The rows with those counts unsure that stand off the middle of their columns where all others are centred."""
-    cells = [c for r in rows for c in r.cells if c.censored is None]
-    if len(cells) < _FEWEST:
+    every = [c for r in rows for c in r.cells]
+    cells = [c for c in every if c.censored is None]
+    # where others have a second number behind them, one that stands aside has not lost a digit but that
+    if len(cells) < _FEWEST or sum(not c.text.isdigit() for c in every) > _BRACKETED * len(every):
         return list(rows)
     size = float(np.median([c.box[3] - c.box[1] for c in cells]))
     off = np.array([(c.box[0] + c.box[2]) / 2 - float(x.pixel(c.time)) for c in cells]) / max(size, 1.0)

@@ -51,9 +51,13 @@ def labelled(lines: Sequence[CountLine]) -> list[CountLine]:
 
     A name is the last words before the counts that stand together, other columns of numbers left out. Names stand in one
     column, which finds those far from their counts. A line without counts close under a row, or above and under one without
-    a name, belongs to its name.
+    a name, belongs to its name. Where nothing stands before the counts of any row, names stand behind them.
     """
     named = [replace(line, words=tuple(_adjoining(line))) if line.counts else line for line in lines]
+    if not any(line.words for line in named if line.counts):
+        named = _named_behind(named)
+        if any(line.words for line in named if line.counts):
+            return named
     lefts = [line.words[0].x0 for line in named if line.counts and line.words]
     if lefts:
         edge = float(np.median(lefts))
@@ -76,6 +80,23 @@ def _adjoining(line: CountLine) -> list[Word]:
             break
         out.insert(0, word)
         edge = word.x0
+    return out
+
+
+def _named_behind(lines: Sequence[CountLine]) -> list[CountLine]:
+    """The lines under the names that stand behind their counts, in one column, where most rows have one there."""
+    rows = [line for line in lines if line.counts]
+    first = [next((w for w in line.every if w.x0 > line.counts[-1].box[2]), None) for line in rows]
+    near = [w for w, line in zip(first, rows, strict=True) if w and w.x0 - line.counts[-1].box[2] < _FARTHEST * w.size]
+    if 2 * len(near) < len(rows) or not near:
+        return list(lines)
+    edge = float(np.median([w.x0 for w in near]))
+    out = []
+    for line in lines:
+        own = [w for w in line.every if line.counts and w.x0 > max(edge - _ASTRAY * w.size, line.counts[-1].box[2])]
+        name = own[: next((k + 1 for k, (a, b) in enumerate(pairwise(own)) if b.x0 - a.x1 > _APART * b.size), len(own))]
+        text = " ".join(w.text for w in name)
+        out.append(replace(line, words=tuple(name), label=text) if _named(name) and not title(text) else line)
     return out
 
 

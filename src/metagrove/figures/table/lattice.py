@@ -62,6 +62,8 @@ def _next(
     for height in wanted:
         own = [line for line in lines if abs(line.height - height) < _OFF * size]
         place = own[0].height if own else height
+        if place < x.band[1] < last.height:
+            return None
         if own and (title(own[0].label) or not _outside(place, x, size)):
             return None
         seen = _seen(place, own[0] if own else None, last, x, find, times)

@@ -27,6 +27,8 @@ _MOST_DEATHS = 60
 _READ = 1.4
 # how many drops are none, and how large these are
 _KINKS, _KINK = 0.1, 1.5
+# how far beyond a tick a curve that ends there may run, as a share of its time: marks have a width
+_AT_END = 0.01
 # how far drops stand apart that are told as two, in errors of time
 _APART = 6
 
@@ -36,7 +38,7 @@ class Interval:
     """A curve between two ticks: its levels there, and its drops between them.
 
     `before` and `drop` are the level before each drop and its size, `share` where in the interval it stands, shape (drops,);
-    `error` is that of a level.
+    `error` is that of a level. `ends` says that the curve ends in the interval or at its second tick.
     """
 
     start: float
@@ -45,6 +47,7 @@ class Interval:
     drop: Array
     share: Array
     error: float
+    ends: bool = False
 
 
 def interval_of(first: float, after: float, arm: ArmReading) -> Interval:
@@ -53,11 +56,12 @@ def interval_of(first: float, after: float, arm: ArmReading) -> Interval:
     late = 2 * float(np.median(arm.time_error))
     start = 1.0 if first <= 0 else float(arm.at(np.array(first - late)))
     end = float(arm.at(np.array(after - late)))
+    ends = arm.end < after + _AT_END * after + late
     steps = np.flatnonzero((arm.time > first) & (arm.time < after) & (np.arange(len(arm.time)) > 0))
     steps = steps[steps < len(arm.time) - 1]
     if not len(steps):
         nothing = np.zeros(0)
-        return Interval(start, end, nothing, nothing, nothing, error)
+        return Interval(start, end, nothing, nothing, nothing, error, ends)
     apart = _APART * float(np.median(arm.time_error))
     groups = np.split(steps, np.flatnonzero(np.diff(arm.time[steps]) > apart) + 1)
     before = np.array([arm.survival[g[0] - 1] for g in groups])
@@ -65,7 +69,7 @@ def interval_of(first: float, after: float, arm: ArmReading) -> Interval:
     when = np.array([arm.time[g[0]] for g in groups])
     seen = (drop > 0) & (before > error)
     share = (when - first) / max(after - first, 1e-9)
-    return Interval(start, end, before[seen], drop[seen], share[seen], error)
+    return Interval(start, end, before[seen], drop[seen], share[seen], error, ends)
 
 
 def losses_and_drops(interval: Interval, n: Array, left: Array) -> Array:
@@ -74,7 +78,12 @@ def losses_and_drops(interval: Interval, n: Array, left: Array) -> Array:
     Each interval counts for at most a factor of exp(12) against, so that one misread number does not decide alone.
     """
     n, left = np.broadcast_arrays(np.asarray(n, float), np.asarray(left, float))
-    told = losses(interval, n, left) + _drops(interval, n, left)
+    drops = _drops(interval, n, left)
+    if interval.ends:
+        # nobody left at the end of follow-up: they stayed up to there, as likely as they left one by one
+        stayed = _drops(interval, n, n * interval.end / max(interval.start, interval.error))
+        drops = np.where(left == 0, np.logaddexp(drops, stayed) - np.log(2), drops)
+    told = losses(interval, n, left) + drops
     return np.asarray(np.where(n > 0, np.maximum(told, WORST), WORST * (left > 0)))
 
 

@@ -31,7 +31,8 @@ class CountLine:
     """A line under the plot: the words before its counts, them as text, the counts by time, and where it stands.
 
     `places` are the numbers of the counts' ticks, `shift` is how far right of them the counts stand, `every` are all
-    words of the line, `empty` the times at which a dash or `NA` stands for a count.
+    words of the line, `empty` the times at which a dash or `NA` stands for a count. `strays` counts numbers between the
+    first and the last tick that stand under none.
     """
 
     words: tuple[Word, ...]
@@ -42,6 +43,7 @@ class CountLine:
     shift: float = 0.0
     every: tuple[Word, ...] = ()
     empty: tuple[float, ...] = ()
+    strays: int = 0
 
     @property
     def size(self) -> float:
@@ -103,7 +105,9 @@ def count_line(line: Sequence[Word], x: Axis) -> CountLine:
     dashes = [w for w in line if _EMPTY.match(w.text) and w.cx > first.x0]
     empty = tuple(float(times[k]) for k, t in enumerate(ticks) if any(abs(w.cx - t - shift) < wide for w in dashes))
     label = " ".join(w.text for w in before)
-    return CountLine(tuple(before), label, cells, height, tuple(places), shift, tuple(line), empty)
+    between = [ticks[0] + shift < c.middle < ticks[-1] + shift for c in counts]
+    strays = sum(b and abs(o - shift) >= wide for b, o in zip(between, off, strict=True))
+    return CountLine(tuple(before), label, cells, height, tuple(places), shift, tuple(line), empty, strays)
 
 
 def _falling(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
@@ -181,8 +185,10 @@ def _counts(line: Sequence[Word]) -> list[_Count]:
 
 def _paired(counts: list[_Count]) -> list[_Count]:
     """The counts two by two where they stand so, brackets between them not having been read."""
-    if len(counts) < 6 or any(c.more is not None for c in counts):
-        return counts
+    whole = [c for c in counts if c.more is not None]
+    counts = [c for c in counts if c.more is None]
+    if len(counts) < 6:
+        return sorted([*whole, *counts], key=lambda c: c.middle)
     gaps = np.array([b.words[0].x0 - a.words[-1].x1 for a, b in pairwise(counts)])
     size = float(np.median([c.words[0].size for c in counts]))
     for first in (0, 1):
@@ -192,8 +198,8 @@ def _paired(counts: list[_Count]) -> list[_Count]:
             continue
         rest = [*counts[:first], *([counts[-1]] if (len(counts) - first) % 2 else [])]
         both = [_Count(a.n, b.n, (*a.words, *b.words)) for a, b in pairs]
-        return sorted([*rest, *both], key=lambda c: c.middle)
-    return counts
+        return sorted([*whole, *rest, *both], key=lambda c: c.middle)
+    return sorted([*whole, *counts], key=lambda c: c.middle)
 
 
 def count_places(x: Axis) -> tuple[Array, Array]:
@@ -220,7 +226,7 @@ def _unglued(line: Sequence[Word], x: Axis) -> list[Word]:
         return list(line)
     out: list[Word] = []
     for word in line:
-        found = re.fullmatch(r"(.*?[^\d,.])(\d{1,5})", word.text)
+        found = re.fullmatch(r"(.*?[^\d,.])(\d{1,5}(?:[(\[]\d{1,5}[)\]])?)", word.text)
         if found is None or not word.x0 < first < word.x1 + wide or word.angle:
             out.append(word)
             continue

@@ -32,12 +32,16 @@ _RISES, _ENDED = -25.0, -8.0
 # how far the curve's end may be from a tick to say so, as a share of the time to the tick
 _NEAR = 0.01
 # counts kept for each cell after the losses have been weighed, and how improbable (log) they may be
-_KEPT, _FAINT = 24, -18.0
+_KEPT, _FAINT = 40, -18.0
 # how many counts stand for any other, and what a reader must give a count that it says how large others may be
-_ANY, _SOME = 40, 0.2
+_ANY, _SOME = 150, 0.2
 # how often the numbers in brackets do not mean what they mostly do, and people who leave at the tick itself
 _OTHERWISE, _AT_TICK = 0.05, 0.8
 _LONGEST = 6
+# what the readers must give all counts together that they think of
+_LEGIBLE = 0.5
+# how probable a first reading is that nothing else is known of
+_GUESSED = 0.8
 
 _Told: TypeAlias = Callable[[Interval, Array, Array], Array]
 
@@ -68,7 +72,19 @@ def settled_by_curve(row: RiskRow, arm: ArmReading) -> RiskRow:
 
 
 def probable_counts(cells: Sequence[Cell], arm: ArmReading) -> list[dict[int, float]]:
-    """For each cell the counts that it may hold with their probabilities, given print, row and curve."""
+    """For each cell the counts that it may hold with their probabilities, given print, row and curve.
+
+    A cell of which the readers know next to nothing says nothing of its neighbours, nor they of it.
+    """
+    known = [c for c in cells if c.sure or not c.values or sum(p for _, p in c.values) >= _LEGIBLE]
+    if len(known) < 2:
+        return [dict(c.values) or {c.n: _GUESSED} for c in cells]
+    chained = iter(_chained(known, arm))
+    return [next(chained) if c in known else dict(c.values) for c in cells]
+
+
+def _chained(cells: Sequence[Cell], arm: ArmReading) -> list[dict[int, float]]:
+    """The same for cells that were read, surely or not."""
     between = [interval_of(a.time, b.time, arm) for a, b in pairwise(cells)]
     most = 1.5 * max(max((v for v, p in c.values if p > _SOME), default=c.n) for c in cells)
     print_ = [_ended(_printed(c, most), c.time, arm) for c in cells]
@@ -104,7 +120,7 @@ def _printed(cell: Cell, most: float) -> Weighed:
     No reader thinks of everything: what is missing to a sum of one goes to the second and the third, the more to the third,
     of which some stand for all, the less was read.
     """
-    values = dict(cell.values) or {cell.n: 1 - AGREED if cell.sure else 0.8}
+    values = dict(cell.values) or {cell.n: 1 - AGREED if cell.sure else _GUESSED}
     best = max(values, key=lambda n: values[n])
     near = [n for n in _one_digit_off(best) if n not in values]
     any_ = np.unique(np.round(np.append(0.0, np.geomspace(1, max(most, 10.0), _ANY))))
@@ -135,9 +151,9 @@ def _ended(weighed: Weighed, time: float, arm: ArmReading) -> Weighed:
     late = _NEAR * max(time, arm.end) + 2 * float(np.median(arm.time_error))
     if time > arm.end + late:
         return Weighed(weighed.counts, weighed.logs + _ENDED * (weighed.counts > 0))
-    if time < arm.end - late:
-        return Weighed(weighed.counts, weighed.logs + _ENDED * (weighed.counts == 0))
-    return weighed
+    # a mark at the end of a line makes it as much longer as it is wide
+    before = min(max((arm.end - time) / late - 1, 0.0), 1.0)
+    return Weighed(weighed.counts, weighed.logs + before * _ENDED * (weighed.counts == 0))
 
 
 def _pairs(how: _Told, interval: Interval, first: Weighed, after: Weighed) -> Array:

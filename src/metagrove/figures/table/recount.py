@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from math import gcd
 
 import numpy as np
 
@@ -18,6 +19,8 @@ __all__ = ["expected_times", "recounted", "settled_row"]
 
 # how often a first, doubted reading is right where a second look at the same place sees no count
 _FIRST = 0.6
+# what the readers must give all counts together that they think of, or nothing was read
+_LEGIBLE = 0.5
 
 
 def recounted(rows: Sequence[RiskRow], x: Axis, find: Finder | None) -> list[RiskRow]:
@@ -44,9 +47,7 @@ def _expected(rows: Sequence[RiskRow], x: Axis) -> tuple[list[float], list[float
     _, times = count_places(x)
     known = sorted({c.time for r in rows for c in r.cells})
     places = [int(np.abs(times - t).argmin()) for t in known]
-    stride = min((b - a for a, b in pairwise(places)), default=1)
-    if any((p - places[0]) % stride for p in places):
-        return known, []
+    stride = max(gcd(*(b - a for a, b in pairwise(places))), 1)
     all_of = [float(times[k]) for k in range(places[0] % stride, len(times), stride)]
     return [t for t in all_of if t <= known[-1]], [t for t in all_of if t > known[-1]]
 
@@ -71,7 +72,8 @@ def _filled(row: RiskRow, times: Sequence[float], further: Sequence[float], x: A
         if sight is not None and (old is None or abs((sight.box[0] + sight.box[2]) / 2 - place) < size):
             seen[time] = sight if old is None else _with_first(sight, old.n)
     found = settled_row({t: c.n for t, c in cells.items() if c.sure}, seen)
-    cells |= {t: _beside(c, cells.get(t)) for t, c in found.items() if c.sure or t not in further}
+    legible = {t for t, s in seen.items() if t in cells or sum(p for _, p in s.values) >= _LEGIBLE}
+    cells |= {t: _beside(c, cells.get(t)) for t, c in found.items() if c.sure or (t not in further and t in legible)}
     holes = sum(t not in cells and t not in row.empty for t in times)
     return replace(row, cells=tuple(cells[t] for t in sorted(cells)), holes=holes)
 

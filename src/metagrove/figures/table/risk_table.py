@@ -16,6 +16,7 @@ from metagrove.figures.table.labels import labelled, title, untitled
 from metagrove.figures.table.lattice import with_lost_rows
 from metagrove.figures.table.lines import CountLine, count_line, lines_of
 from metagrove.figures.table.rows import Cell, RiskRow
+from metagrove.figures.writing.naming import in_numerals
 from metagrove.figures.writing.ocr import Finder
 
 __all__ = ["risk_rows"]
@@ -35,12 +36,13 @@ def risk_rows(words: Sequence[Word], x: Axis, *, below: float, find: Finder | No
     """
     lines = labelled(_table_lines(words, x, below))
     paired = [(line, row) for line in lines if (row := _row(line, x)) is not None]
-    rows = without_ticks([row for _, row in paired])
+    rows = _beyond(without_ticks([row for _, row in paired]), x)
     rows = with_lost_rows(rows, lines, x, find)
     rows = _without_sum(_block(named_by_block(rows, lines)))
     # bars of colour before the rows may be written as signs
     signs = len(rows) > 1 and len({r.label for r in rows}) == 1 and not any(c.isalnum() for c in rows[0].label)
-    return [replace(r, label="" if signs else untitled(r.label)) for r in rows]
+    labels = in_numerals(["" if signs else untitled(r.label) for r in rows])
+    return [replace(r, label=label) for r, label in zip(rows, labels, strict=True)]
 
 
 def _table_lines(words: Sequence[Word], x: Axis, below: float) -> list[CountLine]:
@@ -68,7 +70,8 @@ def _row(line: CountLine, x: Axis) -> RiskRow | None:
     """The line as a row of numbers at risk; None where it is none."""
     cells, before, places = line.counts, line.words, line.places
     cells = _cut_first(cells, line.label)
-    if not cells or (any(a.n < b.n for a, b in pairwise(cells)) and cells[0].n < cells[-1].n and cells[0].sure):
+    rises = any(a.n < b.n for a, b in pairwise(cells)) and bool(cells) and cells[0].n < cells[-1].n
+    if not cells or (rises and (cells[0].sure or not any(c.sure for c in cells))):
         return None
     strokes = len(cells) > 3 and all(w.text in "1l|!I-" for w in line.every)
     if all(c.n == 1 for c in cells) and (line.height < x.band[0] or strokes):
@@ -79,7 +82,7 @@ def _row(line: CountLine, x: Axis) -> RiskRow | None:
     left = cells[0].box[0]
     colour = before[-1].colour if before else next(w.colour for w in line.every if w.x0 == left)
     size = float(np.median([w.size for w in before])) if before else 0.0
-    return RiskRow(line.label, colour, cells, line.height, max(holes, 0), size, line.shift, line.empty)
+    return RiskRow(line.label, colour, cells, line.height, max(holes, 0), size, line.shift, line.empty, line.strays)
 
 
 def _cut_first(cells: tuple[Cell, ...], label: str) -> tuple[Cell, ...]:
@@ -89,6 +92,12 @@ def _cut_first(cells: tuple[Cell, ...], label: str) -> tuple[Cell, ...]:
     if not cut or after[0].n == after[-1].n or title(label):
         return cells
     return (replace(cells[0], sure=False), *after)
+
+
+def _beyond(rows: list[RiskRow], x: Axis) -> list[RiskRow]:
+    """The rows without those above the labels of the axis where there are some below: ticks and grid lines read as counts."""
+    below = [r for r in rows if r.height > x.band[1]]
+    return [r for r in rows if r in below or r.label] if below else rows
 
 
 def _block(rows: list[RiskRow]) -> list[RiskRow]:

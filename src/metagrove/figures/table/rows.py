@@ -31,7 +31,8 @@ class RiskRow:
     """One row: the words before its first count, their colour, and its cells in the order of time.
 
     `height` is where it stands on the page, `size` the height of its label's letters, `holes` counts ticks without a count,
-    `shift` is how far right of their ticks the counts stand, `empty` the times at which a dash stands for a count.
+    `shift` is how far right of their ticks the counts stand, `empty` the times at which a dash stands for a count,
+    `strays` counts numbers of the line that stand under no tick.
     """
 
     label: str
@@ -42,6 +43,7 @@ class RiskRow:
     size: float = 0.0
     shift: float = 0.0
     empty: tuple[float, ...] = ()
+    strays: int = 0
 
     @property
     def falls(self) -> bool:

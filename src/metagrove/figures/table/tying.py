@@ -24,7 +24,7 @@ from metagrove.figures.table.evidence import (
 )
 from metagrove.figures.table.posterior import settled_by_curve
 from metagrove.figures.table.rows import RiskRow
-from metagrove.figures.writing.naming import likeness, named_like, plain_name
+from metagrove.figures.writing.naming import in_numerals, likeness, named_like, numbered, plain_name
 
 __all__ = ["Ground", "Tie", "named_and_counted", "respelled", "tied"]
 
@@ -166,6 +166,7 @@ def named_and_counted(
     """
     if not rows:
         return unique_names(arms, hints), [], []
+    arms = _numeralled(arms, rows)
     tie = tied(rows, arms, names, ground)
     if any(not a.name for a in arms) and tie.sure:
         labels = {i: r.label for r, i in zip(rows, tie.order, strict=True)}
@@ -182,9 +183,19 @@ def named_and_counted(
         label = known[i] if i is not None else _free(row.label or f"Row {k + 1}", known)
         if row.holes:
             findings.append(Finding(f"numbers at risk of '{label}' have gaps"))
+        if row.strays:
+            findings.append(Finding(f"{row.strays} numbers beside those at risk of '{label}' stand under no tick"))
         whose = tie.sure or (i is not None and len(rows) != len(arms))
         cells += [RiskCell(label, c.time, c.n, c.censored, c.sure and whose, c.box, c.text) for c in row.cells]
     return arms, cells, findings
+
+
+def _numeralled(arms: list[ArmReading], rows: Sequence[RiskRow]) -> list[ArmReading]:
+    """The arms under the numerals of their places in the legend, where the table lists just these."""
+    listed = in_numerals([a.name for a in arms])
+    if [plain_name(n) for n in listed] != [plain_name(r.label) for r in rows] or not numbered(listed):
+        return arms
+    return [replace(a, name=name) for a, name in zip(arms, listed, strict=True)]
 
 
 def _told_apart(arms: list[ArmReading], labels: dict[int, str]) -> list[ArmReading]:

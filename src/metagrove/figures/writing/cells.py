@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from metagrove.figures.writing.lettering import Box
 
-__all__ = ["centred_runs", "cut_from_name", "inked_run"]
+__all__ = ["centred_runs", "crowded", "cut_from_name", "inked_run"]
 
 # the pieces of a count, with another in brackets behind it
 _MOST_PIECES = 9
@@ -18,6 +18,10 @@ _INK, _GAP = 0.28, 0.45
 # letter heights between a count and a bracket behind it at most
 _BEFORE = 0.9
 _LOWEST, _TALLEST = 0.55, 1.5
+# letter heights of clear paper before a count, and the height of what crowds it
+_CLEAR, _SPECK = 0.3, 0.3
+# letter heights from which on a thin upright piece is a line, and how thin it is
+_LINE, _THIN = 1.5, 0.25
 # letter heights by which a count may be off the middle of its column
 _CUT = 0.35
 
@@ -41,6 +45,22 @@ def centred_runs(known: Sequence[Box], across: float, down: float, size: float) 
             if off < 0.4 * size:
                 found.append((off, row[i : j + 1]))
     return [run for _, run in sorted(found, key=lambda f: f[0])]
+
+
+def crowded(known: Sequence[Box], run: Sequence[Box], size: float) -> bool:
+    """Whether something as high as a letter stands in a run or close before it; brackets behind it may stand close.
+
+    Words that are printed over each other leave some of their digits in pieces that are no digits.
+    """
+    left, right = min(p[0] for p in run), max(p[2] for p in run)
+    top, bottom = min(p[1] for p in run), max(p[3] for p in run)
+    for piece in known:
+        level = min(piece[3], bottom) - max(piece[1], top)
+        near = piece[2] > left - _CLEAR * size and piece[0] < right
+        line = piece[3] - piece[1] > _LINE * size and piece[2] - piece[0] < _THIN * size
+        if near and not line and level >= _SPECK * size and piece not in run:
+            return True
+    return False
 
 
 def _bracket(piece: Box, before: Box) -> bool:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import takewhile
 
 import numpy as np
 
-__all__ = ["likeness", "named_like", "numbered", "plain_name"]
+__all__ = ["in_numerals", "likeness", "named_like", "numbered", "plain_name"]
 
 _LIKE, _APART = 0.75, 0.08
+_NUMERALS = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii")
+# letters that names with numerals share at least
+_STEM = 3
 _STATED = re.compile(
     r"(?i)[\s,;:(\[–—-]*\b(?:n\s*=\s*\d|median\b.*\d|hr\s*[=:,]?\s*\d|\d+\s*/\s*\d+|\d+\s+(?:events|deaths|patients)).*$"
 )
@@ -33,6 +37,39 @@ def numbered(names: Sequence[str]) -> bool:
     """
     stems = [_folded(plain_name(n)).rstrip("iv") for n in names if plain_name(n)]
     return len(set(stems)) < len(stems)
+
+
+def in_numerals(names: Sequence[str]) -> list[str]:
+    """The names of a column with the Roman numerals of their places, where those that were read well are told apart by these.
+
+    At least half of the numerals, and two of them, must be read as their place asks, and none clearly as another.
+
+    >>> in_numerals(["Cohort", "Cohort II", "Cohort III", "Cohort V", "CohortV"])
+    ['Cohort I', 'Cohort II', 'Cohort III', 'Cohort IV', 'Cohort V']
+    >>> in_numerals(["Stage II", "Stage III", "Stage IV"]), in_numerals(["Drug A", "Drug B", "Drug C"])
+    (['Stage II', 'Stage III', 'Stage IV'], ['Drug A', 'Drug B', 'Drug C'])
+    """
+    plain = [_folded(plain_name(n)) for n in names]
+    shared = "".join(next(iter(c)) for c in takewhile(lambda c: len(c) == 1, map(set, zip(*plain, strict=False))))
+    stem = len(shared.rstrip("iv"))
+    if not 3 <= len(names) <= len(_NUMERALS) or stem < _STEM or not shared[:stem].isalpha():
+        return list(names)
+    read = [p[stem:] for p in plain]
+    asked = _NUMERALS[: len(names)]
+    right = sum(r == a for r, a in zip(read, asked, strict=True))
+    other = any(r != a and r in _NUMERALS and read.count(r) == 1 for r, a in zip(read, asked, strict=True))
+    if right < max(2, len(names) / 2) or other or max(map(len, read)) > len(_NUMERALS[-1]):
+        return list(names)
+    return [
+        n if r == a and n.endswith(f" {a.upper()}") else f"{_cut(n, stem)} {a.upper()}"
+        for n, r, a in zip(names, read, asked, strict=True)
+    ]
+
+
+def _cut(name: str, letters: int) -> str:
+    """A name up to so many letters or digits."""
+    ends = [k + 1 for k, c in enumerate(name) if c.isalnum()]
+    return name[: ends[letters - 1]]
 
 
 def named_like(text: str, names: Sequence[str]) -> int | None:

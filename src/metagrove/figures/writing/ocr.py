@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.page import RGB, Word
-from metagrove.figures.writing.cells import centred_runs, cut_from_name, inked_run
+from metagrove.figures.writing.cells import centred_runs, crowded, cut_from_name, inked_run
 from metagrove.figures.writing.digits import (
     SURE,
     Reading,
@@ -57,6 +57,8 @@ _COARSE = 9.5
 _CERTAIN = 0.8
 # how probable it must be that ink is a count before it is taken for one with a name before it, and how many parts are tried
 _A_COUNT, _PARTS = 0.6, 4
+# how far a count is believed that stands among other ink
+_CROWDED = 0.6
 # how the edges of a box (left, top, right, bottom) are moved, in pixels
 _MOVES = ((0, 0, 0, 0), (-0.5, -0.5, 0.5, 0.5), (0, -0.5, 0, 0), (0, 0, 0, 0.5), (0, 0.4, 0, -0.4), (-0.5, 0, 0.5, 0))
 _ALIKE = str.maketrans("−–·oOlI|!", "--.001111")
@@ -117,7 +119,7 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
         i for i, (text, figures, _) in enumerate(first) if _looks_numeric(text) or re.search(r"\d", text + figures)
     ]
     own = dict(zip(counts, read_digits([strip(ink, boxes[i].box, boxes[i].angle) for i in counts]), strict=True))
-    texts = [_both(read, own.get(i)) for i, read in enumerate(first)]
+    texts = [_both(read, own.get(i), boxes[i].size) for i, read in enumerate(first)]
     found: list[tuple[TextBox, Word]] = []
     for box, pair, (_, _, score) in zip(boxes, texts, first, strict=True):
         text, again = (re.sub(r"^(\d{1,3}) (\d{3})$", r"\1,\2", t) for t in pair)
@@ -130,10 +132,10 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
     return with_equals(pointed(_settled(found)), ink)
 
 
-def _both(first: tuple[str, str, float], own: Reading | None) -> tuple[str, str]:
+def _both(first: tuple[str, str, float], own: Reading | None, tall: float) -> tuple[str, str]:
     """A word as read, and again by the reader of digits: the same text where it agrees.
 
-    `first` is the text, the same by digits and signs alone, and the confidence.
+    `first` is the text, the same by digits and signs alone, and the confidence; its letters are so many pixels `tall`.
     """
     text, figures, score = first
     if own is None:
@@ -141,7 +143,7 @@ def _both(first: tuple[str, str, float], own: Reading | None) -> tuple[str, str]
     numeric = _looks_numeric(text)
     text = figures if figures and numeric else text
     known = _signs(text)
-    likely = weighed(own, known if _FIGURES.fullmatch(known) else "")
+    likely = weighed(own, known if _FIGURES.fullmatch(known) else "", tall=tall)
     best, chance = likely[0] if likely else ("", 0.0)
     digits = re.search(r"\d", text) is not None
     # a lone stroke may be a tick mark and a lone sign anything
@@ -190,6 +192,8 @@ def number_finder(rgb: Pixels, *, threads: int = 2, scale: float = 1.0) -> Finde
         if not looks:
             return None
         values = _looked_at(reader, ink, looks)
+        if run and crowded(known, run, size * scale):
+            values = tuple((n, _CROWDED * p) for n, p in values)
         if sum(p for _, p in values) < _A_COUNT:
             # letters before it, perhaps
             for box, parts in _without_name(runs, ink, inked, place):
@@ -212,12 +216,14 @@ def _looked_at(
     fractions of a pixel, since letters of six pixels are cut out only so exactly.
     """
     texts = _read(reader, [_crop(ink, TextBox(box, 0, pieces)) for box, pieces in looks])
-    own = read_digits([strip(ink, moved(box, by)) for box, _ in looks for by in _MOVES])
+    alone = [_alone(ink, box, pieces) for box, pieces in looks]
+    own = read_digits([strip(part, moved(box, by)) for part, box in alone for by in _MOVES])
     seen: list[dict[int, float]] = []
     for k, (text, figures, _) in enumerate(texts):
         mean = as_count(averaged(own[k * len(_MOVES) : (k + 1) * len(_MOVES)]))
         chances: dict[int, float] = {}
-        for t, p in weighed(mean, bare_count(_signs(figures or text))):
+        tall = looks[k][0][3] - looks[k][0][1]
+        for t, p in weighed(mean, bare_count(_signs(figures or text)), tall=tall):
             # a letter at the end of a count may be a line beside it, or a digit that was not known
             bare = t.strip("?")
             if bare.isdigit():
@@ -228,6 +234,17 @@ def _looked_at(
     joined = {n for chances in seen for n in chances}
     values = [(n, sum(w * c.get(n, 0.0) for w, c in zip(weights, seen, strict=True)) / total) for n in joined]
     return tuple(sorted(values, key=lambda c: (-c[1], c[0])))
+
+
+def _alone(ink: NDArray[np.float32], box: Box, pieces: Sequence[Box]) -> tuple[NDArray[np.float32], Box]:
+    """The ink round a box without what stands beside its pieces, such as brackets, and the box in it."""
+    tall = box[3] - box[1]
+    left, top = max(box[0] - tall, 0), max(box[1] - tall, 0)
+    part = ink[top : box[3] + tall, left : box[2] + tall]
+    own = np.zeros(part.shape, dtype=bool)
+    for a, b, c, d in pieces:
+        own[max(b - 1 - top, 0) : d + 1 - top, max(a - 1 - left, 0) : c + 1 - left] = True
+    return np.where(own, part, 0), (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
 
 
 def _without_name(

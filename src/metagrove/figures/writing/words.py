@@ -56,13 +56,19 @@ def romans(words: Sequence[Word]) -> list[Word]:
         if ended:
             strokes = sum(2 if sign in '"”“' else 1 for sign in ended[2] or ended[3])
             word = replace(word, text=f"{ended[1]} {'I' * strokes}", second=None)
-        elif word.angle == 0 and not set(word.text) - _STROKES and (word.score < 0.75 or not word.text.isdigit()):
+        elif word.angle == 0 and _strokes(word) and (word.score < 0.75 or not word.text.isdigit()):
             high = max(word.y1 - word.y0, 1.0)
             strokes = 1 + round(((word.x1 - word.x0) / high - _STROKE) / _PITCH)
             if strokes <= 3 and any(_names(w, word) for w in words):
                 word = replace(word, text="I" * strokes, second=None, score=max(word.score, 0.75))
         out.append(word)
     return out
+
+
+def _strokes(word: Word) -> bool:
+    """Whether a word is read as strokes, or as one letter, unsurely, that is as narrow as a stroke."""
+    narrow = len(word.text) == 1 and word.score < 0.75 and word.x1 - word.x0 < _NARROW * (word.y1 - word.y0)
+    return not set(word.text) - _STROKES or narrow
 
 
 def _names(name: Word, numeral: Word) -> bool:
@@ -84,6 +90,7 @@ _WIDEST = 2.2
 _STROKES = set("1Il|!'\"”“‘’i-–—")
 _QUOTED = re.compile(r"([A-Za-z]{3,})(?: ?(['\"”“|]{1,2})| ([Il|]{1,3}))$")
 _STROKE, _PITCH = 0.2, 0.38
+_NARROW = 0.28
 # by how many letter heights a lone letter may stand further from the word before it
 _LONE = 0.12
 _DECIMAL = re.compile(r"\d{1,4}\.\d\d")
@@ -221,7 +228,9 @@ def phrases(words: Sequence[Word], *, gap: float = 0.75) -> list[Word]:
     tallest = 1.6 * sorted(w.size for w in upright)[len(upright) // 2] if upright else 0.0
     for word in upright:
         for line in reversed(lines[-12:]):
-            low, high = sorted((line[-1].size, word.size))
+            # not the last: marks on the keys of a legend lie between
+            beside = min(line, key=lambda w: max(w.x0 - word.x1, word.x0 - w.x1))
+            low, high = sorted((beside.size, word.size))
             if high > tallest and high > 1.6 * low:
                 continue
             if abs(line[-1].cy - word.cy) < 0.45 * min(high, tallest):
