@@ -10,16 +10,19 @@ from hypothesis import strategies as st
 
 from metagrove.figures.doubts.furniture import letters_beside, shaded
 from metagrove.figures.doubts.identity import EDGES
+from metagrove.figures.files.image import Picture
 from metagrove.figures.legend.clearing import grown_together, key_lines, unguided, written
 from metagrove.figures.legend.keys import Sample
 from metagrove.figures.legend.marker_keys import marker_keys
 from metagrove.figures.legend.numerals import relabelled, with_numerals
 from metagrove.figures.legend.samples import legend_samples
 from metagrove.figures.legend.shades import whole_inks
+from metagrove.figures.legend.unusual_keys import patch_keys
 from metagrove.figures.lines.evidence import ArmLook, canvas
 from metagrove.figures.lines.inks import Ink
 from metagrove.figures.lines.tracking import Dash, Path
 from metagrove.figures.page import Word
+from metagrove.figures.plot import samples_of
 from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import axis_through
 from metagrove.figures.scales.frame import darkness
@@ -296,3 +299,23 @@ def test_lines_without_markers_dashes_and_keys_without_names_are_no_marked_keys(
     for (left, *_), (_, colour) in zip(spans, entries, strict=True):
         plain[37:44, left : left + 40] = colour
     assert marker_keys(plain, words) == []
+
+
+def test_patches_whose_names_were_boxed_with_them_are_keys():
+    picture = np.full((120, 640, 3), 255, np.uint8)
+    words, x = [], 40
+    colours = ((0, 0, 128), (220, 20, 60), (0, 128, 0))
+    for k, name in enumerate(("Control", "Treatment", "Combination")):
+        picture[40:52, x : x + 40] = colours[k]
+        start, end = x + 48, x + 48 + 9 * len(name)
+        for letter in range(len(name)):
+            picture[42:52, start + 9 * letter : start + 9 * letter + 5] = 90
+        # the second box begins at its patch
+        words.append(Word(name, x if k == 1 else start, 39, end, 54, 0, 0.95, (90, 90, 90)))
+        x = end + 20
+    picture[33:35] = 200
+    found = patch_keys(picture, darkness(picture), words)
+    assert [(s.name, s.colour) for s in found] == list(
+        zip(("Control", "Treatment", "Combination"), colours, strict=True)
+    )
+    assert samples_of(Picture(picture), darkness(picture), words, []) == found

@@ -81,6 +81,11 @@ def samples_of(
     if len(samples) < 2:
         others = (find(picture.rgb, ink, names, labels) for find in (keys_after, patch_keys))
         samples = next((offer for offer in others if offer), samples)
+    else:
+        # patches may pass for lines, one less easily than another
+        patches = patch_keys(picture.rgb, ink, names, labels)
+        more = len(patches) > len(samples) and {s.name for s in samples} <= {s.name for s in patches}
+        samples = patches if more else samples
     return [] if len(samples) == 1 and grown_together(ink, samples[0]) else samples
 
 

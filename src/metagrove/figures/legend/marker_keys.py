@@ -17,8 +17,10 @@ from metagrove.figures.writing.words import cut_to
 
 __all__ = ["marker_keys"]
 
-# how far ink is from paper, of 441; pixels that a key is long at least and at most, and high at least
-_SEEN, _SHORTEST, _LONGEST, _LOW = 60.0, 14, 120, 6
+# how far ink is from paper, of 255; pixels that a key is long at least and at most, and high at least; every which row and
+# column tells the paper
+_SEEN, _SHORTEST, _LONGEST, _LOW = 45, 14, 120, 6
+_EVERY = 4
 # its height at most, of its length; how thin it is at its ends, of its height; how alike its halves are
 _HIGH, _THIN, _EVEN = 0.75, 0.45, 0.75
 # pixels that keys of one legend differ by, colours that are two, the way to a name in lengths of the key
@@ -74,9 +76,9 @@ def _keys(rgb: Pixels) -> list[_Key]:
     """The pieces of ink that are level lines with a marker in their middle, the same left and right, above and below."""
     import cv2
 
-    pixels = rgb.astype(np.float32)
-    paper = np.median(pixels.reshape(-1, 3), axis=0)
-    seen = (np.linalg.norm(pixels - paper, axis=2) > _SEEN).astype(np.uint8)
+    paper = np.median(rgb[::_EVERY, ::_EVERY].reshape(-1, 3), axis=0)
+    off = cv2.absdiff(rgb, np.broadcast_to(paper.astype(np.uint8), rgb.shape).copy())
+    seen = (np.maximum(np.maximum(off[..., 0], off[..., 1]), off[..., 2]) > _SEEN).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(seen, connectivity=8)
     x, y, w, h = (stats[:, k] for k in range(4))
     fits = (w >= _SHORTEST) & (w <= _LONGEST) & (h >= _LOW) & (h <= _HIGH * w)

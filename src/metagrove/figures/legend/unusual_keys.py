@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.figures.files.image import Pixels
-from metagrove.figures.legend.keys import Sample, ink_colour
+from metagrove.figures.legend.keys import Sample, ink_colour, runs_of
 from metagrove.figures.legend.samples import legend_samples, named_entries
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import Word
@@ -24,7 +24,9 @@ _OFF, _LINE, _SHORTER = 0.35, 2.4, 0.2
 _LOW, _HIGH, _WIDE, _BEFORE, _ASIDE = 0.45, 1.9, 5.0, 1.8, 0.45
 # a circle fills .785 of its box; how far its colour is from paper at least, how alike patches of one legend are
 _FILLED, _SEEN, _ALIKE = 0.68, 30.0, 0.2
-_SMALLEST = 5
+_SMALLEST, _THIN = 5, 3
+# letter heights between a patch and the name behind it at least
+_APART = 0.2
 
 
 def keys_after(
@@ -68,13 +70,31 @@ def patch_keys(
 ) -> list[Sample]:
     """The entries of a legend with squares, bars or circles of colour before its names; empty where there are no two."""
     paper = np.median(rgb[ink < 0.03], axis=0) if (ink < 0.03).any() else np.full(3, 255.0)
-    found = [s for w in names if (s := _patch(rgb, w, paper)) is not None]
+    found = [s for w in names if (s := _patch(rgb, _behind_patch(w, rgb, paper), paper)) is not None]
     best: list[Sample] = []
     for anchor in found:
         even = [s for s in found if abs(s.length - anchor.length) <= max(_ALIKE * anchor.length, 2.0)]
         entries = named_entries(even, labels)
         best = entries if len(entries) > len(best) else best
     return best if len(best) > 1 else []
+
+
+def _behind_patch(word: Word, rgb: Pixels, paper: Array) -> Word:
+    """The word from behind a patch on that was taken into its box: its first piece, wide and filled, then a gap."""
+    top, foot, left, right = int(word.y0), int(word.y1) + 1, int(word.x0), int(word.x1) + 1
+    block = rgb[max(top, 0) : foot, max(left, 0) : right].astype(np.float32)
+    if word.angle or not block.size:
+        return word
+    seen = np.linalg.norm(block - paper, axis=2) > _SEEN
+    runs = runs_of(seen.any(axis=0))
+    if len(runs) < 2 or runs[0][0] > 2:
+        return word
+    begin, end = runs[0]
+    filled = seen[:, begin:end].mean() > _FILLED and end - begin > _LOW * word.size
+    gap = runs[1][0] - end
+    # a letter is no wider than high
+    wide = end - begin > 1.2 * word.size and gap >= _APART * word.size
+    return replace(word, x0=float(max(left, 0) + runs[1][0])) if filled and wide else word
 
 
 def _patch(rgb: Pixels, word: Word, paper: Array) -> Sample | None:
@@ -93,7 +113,8 @@ def _patch(rgb: Pixels, word: Word, paper: Array) -> Sample | None:
     count, marks, stats, _ = cv2.connectedComponentsWithStats(seen, connectivity=8)
     for k in sorted(range(1, count), key=lambda i: -int(stats[i, 0] + stats[i, 2])):
         x, y, w, h, area = (int(v) for v in stats[k])
-        if area < 4:
+        # a grid line from side to side
+        if area < 4 or (h <= _THIN and x == 0 and w == len(seen[0])):
             continue
         fits = _LOW * size <= h <= _HIGH * size and max(_SMALLEST, 0.6 * h) <= w <= _WIDE * size
         apart = x > 0 and y > 0 and y + h < len(seen) and len(seen[0]) - x - w < _BEFORE * size
