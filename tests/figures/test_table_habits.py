@@ -251,6 +251,14 @@ def test_numbers_between_the_ticks_that_stand_under_none_are_told():
     assert plain.strays == 0
 
 
+def test_second_numbers_of_cells_are_no_strays_though_their_brackets_were_lost():
+    words = line("A", COUNTS, 500.0, [t - 6 for t in TICKS])
+    words += [said(text, t + 10, 500.0) for text, t in zip(("0", "(3", "9"), TICKS[:3], strict=True)]
+    (row,) = risk_rows(words, X, below=405)
+    assert (times_and_counts(row), row.strays) == (dict(zip(TIMES, COUNTS, strict=True)), 0)
+    assert [c.text for c in row.cells] == ["90", "72 (3", "51", "30", "8"]
+
+
 def test_names_behind_the_counts_are_names_where_none_stand_before():
     def behind(name, counts, height):
         return [*line("", counts, height)[1:], *(said(w, 545.0 + 35 * k, height) for k, w in enumerate(name.split()))]
