@@ -88,6 +88,17 @@ def test_a_mark_on_the_end_is_no_drop_and_a_drop_is_read(above):
     assert last == pytest.approx((320 - 210.5) / 300 if above else (320 - 239) / 300, abs=0.012)
 
 
+@pytest.mark.parametrize("tail", [RED, (215, 120, 120)])
+def test_a_last_level_in_a_paler_colour_is_doubted(tail):
+    page = blank_page()
+    draw(page, FALL, tail)
+    until = page.copy()
+    draw(page, FALL[:-2] + [(396, 160)], RED)
+    page[:, 404:] = until[:, 404:]
+    doubts = said(ENDS, traced_lines(page, [RED]))
+    assert [d.split(",")[0] for d in doubts] == ([] if tail == RED else ["'Arm 1' shows after its last drop"]), doubts
+
+
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_drop_hidden_behind_another_arms_drop_is_timed_by_its_levels(shared):
     upper = [(0, 20), (250, 160), (490, 160)]

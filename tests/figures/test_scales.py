@@ -11,7 +11,7 @@ from metagrove.figures.files.image import Picture
 from metagrove.figures.files.skew import skew_angle
 from metagrove.figures.hints import Hints
 from metagrove.figures.page import Word
-from metagrove.figures.scales.axes import axis_through, continued, snapped
+from metagrove.figures.scales.axes import axis_through, column_axes, confirmed, continued, row_axes, snapped
 from metagrove.figures.scales.calibration import plot_scales
 from metagrove.figures.writing.words import pointed
 
@@ -157,3 +157,74 @@ def test_tick_marks_carry_a_scale_on_behind_labels_that_were_not_read():
     # one tick more may be the end of the axis line, and marks at another distance are none of its own
     assert continued(axis, [90.0, 126.0, 162.0, 198.0]) is axis
     assert continued(axis, [90.0, 126.0, 162.0, 191.0, 224.0, 257.0]) is axis
+
+
+def test_a_title_taken_for_the_last_tick_mark_does_not_cost_the_others():
+    # a line through four marks and one that is off at their end leaves its neighbour as far away as itself
+    axis = axis_through([388, 316, 244, 172, 100, 28], [0, 0.2, 0.4, 0.6, 0.8, 1], tolerance=2)
+    fitted = snapped(axis, [25.6, 100.5, 172.4, 244.5, 316.5], reach=8.6)
+    assert fitted.residual < 0.1
+    assert fitted.pixel(1.0) == pytest.approx(28.45, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("printed", "pieces", "whole"),
+    [
+        ("0 8 16 24 32 40", {16: [("1", -5), ("6", 4)]}, 16.0),
+        ("0 7.2 14.4 21.6 28.8 36", {21.6: [("21", -6.5), ("6", 8.5)]}, 21.6),
+    ],
+)
+def test_digits_read_apart_are_one_label_where_that_fits_the_scale(printed, pieces, whole):
+    words = []
+    for k, text in enumerate(printed.split()):
+        parts = pieces.get(float(text), [(text, 0.0)])
+        words += [word(part, 100 + 60 * k + off, 300 + 0.4 * (k % 2), size=11) for part, off in parts]
+    (axis,) = row_axes(words, tolerance=2)
+    assert whole in axis.values
+    assert (len(axis.values), axis.left_out) == (6, 0)
+
+
+def test_labels_close_to_each_other_stay_apart():
+    words = [word(str(k), 100 + 10.5 * k, 300, size=10) for k in range(8)]
+    (axis,) = row_axes(words, tolerance=2)
+    assert axis.values == tuple(range(8))
+
+
+def test_a_nought_on_its_side_is_one_of_the_labels_that_read_upwards():
+    labels = [word(str(v), 60, 450 - 2 * v, size=12, angle=90) for v in (20, 40, 60)]
+    lying = Word("0", 54, 446.6, 66, 453.4, 0, 0.9)
+    axis = max(column_axes([*labels, lying], tolerance=2), key=lambda a: len(a.values))
+    assert axis.values == (0, 20, 40, 60)
+
+
+def two_labels():
+    axis = axis_through([606, 298], [25, 75], tolerance=2)
+    return replace(axis, on_ticks=2, left_out=0)
+
+
+def test_two_labels_on_even_tick_marks_from_nought_to_a_hundred_are_a_scale():
+    axis = confirmed(two_labels(), [760.2, 606, 452, 298, 144.1])
+    assert axis.values == (0, 25, 75, 100)
+    assert (axis.on_ticks, axis.even) == (4, True)
+    assert axis.pixel(100) == pytest.approx(144, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    "ticks",
+    [
+        pytest.param([760, 606, 452, 298], id="the last mark is at 75"),
+        pytest.param([760, 606, 452, 298, 160], id="not even"),
+        pytest.param([606, 452, 298], id="too few"),
+        pytest.param([914, 760, 606, 452, 298, 144], id="one below 0"),
+    ],
+)
+def test_other_tick_marks_leave_two_labels_what_they_are(ticks):
+    axis = two_labels()
+    assert confirmed(axis, ticks) is axis
+
+
+def test_a_label_without_a_mark_in_line_with_two_that_have_one_is_kept():
+    axis = axis_through([221, 140, 59], [0, 0.5, 1], tolerance=2)
+    fitted = snapped(axis, [59.6, 140.4], reach=9.6)
+    assert fitted.values == (0, 0.5, 1)
+    assert (fitted.on_ticks, fitted.left_out) == (2, 0)

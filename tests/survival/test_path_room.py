@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metagrove.survival import drawing_kernels, path_kernels
+from metagrove.survival import drawing_kernels, path_kernels, path_tables
 from metagrove.survival.censoring import shapes
 from metagrove.survival.curve_input import digitized_curve
 from metagrove.survival.path_model import plan_of
@@ -77,10 +77,10 @@ def test_passes_that_begin_alike_are_those_made_one_by_one(light, room):
     limits = limits_of(reading, facts, NARROW, plan.kind.size, peak=False, light=light)
     limits = limits._replace(nodes=room, edges=room, bits=8)
     tables = [rows.copy() for _ in range(4)]
-    gaps = np.flatnonzero(rows[:, path_kernels.KIND] == path_kernels.CENSOR)
+    gaps = np.flatnonzero(rows[:, path_tables.KIND] == path_tables.CENSOR)
     for table, since, factor in zip(tables[1:], (0.9, 0.6, 0.05), (2.0, 0.5, 3.0), strict=True):
         late = gaps[int(since * gaps.size) :]
-        table[late, path_kernels.A] = np.minimum(table[late, path_kernels.A] * factor, 1.0)
+        table[late, path_tables.A] = np.minimum(table[late, path_tables.A] * factor, 1.0)
     found = {}
     for i, passed in path_kernels.forward_each(tables, limits):
         drawn = None if light else drawing_kernels.sampled(*passed[:3], tables[i], 20, 3, 0)[0]
@@ -97,7 +97,7 @@ def test_after_the_last_drop_only_the_printed_number_of_deaths_is_left():
     plan, reading, facts, shape = problem()
     run = run_of(plan, reading, facts, shape, NARROW)
     beam, _, starts = run.passed[:3]
-    last = int(np.flatnonzero(run.operations[:, path_kernels.KIND] == path_kernels.DROP)[-1])
+    last = int(np.flatnonzero(run.operations[:, path_tables.KIND] == path_tables.DROP)[-1])
     alive = np.arange(starts[last + 1], starts[last + 2])
-    alive = alive[beam.real[alive, path_kernels.WEIGHT] > 0]
-    assert alive.size and np.all(beam.whole[alive, path_kernels.DIED] == facts.events)
+    alive = alive[beam.real[alive, path_tables.WEIGHT] > 0]
+    assert alive.size and np.all(beam.whole[alive, path_tables.DIED] == facts.events)

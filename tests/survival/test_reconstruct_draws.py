@@ -10,7 +10,7 @@ from metagrove.survival.censoring import hidden_share, shapes
 from metagrove.survival.censoring_trends import drawn_shapes
 from metagrove.survival.click_noise import disorder_of
 from metagrove.survival.curve_input import digitized_curve
-from metagrove.survival.path_draws import _corrected
+from metagrove.survival.path_draws import corrected_paths
 from metagrove.survival.printed_facts import printed_facts
 from metagrove.survival.steps import steps_of
 from reconstruction_cases import corners, simulated
@@ -139,7 +139,7 @@ def test_no_belief_about_censoring_takes_the_draws_of_another():
     share = np.array([0.5, 0.3, 0.2])
     # What the filter left out scatters by tens of nats between beliefs with many patients.
     pairs = [(np.full((60, 2), i, dtype=np.int32), np.full(60, gain)) for i, gain in enumerate((-40.0, 0.0, -90.0))]
-    drawn = _corrected(known, pairs, share, 100, np.random.default_rng(1))
+    drawn = corrected_paths(known, pairs, share, 100, np.random.default_rng(1))
     assert np.bincount(drawn[:, 0]).tolist() == [50, 30, 20]
 
 
@@ -147,5 +147,5 @@ def test_of_one_belief_the_better_paths_are_drawn():
     known = None, None, printed_facts(digitized_curve([[0, 1], [3, 0.5], [9, 0.5]]), n=9)
     paths = np.arange(200, dtype=np.int32)[:, None] * np.ones(2, dtype=np.int32)
     gain = np.where(np.arange(200) < 100, 0.0, -6.0)
-    drawn = _corrected(known, [(paths, gain)], np.ones(1), 80, np.random.default_rng(1))
+    drawn = corrected_paths(known, [(paths, gain)], np.ones(1), 80, np.random.default_rng(1))
     assert np.mean(drawn[:, 0] < 100) > 0.9 and np.unique(drawn[:, 0]).size == 80

@@ -12,7 +12,16 @@ from metagrove.core.values import Array
 from metagrove.figures.files.image import Picture
 from metagrove.figures.hints import Hints
 from metagrove.figures.legend.arms import Scene
-from metagrove.figures.legend.clearing import axis_mask, enclosed, letters, unframed, unguided
+from metagrove.figures.legend.clearing import (
+    axis_mask,
+    enclosed,
+    grown_together,
+    key_lines,
+    letters,
+    unframed,
+    unguided,
+)
+from metagrove.figures.legend.marker_keys import marker_keys
 from metagrove.figures.legend.samples import Sample, legend_samples, parted
 from metagrove.figures.legend.unusual_keys import keys_after, patch_keys
 from metagrove.figures.lines.stripes import stripes
@@ -25,6 +34,8 @@ __all__ = ["MARGIN", "Plot", "inside", "samples_of", "scene_of"]
 
 MARGIN = 7
 _IN_COLUMN = 6.0
+# the share of a plot's height that a side of its frame is seen along at least, and pixels right of the last label
+_FRAME, _ASIDE = 0.9, 6.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +66,9 @@ def samples_of(
     samples = legend_samples(picture.rgb, ink, names, labels)
     if not names:
         return samples
+    marked = marker_keys(picture.rgb, names)
+    if marked and sorted(s.name for s in marked) != sorted(s.name for s in samples):
+        return marked
     bare = parted(names, picture.rgb)
     reach = round(0.42 * float(np.median([w.size for w in names])))
     both = [*names, *(w for w, n in zip(bare, names, strict=True) if w is not n)]
@@ -67,7 +81,7 @@ def samples_of(
     if len(samples) < 2:
         others = (find(picture.rgb, ink, names, labels) for find in (keys_after, patch_keys))
         samples = next((offer for offer in others if offer), samples)
-    return samples
+    return [] if len(samples) == 1 and grown_together(ink, samples[0]) else samples
 
 
 def scene_of(
@@ -91,18 +105,24 @@ def scene_of(
     cut = picture.rgb.copy()
     paper = np.median(cut[r0:r1, c0:c1].reshape(-1, 3), axis=0).astype(np.uint8)
     keys = [*letters(words), *statistics(words), *_keys(samples)]
-    erased = enclosed(ink, keys)
+    erased = enclosed(ink, keys) | key_lines(ink, samples)
     cut[erased] = paper
     unframed(erased, ink, samples)
     cut[erased] = paper
     crop, dark = cut[r0:r1, c0:c1], ink[r0:r1, c0:c1]
     blank: NDArray[np.bool_] = np.array(axis_mask(dark, round(bottom) - r0) | erased[r0:r1, c0:c1])
     blank[round(bottom) - r0 + 2 :] = True
-    for line in dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.18):
+    lines = dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.18)
+    for line in lines:
         row = round(line.place - 0.5) - r0
         beyond = line.begin < c0 - 2 and line.end > min(c1 - 12, last - 3) and abs(row - (top - r0)) > 3
         if 0 <= row < len(blank) and (beyond or row < top - r0 - 3):
             blank[max(row - 2, 0) : row + 3] = True
+    for line in dark_lines(ink, level=False, least=_FRAME * (bottom - top), threshold=0.18):
+        column = round(line.place - 0.5) - c0
+        # a side of the frame, drawn well right of the last label
+        if last + _ASIDE < line.place < c1 and line.begin < top + 3 and line.end > bottom - 3:
+            blank[:, max(column - 2, 0) :] = True
     if not scales.y.log:
         unguided(blank, dark, float(scales.y.pixel(0.5 * scales.scale)) - r0, bottom - r0)
     # where the axis line runs clear of survival 0, lines that lie on 0 show
@@ -113,6 +133,11 @@ def scene_of(
     )
     start = top - r0
     if rising:
+        # no rising curve is level from side to side but at 0: such a line is the frame's head
+        for line in lines:
+            row = round(line.place - 0.5) - r0
+            if line.begin < c0 + 3 and 0 <= row < bottom - r0 - 4:
+                blank[max(row - 2, 0) : row + 3] = True
         crop, blank, start = crop[::-1], blank[::-1], r1 - float(scales.y.pixel(0.0))
     plot = Plot(scales, (r0, r1), (c0, c1), start, rising)
     crop = np.ascontiguousarray(crop)

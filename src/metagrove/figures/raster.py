@@ -19,6 +19,7 @@ from metagrove.figures.hints import Hints
 from metagrove.figures.hypotheses import supposed
 from metagrove.figures.last_drop import with_last_drops
 from metagrove.figures.legend.arms import arm_specs
+from metagrove.figures.legend.numerals import relabelled, with_numerals
 from metagrove.figures.legend.pointers import Pointer, pointers
 from metagrove.figures.legend.samples import Sample, unlined
 from metagrove.figures.lines.evidence import Canvas
@@ -122,9 +123,10 @@ def _refit(axis: Axis, pixels: Sequence[float]) -> Axis:
 def _reading(
     picture: Picture, near: list[Word], scales: Scales, hints: Hints, find: Finder | None
 ) -> FigureReading | None:
-    names = phrases(near)
     ink = darkness(picture.rgb)
-    rows = _counted(picture, near, names, scales, find)
+    read = phrases(near)
+    names = with_numerals(read, ink)
+    rows = relabelled(_counted(picture, near, names, scales, find), read, names)
     samples = _apart(samples_of(picture, ink, names, [r.label for r in rows]), rows, scales.x)
     if len(samples) == 1 and any(r.label for r in rows) and samples[0].name not in [r.label for r in rows]:
         samples = []
@@ -246,7 +248,7 @@ def _counted_by_arrows(
     """How many arms legend and table count; a legend of one is none where an arrow from its own name ends at every arm."""
     named = {a.curve: w.text for w, a in arrows}
     whole = len(arrows) == len(named) == len(set(named.values())) == len(arms) > 1
-    if whole and witnesses == [1] and all(arm.name == named[i] for i, arm in enumerate(arms)):
+    if whole and witnesses in ([], [1]) and all(arm.name == named[i] for i, arm in enumerate(arms)):
         return [len(arms)]
     return witnesses
 

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from metagrove.survival.path_kernels import (
+from metagrove.survival.path_tables import (
     CARRY,
     CENSOR,
     DROP,

@@ -7,7 +7,7 @@ of 1 - d / n along the path, and the curve was read with a normal error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape
 from metagrove.survival.click_noise import disorder_of
 from metagrove.survival.curve_input import DigitizedCurve, Kind
+from metagrove.survival.large_arms import large_arm, large_draws, large_paths
 from metagrove.survival.path_draws import (
     COARSENED,
     SURPLUS,
@@ -29,8 +30,9 @@ from metagrove.survival.path_draws import (
     shared_samples,
     widened_paths,
 )
-from metagrove.survival.path_model import Plan, Weights, plan_of
+from metagrove.survival.path_model import Plan, plan_of
 from metagrove.survival.path_noise import likely_noise
+from metagrove.survival.path_point import point_of, pulled_point
 from metagrove.survival.path_search import (
     COARSE,
     FLAT,
@@ -44,9 +46,6 @@ from metagrove.survival.path_search import (
     Weighed,
     blurred,
     likely_shapes,
-    limits_of,
-    operations_of,
-    passed_through,
     run_of,
     runs_of,
 )
@@ -78,7 +77,7 @@ class Paths:
     point : shape (1, k + 1), numbers at risk before each operation and at the end.
     drawn : shape (draws, k + 1), the same for draws, in random order.
     beliefs : shapes of censoring that were weighed, likeliest first. evidence : log likelihood. fallback : what had to be given up to find a path, in words; "" for nothing.
-    beam : how wide the search was.
+    beam : how wide the search was. later : draws paths, where `drawn` holds none but the point.
     """
 
     plan: Plan
@@ -90,6 +89,11 @@ class Paths:
     beliefs: list[Shape] = field(default_factory=list)
     fallback: str = ""
     beam: Beam = field(default_factory=Beam)
+    later: Callable[[], NDArray[np.int32]] | None = field(default=None, repr=False)
+
+    def some(self, count: int) -> NDArray[np.int32]:
+        """The first `count` of the paths drawn, or of those that are drawn now where none have been; shape (paths, k + 1)."""
+        return (self.drawn if self.later is None else self.later())[:count]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,9 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     """
     wanted = Wanted(time_decimals(curve), max(draws, DRAWS), draws > 0)
     facts = replace(facts, counted=facts.n < COUNTED)
+    large = _large(curve, facts, wanted, rng)
+    if large is not None:
+        return large
     first = steps_of(curve, facts)
     for label, sigma, tried, beam in _ladder(curve, facts, first):
         reading = first if sigma is None and tried is facts else steps_of(curve, tried, sigma=sigma)
@@ -132,6 +139,25 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
             paths = replace(_finished(found, wanted, rng), fallback=label)
             return _widened(paths, spread, wanted, rng) if wanted.uncertain else paths
     return None
+
+
+def _large(curve: DigitizedCurve, facts: Facts, wanted: Wanted, rng: np.random.Generator) -> Paths | None:
+    """The paths of an arm whose states follow the normal law, None where they do not."""
+    arm = large_arm(curve, facts, wanted.decimals, rng)
+    if arm is None:
+        return None
+    beam = _usual_beam(arm.reading, arm.facts)
+    found = Paths(arm.plan, arm.reading, arm.facts, arm.point, arm.point, arm.evidence, arm.beliefs, beam=beam)
+    if wanted.uncertain:
+        drawn = large_draws(arm, wanted.paths, rng)
+        return None if drawn is None else replace(found, drawn=drawn)
+    seed = int(rng.integers(2**62))
+
+    def later() -> NDArray[np.int32]:
+        some = large_paths(arm, wanted.paths, np.random.default_rng(seed))
+        return arm.point if some is None else some
+
+    return replace(found, later=later)
 
 
 def _loosened(
@@ -160,11 +186,16 @@ def time_decimals(curve: DigitizedCurve) -> int:
     return 6
 
 
+def _usual_beam(reading: Reading, facts: Facts) -> Beam:
+    """The beam that is tried first."""
+    if not facts.risk_time.size and facts.events is None and facts.marks is None and blurred(reading, facts) > 3:
+        return FLAT  # any beam that tells levels apart would lose most ways
+    return Beam(keep=300, cut=1e-4, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
+
+
 def _ladder(curve: DigitizedCurve, facts: Facts, reading: Reading) -> Iterator[tuple[str, float | None, Facts, Beam]]:
     """What to try, in order: label, standard error (None: as read), facts, beam."""
-    usual = Beam(keep=300, cut=1e-4, bins=0.8) if reading.columns or reading.time.size > 100 else Beam()
-    if not facts.risk_time.size and facts.events is None and facts.marks is None and blurred(reading, facts) > 3:
-        usual = FLAT  # any beam that tells levels apart would lose most ways
+    usual = _usual_beam(reading, facts)
     first = reading.sigma_s
     yield "", None, facts, usual
     if facts.n >= 1000:
@@ -303,45 +334,8 @@ def _finished(found: _Search, wanted: Wanted, rng: np.random.Generator) -> Paths
         return Paths(plan, reading, facts, only, np.repeat(only, wanted.paths, axis=0), 0.0)
     drawn = drawn_paths(found.known, found.samples, wanted.paths, rng)
     best = max(found.samples, key=lambda sample: sample.evidence).weights
-    point = _point(plan, best, drawn, reading, facts, beam)
+    point = point_of(plan, best, drawn, reading, facts, beam)
     return Paths(plan, reading, facts, point, drawn, found.evidence, found.beliefs, beam=beam)
-
-
-def _point(
-    plan: Plan,
-    weights: Weights,
-    drawn: NDArray[np.int32],
-    reading: Reading,
-    facts: Facts,
-    beam: Beam,
-) -> NDArray[np.int32]:
-    """The likeliest path among those whose numbers at risk stay near the mean of the draws."""
-    after = drawn[:, 1:]
-    near = (after.mean(axis=0), np.maximum(0.6, 0.5 * after.std(axis=0)), drawn)
-    return _pulled(plan, weights, near, reading, facts, beam)
-
-
-def _pulled(
-    plan: Plan,
-    weights: Weights,
-    near: tuple[Array, Array, NDArray[np.int32]],
-    reading: Reading,
-    facts: Facts,
-    beam: Beam,
-) -> NDArray[np.int32]:
-    """The likeliest path near a centre with a spread, else the one of those drawn that is nearest to it."""
-    from metagrove.survival.drawing_kernels import misfits, sampled
-
-    centre, spread, drawn = near
-    operations = operations_of(plan, weights, near=(centre, spread))
-    run = passed_through(operations, limits_of(reading, facts, beam, plan.kind.size, peak=True))
-    if run[4] == plan.kind.size:
-        pulled = np.asarray(sampled(run[0], run[1], run[2], operations, 1, 1, 1)[0])
-        fit = misfits(operations, np.concatenate((pulled, drawn)))
-        if fit[0] <= np.median(fit[1:]) + 3:
-            return pulled
-    nearest = int(np.argmin((((drawn[:, 1:] - centre) / spread) ** 2).sum(axis=1)))
-    return drawn[nearest : nearest + 1]
 
 
 def _widened(found: Paths, spread: float, wanted: Wanted, rng: np.random.Generator) -> Paths:
@@ -369,4 +363,6 @@ def tilted_draws(found: Paths, tilt: Tilt, draws: int, rng: np.random.Generator)
 def point_near(found: Paths, centre: Array, spread: Array, drawn: NDArray[np.int32]) -> NDArray[np.int32]:
     """The likeliest path near `centre`, shape (1, k + 1); of the `drawn` ones where the curve denies it."""
     weights = weights_of(found.plan, found.reading, found.facts, found.beliefs[0])
-    return _pulled(found.plan, weights, (centre, spread, drawn), found.reading, found.facts, found.beam)
+    near = centre, spread
+    point = pulled_point(found.plan, weights, near, lambda: drawn, found.reading, found.facts, found.beam)
+    return drawn[:1] if point is None else point

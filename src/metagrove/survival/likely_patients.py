@@ -56,7 +56,7 @@ class SolvedArm:
 
     def guesses(self, draws: int, seed: int) -> tuple[Guess, ...]:
         """What is left open, as the first `draws` of the paths drawn tell."""
-        sets = self.sets(self.paths.drawn[:draws], np.random.default_rng(seed))
+        sets = self.sets(self.paths.some(draws), np.random.default_rng(seed))
         return open_stretches(self.facts, sets, self.curve.end)
 
     def sets(self, drawn: NDArray[np.int32], rng: np.random.Generator) -> Draws:
@@ -102,7 +102,7 @@ def thinned_arm(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.
     arm = solved_arm(curve, fewer, draws, rng)
     if arm is None:
         return None
-    small = arm.sets(arm.paths.drawn[: max(draws, SEEN)], rng)
+    small = arm.sets(arm.paths.some(max(draws, SEEN)), rng)
     sets, one = _thickened(small.time, small.event, facts, block, curve.end), arm.point()
     point = _thickened(one[0][None], one[1][None], facts, block, curve.end)
     whole = replace(arm, facts=facts, known=conflicts(curve, facts))

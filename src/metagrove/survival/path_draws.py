@@ -34,10 +34,17 @@ if TYPE_CHECKING:
 __all__ = [
     "COARSENED",
     "SURPLUS",
+    "VARIANTS",
     "Known",
+    "Pair",
     "Sample",
+    "coarsened",
+    "corrected_paths",
+    "drawn_errors",
     "drawn_paths",
+    "evidence_power",
     "paths_each",
+    "picked",
     "sample_of",
     "samples_of",
     "scaled",
@@ -98,7 +105,7 @@ def _sample(run: Run, count: int, seed: int) -> Sample:
 
 def paths_each(beliefs: list[Weighed], total: int) -> list[int]:
     """How many of some `total` paths to draw under each belief; a few even where its evidence seems small."""
-    counts = _shared(_coarsened(np.array([evidence for evidence, _ in beliefs])), total)
+    counts = _shared(coarsened(np.array([evidence for evidence, _ in beliefs])), total)
     return [max(int(count), total // (5 * len(beliefs))) for count in counts]
 
 
@@ -135,16 +142,16 @@ def samples_of(
 
 def shared_samples(runs: list[Run], total: int, rng: np.random.Generator) -> list[Sample]:
     """`total` paths drawn from runs, shared out by their evidence."""
-    counts = _shared(_coarsened(np.array([run.evidence for run in runs])), total)
+    counts = _shared(coarsened(np.array([run.evidence for run in runs])), total)
     return [sample_of(run, count, rng) for run, count in zip(runs, counts.tolist(), strict=True) if count]
 
 
 def drawn_paths(known: Known, samples: list[Sample], draws: int, rng: np.random.Generator) -> NDArray[np.int32]:
     """`draws` of the paths sampled, as many of each belief as its evidence says; shape (draws, k + 1)."""
-    share = _coarsened(np.array([sample.evidence for sample in samples]))
+    share = coarsened(np.array([sample.evidence for sample in samples]))
     pairs = [(s.paths, s.gain + np.log(w / s.gain.size)) for s, w in zip(samples, share.tolist(), strict=True)]
     one = np.concatenate([pair[0] for pair in pairs]), np.concatenate([pair[1] for pair in pairs])
-    return _corrected(known, [one], np.ones(1), draws, rng)
+    return corrected_paths(known, [one], np.ones(1), draws, rng)
 
 
 def widened_paths(
@@ -176,29 +183,29 @@ def widened_paths(
         evidence = evidence_of(plan, reading, facts, shapes)
         if not np.isfinite(evidence).any():
             return None
-        courses = [shapes[i] for i in _picked(evidence, facts, FEW_PICKED if many else PICKED, rng)]
+        courses = [shapes[i] for i in picked(evidence, evidence_power(facts), FEW_PICKED if many else PICKED, rng)]
         found = _through_passes(known, courses, beam, around, draws, rng)
         found = [(pair, 0.0) for pair, _ in found]  # their evidence has picked them
     if sum(pair[1].size for pair, _ in found) < draws:
         return None
-    share = _coarsened(np.array([evidence for _, evidence in found]), _power(facts))
-    return _corrected(known, [pair for pair, _ in found], share, draws, rng)
+    share = coarsened(np.array([evidence for _, evidence in found]), evidence_power(facts))
+    return corrected_paths(known, [pair for pair, _ in found], share, draws, rng)
 
 
-def _power(facts: Facts) -> float:
+def evidence_power(facts: Facts) -> float:
     """Power of the evidence with which courses of censoring share the draws; the more patients, the less it is worth."""
     return min(COARSENED, COARSER / (COARSER + facts.n))
 
 
-def _picked(evidence: Array, facts: Facts, count: int, rng: np.random.Generator) -> list[int]:
-    """Numbers of `count` courses picked by their evidence (systematic resampling)."""
+def picked(evidence: Array, power: float, count: int, rng: np.random.Generator) -> list[int]:
+    """Numbers of `count` courses picked by a power of their evidence (systematic resampling)."""
     places = (np.arange(count) + rng.random()) / count
-    share = _coarsened(evidence, _power(facts))
+    share = coarsened(evidence, power)
     found: list[int] = np.searchsorted(np.cumsum(share), places).clip(0, evidence.size - 1).tolist()
     return found
 
 
-def _errors(known: Known, around: tuple[float, float], count: int, rng: np.random.Generator) -> list[Reading]:
+def drawn_errors(known: Known, around: tuple[float, float], count: int, rng: np.random.Generator) -> list[Reading]:
     """`count` readings of the same steps, taken for more or less far off; `around`: spread and middle of the logarithm."""
     scores = rng.permutation(_normal_quantiles(count)) * around[0] + around[1]
     return [scaled(known[1], float(np.exp(score))) for score in scores]
@@ -215,7 +222,9 @@ def _through_graph(
         return []
     found: list[tuple[Pair, float]] = []
     count = -(-SURPLUS * draws // PICKED)
-    for i, read in zip(_picked(evidence, facts, PICKED, rng), _errors(known, around, PICKED, rng), strict=True):
+    for i, read in zip(
+        picked(evidence, evidence_power(facts), PICKED, rng), drawn_errors(known, around, PICKED, rng), strict=True
+    ):
         row = operations_of(plan, weights_kept(plan, read, facts, shapes[i]))
         if np.isfinite(graph.evidence(row)):
             found.append((graph.sampled(row, count, int(rng.integers(2**62))), 0.0))
@@ -229,7 +238,7 @@ def _through_passes(
     plan, _, facts = known
     found: list[tuple[Pair, float]] = []
     count = -(-SURPLUS * draws // len(courses))
-    for shape, read in zip(courses, _errors(known, around, len(courses), rng), strict=True):
+    for shape, read in zip(courses, drawn_errors(known, around, len(courses), rng), strict=True):
         run = run_of(plan, read, facts, shape, beam)
         if np.isfinite(run.evidence):
             sample = sample_of(run, count, rng)
@@ -250,13 +259,13 @@ def _normal_quantiles(count: int) -> Array:
     return np.asarray(z / z.std())
 
 
-def _coarsened(evidence: Array, power: float = COARSENED) -> Array:
+def coarsened(evidence: Array, power: float = COARSENED) -> Array:
     """Shares of the draws: beliefs about censoring are crude, so the evidence between them is worth less than it says."""
     share = np.exp(power * (evidence - evidence.max()))
     return np.asarray(share / share.sum())
 
 
-def _corrected(
+def corrected_paths(
     known: Known, pairs: list[Pair], share: Array, draws: int, rng: np.random.Generator
 ) -> NDArray[np.int32]:
     """`draws` of the paths found, those of each belief by its share, resampled by what the filter left out.

@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from metagrove.survival.drawing_kernels import sampled_gains
-from metagrove.survival.path_kernels import (
+from metagrove.survival.path_tables import (
     CARRY,
     CENSOR,
     DIED,

@@ -8,396 +8,51 @@ whole paths. Kept apart because importing it compiles (once; the result is cache
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = [
-    "ARRIVE",
-    "CENSOR",
-    "CONSUME",
-    "DROP",
-    "FORCE",
-    "LOOK",
-    "SCORE",
-    "Limits",
-    "forward",
-    "forward_each",
-]
+from metagrove.survival.beam_kernels import brought_forward, drawn_lots, gathered, thinned
+from metagrove.survival.path_tables import (
+    CENSOR,
+    CENTRE,
+    DIED,
+    DROP,
+    HAZARD,
+    KIND,
+    LEVEL,
+    LOTS,
+    LOW,
+    MASS,
+    MOST,
+    OUTLOOK,
+    PULL,
+    SEEN,
+    SPREAD,
+    TAG,
+    TOLL,
+    WEIGHT,
+    A,
+    B,
+    Beam,
+    C,
+    Edges,
+    Limits,
+    N,
+    Table,
+)
+from metagrove.survival.step_kernels import censored, moved
 
-Table: TypeAlias = NDArray[np.float64]
+__all__ = ["Pass", "forward", "forward_each"]
 
-CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
-#: Operations come as a table, shape (k, 16), in time order, with these columns:
-#: kind : CENSOR, DROP, LOOK (a number at risk may be seen now), FORCE (it must have been seen), ARRIVE (marks whose side of a
-#:     drop is unknown), CONSUME (such marks become censorings), SCORE (marks against those left at the end).
-#: a, b, c : CENSOR: chance of a clump, its ratio, censorings that are sure. DROP: level read, its standard error, ratio of the
-#:     deaths beyond the first. LOOK: count, weight. ARRIVE: marks. CONSUME: chance each, marks that may remain.
-#:     SCORE: marks, ratio for each patient more, ratio for each less.
-#: hazard : DROP: -1 where a death is sure, 0 where none may be seen, else the deaths per patient expected since the last
-#:     reading.
-#: low : smallest number at risk after the operation that leaves patients for all that follows.
-#: most : most deaths up to and including the operation.
-#: centre, spread : pull of the number at risk after a CENSOR in a max-product pass.
-#: mass : DROP: a second, larger ratio, for drops of many deaths at once.
-#: dying : share of those at risk expected to die later. staying, count : share expected to be at risk at the next printed
-#:     number, and that number (-1: none). All three only steer what is kept.
-#: pull, toll : log weight of each patient at risk after the operation beyond `centre`, and of each patient who leaves in it
-#:     (but for a CENSOR, whose own chances hold that), as evidence from outside the arm tilts them.
-#: seen : DROP: smallest fall that makes a drop of its own; fewer deaths than cause it are unlikely, by `UNSEEN` each.
-KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, DYING, STAYING, COUNT, PULL, TOLL, SEEN = range(16)
 #: Columns that weigh paths; the others steer what is kept.
 WEIGHED = (KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, PULL, TOLL, SEEN)
 #: Share of the operations that two tables must have in common at their beginning for it to be gone through once.
 SHARED = 0.3
-#: Weight of each death too few for a drop that can be seen.
-UNSEEN = 0.1
-#: States dropped from a layer at once from which on their room is used again.
-MANY = 150
-#: Columns of `Beam.whole`, `Beam.real` and `Edges.whole`.
-N, DIED, TAG, UP, FIRST, LINE = range(6)
-LEVEL, WEIGHT, SOURCE, CARRY = range(4)
-ORIGIN, NEXT = range(2)
 
-
-class Limits(NamedTuple):
-    """What bounds a pass.
-
-    n : patients. events : total deaths or -1. alive : 1 where the curve ends above 0. bin : width within which levels
-    are one state. reach : standard errors a level may be off. cut : smallest weight kept, relative to the best, and
-    chain_cut the same within a gap. keep : most states kept. peak : 1 for max-product, 0 for sum-product. light : 1 where
-    only the evidence is asked for; then a layer is forgotten as soon as the next one stands. nodes, edges : room to begin
-    with. most : room at most. bits : size of the look-up table.
-    """
-
-    n: int
-    events: int
-    alive: int
-    bin: float
-    reach: float
-    cut: float
-    chain_cut: float
-    keep: int
-    peak: int
-    light: int
-    nodes: int
-    edges: int
-    bits: int
-    most: int
-
-
-class Beam(NamedTuple):
-    """Every state of every layer.
-
-    whole : shape (nodes, 6): number at risk, deaths, tag, the node with one patient more in the chain of a gap, the node
-        before a gap or the first edge that leads here, and the next node with as many at risk.
-    real : shape (nodes, 4): level, weight scaled layer by layer, and in a gap the weights that came without a censoring
-        here and from one patient more.
-    """
-
-    whole: NDArray[np.int32]
-    real: NDArray[np.float64]
-
-
-class Edges(NamedTuple):
-    """Where a node's weight came from: the node before and the node's next edge (-1: none), shape (edges, 2); the weight."""
-
-    whole: NDArray[np.int32]
-    weight: NDArray[np.float64]
-
-
-# Arrays pass between the compiled functions in few pieces and are unpacked before each loop: an array touched through a
-# tuple inside a loop is counted anew each time, which costs ten times the arithmetic.
 _compiled = njit(cache=True, error_model="numpy", nogil=True)
-_inlined = njit(cache=True, inline="always")
-
-
-@_inlined
-def _slot(keys: Any, nodes: Any, whole: Any, layer: Any, key: Any, tag: Any) -> Any:
-    """The slot of the state `key`, `tag` in the layer that starts at node `layer`, or the free slot where it belongs.
-
-    A slot whose node is of an earlier layer is free.
-    """
-    mask = np.uint64(keys.size - 1)
-    mixed = (key ^ (key >> np.uint64(32)) ^ np.uint64(tag)) * np.uint64(0x9E3779B97F4A7C15)
-    slot = (mixed >> np.uint64(40)) & mask
-    while nodes[slot] >= layer and (keys[slot] != key or whole[nodes[slot], TAG] != tag):
-        slot = (slot + np.uint64(1)) & mask
-    return slot
-
-
-@_inlined
-def _key(n: Any, died: Any, level: Any, width: Any) -> Any:
-    """Number at risk, deaths and the level's bin in one number (20, 20 and 24 bits)."""
-    return (((np.uint64(n) << np.uint64(20)) | np.uint64(died)) << np.uint64(24)) | np.uint64(level / width + 0.5)
-
-
-@_compiled
-def _censored(
-    whole: Any, real: Any, keys: Any, nodes: Any, heads: Any, op: Any, lim: Any, start: Any, ends: Any
-) -> Any:
-    """Every number censored in a gap: a clumped count, walked down one patient at a time. Returns whether there was room."""
-    w, q, sure, low, centre, spread = op[A], op[B], int(op[C]), int(op[LOW]), op[CENTRE], op[SPREAD]
-    stay, leave = 1.0 - w + w * (1.0 - q), w * (1.0 - q)
-    peak, width, need = lim.peak, lim.bin, lim.events + lim.alive if lim.events >= 0 else -1
-    pull, stop = op[PULL], ends[0]
-    room = min(whole.shape[0], stop + keys.size // 2)
-    made, top, lowest = stop, 0, lim.n
-    for s in range(start, stop):
-        n, died, tag, level = whole[s, N] - sure, whole[s, DIED], whole[s, TAG], real[s, LEVEL]
-        if real[s, WEIGHT] <= 0.0 or n < 0 or n + died < need:
-            continue
-        key = _key(n, died, level, width)
-        slot = _slot(keys, nodes, whole, stop, key, tag)
-        v = nodes[slot]
-        if v >= stop:  # two levels rounded into one bin
-            real[v, SOURCE] += real[s, WEIGHT]
-            continue
-        if made >= room:
-            return False
-        v, made = made, made + 1
-        keys[slot], nodes[slot] = key, v
-        whole[v, N], whole[v, DIED], whole[v, TAG], real[v, LEVEL] = n, died, tag, level
-        real[v, SOURCE], real[v, CARRY], whole[v, UP], whole[v, FIRST] = real[s, WEIGHT], 0.0, -1, s
-        whole[v, LINE], heads[n] = heads[n], v
-        top, lowest = max(top, n), min(lowest, n)
-    n = top
-    while n >= lowest:
-        v = heads[n]
-        heads[n] = -1
-        while v >= 0:
-            a, c, died, tag, level = real[v, SOURCE], real[v, CARRY], whole[v, DIED], whole[v, TAG], real[v, LEVEL]
-            if peak == 0:
-                real[v, WEIGHT] = stay * a + c if n >= low else 0.0
-                down = q * (c + leave * a)
-            else:
-                z = (n - centre) / spread
-                real[v, WEIGHT] = max(a, c) * np.exp(-0.5 * z * z) if n >= low else 0.0
-                down = max(a, c) if n > centre - 6.0 * spread else 0.0
-            if n - 1 >= low and n - 1 + died >= need and down > lim.chain_cut:
-                key = _key(n - 1, died, level, width)
-                slot = _slot(keys, nodes, whole, stop, key, tag)
-                u = nodes[slot]
-                if u < stop:
-                    if made >= room:
-                        return False
-                    u, made = made, made + 1
-                    keys[slot], nodes[slot] = key, u
-                    whole[u, N], whole[u, DIED], whole[u, TAG], real[u, LEVEL] = n - 1, died, tag, level
-                    real[u, SOURCE], whole[u, FIRST] = 0.0, -1
-                    whole[u, LINE], heads[n - 1] = heads[n - 1], u
-                elif peak == 0:
-                    real[u, LEVEL] += (level - real[u, LEVEL]) * (down / (down + stay * real[u, SOURCE]))
-                elif down > real[u, SOURCE]:
-                    real[u, LEVEL] = level
-                real[u, CARRY], whole[u, UP] = down, v
-                lowest = min(lowest, n - 1)
-            if pull != 0.0:
-                real[v, WEIGHT] *= np.exp(min(pull * (n - centre), 300.0))
-            v = whole[v, LINE]
-        n -= 1
-    ends[1] = made
-    return True
-
-
-@_compiled
-def _told(op: Any, n: Any, tag: Any, j: Any, w: Any) -> Any:
-    """Number at risk, tag and weight of a state after a fact, in its way `j`; a number of -1 where there is none.
-
-    The ways: whether a number at risk is seen, or how many marks become censorings. The tag holds 2 * marks pending +
-    (number at risk seen).
-    """
-    kind, a, pending = op[KIND], op[A], tag // 2
-    last = 0
-    if kind == LOOK and tag % 2 == 0 and n == int(a):
-        last = 1
-    elif kind == FORCE:
-        last = tag % 2 - 1
-    elif kind == CONSUME and a >= 0.0:
-        last = pending
-    if j > last:
-        return -1, tag, -1.0
-    if kind == LOOK:
-        return n, tag + j, w * op[B] if j == 1 else w
-    if kind == FORCE:
-        return n, tag - 1, w
-    if kind == ARRIVE:
-        return n, tag + 2 * int(a), w
-    if kind == SCORE:
-        return n, tag, w * (op[B] ** (n - int(a)) if n >= int(a) else op[C] ** (int(a) - n))
-    if a < 0.0:
-        return n, tag % 2, w
-    if pending - j > int(op[B]) or n - j < op[LOW]:
-        return n, tag, 0.0
-    return n - j, tag - 2 * j, w * a**j * ((1.0 - a) if j < pending else 1.0)
-
-
-@_compiled
-def _moved(
-    whole: Any, real: Any, edges: Any, load: Any, keys: Any, nodes: Any, op: Any, lim: Any, start: Any, ends: Any
-) -> Any:
-    """Every number of deaths that brings a state near the level read, or what a fact makes of it.
-
-    Returns whether there was room.
-    """
-    a, b, c, hazard, mass, low, most = op[A], op[B], op[C], op[HAZARD], op[MASS], int(op[LOW]), int(op[MOST])
-    pull, toll, centre = op[PULL], op[TOLL], op[CENTRE]
-    off, peak, width = lim.reach * b, lim.peak, lim.bin
-    drop, counted, least = op[KIND] == DROP, lim.events >= 0, 1 if hazard < 0.0 else 0
-    floor, least_x = (lim.cut * 1e-2, 1e-300) if drop else (0.0, 0.0)
-    stop, made, e = ends[0], ends[1], ends[2]
-    room = min(whole.shape[0], stop + keys.size // 2)
-    for s in range(start, stop):
-        w, n, died, tag, level = real[s, WEIGHT], whole[s, N], whole[s, DIED], whole[s, TAG], real[s, LEVEL]
-        if w <= floor:
-            continue
-        fixed = n <= 0 or level <= 0.0
-        first, last = 0, 1 + tag // 2
-        if drop and fixed:
-            last = 0 if least == 0 and abs(level - a) <= off else -1
-        elif drop:
-            first = max(least, int(np.ceil(n * (1.0 - (a + off) / level) - 1e-9)))
-            last = min(n - low, int(np.floor(n * (1.0 - (a - off) / level) + 1e-9)))
-            last = min(last, most - died) if counted else last
-        some = hazard * n / (1.0 + hazard * n)
-        usual, many = 0.8 * (1.0 - c), 0.2 * (1.0 - mass)
-        enough = 1
-        if drop and op[SEEN] > 0.0 and not fixed:
-            enough = max(1, min(int(np.ceil(op[SEEN] * n / level - 0.1)), n))
-        if first > enough:
-            usual, many = usual * c ** (first - enough), many * mass ** (first - enough)
-        for d in range(first, last + 1):
-            to_n, to_died, to_tag, to_level, x = n, died, tag, level, w
-            if drop:
-                if not fixed:
-                    to_n, to_level, to_died = n - d, level * (n - d) / n, died + d if counted else 0
-                z = (to_level - a) / b
-                x = w * np.exp(-0.5 * z * z)
-                if d > 0 and d < enough:
-                    x *= (usual + many) * UNSEEN ** (enough - d)
-                elif d > 0:
-                    x *= usual + many
-                    usual, many = usual * c, many * mass
-                if hazard >= 0.0 and not fixed:
-                    x *= 1.0 - some if d == 0 else some
-            else:
-                to_n, to_tag, x = _told(op, n, tag, d, w)
-            if pull != 0.0 or toll != 0.0:
-                x *= np.exp(min(pull * (to_n - centre) + toll * (n - to_n), 300.0))
-            if x <= least_x or to_n < 0:
-                continue
-            key = _key(to_n, to_died, to_level, width)
-            slot = _slot(keys, nodes, whole, stop, key, to_tag)
-            v = nodes[slot]
-            if v < stop:
-                if made >= room:
-                    return False
-                v, made = made, made + 1
-                keys[slot], nodes[slot] = key, v
-                whole[v, N], whole[v, DIED], whole[v, TAG], real[v, LEVEL], real[v, WEIGHT], whole[v, FIRST] = (
-                    to_n,
-                    to_died,
-                    to_tag,
-                    to_level,
-                    0.0,
-                    -1,
-                )
-            if e >= load.size:
-                return False
-            edges[e, ORIGIN], load[e], edges[e, NEXT] = s, x, whole[v, FIRST]
-            whole[v, FIRST] = e
-            e += 1
-            if peak == 0:
-                real[v, WEIGHT] += x
-                real[v, LEVEL] += (to_level - real[v, LEVEL]) * x / real[v, WEIGHT]
-            elif x > real[v, WEIGHT]:
-                real[v, WEIGHT], real[v, LEVEL] = x, to_level
-    ends[1], ends[2] = made, e
-    return True
-
-
-@_compiled
-def _thinned(whole: Any, real: Any, op: Any, lim: Any, start: Any, stop: Any, last: Any) -> Any:
-    """Weights without hopeless states: at most about `keep` remain, those with the best prospects.
-
-    A prospect is the weight times how well a state can still meet the total of deaths and the next number at risk; none
-    after the `last` drop without that total. Returns the share of all prospects that is kept.
-    """
-    dying, staying, count = op[DYING], op[STAYING], op[COUNT]
-    loose, slack = 0.25 * min(dying, 1.0 - dying), 0.15 * min(staying, 1.0 - staying)
-    best, left, whole_sum, kept_sum = 0.0, 0, 0.0, 0.0
-    for v in range(start, stop):
-        n, z2 = whole[v, N], 0.0
-        if lim.events >= 0:
-            z = lim.events - whole[v, DIED] - n * dying
-            z2 += z * z / (1.0 + n * dying * (1.0 - dying) + (loose * n) ** 2)
-        if count >= 0:
-            z = count - n * staying
-            z2 += z * z / (1.0 + 2.0 * n * staying * (1.0 - staying) + (slack * n) ** 2)
-        real[v, CARRY] = real[v, WEIGHT] * (np.exp(-0.5 * z2) + 1e-12)
-        if last and lim.events >= 0 and whole[v, DIED] != lim.events:
-            real[v, CARRY] = 0.0
-        best = max(best, real[v, CARRY])
-        whole_sum += real[v, CARRY]
-    for v in range(start, stop):
-        if real[v, CARRY] < lim.cut * best or real[v, CARRY] <= 0.0:
-            real[v, WEIGHT], real[v, CARRY] = 0.0, 0.0
-        else:
-            left += 1
-            kept_sum += real[v, CARRY]
-    if left <= lim.keep or best <= 0.0:
-        return kept_sum / whole_sum if best > 0.0 else 1.0
-    tally = np.zeros(64, np.int64)
-    for v in range(start, stop):
-        if real[v, CARRY] > 0.0:
-            tally[min(int(-np.log2(real[v, CARRY] / best) * 2), 63)] += 1
-    kept, halves = 0, 0
-    while halves < 63 and kept + tally[halves] <= lim.keep:
-        kept += tally[halves]
-        halves += 1
-    cut = best * 2.0 ** (-max(halves, 1) / 2)
-    kept_sum = 0.0
-    for v in range(start, stop):
-        if real[v, CARRY] < cut:
-            real[v, WEIGHT] = 0.0
-        else:
-            kept_sum += real[v, CARRY]
-    return kept_sum / whole_sum
-
-
-@_compiled
-def _gathered(whole: Any, real: Any, nodes: Any, start: Any, stop: Any) -> Any:
-    """The end of a layer from which dropped states are taken out where they are many: memory costs more than the states."""
-    left = 0
-    for v in range(start, stop):
-        left += real[v, WEIGHT] > 0.0
-    if stop - start - left < MANY:
-        return stop
-    u = start
-    for v in range(start, stop):
-        if real[v, WEIGHT] > 0.0:
-            for i in range(whole.shape[1]):
-                whole[u, i] = whole[v, i]
-            for i in range(real.shape[1]):
-                real[u, i] = real[v, i]
-            u += 1
-    nodes[:] = -1
-    return u
-
-
-@_compiled
-def _brought_forward(whole: Any, real: Any, nodes: Any, starts: Any, o: Any) -> None:
-    """The layer before operation `o` alone, at the first places."""
-    start, size = starts[o], starts[o + 1] - starts[o]
-    for v in range(size):
-        for i in range(whole.shape[1]):
-            whole[v, i] = whole[start + v, i]
-        for i in range(real.shape[1]):
-            real[v, i] = real[start + v, i]
-    nodes[:] = -1
-    starts[o], starts[o + 1] = 0, size
 
 
 @_compiled
@@ -421,7 +76,7 @@ def _passed(
     """
     k, first, evidence = op.shape[0], int(begin[0]), begin[1]
     heads, ends = np.full(lim.n + 2, -1, np.int32), np.array([1, 1, int(begin[2])])
-    final = k - 1
+    final, turn = k - 1, op[0, LOTS] if op.shape[1] > OUTLOOK else 0.0
     while final >= 0 and (op[final, KIND] != DROP or op[final, HAZARD] == 0.0):
         final -= 1
     if first == 0:
@@ -431,21 +86,25 @@ def _passed(
         if lim.light == 1:
             ends[2] = 0
             if starts[o + 1] > whole.shape[0] // 2:
-                _brought_forward(whole, real, nodes, starts, o)
+                brought_forward(whole, real, nodes, starts, o)
         begin[0], begin[1], begin[2] = o, evidence, ends[2]
         start, stop = starts[o], starts[o + 1]
         ends[0], ends[1] = stop, stop
         if op[o, KIND] == CENSOR:
-            fine = _censored(whole, real, keys, nodes, heads, op[o], lim, start, ends)
+            fine = censored(whole, real, keys, nodes, heads, op[o], lim, start, ends)
         else:
-            fine = _moved(whole, real, edges, load, keys, nodes, op[o], lim, start, ends)
+            fine = moved(whole, real, edges, load, keys, nodes, op[o], lim, start, ends)
         starts[o + 2] = ends[1]
         if not fine:
             return evidence, -1 - o
+        if op.shape[1] > OUTLOOK and (op[o, KIND] == DROP or op[o, KIND] == CENSOR):
+            turn = (turn + 0.6180339887498949) % 1.0
+            drawn_lots(whole, real, op[o], lim, stop, ends[1], o == final, turn)
         if op[o, KIND] == DROP:
-            # What was dropped counts as if it had gone on like what is kept; a belief with many states would lose most.
-            evidence -= np.log(_thinned(whole, real, op[o], lim, stop, ends[1], o == final))
-            starts[o + 2] = _gathered(whole, real, nodes, stop, ends[1])
+            if op.shape[1] <= OUTLOOK:
+                # What was dropped counts as if it had gone on like what is kept; a belief with many states would lose most.
+                evidence -= np.log(thinned(whole, real, op[o], lim, stop, ends[1], o == final))
+            starts[o + 2] = gathered(whole, real, nodes, stop, ends[1])
             ends[1] = starts[o + 2]
         scale = 0.0
         for v in range(stop, ends[1]):

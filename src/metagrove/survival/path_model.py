@@ -13,6 +13,7 @@ from metagrove.core.values import Array
 from metagrove.survival.censor_marks import MarkPlan, mark_error, marks_in_gaps
 from metagrove.survival.censoring import Shape, hidden_share, mean_levels
 from metagrove.survival.lattice import recorded_grid
+from metagrove.survival.path_tables import ARRIVE, CENSOR, CONSUME, DROP, FORCE, LOOK, SCORE
 from metagrove.survival.printed_facts import Facts, Interval
 from metagrove.survival.steps import Reading
 
@@ -31,7 +32,6 @@ __all__ = [
     "plan_of",
 ]
 
-CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
 #: A printed rate seen: to the kernels a drop without deaths.
 WITNESS = 7
 
@@ -43,7 +43,7 @@ NEVER = 2.4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weights:
-    """Beliefs that fill a plan, shape (k,) each: see path_kernels.Operations."""
+    """Beliefs that fill a plan, shape (k,) each: see path_tables."""
 
     a: Array
     b: Array
@@ -91,10 +91,10 @@ class Plan:
 
     Parameters
     ----------
-    kind : shape (k,), codes of path_kernels. a, b, c : shape (k,), see path_kernels.Operations.
+    kind : shape (k,), codes of path_tables. a, b, c : shape (k,), see path_tables.
     start, stop : shape (k,), the stretch of time that an operation stands for.
     row : shape (k,), the step of a DROP, else -1. gap : shape (k,), the gap between boundaries it lies in.
-    low, most : shape (k,), see path_kernels.Operations.
+    low, most : shape (k,), see path_tables.
     marks : marks by gap, None without marks.
     kept, ground : what has been worked out for the plan: by belief, and for all.
     """

@@ -15,7 +15,7 @@ from metagrove.survival.path_draws import Known, Sample, sample_of, scaled
 from metagrove.survival.path_search import Beam, run_of
 from metagrove.survival.steps import CLICK_S, Reading
 
-__all__ = ["Noise", "likely_noise"]
+__all__ = ["ERRORS", "Noise", "Shown", "error_mode", "likely_noise"]
 
 #: What the disorder of clicks tells of their error, see click_noise.Disorder.shown.
 Shown: TypeAlias = Callable[[float], tuple[float, float]]
@@ -117,6 +117,17 @@ class _Slope:
 
 def _mode(slope: _Slope, shown: Shown, base: float, drawn: tuple[Reading, Sample]) -> Noise:
     """The likeliest error near `base`, for which paths were drawn."""
+    sigma, left, spread = error_mode(slope.at, shown, base)
+    return Noise(sigma, left, spread, base, *drawn)
+
+
+def error_mode(likelihood: Callable[[float], float], shown: Shown, base: float) -> tuple[float, float, float]:
+    """The likeliest error near `base`, the share of it left in readings brought to order, and the spread of its logarithm.
+
+    Parameters
+    ----------
+    likelihood : log likelihood of the readings against what is left of their error, but for a constant.
+    """
     known: dict[int, float] = {}
 
     def score(i: int) -> float:
@@ -126,7 +137,7 @@ def _mode(slope: _Slope, shown: Shown, base: float, drawn: tuple[Reading, Sample
             if ERRORS[0] <= sigma <= ERRORS[1]:
                 order, left = shown(sigma)
                 prior = -PRIOR_READINGS * (np.log(sigma) + 0.5 * (CLICK_S / sigma) ** 2)
-                known[i] = slope.at(left * sigma) + order + prior
+                known[i] = likelihood(left * sigma) + order + prior
         return known[i]
 
     best = 0
@@ -136,9 +147,9 @@ def _mode(slope: _Slope, shown: Shown, base: float, drawn: tuple[Reading, Sample
     low, mid, high = score(best - 1), score(best), score(best + 1)
     if not np.isfinite(low + mid + high):
         sigma = base * RATIO**best
-        return Noise(sigma, shown(sigma)[1], float(np.log(RATIO)) / 2, base, *drawn)
+        return sigma, shown(sigma)[1], float(np.log(RATIO)) / 2
     bend = max(2 * mid - low - high, 1e-3)
     shift = float(np.clip((high - low) / (2 * bend), -0.5, 0.5))
     left = [shown(base * RATIO**i)[1] for i in (best - 1, best, best + 1)]
     spread = min(float(np.log(RATIO) / np.sqrt(bend)), WIDEST)
-    return Noise(base * RATIO ** (best + shift), float(np.interp(shift, (-1, 0, 1), left)), spread, base, *drawn)
+    return base * RATIO ** (best + shift), float(np.interp(shift, (-1, 0, 1), left)), spread

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.survival import path_tables as tables
 from metagrove.survival.censoring import Shape, shapes
 from metagrove.survival.path_model import CENSOR, DROP, WITNESS, Plan, Weights
 from metagrove.survival.path_weights import VISIBLE, weights_of
@@ -33,6 +34,7 @@ __all__ = [
     "Run",
     "Tilt",
     "Weighed",
+    "all_shapes",
     "blurred",
     "evidence_of",
     "graph_of",
@@ -49,6 +51,8 @@ __all__ = [
 
 #: A belief about censoring and its evidence.
 Weighed: TypeAlias = tuple[float, Shape]
+#: What finds the evidence of each of several beliefs.
+Weigh: TypeAlias = Callable[[Plan, Reading, Facts, list[Shape]], Array]
 
 #: States of one pass at most; all of them take some 400 MB.
 MOST_STATES = 6_000_000
@@ -129,11 +133,31 @@ class Tilt:
         return np.asarray((paths[:, 1:] - self.centre) @ self.pull + left @ self.toll, dtype=np.float64)
 
 
-def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Weighed]:
+def likely_shapes(plan: Plan, reading: Reading, facts: Facts, weigh: Weigh | None = None) -> list[Weighed]:
     """The beliefs about censoring that a quick screen leaves standing, with their evidence there, likeliest first.
 
     Two beliefs or one are not screened where they differ little; they come with an evidence of 0.
+
+    Parameters
+    ----------
+    weigh : what finds their evidence; `evidence_of` if left out.
     """
+    weigh = weigh or evidence_of
+    beliefs, blind = all_shapes(reading, facts)
+    if len(beliefs) <= 2 and not blind:
+        return [(0.0, shape) for shape in beliefs]
+    known = _screened(plan, reading, facts, beliefs, weigh)
+    free = facts.events is None and not facts.risk_time.size and facts.marks is None
+    if free and not reading.columns and facts.n < HUGE:
+        # Without totals only the drops tell how many died: either most are single deaths, or ties and merged ones abound.
+        known += _screened(plan, reading, facts, [replace(shape, single=True) for _, shape in known], weigh)
+        known.sort(key=lambda pair: -pair[0])
+    kept = [(evidence, shape) for evidence, shape in known if evidence > known[0][0] - FAR]
+    return kept[: MOST if facts.n < HUGE else 2] or [(0.0, shape) for shape in beliefs]
+
+
+def all_shapes(reading: Reading, facts: Facts) -> tuple[list[Shape], bool]:
+    """Every belief about censoring and about how small a drop is seen, and whether the second differ."""
     beliefs = shapes(reading, facts)
     blind = facts.n * VISIBLE > 1 and not reading.columns and reading.sigma_t > 0
     if facts.n >= HUGE:  # each pass costs much, and little tells them apart
@@ -143,21 +167,12 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts) -> list[Weighed]:
         # The larger size for a few of them: draws vary the course of censoring anyway.
         some = [] if facts.risk_time.size else [replace(shape, blind=SEEN * VISIBLE) for shape in beliefs[::3]]
         beliefs = beliefs + every + some
-    if len(beliefs) <= 2 and not blind:
-        return [(0.0, shape) for shape in beliefs]
-    known = _screened(plan, reading, facts, beliefs)
-    free = facts.events is None and not facts.risk_time.size and facts.marks is None
-    if free and not reading.columns and facts.n < HUGE:
-        # Without totals only the drops tell how many died: either most are single deaths, or ties and merged ones abound.
-        known += _screened(plan, reading, facts, [replace(shape, single=True) for _, shape in known])
-        known.sort(key=lambda pair: -pair[0])
-    kept = [(evidence, shape) for evidence, shape in known if evidence > known[0][0] - FAR]
-    return kept[: MOST if facts.n < HUGE else 2] or [(0.0, shape) for shape in beliefs]
+    return beliefs, blind
 
 
-def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> list[Weighed]:
+def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape], weigh: Weigh) -> list[Weighed]:
     """The likeliest beliefs, with their evidence, best first; none where no path comes through."""
-    found = evidence_of(plan, reading, facts, beliefs)
+    found = weigh(plan, reading, facts, beliefs)
     order = [int(i) for i in np.argsort(-found, kind="stable") if np.isfinite(found[i])]
     return [(float(found[i]), beliefs[i]) for i in order[:MOST]]
 
@@ -276,21 +291,19 @@ def operations_of(
     near : centre and spread of the number at risk after each operation, for a max-product pass. tilt : for a sum-product
         pass.
     """
-    from metagrove.survival import path_kernels as kernels
-
     rows = np.zeros((plan.kind.size, 16))
-    rows[:, kernels.KIND] = np.where(plan.kind == WITNESS, DROP, plan.kind)
-    rows[:, kernels.A], rows[:, kernels.B], rows[:, kernels.C] = weights.a, weights.b, weights.c
-    rows[:, kernels.HAZARD], rows[:, kernels.MASS] = weights.hazard, weights.mass
-    rows[:, kernels.LOW], rows[:, kernels.MOST] = plan.low, plan.most
-    rows[:, kernels.DYING], rows[:, kernels.STAYING] = weights.dying, weights.staying
-    rows[:, kernels.COUNT], rows[:, kernels.SEEN] = weights.count, weights.seen
+    rows[:, tables.KIND] = np.where(plan.kind == WITNESS, DROP, plan.kind)
+    rows[:, tables.A], rows[:, tables.B], rows[:, tables.C] = weights.a, weights.b, weights.c
+    rows[:, tables.HAZARD], rows[:, tables.MASS] = weights.hazard, weights.mass
+    rows[:, tables.LOW], rows[:, tables.MOST] = plan.low, plan.most
+    rows[:, tables.DYING], rows[:, tables.STAYING] = weights.dying, weights.staying
+    rows[:, tables.COUNT], rows[:, tables.SEEN] = weights.count, weights.seen
     if near is not None:
-        rows[:, kernels.CENTRE], rows[:, kernels.SPREAD] = near
+        rows[:, tables.CENTRE], rows[:, tables.SPREAD] = near
     if tilt is not None:
-        rows[:, kernels.A], rows[:, kernels.B] = _tilted_clumps(plan, weights, tilt)
-        rows[:, kernels.CENTRE], rows[:, kernels.PULL] = tilt.centre, tilt.pull
-        rows[:, kernels.TOLL] = np.where(plan.kind == CENSOR, 0.0, tilt.toll)
+        rows[:, tables.A], rows[:, tables.B] = _tilted_clumps(plan, weights, tilt)
+        rows[:, tables.CENTRE], rows[:, tables.PULL] = tilt.centre, tilt.pull
+        rows[:, tables.TOLL] = np.where(plan.kind == CENSOR, 0.0, tilt.toll)
     return rows
 
 
@@ -314,14 +327,12 @@ def _tilted_clumps(plan: Plan, weights: Weights, tilt: Tilt) -> tuple[Array, Arr
     return a, b
 
 
-def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool, light: bool = False) -> Any:
+def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool, light: bool = False) -> tables.Limits:
     """The bounds of a pass over `k` operations."""
-    from metagrove.survival.path_kernels import Limits
-
     width = max(beam.bins * _middle(reading.error), 1e-7) if reading.error.size else 1.0
     # Little room to begin with: memory that is not asked of the system anew costs nothing, the pages of much of it do.
     room = LIGHT if light else max(STATES * (k + 2), LIGHT)
-    return Limits(
+    return tables.Limits(
         n=facts.n,
         events=-1 if facts.deaths is None else facts.deaths,
         alive=0 if reading.ends_at_zero else 1,

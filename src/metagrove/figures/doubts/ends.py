@@ -24,11 +24,14 @@ _BEYOND, _WIDTHS, _OWN, _MOSTLY = 14, 5, 60.0, 0.8
 _LARGEST = 40
 # the share of a pixel that ink of a mark covers
 _INKED = 0.4
+# pixels of a line that shows its full colour, columns in which it is looked for, and the share of its colour that is too little
+_FULL, _COLUMNS, _PALE = 2.2, 6, 0.75
 
 _DROPS = "'{arm}' ends at {last} or, with a drop at its very end, at {lowest}"
 _CUT_OFF = "'{arm}' runs into the foot of the plot at {level}"
 _RUNS_ON = "'{arm}' runs on to the right of the last label that was read"
 _GOES_ON = "'{arm}' ends at {time}, and a line of its colour goes on behind"
+_PALES = "'{arm}' shows after its last drop, at {time}, only in a paler colour than before"
 
 
 def _ends(seen: TracedPlot) -> list[Finding]:
@@ -48,7 +51,28 @@ def _doubt(seen: TracedPlot, index: int) -> str:
         return _RUNS_ON.format(arm=arm.name)
     if _goes_on(seen, index):
         return _GOES_ON.format(arm=arm.name, time=f"{arm.end:g}")
+    if _pales(seen, index):
+        return _PALES.format(
+            arm=arm.name, time=f"{float(seen.plot.time(np.array(seen.trace.steps[index].begin[-1]))):g}"
+        )
     return ""
+
+
+def _pales(seen: TracedPlot, index: int) -> bool:
+    """Whether a thick solid line after its last drop is only seen as faintly as limits of others and mixed areas are."""
+    path, look, steps = seen.trace.paths[index], seen.looks[index], seen.trace.steps[index]
+    if look.width < _FULL or look.style != "solid" or len(steps.begin) < 2:
+        return False
+    columns = np.arange(path.last + 1)
+    level = steps.height[np.maximum(np.searchsorted(steps.begin, columns, side="right") - 1, 0)]
+    half = look.width / 2 + 0.5
+    strongest = np.full(len(columns), np.nan)
+    for c in columns:
+        if not seen.foreign[index][int(level[c]), c]:
+            strongest[c] = seen.own[index][max(round(level[c] - half), 0) : round(level[c] + half) + 1, c].max()
+    last = int(steps.begin[-1] + look.width / 2 + 1)
+    before, after = (part[np.isfinite(part)] for part in (strongest[:last], strongest[last:]))
+    return len(after) >= _COLUMNS <= len(before) and bool(np.median(after) < _PALE * np.median(before))
 
 
 def _marked(seen: TracedPlot, index: int) -> bool:
@@ -135,7 +159,7 @@ def _goes_on(seen: TracedPlot, index: int) -> bool:
 
 ENDS = Check(
     "ends",
-    "a curve that goes on, down or to the right, where it was read to end",
-    (_DROPS, _CUT_OFF, _RUNS_ON, _GOES_ON),
+    "a curve that goes on, down or to the right, where it was read to end, or is hardly seen there",
+    (_DROPS, _CUT_OFF, _RUNS_ON, _GOES_ON, _PALES),
     _ends,
 )

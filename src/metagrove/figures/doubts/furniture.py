@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.figures.legend.clearing import written
-from metagrove.figures.lines.evidence import Canvas
+from metagrove.figures.lines.evidence import ArmLook, Canvas
+from metagrove.figures.lines.stripes import marked
 from metagrove.figures.lines.tracing import Trace
 from metagrove.figures.page import Word, number
 from metagrove.figures.plot import MARGIN, Plot, inside
@@ -23,6 +24,7 @@ __all__ = [
     "landmarks",
     "letters_beside",
     "ruled_boxes",
+    "shaded",
     "words_in",
 ]
 
@@ -33,6 +35,11 @@ _SIDE, _SHARE, _EDGE = 0.85, 0.3, 8
 # the height of a line of words, in pixels and as a share of the plot; how far letters stand out of it; of its height, how
 # broad a letter is at most and how long several in one piece; how much of its box such a piece inks at least
 _LOW, _HIGH, _SLACK, _BROAD, _LONGEST, _FULL = 6, 0.12, 2, 1.6, 5.0, 0.3
+# how far letters that stand on its line reach above it, and how far off their feet may be
+_CAPITAL, _FOOT = 0.45, 0.15
+# a band: how strong its tint is, of the curve's ink, how far off its hue, how high at most, of the plot, and the share of the
+# curve's columns that it is seen in, above as well as below
+_TINT, _HUE, _TALLEST, _BOTH_SIDES = (0.06, 0.6), 30.0, 0.5, 0.4
 # what is left of a frame: shares of the plot, how thick its sides are in pixels, how much of it may be round corners, and
 # how much of what it encloses is writing
 _SHORTEST_SIDE, _SHORTEST_LINE, _NEAR, _THICK, _ROUNDED, _WRITTEN = 0.03, 0.08, 0.06, 4, 0.05, 0.1
@@ -58,6 +65,33 @@ def furniture(field: Canvas, trace: Trace, prose: NDArray[np.bool_]) -> NDArray[
     prose = prose | letters_beside(inked & ~prose, prose)
     boxes = ruled_boxes(inked, curves) | frame_pieces(inked & ~prose & ~ticks, curves, prose | field.blank)
     return prose | ticks | boxes | landmarks(inked & ~prose & ~ticks, curves)
+
+
+def shaded(field: Canvas, looks: Sequence[ArmLook], trace: Trace) -> NDArray[np.bool_]:
+    """The pixels of confidence bands: areas in a tint of a curve's own colour that begin at its stroke, above and below it.
+
+    What another curve would draw is darker than a tint or stands apart from the stroke.
+    """
+    import cv2
+
+    out = np.zeros(field.blank.shape, dtype=bool)
+    tallest = _TALLEST * len(out)
+    for look, path, cover in zip(looks, trace.paths, trace.covers, strict=True):
+        away = np.array(look.colour, dtype=np.float32) - field.main
+        off = field.rgb - field.main
+        share = off @ away / max(float(away @ away), 1.0)
+        aside = np.linalg.norm(off - share[..., None] * away, axis=2)
+        tint = (share > _TINT[0]) & (share < _TINT[1]) & (aside < _HUE)
+        thick = max(3, round(look.width) + 2)
+        area = cv2.morphologyEx(tint.astype(np.uint8), cv2.MORPH_OPEN, np.ones((thick, 3), np.uint8)) > 0
+        near = cv2.dilate((cover > 0).astype(np.uint8), np.ones((3, 1), np.uint8)) > 0
+        band = marked(area, near, tallest)
+        rows, columns = np.asarray(path.leave), np.arange(len(path.leave)) + path.first
+        reach = round(look.width / 2) + 2 + thick // 2
+        sides = [band[np.clip(rows + s * reach, 0, len(band) - 1), columns] for s in (-1, 1)]
+        if min(float(side.mean()) for side in sides) > _BOTH_SIDES:
+            out |= band
+    return out
 
 
 def dotted_grid(inked: NDArray[np.bool_], rows: Sequence[float], columns: Sequence[float]) -> NDArray[np.bool_]:
@@ -195,7 +229,9 @@ def letters_beside(inked: NDArray[np.bool_], prose: NDArray[np.bool_]) -> NDArra
             continue
         # letters of a small picture run into each other; a line is thinner than a word
         word = (w <= _LONGEST * tall) & (h > 0.5 * tall) & (pieces[:, 4] > _FULL * w * h)
-        level = (y >= top - _SLACK) & (y + h <= top + tall + _SLACK)
+        # capitals stand higher than a word of small letters
+        foot = np.abs(y + h - top - tall) <= max(_SLACK + 1.0, _FOOT * tall)
+        level = (y + h <= top + tall + _SLACK) & ((y >= top - _SLACK) | (foot & (y >= top - _CAPITAL * tall)))
         small = level & (pieces[:, 4] > 1) & ((w <= _BROAD * tall) | word)
         small[0] = False
         begin, end = left, left + wide

@@ -25,10 +25,12 @@ _PARTS, _NEARER = 4, 40.0
 # a line differs from both its sides; where one side differs so much less than the other, or so little, it is an edge
 _ONE_SIDED, _LITTLE = 0.3, 25.0
 # of its length: a shorter piece of a band's edge, a few hundredths off, changes the mean by less than a hundredth
-_MOST = 0.1
+_MOST = 0.08
 _FEWEST = 20
 # pixels, and line widths
 _REACH, _PER_WIDTH = 10, 4.0
+# an area is as wide as it is deep, but for this share; the ground on its other side begins within so many pixels of the line
+_BROAD, _AT_ONCE = 0.6, 6
 
 # gaps in a solid line: on 200 figures right ones had one at most
 _GAPS = 3
@@ -147,7 +149,16 @@ def _along_edges(field: Canvas, hidden: NDArray[np.bool_], look: ArmLook, path: 
     beside = [[np.linalg.norm(core - field.rgb[rows + s * k, columns], axis=1) for k in reach] for s in (-1, 1)]
     above, below = (np.max(side, axis=0) for side in beside)
     less, more = np.minimum(above, below), np.maximum(above, below)
-    return float((less < np.minimum(_ONE_SIDED * more, _LITTLE)).sum() / len(path.leave))
+    edge = less < np.minimum(_ONE_SIDED * more, _LITTLE)
+    inner = np.where(above < below, -1, 1)
+    # what lies on the other side begins at the line; in a row of marks that have grown together it begins behind them
+    outer = np.max([np.where(above < below, beside[1][k], beside[0][k]) for k in range(_AT_ONCE)], axis=0)
+    edge &= less < np.minimum(_ONE_SIDED * outer, _LITTLE)
+    # the upright strokes of drops and marks are no wider than lines
+    aside_of = np.clip(columns + np.arange(-(far // 2), far // 2 + 1)[:, None], 0, field.rgb.shape[1] - 1)
+    inside_of = field.rgb[rows + inner * (aside + far // 2), aside_of]
+    wide = (np.linalg.norm(inside_of - core, axis=2) < _LITTLE).mean(axis=0) > _BROAD
+    return float((edge & wide).sum() / len(path.leave))
 
 
 DASHES = Check(

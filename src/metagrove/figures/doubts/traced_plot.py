@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.figures.curve import curve_of
-from metagrove.figures.doubts.furniture import dotted_grid, furniture
+from metagrove.figures.doubts.furniture import dotted_grid, furniture, shaded
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.legend.arms import ArmSpec
 from metagrove.figures.lines.evidence import ArmLook, Canvas, coverage
@@ -84,7 +84,8 @@ class TracedPlot:
         """The same plot with its arms under their names, its words, and the furniture that is left besides them."""
         known = furniture(self.field, self.trace, prose)
         loose = (self.field.e_paper > 70.0**2) & ~self.covered & ~self.field.blank & ~prose
-        return replace(self, arms=tuple(arms), prose=prose, furniture=known | dotted_grid(loose, *self._labels()))
+        known = known | dotted_grid(loose, *self._labels()) | shaded(self.field, self.looks, self.trace)
+        return replace(self, arms=tuple(arms), prose=prose, furniture=known)
 
     def _labels(self) -> tuple[list[float], list[float]]:
         """The rows and the columns of the cut at which the labels of the two axes stand."""

@@ -13,6 +13,7 @@ from metagrove.figures.files.image import Pixels
 from metagrove.figures.findings import Finding
 from metagrove.figures.hints import ArmHint, Hints
 from metagrove.figures.legend.samples import Sample
+from metagrove.figures.legend.shades import along, whole_inks
 from metagrove.figures.lines.dashes import dash_patterns
 from metagrove.figures.lines.evidence import ArmLook, Canvas, arm_width, canvas, coverage
 from metagrove.figures.lines.inks import Ink, inks_of
@@ -33,6 +34,8 @@ _FAINTEST = 0.25
 _PALEST, _PALE_COST = 0.4, 0.33
 # widths of the plot from its left side within which coloured names may stand
 _ASIDE = 1.45
+# levels of 255 that a grey name is paler than black words
+_PALER = 60
 # how far a pixel of an ink may be from its colour
 _OWN = 60.0
 # a curve runs through this share of the columns of the one that runs through most
@@ -82,6 +85,7 @@ def arm_specs(
     field = canvas(scene.rgb, [s.colour for s in samples], scene.blank)
     shape = scene.rgb.shape
     inks = inks_of(scene.rgb, field.paper, scene.blank, least=max(40.0, 0.35 * shape[1]), noise=_noise(scene.rgb))
+    inks = whole_inks(scene.rgb, inks, np.asarray(field.paper[0], dtype=float), scene.blank)
     labelled = _coloured_names(scene, names, inks, rows, np.asarray(field.paper[0], dtype=float))
     samples = samples if len(samples) > 1 or len(rows) < 2 else []
     labels = {plain_name(r.label) for r in rows if r.label}
@@ -203,19 +207,19 @@ def _coloured_names(
     r0, c0 = scene.origin
     tall, wide = scene.rgb.shape[:2]
     labels = {plain_name(r.label) for r in rows if r.label}
-    inside = [
+    there = [
         w
         for w in names
         if w.colour is not None
-        and max(w.colour) - min(w.colour) > 30
         and r0 <= w.cy <= r0 + tall
         and c0 <= w.cx <= c0 + _ASIDE * wide
         and (plain_name(w.text) in labels if labels else sum(c.isalpha() for c in w.text) > 2)
     ]
+    inside = [w for w in there if w.colour is not None and max(w.colour) - min(w.colour) > 30]
     coloured = [i for i in inks if not i.neutral]
     pairs = sorted(
         (
-            (_along(w.colour, i.colour, paper), k, n)
+            (along(w.colour, i.colour, paper), k, n)
             for k, i in enumerate(coloured)
             for n, w in enumerate(inside)
             if w.colour
@@ -226,16 +230,18 @@ def _coloured_names(
     for likeness, k, n in pairs:
         if likeness > 0.955 and k not in out and n not in out.values():
             out[k] = n
-    return [
-        _Seed(inside[n].text, coloured[k].colour, "solid")
-        for k, n in sorted(out.items(), key=lambda p: inside[p[1]].cy)
-    ]
+    pairs_out = [(inside[n], coloured[k]) for k, n in out.items()]
+    pairs_out += _grey_name([w for w in there if w not in inside], names, inks) if pairs_out else []
+    return [_Seed(w.text, ink.colour, "solid") for w, ink in sorted(pairs_out, key=lambda p: p[0].cy)]
 
 
-def _along(a: RGB, b: RGB, paper: Array) -> float:
-    """The cosine between two colours as seen from the paper."""
-    p, q = np.array(a) - paper, np.array(b) - paper
-    return float(p @ q / max(float(np.linalg.norm(p) * np.linalg.norm(q)), 1e-9))
+def _grey_name(there: Sequence[Word], names: Sequence[Word], inks: Sequence[Ink]) -> list[tuple[Word, Ink]]:
+    """The one name among coloured ones that is written in grey, as one line is drawn, while all other words are black."""
+    shades = [min(w.colour) for w in names if w.colour is not None and max(w.colour) - min(w.colour) < 30]
+    usual = float(np.median(shades)) if shades else 255.0
+    pale = [w for w in there if w.colour is not None and min(w.colour) > usual + _PALER]
+    grey = [i for i in inks if i.neutral and _PALER < min(i.colour) < 255 - _PALER]
+    return [(pale[0], grey[0])] if len(pale) == len(grey) == 1 and usual < _PALER else []
 
 
 def _longest_first(inks: Sequence[Ink], scene: Scene) -> list[Ink]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from metagrove.figures.legend.samples import Sample
+from metagrove.figures.legend.samples import Sample, runs_of
 from metagrove.figures.page import Word
 from metagrove.figures.writing.words import phrases
 
@@ -16,8 +16,14 @@ __all__ = ["axis_mask", "enclosed", "letters", "unframed", "unguided", "written"
 
 # dashes of an upright guide from one half to the foot
 _DASHES = 6
+# dashes of a level guide that must be known before others are told by them, and pixels that they may differ by
+_KNOWN, _EVEN = 3, 2
 # rows between the frame of a legend and what is compared with it
 _BESIDE = 5
+# columns beyond the ends of a key that are compared with it; what counts as a line's ink, and how much longer and higher
+# than a key a curve is
+_ENDS, _LINE_INK, _MUCH_LONGER = 4, 0.3, 3.0
+_SECOND_P = re.compile(r"[?pP<>=≤ ]*[01o]?[.,]\d{2,}")
 _P_VALUE = re.compile(r"(?i)^p ?(-?value)? ?[-<=>≤]? ?[01o]?[.,] ?\d{2,}$")
 
 
@@ -29,6 +35,8 @@ def letters(words: list[Word]) -> list[tuple[float, float, float, float]]:
 def written(phrase: Word, *, least: float = 0.7) -> bool:
     """Whether a phrase is writing and not a piece of a curve with its marks, which reads as `XXXK` or `111`."""
     if phrase.score >= least and _P_VALUE.match(phrase.text):
+        return True
+    if phrase.text[:1] in "pP" and phrase.score >= least and _SECOND_P.fullmatch(phrase.second or ""):
         return True
     solid = [c for c in phrase.text if c.isalnum()]
     if len(solid) < 3 or phrase.score < least or len(solid) < 0.5 * len(phrase.text.replace(" ", "")):
@@ -59,6 +67,48 @@ def enclosed(ink: NDArray[np.float32], boxes: Sequence[tuple[float, float, float
         if count > 1:
             out[rows, columns] |= inside[labels].astype(np.uint8)
     return np.asarray(cv2.dilate(out, np.ones((5, 5), np.uint8)) > 0)
+
+
+def key_lines(ink: NDArray[np.float32], samples: Sequence[Sample]) -> NDArray[np.bool_]:
+    """The lines of legend entries, where grid lines or frames that touch them keep them from standing alone."""
+    out = np.zeros(ink.shape, dtype=bool)
+    for s in samples:
+        left, right = round(s.box[0]) + 1, round(s.box[0] + 1 + s.length)
+        rows = _key_rows(ink, s)
+        if left < _ENDS or right + _ENDS > ink.shape[1] or rows.stop <= rows.start or s.start < right:
+            continue
+        line = ink[rows, left:right].max(axis=0)
+        beyond = ink[rows, [left - _ENDS, right + _ENDS - 1]].max()
+        if float(np.median(line)) > 2 * float(beyond) + 0.1:
+            out[rows, left - 1 : right + 1] = True
+    return out
+
+
+def _key_rows(ink: NDArray[np.float32], sample: Sample) -> slice:
+    """The rows that the line of a legend entry takes, soft edges included."""
+    left, right = round(sample.box[0]) + 1, round(sample.box[0] + 1 + sample.length)
+    size = sample.box[3] - sample.box[1]
+    middle, half = (sample.box[1] + sample.box[3]) / 2, 0.45 * size
+    rows = np.arange(max(round(middle - half), 0), min(round(middle + half) + 1, len(ink)))
+    row = int(rows[int(ink[rows, left:right].sum(axis=1).argmax())]) if len(rows) else 0
+    reach = int(np.ceil(sample.width / 2 + 1))
+    return slice(max(row - reach, 0), min(row + reach + 1, len(ink)))
+
+
+def grown_together(ink: NDArray[np.float32], sample: Sample) -> bool:
+    """Whether the line of a legend entry is a piece of something much longer or higher: a curve, not a key."""
+    import cv2
+
+    rows = _key_rows(ink, sample)
+    left, right = round(sample.box[0]) + 1, round(sample.box[0] + 1 + sample.length)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > _LINE_INK).astype(np.uint8), connectivity=8)
+    own = np.bincount(np.asarray(labels)[rows, left:right].ravel(), minlength=len(stats))
+    own[0] = 0
+    if not own.any():
+        return False
+    wide, high = (int(v) for v in stats[int(own.argmax()), 2:4])
+    size = sample.box[3] - sample.box[1]
+    return wide > _MUCH_LONGER * sample.length and high > _MUCH_LONGER * size
 
 
 def unframed(erased: NDArray[np.bool_], ink: NDArray[np.float32], samples: Sequence[Sample]) -> None:
@@ -108,6 +158,28 @@ def _ruled(strip: NDArray[np.bool_], own: int) -> bool:
     return share > 0.7 or (share > 0.12 and beside > 0.85)
 
 
+def _in_step(alone: NDArray[np.bool_], end: int) -> list[tuple[int, int]]:
+    """The dashes of a level guide beyond a place where curves cross it: as long as those before and in step with them."""
+    runs = runs_of(alone)
+    first, after = [r for r in runs if r[1] <= end + 1][1:-1], [r for r in runs if r[0] > end]
+    if len(first) < _KNOWN:
+        return []
+    starts, lengths = np.array([a for a, _ in first]), np.array([b - a for a, b in first])
+    apart, long = np.diff(starts), float(np.median(lengths))
+    period = float(np.mean(apart))
+    if np.ptp(lengths) > _EVEN or np.ptp(apart) > _EVEN or period < long + 2:
+        return []
+    out = []
+    last = float(starts[-1])
+    for a, b in after:
+        off = (a - last + period / 2) % period - period / 2
+        if abs(off) <= _EVEN and abs(b - a - long) <= _EVEN:
+            out.append((a, b))
+            # small errors of the period add up
+            last = float(a)
+    return out if len(out) > 1 else []
+
+
 def unguided(blank: NDArray[np.bool_], dark: NDArray[np.float32], half: float, foot: float) -> None:
     """Also let the guide lines of the median say nothing: level at one half from the axis on, upright down to it.
 
@@ -125,6 +197,9 @@ def unguided(blank: NDArray[np.bool_], dark: NDArray[np.float32], half: float, f
     gaps = np.flatnonzero(np.diff(places) > max(14, wide // 35))
     end = int(places[gaps[0]] if len(gaps) else places[-1])
     blank[row - 2 : row + 3, : max(end - 4, 0)] = True
+    for a, b in _in_step(alone, end):
+        blank[row - 2 : row + 3, max(a - 1, 0) : b + 1] = True
+        end = max(end, b)
     below = dark[row + 4 : round(foot) - 1]
     thin = np.zeros(below.shape, dtype=bool)
     thin[:, 5:-5] = below[:, 5:-5] - np.maximum(below[:, :-10], below[:, 10:]) > 0.15

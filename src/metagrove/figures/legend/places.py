@@ -26,6 +26,8 @@ _ENDS, _ROWS = 2.5, 0.3
 _THICKER, _LEAST = 2.0, 0.22
 _INK, _FAINT, _WHOLE = 0.5, 0.12, 0.8
 _GROWS = 3
+# letter heights from line to line of a legend
+_PITCHES = (1.2, 1.5, 1.8, 2.1, 2.4)
 # letter heights to the second line of a name at most; the next entry is this many times further off
 _LEADING, _NEXT = 1.9, 1.2
 
@@ -68,6 +70,8 @@ def completed(
         for word in _promised(out, labels, keys):
             clear = _entry(rgb, ink, word, keys, paper)
             found.append(clear or _entry(rgb, ink, word, keys, paper, free=False))
+        if len(out) == 1:
+            found += [_entry(rgb, ink, word, keys, paper) for word in _next_to(out[0], labels, keys)]
         known = len(out)
         for sample in found:
             if sample is not None and not any(_same(sample, o) for o in out):
@@ -177,6 +181,20 @@ def _promised(samples: Sequence[Sample], labels: Sequence[str], keys: _Keys) -> 
             middle = float(first + pitch * k) - keys.lower
             box = (start, middle - keys.size / 2, start + 0.5 * keys.size * len(label), middle + keys.size / 2)
             out.append(Word(label, *box, 0, 0.5))
+    return out
+
+
+def _next_to(sample: Sample, labels: Sequence[str], keys: _Keys) -> list[Word]:
+    """The name of the table before or after that of the one entry known, at the distances that lines of a legend have."""
+    turn = named_like(sample.name, labels)
+    if turn is None:
+        return []
+    out = []
+    for k in (turn - 1, turn + 1):
+        for lines in _PITCHES if 0 <= k < len(labels) and labels[k] else ():
+            middle = _middle(sample) + (k - turn) * lines * keys.size
+            box = (sample.start, middle - keys.size / 2, sample.box[2], middle + keys.size / 2)
+            out.append(Word(labels[k], *box, 0, 0.5))
     return out
 
 

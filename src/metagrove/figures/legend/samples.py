@@ -19,7 +19,7 @@ from metagrove.figures.page import Word, colour_distance, number
 from metagrove.figures.table.lines import lines_of
 from metagrove.figures.writing.naming import named_like, plain_name
 
-__all__ = ["Sample", "legend_samples", "named_entries", "parted", "unlined"]
+__all__ = ["Sample", "legend_samples", "named_entries", "parted", "runs_of", "unlined"]
 
 # names of one legend are printed in one size; descenders make boxes taller
 _UNEVEN = 2.1
@@ -84,10 +84,12 @@ def _headings(names: Sequence[Word]) -> list[Word]:
 
 def _listed(found: Sequence[Sample], labels: Sequence[str]) -> list[Sample]:
     """The entries of the legend among the names beside lines, those that other places print before all others."""
+    own = {plain_name(s.name) for s in found}
     listed = [
         replace(s, name=labels[k] if plain_name(s.name) != plain_name(labels[k]) else s.name)
         for s in found
-        if (k := named_like(s.name, labels)) is not None
+        # a name that another entry spells exactly is that one's
+        if (k := named_like(s.name, labels)) is not None and plain_name(labels[k]) not in own - {plain_name(s.name)}
     ]
     known = _aligned(_dots(listed)) if len({plain_name(s.name) for s in listed}) > 1 else []
     if 0 < len(known) < len(labels):

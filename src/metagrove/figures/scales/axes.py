@@ -19,6 +19,7 @@ __all__ = [
     "axis_through",
     "axis_unit",
     "column_axes",
+    "confirmed",
     "continued",
     "near_plot",
     "row_axes",
@@ -30,6 +31,10 @@ __all__ = [
 MIN_LABELS = 3
 # pixels: a tick mark this far off the line through the others is none; the middle of a label is known to about this
 _SPOILT, _CENTRED = 0.8, 1.5
+# letter heights between two digits of one number at most, and round a point between them
+_GAP, _POINT = 0.5, 0.8
+# tick marks that make two labels a scale, and how near their ends come to 0 and 1, in half intervals
+_LATTICE, _ROUND = 5, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +190,7 @@ def row_axes(words: Sequence[Word], *, tolerance: float) -> list[Axis]:
     for row in _clustered([(w.cy, w, v) for w, v in labels]):
         size = float(np.median([w.size for w, _ in row]))
         # panels side by side share a row: what one scale leaves may hold another
-        rest = row
+        rest = _joined(row, tolerance)
         while len(rest) >= MIN_LABELS:
             axis = _scaled([w.cx for w, _ in rest], [v for _, v in rest], tolerance)
             if axis is None:
@@ -203,7 +208,7 @@ def column_axes(words: Sequence[Word], *, tolerance: float) -> list[Axis]:
     found: list[Axis] = []
     labels = _labels(words)
     for angle in (0, 90, 270):
-        own = [(w, v) for w, v in labels if w.angle == angle]
+        own = [(w, v) for w, v in labels if w.angle == angle or (angle and _lying(w))]
         for edge in ("x1", "cx", "x0") if angle == 0 else ("cx",):
             for column in _clustered([(getattr(w, edge), w, v) for w, v in own]):
                 rest = column
@@ -220,6 +225,39 @@ def column_axes(words: Sequence[Word], *, tolerance: float) -> list[Axis]:
                     if not any(_same(axis, other) for other in found):
                         found.append(axis)
     return found
+
+
+def _joined(row: list[tuple[Word, float]], tolerance: float) -> list[tuple[Word, float]]:
+    """The row with numbers that stand close enough for one as that one, where more labels then fit a scale.
+
+    A label with a wide gap between its digits comes as two words: `1` and `6` between 8 and 24. So does one whose point
+    was not seen: `21` and `6` between 14.4 and 28.8.
+    """
+    pointed = any("." in w.text for w, _ in row)
+    together: list[tuple[Word, float]] = []
+    for word, value in sorted(row, key=lambda label: label[0].cx):
+        last = together[-1][0] if together else None
+        if last is None or word == last or not (last.text + word.text).isdigit():
+            together.append((word, value))
+            continue
+        gap = (word.x0 - last.x1) / min(word.size, last.size)
+        if not 0 <= gap < (_POINT if pointed else _GAP):
+            together.append((word, value))
+            continue
+        text = last.text + ("." if gap > _GAP else "") + word.text
+        whole = replace(last, text=text, x1=word.x1, y0=min(last.y0, word.y0), y1=max(last.y1, word.y1))
+        together[-1] = whole, float(text)
+    if len(together) == len(row):
+        return row
+    apart, joined = (
+        _scaled([w.cx for w, _ in labels], [v for _, v in labels], tolerance, least=2) for labels in (row, together)
+    )
+    return together if joined and (not apart or len(joined.values) > len(apart.values)) else row
+
+
+def _lying(word: Word) -> bool:
+    """Whether a word is a nought on its side, which is read as well as an upright one."""
+    return word.text == "0" and word.angle == 0 and word.x1 - word.x0 > 1.2 * (word.y1 - word.y0)
 
 
 def _same(a: Axis, b: Axis) -> bool:
@@ -282,15 +320,19 @@ def _on_marks(axis: Axis, marks: Array, near: NDArray[np.bool_], shift: float, r
     slope, intercept = _line(marks[near], shown[near])
     off = np.where(near, np.abs((shown - intercept) / slope - marks), 0.0)
     while off.max() > _SPOILT and near.sum() > max(MIN_LABELS, 0.7 * len(near)):
-        fewer = near & (np.arange(len(near)) != int(off.argmax()))
-        slope_, intercept_ = _line(marks[fewer], shown[fewer])
-        left = np.where(fewer, np.abs((shown - intercept_) / slope_ - marks), 0.0)
-        if left.max() > 0.6 * off.max():
+        # beside a mark at the end its neighbour is as far off: the one to go is the one without which the rest is straight
+        fewer = [near & (np.arange(len(near)) != k) for k in np.flatnonzero(near)]
+        lines = [_line(marks[rest], shown[rest]) for rest in fewer]
+        left = [np.where(rest, np.abs((shown - b) / m - marks), 0.0) for rest, (m, b) in zip(fewer, lines, strict=True)]
+        k = int(np.argmin([o.max() for o in left]))
+        if left[k].max() > 0.6 * off.max():
             break
-        near, slope, intercept, off = fewer, slope_, intercept_, left
+        near, (slope, intercept), off = fewer[k], lines[k], left[k]
     line = (shown - intercept) / slope
     firm = near.sum() >= max(MIN_LABELS, len(near) / 2)
-    stays = ~near & firm & (np.abs(line - np.asarray(axis.pixels) - shift) <= max(_CENTRED, reach / 4))
+    # two marks and a third label in line with them are a scale as well, though that label has no mark
+    third = not firm and near.sum() == 2 and len(near) == MIN_LABELS
+    stays = ~near & (firm | third) & (np.abs(line - np.asarray(axis.pixels) - shift) <= max(_CENTRED, reach / 4))
     pixels = np.where(near, marks, line)
     kept = near | stays
     return replace(
@@ -300,7 +342,7 @@ def _on_marks(axis: Axis, marks: Array, near: NDArray[np.bool_], shift: float, r
         slope=slope,
         intercept=intercept,
         residual=float(off.max()),
-        on_ticks=int(kept.sum()),
+        on_ticks=int((near if third else kept).sum()),
         left_out=axis.left_out + int((~kept).sum()),
     )
 
@@ -327,6 +369,31 @@ def continued(axis: Axis, ticks: ArrayLike) -> Axis:
     return replace(
         axis, pixels=(*axis.pixels, *pixels), values=(*axis.values, *beyond), on_ticks=axis.on_ticks + len(more)
     )
+
+
+def confirmed(axis: Axis, ticks: ArrayLike) -> Axis:
+    """The axis with the first and the last of its tick marks, where these say that the scale runs from 0 to 1 or 100.
+
+    Labels that would touch are not printed: 25 and 75 % may be the only two. Five even tick marks or more, two of them
+    under the labels, of which the first comes to stand at 0 and the last at 1 or 100, are no chance.
+    """
+    marks = np.sort(np.asarray(ticks, dtype=float))
+    if axis.log or len(axis.values) != 2 or axis.on_ticks != 2 or len(marks) < _LATTICE:
+        return axis
+    even = np.linspace(marks[0], marks[-1], len(marks))
+    ends = axis.value(marks[[-1, 0]])
+    top = 1.0 if max(axis.values) <= 1 else 100.0
+    near = 0.5 * abs(axis.slope) * np.ptp(marks) / (len(marks) - 1) * _ROUND
+    if np.abs(even - marks).max() > _SPOILT or np.abs(ends - (0.0, top)).max() > near:
+        return axis
+    known = {round(v, 9): float(p) for v, p in zip(axis.values, axis.pixels, strict=True)}
+    known |= {0.0: float(marks[-1]), top: float(marks[0])}
+    values = tuple(sorted(known))
+    pixels = tuple(known[v] for v in values)
+    slope, intercept = _line(np.array(pixels), np.array(values))
+    off = float(np.abs((np.array(values) - intercept) / slope - pixels).max())
+    whole = replace(axis, pixels=pixels, values=values, slope=slope, intercept=intercept, residual=off)
+    return replace(whole, on_ticks=len(values), even=_even(np.array(values)))
 
 
 def with_flush(axis: Axis, words: Sequence[Word], ticks: ArrayLike, *, across: bool, reach: float) -> Axis:

@@ -13,7 +13,16 @@ from metagrove.figures.files.image import Picture, Pixels
 from metagrove.figures.hints import Hints
 from metagrove.figures.lines.readout import grid_phase
 from metagrove.figures.page import Word
-from metagrove.figures.scales.axes import MIN_LABELS, Axis, column_axes, continued, row_axes, snapped, with_flush
+from metagrove.figures.scales.axes import (
+    MIN_LABELS,
+    Axis,
+    column_axes,
+    confirmed,
+    continued,
+    row_axes,
+    snapped,
+    with_flush,
+)
 from metagrove.figures.scales.frame import Line, dark_lines, darkness, panel_edges, ridges, tick_places
 
 __all__ = ["Scales", "hinted_here", "plot_scales"]
@@ -143,6 +152,9 @@ def _corner(x: Axis, y: Axis) -> bool:
         # the first labels may have been missed, 0 among them
         begin = float(x.pixel(0.0))
     beside = y.band[1] < begin + 0.12 * wide and begin - y.band[1] < 0.35 * wide
+    if not y.log and 0 < min(y.values) <= 2 * _step(y) and float(y.pixel(0.0)) < x.band[0]:
+        # so may the last labels down, 0 among them
+        low = max(low, float(y.pixel(0.0)))
     under = x.band[0] > low - 0.06 * tall and x.band[0] - low < 0.6 * tall
     return beside and under and wide > 60 and tall > 40
 
@@ -184,7 +196,9 @@ def _overlap(a: Scales, b: Scales) -> bool:
 def _near_lines(axis: Axis, lines: Sequence[Line], *, across: bool) -> list[Line]:
     """Axis lines that the labels can belong to: above the row, or right of the column, and along most of it."""
     low, high = min(axis.pixels), max(axis.pixels)
-    size = max(axis.band[1] - axis.band[0], 6.0) if across else max(14.0, 0.12 * (high - low) / 3.2)
+    wide = axis.band[1] - axis.band[0]
+    # a column is as wide as two letters are high, or as one where the labels stand upright
+    size = max(wide, 6.0) if across else max(14.0, 0.12 * (high - low) / 3.2, wide / 1.6)
     out = []
     for line in lines:
         gap = axis.band[0] - line.place if across else line.place - axis.band[1]
@@ -235,7 +249,9 @@ def _on_ticks(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], grid
             if best.on_ticks >= len(axis.values):
                 break
         if best.on_ticks >= max(2, len(axis.values) - 1):
-            return continued(best, held) if grid.across and not short else best
+            if short:
+                return best
+            return continued(best, held) if grid.across else confirmed(best, held)
     meshed = _on_grid(axis, grid, reach=reach)
     best = meshed if meshed.on_ticks > best.on_ticks else best
     spans = best.on_ticks < 2 and _spans(axis, near)

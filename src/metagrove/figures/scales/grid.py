@@ -16,7 +16,11 @@ __all__ = ["ungridded"]
 _SEEN, _STRONGEST, _GREY, _ALIKE = 9.0, 150.0, 30.0, 20.0
 # share of a solid line that shows between curves, of each tenth of a dashed one, and of the labels that have lines
 _SOLID, _DASHED, _LABELS = 0.6, 0.2, 0.6
+# the share of a line that shows where others of its colour are known
+_PARTLY = 0.3
 _REACH, _STEP = 3, 2.0
+# pixels from a line to the paper beside it, and the share by which the line is the more inked
+_ASIDE, _CLEAR = 5, 0.12
 # intervals of labels
 _BEYOND = 1.2
 
@@ -89,12 +93,27 @@ def _cleared(
     gridded = sum(lines[p] is not None for p in places) >= max(2, _LABELS * len(places))
     halves = [(a + b) / 2 for a, b in pairwise(places)]
     lines |= {place: _line_colour(inner, paper, place) for place in halves}
+    if gridded:
+        known = np.median([own for p in places if (own := lines[p]) is not None], axis=0)
+        hidden = [p for p in [*places, *halves] if lines[p] is None and _hidden_line(inner, paper, known, p)]
+        lines |= dict.fromkeys(hidden, known)
     out = plot.copy()
     for place in [*beyond, *((*places, *halves) if gridded else ())]:
         own = lines[place]
         if own is not None:
             _erase(out, paper, own, place)
     return out
+
+
+def _hidden_line(
+    plot: NDArray[np.float32], paper: NDArray[np.float32], colour: NDArray[np.float32], place: float
+) -> bool:
+    """Whether a line in the colour of the other grid lines shows at a row, if only in parts: a legend and curves hide some."""
+    rows = slice(max(round(place) - 2, 0), min(round(place) + 2, len(plot)))
+    if float(np.linalg.norm(colour - paper)) < 2 * _ALIKE or rows.stop <= rows.start:
+        return False
+    own = np.linalg.norm(plot[rows] - colour, axis=2) < _ALIKE
+    return bool(own.mean(axis=1).max() > _PARTLY)
 
 
 def _line_colour(plot: NDArray[np.float32], paper: NDArray[np.float32], place: float) -> NDArray[np.float32] | None:
@@ -112,8 +131,12 @@ def _line_colour(plot: NDArray[np.float32], paper: NDArray[np.float32], place: f
         if colour is None or np.ptp(colour - paper) > _GREY:
             continue
         strength = float(np.linalg.norm(colour - paper))
-        own = np.linalg.norm(plot[row] - colour, axis=1) < _ALIKE
+        own = inked & (np.linalg.norm(plot[row] - colour, axis=1) < _ALIKE)
         share = float(own.mean())
+        # on grainy paper every row is as dark
+        beside = [plot[r] for r in (row - _ASIDE, row + _ASIDE) if 0 <= r < len(plot)]
+        if share < _CLEAR + min(float((np.linalg.norm(r - paper, axis=1) > _SEEN).mean()) for r in beside):
+            continue
         tenths = sorted(float(part.mean()) for part in np.array_split(own, 10))
         # a legend may hide two tenths
         if (share > _SOLID or tenths[2] > _DASHED) and (best is None or strength > best[0]):
@@ -128,6 +151,8 @@ def _erase(plot: NDArray[np.float32], paper: NDArray[np.float32], colour: NDArra
     ink = colour - paper
     along = (strip - paper) @ ink / max(float(ink @ ink), 1.0)
     off = np.linalg.norm(strip - paper - along[..., None] * ink, axis=2)
-    plain = (off < _ALIKE) & (along < 1 + _ALIKE / max(float(np.linalg.norm(ink)), 1.0))
+    slack = _ALIKE / max(float(np.linalg.norm(ink)), 1.0)
+    # black is what white lines on a grey panel are not, though all three are greys
+    plain = (off < _ALIKE) & (along < 1 + slack) & (along > -slack)
     alone = plain.all(axis=0)
     strip[2:-2, alone] = np.where((np.abs(along) > 0.02)[2:-2, alone][..., None], paper, strip[2:-2, alone])
