@@ -168,20 +168,19 @@ def test_nobody_left_at_the_end_of_the_curve_may_have_stayed_up_to_there():
     assert zero > still + 2
 
 
-def test_ink_close_to_a_number_crowds_it_but_a_bracket_behind_does_not():
+def test_letters_of_another_line_crowd_a_number_but_names_and_brackets_do_not():
     digits = [(100, 50, 106, 60), (108, 50, 114, 60)]
     beside = {
-        "digit": (93, 50, 98, 60),
+        "letter of a line above": (93, 42, 99, 58),
+        "letter of a line below": (104, 52, 118, 66),
+        "name": (93, 50, 98, 60),
+        "descender": (93, 52, 98, 63),
         "bracket": (116, 48, 118, 63),
-        "speck": (96, 56, 98, 58),
-        "far": (80, 50, 86, 60),
+        "axis": (97, 30, 98, 80),
+        "far": (80, 40, 86, 60),
     }
-    assert {k: crowded([*digits, b], digits, 10.0) for k, b in beside.items()} == {
-        "digit": True,
-        "bracket": False,
-        "speck": False,
-        "far": False,
-    }
+    found = {k for k, b in beside.items() if crowded([*digits, b], digits, 10.0)}
+    assert found == {"letter of a line above", "letter of a line below"}
 
 
 @pytest.mark.parametrize(
@@ -249,6 +248,14 @@ def test_numbers_between_the_ticks_that_stand_under_none_are_told():
     ]
     (plain,) = risk_rows(line("A", COUNTS, 500.0), X, below=405)
     assert plain.strays == 0
+
+
+def test_second_numbers_of_cells_are_no_strays_though_their_brackets_were_lost():
+    words = line("A", COUNTS, 500.0, [t - 6 for t in TICKS])
+    words += [said(text, t + 10, 500.0) for text, t in zip(("0", "(3", "9"), TICKS[:3], strict=True)]
+    (row,) = risk_rows(words, X, below=405)
+    assert (times_and_counts(row), row.strays) == (dict(zip(TIMES, COUNTS, strict=True)), 0)
+    assert [c.text for c in row.cells] == ["90", "72 (3", "51", "30", "8"]
 
 
 def test_names_behind_the_counts_are_names_where_none_stand_before():

@@ -18,12 +18,14 @@ from metagrove.figures.writing.words import cut_to, tokens
 __all__ = ["CountLine", "count_line", "count_places", "lines_of"]
 
 _COUNT = re.compile(r"^(\d{1,3}(?:,\d{3})+|\d{1,6})(?:[.,·]?[(\[](\d{1,6})[)\]]|/(\d{1,6}))?$")
-_CENSORED = re.compile(r"^[(\[](\d{1,6})[)\]]$")
+_CENSORED = re.compile(r"^[(\[](\d{1,6})[)\]]?$")
 _EMPTY = re.compile(r"(?i)^([-–—]{1,3}|n/?a|n\.?a\.?|nr|\.{2,3}|…)$")
 _TOUCHING = ".·,:;'`-–—_"
 _LONGEST = 5
 # letter heights between the two numbers of a cell at most; other cells stand this many times further off
 _TOGETHER, _FURTHER = 1.3, 1.5
+# letter heights from a count to the number in brackets behind it at most
+_BEHIND = 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +107,19 @@ def count_line(line: Sequence[Word], x: Axis) -> CountLine:
     dashes = [w for w in line if _EMPTY.match(w.text) and w.cx > first.x0]
     empty = tuple(float(times[k]) for k, t in enumerate(ticks) if any(abs(w.cx - t - shift) < wide for w in dashes))
     label = " ".join(w.text for w in before)
-    between = [ticks[0] + shift < c.middle < ticks[-1] + shift for c in counts]
-    strays = sum(b and abs(o - shift) >= wide for b, o in zip(between, off, strict=True))
+    strays = _strays(counts, [counts[i] for i in chosen.values()], off - shift, wide)
     return CountLine(tuple(before), label, cells, height, tuple(places), shift, tuple(line), empty, strays)
+
+
+def _strays(counts: Sequence[_Count], chosen: Sequence[_Count], off: Array, wide: float) -> int:
+    """How many numbers between the first and the last chosen one are `wide` off their ticks, and no second number of a cell."""
+    ends = [c.words[-1].x1 for c in chosen]
+    out = 0
+    for count, far in zip(counts, off, strict=True):
+        first = count.words[0]
+        second = any(0 <= first.x0 - end < _BEHIND * first.size for end in ends)
+        out += bool(abs(far) >= wide and not second and min(ends) < count.middle < max(ends))
+    return out
 
 
 def _falling(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
@@ -177,7 +189,7 @@ def _counts(line: Sequence[Word]) -> list[_Count]:
         if plain:
             more = plain[2] or plain[3]
             out.append(_Count(int(plain[1].replace(",", "")), int(more) if more else None, (word,)))
-        elif inside and out and out[-1].more is None and word.x0 - out[-1].words[-1].x1 < 1.6 * word.size:
+        elif inside and out and out[-1].more is None and word.x0 - out[-1].words[-1].x1 < _BEHIND * word.size:
             last = out.pop()
             out.append(_Count(last.n, int(inside[1]), (*last.words, word)))
     return _paired(out)

@@ -18,8 +18,8 @@ _INK, _GAP = 0.28, 0.45
 # letter heights between a count and a bracket behind it at most
 _BEFORE = 0.9
 _LOWEST, _TALLEST = 0.55, 1.5
-# letter heights of clear paper before a count, and the height of what crowds it
-_CLEAR, _SPECK = 0.3, 0.3
+# letter heights of clear paper before a count, the height of what crowds it, and how far it reaches above or below the line
+_CLEAR, _SPECK, _OFF_LINE = 0.3, 0.3, 0.4
 # letter heights from which on a thin upright piece is a line, and how thin it is
 _LINE, _THIN = 1.5, 0.25
 # letter heights by which a count may be off the middle of its column
@@ -48,9 +48,10 @@ def centred_runs(known: Sequence[Box], across: float, down: float, size: float) 
 
 
 def crowded(known: Sequence[Box], run: Sequence[Box], size: float) -> bool:
-    """Whether something as high as a letter stands in a run or close before it; brackets behind it may stand close.
+    """Whether letters of another line stand in a run or close before it.
 
-    Words that are printed over each other leave some of their digits in pieces that are no digits.
+    Words that are printed over each other leave some of their digits in pieces that are no digits. Names and brackets are on the
+    line of the count itself.
     """
     left, right = min(p[0] for p in run), max(p[2] for p in run)
     top, bottom = min(p[1] for p in run), max(p[3] for p in run)
@@ -58,7 +59,8 @@ def crowded(known: Sequence[Box], run: Sequence[Box], size: float) -> bool:
         level = min(piece[3], bottom) - max(piece[1], top)
         near = piece[2] > left - _CLEAR * size and piece[0] < right
         line = piece[3] - piece[1] > _LINE * size and piece[2] - piece[0] < _THIN * size
-        if near and not line and level >= _SPECK * size and piece not in run:
+        off = max(top - piece[1], piece[3] - bottom) > _OFF_LINE * size
+        if near and off and not line and level >= _SPECK * size and piece not in run:
             return True
     return False
 

@@ -1,7 +1,7 @@
 """A reader of digits: a small network of our own, trained on drawn numbers alone, that says how sure it is.
 
 It shares nothing with the network of `ocr`: not its data, not its cut of the picture, not its weights. `digits.npz` holds the
-weights, made by `benchmarks/train_digit_reader.py` from a seed. Six layers of convolutions read a strip from left to right
+weights, made by `benchmarks/train_digit_reader.py` from a seed. Seven layers of convolutions read a strip from left to right
 (Graves et al. 2006, doi:10.1145/1143844.1143891); all likely texts are kept with their probabilities, so that others may weigh them.
 """
 
