@@ -24,7 +24,7 @@ def seen_lines(page, looks, paths, arms, inks=None):
     trace = Trace(tuple(paths), (), (), (), ())
     own = tuple(coverage(field, look) for look in looks)
     hidden = tuple(nothing for _ in looks)
-    return TracedPlot(None, field, trace, tuple(looks), tuple(arms), own, hidden, nothing, nothing, page)
+    return TracedPlot(None, field, trace, tuple(looks), tuple(arms), own, hidden, nothing, nothing, nothing, page)
 
 
 def blank_page():

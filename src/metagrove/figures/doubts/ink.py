@@ -54,7 +54,8 @@ def _unexplained(seen: TracedPlot) -> list[Finding]:
         if arm.survival[-1] == 0 < arm.survival[-2]:
             distance[path.leave[-1] :, max(path.last - 2, 0) :] = 0
     inked &= ~limit_lines(seen.field, inked & (distance > 2), seen.looks, seen.trace.paths)
-    total = max(int(inked.sum()), 1)
+    # bands need no curve to explain them, and are ink that curves brought along
+    total = max(int((inked | (seen.ink & seen.bands)).sum()), 1)
     width = max(look.width for look in seen.looks)
     inked &= ~marked(inked, seen.core, max(12.0, 0.09 * len(inked)))
     far = float((inked & (distance > max(9.0, 2.2 * width + 2, 0.018 * len(inked)))).sum() / total)

@@ -32,8 +32,8 @@ class TracedPlot:
     """A plot, its pixels made ready, the traces and the arms read from them, in one order.
 
     `own[i]` is the share of each pixel that arm i's ink covers where no other stroke lies, `foreign[i]` where strokes of
-    others lie, `prose` where words and their arrows stand, `furniture` where ticks, frames and landmarks do; all of the
-    shape (rows, columns) of the cut. `picture` is the whole picture.
+    others lie, `prose` where words and their arrows stand, `furniture` where ticks, frames and landmarks do, `bands` where
+    areas in tints of the curves do; all of the shape (rows, columns) of the cut. `picture` is the whole picture.
     """
 
     plot: Plot
@@ -45,23 +45,29 @@ class TracedPlot:
     foreign: tuple[NDArray[np.bool_], ...]
     prose: NDArray[np.bool_]
     furniture: NDArray[np.bool_]
+    bands: NDArray[np.bool_]
     picture: Pixels
 
     @property
     def told(self) -> NDArray[np.bool_]:
         """Where something stands that is known to be no curve."""
-        return np.asarray(self.prose | self.furniture)
+        return np.asarray(self.prose | self.furniture | self.bands)
 
     @property
     def inked(self) -> NDArray[np.bool_]:
-        """Where ink stands that a curve should explain.
+        """Where ink stands that a curve should explain."""
+        return np.asarray(self.ink & ~self.told)
+
+    @property
+    def ink(self) -> NDArray[np.bool_]:
+        """Where ink stands, of curves or not.
 
         Lines of a small plot may be so thick that their full colour passes for paper; bands and panels are paler.
         """
         away = self.field.paper - self.field.main
         strong = (np.linalg.norm(away, axis=1) > _STRONG) & (np.ptp(self.field.paper, axis=1) > _COLOURED)
         ink = (self.field.e_paper > 70.0**2) | strong[self.field.nearest]
-        return np.asarray(ink & ~self.field.blank & ~self.told)
+        return np.asarray(ink & ~self.field.blank)
 
     @property
     def curveless(self) -> bool:
@@ -84,8 +90,9 @@ class TracedPlot:
         """The same plot with its arms under their names, its words, and the furniture that is left besides them."""
         known = furniture(self.field, self.trace, prose)
         loose = (self.field.e_paper > 70.0**2) & ~self.covered & ~self.field.blank & ~prose
-        known = known | dotted_grid(loose, *self._labels()) | shaded(self.field, self.looks, self.trace)
-        return replace(self, arms=tuple(arms), prose=prose, furniture=known)
+        known = known | dotted_grid(loose, *self._labels())
+        bands = shaded(self.field, self.looks, self.trace)
+        return replace(self, arms=tuple(arms), prose=prose, furniture=known, bands=bands)
 
     def _labels(self) -> tuple[list[float], list[float]]:
         """The rows and the columns of the cut at which the labels of the two axes stand."""
@@ -106,7 +113,7 @@ def traced_plot(plot: Plot, specs: Sequence[ArmSpec], field: Canvas, trace: Trac
         snaps = [0.0 if snap is None else snap for snap in snaps]
     arms = tuple(curve_of(plot, own[i], spec, trace, i, snaps[i]) for i, spec in enumerate(specs))
     nothing = np.zeros_like(field.blank)
-    return TracedPlot(plot, field, trace, looks, arms, own, foreign, nothing, nothing, picture)
+    return TracedPlot(plot, field, trace, looks, arms, own, foreign, nothing, nothing, nothing, picture)
 
 
 def _lossless(field: Canvas) -> bool:

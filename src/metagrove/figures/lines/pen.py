@@ -111,7 +111,10 @@ def pen_of(ink: Ink, begin: Array, height: Array, end: float, width: tuple[float
     if near.sum() < _FEWEST:
         return None
     usual = float(np.median(total[near]))
-    usual = float(np.median(total[np.abs(total - usual) < 0.4]))
+    alike = np.abs(total - usual) < 0.4
+    if not alike.any():
+        return None
+    usual = float(np.median(total[alike]))
     plain = np.abs(total - usual) < 0.3
     if plain.sum() < _FEWEST:
         return None
