@@ -228,3 +228,13 @@ def test_a_label_without_a_mark_in_line_with_two_that_have_one_is_kept():
     fitted = snapped(axis, [59.6, 140.4], reach=9.6)
     assert fitted.values == (0, 0.5, 1)
     assert (fitted.on_ticks, fitted.left_out) == (2, 0)
+
+
+def test_digits_close_under_the_axis_are_no_tick_marks():
+    page = framed(False)
+    for column in range(80, 601, 104):
+        page[354:360, column] = 0  # tick marks point inwards
+        page[362:372, column + 3] = 0  # a stroke of the label
+    (found,) = plot_scales(Picture(page, 1.0), printed(("0.0", "0.2", "0.4", "0.6", "0.8", "1.0")), Hints())
+    assert found.x.on_ticks == 6
+    assert found.x.pixel(0.0) == pytest.approx(80.5, abs=0.1)

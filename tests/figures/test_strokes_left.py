@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metagrove.figures.page import Stroke
-from metagrove.figures.strokes_left import all_explained
+from metagrove.figures.strokes_left import all_explained, outlined_dashes
 
 FRAME = (50.0, 20.0, 450.0, 320.0)
 BLACK = (0, 0, 0)
@@ -56,3 +56,29 @@ def test_a_smooth_line_is_left_over_and_an_area_is_not(colour):
     smooth = np.column_stack([x, 20 + 200 * (1 - np.exp(-(x - 50) / 200))])
     strokes = [Stroke(staircase(4), BLACK, 1.0), Stroke(smooth, colour, 1.0, fill=(220, 220, 240))]
     assert all_explained(strokes, [staircase(4)], FRAME) == (colour is None)
+
+
+def outlines(boxes, width=1.5, path=7):
+    """Filled rectangles of one path, as printed dashes."""
+    return [
+        Stroke(np.array([(a, b), (c, b), (c, d), (a, d), (a, b)]), None, width, (), BLACK, True, path)
+        for a, b, c, d in boxes
+    ]
+
+
+def test_dashes_drawn_as_outlines_are_seen():
+    level = [(60.0 + 9 * k, 80.0, 66.0 + 9 * k, 81.5) for k in range(12)]
+    upright = [(200.0, 90.0 + 9 * k, 201.5, 96.0 + 9 * k) for k in range(3)]
+    assert outlined_dashes(outlines(level + upright), FRAME) == 15
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        pytest.param([(60.0 + 9 * k, 80.0, 66.0 + 9 * k, 81.5) for k in range(4)], id="a key of the legend"),
+        pytest.param([(60.0 + 9 * k, 400.0, 66.0 + 9 * k, 401.5) for k in range(12)], id="outside the plot"),
+        pytest.param([(60.0 + 7 * k, 80.0, 62.0 + 7 * k + k % 4, 87.0) for k in range(20)], id="letters"),
+    ],
+)
+def test_other_filled_pieces_are_no_dashes(boxes):
+    assert outlined_dashes(outlines(boxes), FRAME) == 0

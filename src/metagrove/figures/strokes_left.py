@@ -9,12 +9,14 @@ import numpy as np
 from metagrove.core.values import Array
 from metagrove.figures.page import Stroke
 
-__all__ = ["all_explained"]
+__all__ = ["all_explained", "outlined_dashes"]
 
 # points: how far a stroke may lie off a curve, and how large a censor mark or an arrow's head is at most
 _OFF, _MARK = 1.0, 14.0
 # of the plot's width: a straight level or upright line as long as that is a grid or guide line; what may be left
 _RULE, _LEFT = 0.25, 0.05
+# how exactly a dash is as wide as its pen, of that, how many make a line, and the share of a path's pieces that they are
+_PEN, _DASHES, _MOSTLY = 0.03, 8, 0.6
 
 
 def all_explained(strokes: Sequence[Stroke], curves: Sequence[Array], frame: tuple[float, float, float, float]) -> bool:
@@ -41,6 +43,24 @@ def all_explained(strokes: Sequence[Stroke], curves: Sequence[Array], frame: tup
         off = np.min([_distance(middle, curve) for curve in curves], axis=0)
         spare += float(np.linalg.norm(np.diff(stroke.points, axis=0), axis=1)[off > _OFF].sum())
     return spare < _LEFT * (right - left)
+
+
+def outlined_dashes(strokes: Sequence[Stroke], frame: tuple[float, float, float, float]) -> int:
+    """How many dashes inside a plot are drawn as filled outlines, as some printers of pages do with dashed lines.
+
+    Such a line is one path of many closed pieces, each as long one way as the pen is wide. What its corners between two
+    dashes were is lost. Letters drawn as paths are as wide as any pen only now and then.
+    """
+    left, top, right, bottom = frame
+    pieces: dict[int, list[bool]] = {}
+    for stroke in strokes:
+        x0, y0, x1, y1 = stroke.box
+        inside = left - 1 <= (x0 + x1) / 2 <= right + 1 and top - 1 <= (y0 + y1) / 2 <= bottom + 1
+        if stroke.colour is not None or stroke.fill is None or not inside or stroke.width <= 0:
+            continue
+        alike = min(abs(x1 - x0 - stroke.width), abs(y1 - y0 - stroke.width)) < _PEN * stroke.width
+        pieces.setdefault(stroke.path, []).append(alike)
+    return sum(sum(alike) for alike in pieces.values() if sum(alike) >= max(_DASHES, _MOSTLY * len(alike)))
 
 
 def _distance(points: Array, line: Array) -> Array:

@@ -25,7 +25,7 @@ from metagrove.figures.scales.axes import (
     with_flush,
 )
 from metagrove.figures.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
-from metagrove.figures.strokes_left import all_explained
+from metagrove.figures.strokes_left import all_explained, outlined_dashes
 from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.columns import column_axis
 from metagrove.figures.table.recount import recounted
@@ -231,6 +231,9 @@ def _reading(
         and all_explained(page.strokes, [c.points for c in plot.curves], plot.frame)
     ):
         witnesses = [len(arms)]
+    dashes = outlined_dashes(page.strokes, plot.frame)
+    if dashes:
+        findings.append(Finding(f"a dashed line is drawn as {dashes} filled pieces, and was not read"))
     reading = FigureReading(
         tuple(arms),
         plot.x,

@@ -39,6 +39,8 @@ _FLUSH = 1.2
 _STRAIGHT = 1.2
 # how near the edge of a panel its outermost label stands, in pixels: half of a grid line may hide it
 _EDGE = 3.0
+# pixels, and letter heights, that tick marks stand off the middles of their labels at most, and of how many labels the doubt is worth
+_OFF_CENTRE, _OF_LETTER, _BESIDE = 1.5, 0.1, 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +246,7 @@ def _on_ticks(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], grid
                 fitted = snapped(axis, marks, reach=reach)
                 if line.level == grid.across and not short:
                     fitted = with_flush(fitted, words, marks, across=grid.across, reach=_FLUSH)
-                if (fitted.on_ticks, -fitted.residual) > (best.on_ticks, -best.residual):
+                if _support(fitted, axis) > _support(best, axis):
                     best, held = fitted, marks
             if best.on_ticks >= len(axis.values):
                 break
@@ -256,6 +258,16 @@ def _on_ticks(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], grid
     best = meshed if meshed.on_ticks > best.on_ticks else best
     spans = best.on_ticks < 2 and _spans(axis, near)
     return replace(axis, on_ticks=len(axis.values)) if spans else best
+
+
+def _support(fitted: Axis, axis: Axis) -> tuple[float, float]:
+    """How many labels stand on tick marks, and how straight: what lies further from the middles of labels than their own error is less worth.
+
+    Digits close under an axis line are as thin as tick marks; their strokes stand beside the middles.
+    """
+    aside = float(np.median(np.abs(fitted.pixel(np.asarray(axis.values)) - axis.pixels)))
+    off = aside > max(_OFF_CENTRE, _OF_LETTER * (axis.band[1] - axis.band[0]))
+    return fitted.on_ticks - (_BESIDE if off else 0.0), -fitted.residual
 
 
 def _spans(axis: Axis, lines: Sequence[Line]) -> bool:
