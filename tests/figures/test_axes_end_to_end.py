@@ -136,3 +136,32 @@ def test_axis_in_years_to_the_table(tmp_path):
         own = [(float(r["time"]), float(r["survival"])) for r in rows if r["arm"] == name]
         assert np.allclose([t for t, _ in own[1:-1]], when, atol=2e-3)
         assert np.allclose([s for _, s in own[1:-1]], level, atol=1e-3)
+
+
+def test_rare_events_that_begin_late_rise_from_an_axis_that_ends_far_below_one():
+    # both curves lie on the axis in most of the columns that would show where they begin
+    figure = Figure(figsize=(6.4, HEIGHT))
+    axes = figure.add_axes((0.15, 0.3, 0.8, 0.6))
+    truth = {}
+    for name, colour, jumps in (
+        ("Low risk", "#5c3a86", (0.9, 2.3, 5.7)),
+        ("High risk", "#e08020", (0.8, 1.9, 3.4, 5.1)),
+    ):
+        level = 4.0 * np.arange(len(jumps) + 1)
+        axes.step([0, *jumps, 7.4], [*level, level[-1]], where="post", color=colour, label=name, linewidth=1.5)
+        truth[name] = np.array(jumps), 1 - level[1:] / 100
+    axes.set_xlim(0, 8)
+    axes.set_ylim(0, 41)
+    axes.set_yticks(range(0, 41, 10))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("Years")
+    axes.set_ylabel("Cumulative event rate (%)")
+    axes.legend(frameon=False, loc="upper left")
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=130)
+    (found,) = figures_in(out.getvalue(), threads=1)
+    reading = found.reading
+    assert (reading.direction, reading.status) == ("incidence", "ok"), reading.reasons
+    for name, (when, level) in truth.items():
+        arm = reading.arm(name)
+        assert np.abs(arm.at((when[:-1] + when[1:]) / 2) - level[:-1]).max() < 0.003

@@ -134,7 +134,7 @@ def scene_of(
     clear = np.isfinite(scales.foot) and scales.foot > bottom + 4
     floor = bottom - r0 + (1.5 if clear else -1)
     rising = hints.direction == "incidence" or (
-        hints.direction is None and _rises(dark, blank, top - r0, bottom - r0, floor)
+        hints.direction is None and (_below_one(scales) or _rises(dark, blank, top - r0, bottom - r0, floor))
     )
     start = top - r0
     if rising:
@@ -147,6 +147,13 @@ def scene_of(
     plot = Plot(scales, (r0, r1), (c0, c1), start, rising)
     crop = np.ascontiguousarray(crop)
     return plot, Scene(picture.rgb, ink, crop, np.ascontiguousarray(blank), (r0, c0), erased)
+
+
+def _below_one(scales: Scales) -> bool:
+    """Whether the y axis begins at 0 and ends far below 1, where no falling curve begins."""
+    y = scales.y
+    reach = float(y.pixel(scales.scale)) < min(y.pixels) - 2 * y.spacing
+    return not y.log and min(y.values) == 0 and max(y.values) < 0.6 * scales.scale and reach
 
 
 def _keys(samples: Sequence[Sample]) -> list[tuple[float, float, float, float]]:

@@ -25,7 +25,7 @@ _LARGEST = 40
 # the share of a pixel that ink of a mark covers
 _INKED = 0.4
 # pixels of a line that shows its full colour, columns in which it is looked for, and the share of its colour that is too little
-_FULL, _COLUMNS, _PALE = 2.2, 6, 0.75
+_FULL, _COLUMNS, _PALE = 3.0, 6, 0.75
 
 _DROPS = "'{arm}' ends at {last} or, with a drop at its very end, at {lowest}"
 _CUT_OFF = "'{arm}' runs into the foot of the plot at {level}"
