@@ -139,7 +139,7 @@ def test_axis_in_years_to_the_table(tmp_path):
 
 
 def test_rare_events_that_begin_late_rise_from_an_axis_that_ends_far_below_one():
-    # both curves lie on the axis in most of the columns that would show where they begin
+    # the axis hides both curves in most of the columns that would show where they begin
     figure = Figure(figsize=(6.4, HEIGHT))
     axes = figure.add_axes((0.15, 0.3, 0.8, 0.6))
     truth = {}
@@ -148,7 +148,7 @@ def test_rare_events_that_begin_late_rise_from_an_axis_that_ends_far_below_one()
         ("High risk", "#e08020", (0.8, 1.9, 3.4, 5.1)),
     ):
         level = 4.0 * np.arange(len(jumps) + 1)
-        axes.step([0, *jumps, 7.4], [*level, level[-1]], where="post", color=colour, label=name, linewidth=1.5)
+        axes.step([jumps[0], *jumps, 7.4], [*level, level[-1]], where="post", color=colour, label=name, linewidth=1.5)
         truth[name] = np.array(jumps), 1 - level[1:] / 100
     axes.set_xlim(0, 8)
     axes.set_ylim(0, 41)
