@@ -12,7 +12,7 @@ from metagrove.figures.doubts.checks import READING_CHECKS, TRACE_CHECKS, trace_
 from metagrove.figures.doubts.ends import ENDS
 from metagrove.figures.doubts.furniture import frame_pieces, letters_beside
 from metagrove.figures.doubts.ink import DROPS, UNEXPLAINED, confirmed_by_ink, witnesses_of
-from metagrove.figures.doubts.reading_checks import ARMS, TABLE, Read
+from metagrove.figures.doubts.reading_checks import ARMS, SCALES, TABLE, Read
 from metagrove.figures.hints import Hints
 from metagrove.figures.lines.evidence import canvas
 from metagrove.figures.page import Word
@@ -215,3 +215,21 @@ def test_a_table_that_is_announced_and_not_read_is_doubted(words, announced):
     assert bool(said(TABLE, Read(reading, (), Hints(), line))) == announced
     far = tuple(replace(w, y0=w.y0 + 800, y1=w.y1 + 800) for w in line)
     assert said(TABLE, Read(reading, (), Hints(), far)) == []
+
+
+@pytest.mark.parametrize(
+    ("step", "count", "aside", "doubted"),
+    [
+        pytest.param(150.0, 6, 0.0, False, id="many labels over many pixels"),
+        pytest.param(60.0, 6, 0.0, True, id="over few pixels"),
+        pytest.param(300.0, 4, 0.0, True, id="few labels"),
+        pytest.param(150.0, 6, 2.0, True, id="not straight"),
+    ],
+)
+def test_labels_without_tick_marks_count_where_they_stand_straight_over_many_pixels(step, count, aside, doubted):
+    places = 100 + step * np.arange(count)
+    ticked = replace(axis_through(places, 6.0 * np.arange(count), tolerance=4), on_ticks=count)
+    places[0] += aside
+    bare = axis_through(places[::-1], np.arange(count) / (count - 1), tolerance=4)
+    reading = FigureReading((), ticked, bare, 1.0, "raster", "ok", ())
+    assert bool(said(SCALES, Read(reading, (), Hints(), ()))) == doubted

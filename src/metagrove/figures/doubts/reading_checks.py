@@ -13,6 +13,7 @@ from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
 from metagrove.figures.page import Word, colour_distance
 from metagrove.figures.reading import ArmReading, FigureReading, RiskCell
+from metagrove.figures.scales.axes import Axis
 from metagrove.figures.table.doubted_counts import allowed_by_curve, out_of_line, too_fine
 from metagrove.figures.table.labels import title
 from metagrove.figures.writing.words import phrases
@@ -39,6 +40,8 @@ _AGAIN = re.compile(r"(.+) \(\d\)$")
 _BELOW, _HEADING = 1.8, 40
 # points: programs for screens put tick marks on whole pixels
 _ROUNDED = 0.55
+# labels without tick marks: how many, in pixels how straight, and over how many
+_MANY, _STRAIGHT, _WIDE = 5, 0.7, 500.0
 _NOT_TIME = re.compile(r"\b(specificity|sensitivity|recall|(?:true|false)[ -]positives?)\b|positive rate")
 
 
@@ -77,13 +80,24 @@ def _scales(read: Read) -> list[Finding]:
         if axis.residual > limit:
             out.append(_BENT.format(name=name, off=f"{axis.residual:.1f}"))
         missing = max(1, labels // 5) if reading.source == "raster" else 0
-        if labels - axis.on_ticks > missing:
+        if labels - axis.on_ticks > missing and not _well_spaced(axis):
             out.append(_NO_TICKS.format(missing=labels - axis.on_ticks, labels=labels, name=name))
         if not axis.even:
             out.append(_UNEVEN.format(name=name))
         if axis.left_out > (max(1, labels // 4) if labels > 2 else 0):
             out.append(_LEFT_OUT.format(left_out=axis.left_out, name=name))
     return [Finding(text) for text in out]
+
+
+def _well_spaced(axis: Axis) -> bool:
+    """Whether an axis that has no tick marks at all needs none: many even labels, straight, over so many pixels.
+
+    The middles of labels are off by a pixel and a half at most, if not all alike: labels set to one side of their places
+    would not stand straight, since their widths differ.
+    """
+    straight = axis.even and not axis.log and axis.residual < _STRAIGHT
+    span = max(axis.pixels) - min(axis.pixels)
+    return axis.on_ticks == 0 and len(axis.values) >= _MANY and straight and span > _WIDE
 
 
 _HINTED = "{count} curves were found where the hints name {named}"
