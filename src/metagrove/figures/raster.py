@@ -12,7 +12,7 @@ from metagrove.figures.curve_labels import labels_beside
 from metagrove.figures.doubts.checks import judged, trace_doubts
 from metagrove.figures.doubts.furniture import words_in
 from metagrove.figures.doubts.ink import witnesses_of
-from metagrove.figures.doubts.traced_plot import traced_plot
+from metagrove.figures.doubts.traced_plot import TracedPlot, traced_plot
 from metagrove.figures.files.image import Picture
 from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
@@ -22,8 +22,6 @@ from metagrove.figures.legend.arms import arm_specs
 from metagrove.figures.legend.numerals import relabelled, with_numerals
 from metagrove.figures.legend.pointers import Pointer, pointers
 from metagrove.figures.legend.samples import Sample, unlined
-from metagrove.figures.lines.evidence import Canvas
-from metagrove.figures.lines.tracing import Trace
 from metagrove.figures.page import Word, number
 from metagrove.figures.plot import Plot, samples_of, scene_of
 from metagrove.figures.reading import ArmReading, FigureReading
@@ -47,6 +45,8 @@ __all__ = ["picture_readings"]
 
 # pixels that a plot is wide and high at least
 _LEAST = 40.0
+# how near pixels are to a colour, of 441, from where on it is one, and the share of a box that words printed in it take
+_OWN, _COLOURED, _PRINTED = 60.0, 60.0, 0.05
 
 
 def picture_readings(
@@ -139,7 +139,7 @@ def _reading(
     free = len(samples) < 2 and not hints.arms
     specs, field, trace, limits = supposed(scene, plot, specs, prose, most=len(rows), free=free)
     seen = traced_plot(plot, specs, field, trace, picture.rgb)
-    arrows = _arrows(field, trace, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
+    arrows = _arrows(seen, plot, _pointing(names, rows) if any(not s.name for s in specs) else [])
     arms = _pointed_at(seen.arms, arrows)
     witnesses = _counted_by_arrows(arms, arrows, witnesses)
     if not plot.rising and picture.rotation == 0:
@@ -222,12 +222,13 @@ def _pointing(names: Sequence[Word], rows: Sequence[RiskRow]) -> list[Word]:
     return [w for w in words if w.cy < top - w.size and named_like(w.text, labels) is not None]
 
 
-def _arrows(field: Canvas, trace: Trace, plot: Plot, names: Sequence[Word]) -> list[tuple[Word, Pointer]]:
-    """The names of the plot with an arrow to a curve."""
+def _arrows(seen: TracedPlot, plot: Plot, names: Sequence[Word]) -> list[tuple[Word, Pointer]]:
+    """The names of the plot with an arrow to a curve; marks in a colour that no name is printed in are no arrows."""
     import cv2
 
     if not names:
         return []
+    field, trace = seen.field, seen.trace
     tall, wide = field.blank.shape
     placed = []
     for word in names:
@@ -238,7 +239,13 @@ def _arrows(field: Canvas, trace: Trace, plot: Plot, names: Sequence[Word]) -> l
     curves = [c == 2 for c in trace.covers]
     inked = (field.e_paper > 70.0**2) & ~field.blank
     near = cv2.dilate(np.any(curves, axis=0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    found = pointers(inked & ~near, inked, curves, [placed[k] for k in known])
+    loose = inked & ~near
+    for look in seen.looks:
+        own = np.linalg.norm(field.rgb - np.array(look.colour, dtype=np.float32), axis=2) < _OWN
+        boxes = (own[max(int(w.y0), 0) : int(w.y1) + 1, max(int(w.x0), 0) : int(w.x1) + 1] for w in placed)
+        if np.ptp(look.colour) > _COLOURED and not any(box.size and box.mean() > _PRINTED for box in boxes):
+            loose &= ~own
+    found = pointers(loose, inked, curves, [placed[k] for k in known])
     return [(names[known[p.name]], p) for p in found]
 
 
