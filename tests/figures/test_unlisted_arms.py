@@ -13,10 +13,12 @@ from metagrove.figures.curve_labels import labels_beside
 from metagrove.figures.digitizing import figures_in
 from metagrove.figures.hints import read_hints
 from metagrove.figures.page import Word
+from metagrove.figures.raster import _arrows
 from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import axis_through
 from metagrove.figures.table.tying import Ground
 from metagrove.figures.writing.ocr import can_read
+from seen_lines import blank_page, draw, traced_lines
 
 ocr = pytest.mark.skipif(not can_read(), reason="needs the extra 'ocr'")
 X = axis_through([100.0, 300.0, 500.0], [0.0, 12.0, 24.0], tolerance=2)
@@ -217,3 +219,16 @@ def test_a_dashed_arm_hinted_by_its_colour_alone_is_traced_by_its_dashes():
     for arm, (times, level) in zip(found.reading.arms, truth, strict=True):
         assert float(np.abs(arm.at(grid) - level[np.searchsorted(times, grid, side="right") - 1]).mean()) < 0.005
     assert found.reading.arms[1].style == "dotted"
+
+
+@pytest.mark.parametrize(("shaft", "names"), [((30, 30, 30), ["Drug A"]), ((40, 70, 190), [])])
+def test_a_row_of_marks_in_a_curves_colour_is_no_arrow_of_a_black_name(shaft, names):
+    page = blank_page()
+    draw(page, [(0, 20), (100, 60), (200, 110), (300, 160), (400, 210), (490, 210)], (40, 70, 190))
+    # a straight thin piece between the word and the curve
+    for k in range(46):
+        page[108 + k, 376 - k : 379 - k] = shaft
+    page[92:104, 372:430:4] = 0
+    seen = traced_lines(page, [(40, 70, 190)])
+    word = Word("Drug A", 372.0, 92.0, 430.0, 104.0)
+    assert [w.text for w, _ in _arrows(seen, seen.plot, [word])] == names
