@@ -57,8 +57,8 @@ class LargeArm:
 
     Parameters
     ----------
-    plan, reading, facts : what was solved. laws : under the beliefs about censoring, likeliest first; share : what they are
-        given of the draws. spread : uncertainty of the logarithm of the reading error.
+    plan, reading, facts : what was solved. laws : under the beliefs about censoring, likeliest first. spread : uncertainty of
+        the logarithm of the reading error.
     point : shape (1, k + 1), the likeliest path, once it has been found.
     """
 
