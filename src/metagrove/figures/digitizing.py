@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from metagrove.core.errors import DataError, MetagroveError
+from metagrove.figures.dash_chains import with_lines
 from metagrove.figures.files.image import LONGEST, Box, Picture, Pixels, bitmaps, deskewed
 from metagrove.figures.files.insets import inset_picture, laid_out
 from metagrove.figures.files.painting import overlay_png, painted
@@ -319,7 +320,7 @@ def _on_insets(page: Page, hints: Hints, threads: int) -> list[Figure]:
 def _unread(page: Page) -> bool:
     """Whether a page has step lines but hardly a number in letters: its text is drawn as outlines."""
     digits = sum(any(c.isdigit() for c in w.text) for w in page.words)
-    return digits < 6 and bool(staircases(page.strokes))
+    return digits < 6 and bool(staircases(with_lines(page.strokes)))
 
 
 def _outlined_words(rgb: Pixels, scale: float, threads: int) -> tuple[Word, ...]:

@@ -65,6 +65,7 @@ class Stroke:
     """One drawn line: `points` of shape (m, 2); `path` is shared by the pieces that were drawn in one go.
 
     `colour` is None where nothing is stroked, `fill` is None where nothing is filled; `dash` is empty for solid lines.
+    `hidden` are stretches (left, right) between two dashes in which a drop stands that the file does not place.
     """
 
     points: Array
@@ -74,6 +75,7 @@ class Stroke:
     fill: RGB | None = None
     closed: bool = False
     path: int = 0
+    hidden: tuple[tuple[float, float], ...] = ()
 
     @property
     def box(self) -> tuple[float, float, float, float]:

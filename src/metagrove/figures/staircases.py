@@ -26,7 +26,10 @@ _PANEL = 60.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Staircase:
-    """A step line on the page: corners of shape (m, 2), left to right; `rising` on the page means incidence."""
+    """A step line on the page: corners of shape (m, 2), left to right; `rising` on the page means incidence.
+
+    `hidden` are stretches (left, right) in each of which a drop stands that the file does not place.
+    """
 
     points: Array
     colour: RGB
@@ -34,6 +37,7 @@ class Staircase:
     dash: tuple[float, ...]
     rising: bool
     pieces: int = 1
+    hidden: tuple[tuple[float, float], ...] = ()
 
     @property
     def levels(self) -> tuple[Array, Array]:
@@ -91,6 +95,7 @@ def _one_way(points: Array) -> int:
 def staircases(strokes: Sequence[Stroke]) -> list[Staircase]:
     """Every step line among the strokes, whether drawn in one go or piece by piece."""
     groups: dict[tuple[RGB, float, tuple[float, ...]], list[Array]] = defaultdict(list)
+    hidden: dict[tuple[RGB, float, tuple[float, ...]], list[tuple[float, float]]] = defaultdict(list)
     shades = [s for s in strokes if s.fill is not None and s.box[2] - s.box[0] > _PANEL]
     for stroke in strokes:
         if stroke.colour is None or stroke.closed or (stroke.fill is not None and len(stroke.points) > 2):
@@ -100,6 +105,7 @@ def staircases(strokes: Sequence[Stroke]) -> list[Staircase]:
         points = _tidy(stroke.points)
         if len(points) > 1 and (_upright(points) or (_one_way(points) and _nearly_upright(points))):
             groups[stroke.colour, round(stroke.width, 2), stroke.dash].append(points)
+            hidden[stroke.colour, round(stroke.width, 2), stroke.dash] += stroke.hidden
     found = []
     for (colour, width, dash), lines in groups.items():
         whole = [p for p in lines if len(p) > 3 and _one_way(p)]
@@ -107,8 +113,16 @@ def staircases(strokes: Sequence[Stroke]) -> list[Staircase]:
         for points, pieces in [(p, 1) for p in whole] + _chained(loose):
             way = _one_way(points)
             if way and len(points) >= 3:
-                found.append(Staircase(points, colour, width, dash, way < 0, pieces))
+                lost = tuple(h for h in hidden[colour, width, dash] if _in_gap(points, h))
+                found.append(Staircase(points, colour, width, dash, way < 0, pieces, lost))
     return [s for s in found if len(s.levels[0]) > 1]
+
+
+def _in_gap(points: Array, stretch: tuple[float, float]) -> bool:
+    """Whether a line drops in the middle of a stretch, where a drop that is not placed is put."""
+    upright = np.abs(np.diff(points[:, 0])) <= _FLAT
+    off = np.abs(points[:-1, 0][upright] - (stretch[0] + stretch[1]) / 2)
+    return bool((off <= (stretch[1] - stretch[0]) / 2 + _FLAT).any())
 
 
 def _on_dark(stroke: Stroke, shades: Sequence[Stroke]) -> bool:
@@ -166,7 +180,9 @@ def ragged_lines(strokes: Sequence[Stroke]) -> list[Staircase]:
         if stroke.colour is None or stroke.closed or len(stroke.points) < 4:
             continue
         points = _tidy(stroke.points)
-        onward = len(points) > 3 and not (np.diff(points[:, 0]) < -_FLAT).any() and np.ptp(points[:, 0]) > 5
+        if len(points) < 4 or np.ptp(points[:, 0]) <= 5 or np.ptp(points[:, 1]) <= _FLAT:
+            continue
+        onward = not (np.diff(points[:, 0]) < -_FLAT).any()
         if onward and not _one_way(points) and (_upright(points) or _nearly_upright(points)):
             out.append(Staircase(points, stroke.colour, round(stroke.width, 2), stroke.dash, False))
     return out

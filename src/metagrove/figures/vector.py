@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metagrove.core.values import Array
+from metagrove.figures.dash_chains import with_lines
 from metagrove.figures.doubts.checks import judged
+from metagrove.figures.doubts.dashes import UNPLACED_DROP, UNREAD_DASHES
 from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
 from metagrove.figures.legend.entries import coloured_name, legend_entries, sample_names
@@ -72,6 +74,7 @@ def page_readings(page: Page, hints: Hints | None = None, *, find: Finder | None
     `find` reads a number at a place, where the page's words were read from its picture.
     """
     hints = hints or Hints()
+    page = replace(page, strokes=with_lines(page.strokes))
     curves = [c for c in staircases(page.strokes) if len(c.levels[0]) > 1]
     if not curves:
         return []
@@ -231,9 +234,7 @@ def _reading(
         and all_explained(page.strokes, [c.points for c in plot.curves], plot.frame)
     ):
         witnesses = [len(arms)]
-    dashes = outlined_dashes(page.strokes, plot.frame)
-    if dashes:
-        findings.append(Finding(f"a dashed line is drawn as {dashes} filled pieces, and was not read"))
+    unread = outlined_dashes(page.strokes, plot.frame)
     reading = FigureReading(
         tuple(arms),
         plot.x,
@@ -247,7 +248,11 @@ def _reading(
         direction="incidence" if rising else "survival",
         page=page.number,
         frame=(left, top, right, bottom),
-        checks=(("limits_left_out", float(limits)),),
+        checks=(
+            ("limits_left_out", float(limits)),
+            (UNREAD_DASHES, float(unread)),
+            (UNPLACED_DROP, max((_unplaced(c, plot) for c in curves), default=0.0)),
+        ),
     )
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
 
@@ -350,10 +355,21 @@ def _arm(curve: Staircase, plot: _Plot, name: str | None, marks: Array) -> ArmRe
     per_x, per_y = abs(_per_pixel(plot.x)), abs(_per_pixel(plot.y)) / plot.scale
     t_error = np.full(len(time), (0.01 + plot.x.residual) * per_x)
     s_error = np.full(len(time), (0.01 + plot.y.residual) * per_y)
+    for stretch in curve.hidden:
+        # a drop between two dashes may stand anywhere between them
+        left, right = (float(plot.x.value(v)) for v in (stretch[0] - _FLUSH, stretch[1] + _FLUSH))
+        inside = (time >= left) & (time <= right)
+        t_error[inside] = np.maximum(t_error[inside], (right - left) / 2)
     style = "solid" if not curve.dash else "dotted" if max(curve.dash[:1]) <= 2 * max(curve.width, 0.5) else "dashed"
     return ArmReading(
         name or "", curve.colour, style, time, np.minimum.accumulate(level), t_error, s_error, plot.x.value(marks)
     )
+
+
+def _unplaced(curve: Staircase, plot: _Plot) -> float:
+    """The deepest drop between two dashes that the file does not place, as survival."""
+    drops = [float(np.ptp(curve.height(np.linspace(*h, 12)[1:-1]))) for h in curve.hidden]
+    return max(drops, default=0.0) * abs(_per_pixel(plot.y)) / plot.scale
 
 
 def _per_pixel(axis: Axis) -> float:
