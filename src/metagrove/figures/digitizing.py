@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -16,6 +17,7 @@ from metagrove.figures.files.insets import inset_picture, laid_out
 from metagrove.figures.files.painting import overlay_png, painted
 from metagrove.figures.files.pdf import pdf_image, pdf_pages
 from metagrove.figures.files.svg import svg_page
+from metagrove.figures.files.turned import lying, turned_page, turned_picture
 from metagrove.figures.hints import Hints, labelled
 from metagrove.figures.page import Page, Word
 from metagrove.figures.raster import picture_readings
@@ -290,12 +292,28 @@ def _in_svg(content: bytes, hints: Hints, threads: int) -> list[Figure]:
         drawn = painted(page, scale)
         page = replace(page, words=page.words + _outlined_words(drawn, scale, threads))
         readings = _page_readings(page, hints, number_finder(drawn, threads=threads, scale=scale))
-    found = [Figure(r, painted(page, scale), scale) for r in readings]
+    found = [Figure(r, painted(page, scale), scale) for r in readings] or _on_side(page, hints, scale)
     if page.insets:
         found += _besides(found, _on_insets(page, hints, threads))
     if not found and page.outside:
         raise DataError(f"the SVG only points to a picture, '{page.outside[0]}'; nothing is fetched, so give that file")
     return found
+
+
+def _on_side(page: Page, hints: Hints, scale: float, rgb: Callable[[], Pixels] | None = None) -> list[Figure]:
+    """The figures of a drawing that lies on its side; their places are those of the turned page, as their pictures show.
+
+    `rgb` draws the page, where its strokes do not say all of it.
+    """
+    angle = lying(page)
+    if not angle or hints.x is not None or hints.y is not None:
+        return []
+    upright = turned_page(page, angle)
+    readings = _page_readings(upright, hints)
+    if not readings:
+        return []
+    picture = turned_picture(rgb(), angle) if rgb is not None else painted(upright, scale)
+    return [Figure(r, picture, scale) for r in readings]
 
 
 def _besides(found: list[Figure], more: list[Figure]) -> list[Figure]:
@@ -356,6 +374,8 @@ def _in_pdf(content: bytes, hints: Hints, threads: int) -> list[Figure]:
         if readings:
             rgb = pdf_image(content, page.number, scale)
             found += [Figure(r, rgb, scale) for r in readings]
+        else:
+            found += _on_side(page, hints, scale, partial(pdf_image, content, page.number, scale))
         if page.pictured:
             scanned.append(page)
     for page in scanned[:MOST_SCANS]:

@@ -245,7 +245,7 @@ def _words(page: Any, place: Array) -> tuple[Word, ...]:
         box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
         angle = round(math.degrees(raw.FPDFText_GetCharAngle(text.raw, i)) / 90) * 90
         colour = _ink(lambda t, *c, at=i: raw.FPDFText_GetFillColor(t, at, *c), text.raw)
-        letters.append((char, box, (angle - turn) % 360, colour))
+        letters.append((char, box, (angle + turn) % 360, colour))
     text.close()
     return tuple(_grouped(letters))
 
