@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -19,6 +19,8 @@ import numpy as np
 from metagrove.core.errors import DataError
 from metagrove.core.values import Array
 from metagrove.figures.files.svg_path import affine, flattened
+from metagrove.figures.files.svg_style import Rule, declarations, declared, rules_of
+from metagrove.figures.files.svg_text import ADVANCE, font_size, length, text_runs
 from metagrove.figures.page import RGB, Inset, Page, Stroke, Word, boxed, rgb_colour
 
 __all__ = ["svg_page"]
@@ -27,12 +29,7 @@ MAX_BYTES = 60_000_000
 MAX_ELEMENTS = 400_000
 MAX_VISITS = 200_000
 MAX_DEPTH = 60
-_LENGTH = re.compile(r"^\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(pt|px|mm|cm|in|pc)?\s*$", re.IGNORECASE)
 _SIZE = re.compile(r"[\d.]+(px|pt)\b")
-_RELATIVE = re.compile(r"^([-+]?[\d.]+)(em|ex)$")
-# the size of letters where none is said
-_EM = 16.0
-_POINTS = {"pt": 1.0, "px": 0.75, "mm": 72 / 25.4, "cm": 72 / 2.54, "in": 72.0, "pc": 12.0, None: 0.75}
 # how far below the anchor the baseline lies, in letter heights, where the anchor is no baseline
 _BELOW = {
     "central": 0.34,
@@ -118,40 +115,39 @@ def _tree(content: bytes) -> _Node:
     return found
 
 
-def _rules(root: _Node) -> dict[str, dict[str, str]]:
-    """Declarations by the last part of each selector: a tag, `.class` or `#id`."""
-    found: dict[str, dict[str, str]] = {}
+def _sheet(root: _Node) -> list[Rule]:
+    """The rules of all style sheets in the drawing."""
+    sheets: list[str] = []
     stack = [root]
     while stack:
         node = stack.pop()
-        stack.extend(node.children)
+        stack.extend(reversed(node.children))
         if node.tag == "style":
-            sheet = re.sub(r"/\*.*?\*/", "", node.text, flags=re.DOTALL)
-            for selectors, body in re.findall(r"([^{}]+)\{([^{}]*)\}", sheet):
-                for selector in selectors.split(","):
-                    parts = selector.split()
-                    if parts:
-                        found.setdefault(parts[-1], {}).update(_declarations(body))
-    return found
+            sheets.append(node.text + "".join(c.text for c in node.children if c.tag == "#text"))
+    return rules_of("\n".join(sheets))
 
 
-def _declarations(text: str) -> dict[str, str]:
-    pairs = (part.partition(":") for part in text.split(";"))
-    return {key.strip(): value.strip() for key, _, value in pairs if value.strip()}
-
-
-def _length(text: str | None, default: float = 0.0) -> float:
-    """A length in user units; physical units count 96 to the inch as SVG does."""
-    found = _LENGTH.match(text or "")
-    if not found:
-        return default
-    unit = found[2].lower() if found[2] else None
-    return float(found[1]) * (1.0 if unit in (None, "px") else _POINTS[unit] / 0.75)
+def _measured(root: _Node, width: float, height: float) -> None:
+    """Lengths in percent of the drawing or in physical units, written in user units."""
+    sides = {**dict.fromkeys(("x", "x1", "x2", "cx", "width", "rx"), width), "r": math.hypot(width, height) / 2**0.5}
+    sides |= dict.fromkeys(("y", "y1", "y2", "cy", "height", "ry"), height)
+    stack = list(root.children)
+    while stack:
+        node = stack.pop()
+        stack.extend(node.children)
+        for key, side in sides.items():
+            said = node.attributes.get(key, "").strip()
+            if said.endswith("%") and node.tag not in {"linearGradient", "radialGradient", "mask", "filter", "pattern"}:
+                share = length(said[:-1], -1e9)
+                if share > -1e9:
+                    node.attributes[key] = repr(share / 100 * side)
+            elif said and said[-1].isalpha():
+                node.attributes[key] = repr(length(said)) if length(said, -1e9) > -1e9 else said
 
 
 @dataclass(slots=True)
 class _Walk:
-    rules: dict[str, dict[str, str]]
+    rules: list[Rule]
     ids: dict[str, _Node]
     strokes: list[Stroke] = field(default_factory=list)
     words: list[Word] = field(default_factory=list)
@@ -160,19 +156,12 @@ class _Walk:
     outside: list[str] = field(default_factory=list)
     serial: int = 0
     visits: int = 0
+    chain: list[_Node] = field(default_factory=list)
 
     def style(self, node: _Node, outer: Mapping[str, str]) -> dict[str, str]:
         out = {key: outer[key] for key in _INHERITED if key in outer}
-        names = [
-            node.tag,
-            *("." + c for c in node.attributes.get("class", "").split()),
-            "#" + node.attributes.get("id", ""),
-        ]
-        for source in (
-            node.attributes,
-            *(self.rules.get(n, {}) for n in ("*", *names)),
-            _declarations(node.attributes.get("style", "")),
-        ):
+        sheet = declared(self.rules, [*self.chain, node]) if self.rules else {}
+        for source in (node.attributes, sheet, declarations(node.attributes.get("style", ""))):
             short = _SIZE.search(source.get("font", ""))
             if short:
                 out["font-size"] = short[0]
@@ -191,6 +180,11 @@ class _Walk:
         if style.get("display") == "none":
             return
         place = place @ affine(node.attributes.get("transform", ""))
+        self.chain.append(node)
+        self._drawn(node, place, style, depth)
+        self.chain.pop()
+
+    def _drawn(self, node: _Node, place: Array, style: Mapping[str, str], depth: int) -> None:
         kind = node.tag
         if kind in {"svg", "g", "a", "switch", "symbol"}:
             if kind == "svg" and depth:
@@ -214,10 +208,10 @@ class _Walk:
             self.outside.append(link[:80])
             return
         content = _embedded(link)
-        wide, tall = _length(node.attributes.get("width")), _length(node.attributes.get("height"))
+        wide, tall = length(node.attributes.get("width")), length(node.attributes.get("height"))
         upright = abs(place[0, 1]) + abs(place[1, 0]) < 1e-6 and place[0, 0] > 0 and place[1, 1] > 0
         if content and upright and wide > 0 and tall > 0:
-            x, y = _length(node.attributes.get("x")), _length(node.attributes.get("y"))
+            x, y = length(node.attributes.get("x")), length(node.attributes.get("y"))
             left, top, _ = place @ [x, y, 1.0]
             right, bottom, _ = place @ [x + wide, y + tall, 1.0]
             self.insets.append(Inset(content, (float(left), float(top), float(right), float(bottom))))
@@ -253,7 +247,7 @@ class _Walk:
             return
         colour, fill = _paint(style, "stroke", "none"), _paint(style, "fill", "black")
         scale = math.sqrt(abs(float(np.linalg.det(place[:2, :2]))))
-        width = _length(style.get("stroke-width"), 1.0) * scale
+        width = length(style.get("stroke-width"), 1.0) * scale
         colour = colour if width > 0 else None
         if colour is None and fill is None:
             return
@@ -267,62 +261,35 @@ class _Walk:
     def _text(self, node: _Node, place: Array, style: Mapping[str, str]) -> None:
         if style.get("visibility") == "hidden":
             return
-        for text, x, y, own, length in _runs(node, style, self):
-            size = _font(own)
+        for run in text_runs(node, style, self.style):
+            own, size = run.style, font_size(run.style)
             line = own.get("alignment-baseline") or own.get("dominant-baseline") or ""
-            y += size * _BELOW.get(line, 0.0)
-            wide = length or 0.53 * size * len(text)
-            anchor = own.get("text-anchor", "start")
-            left = x - wide * {"start": 0.0, "middle": 0.5, "end": 1.0}.get(anchor, 0.0)
+            y = run.y + size * _BELOW.get(line, 0.0)
+            wide = run.last - run.x + ADVANCE * size if run.exact else run.wide or ADVANCE * size * len(run.text)
+            share = 0.0 if run.exact else {"start": 0.0, "middle": 0.5, "end": 1.0}.get(own.get("text-anchor", ""), 0.0)
+            left = run.x - wide * share
             corners = np.array([[left, y - 0.72 * size, 1], [left + wide, y, 1]]) @ place.T
             turn = round(math.degrees(math.atan2(-place[1, 0], place[0, 0])) / 90) * 90 % 360
             low, high = corners[:, :2].min(axis=0), corners[:, :2].max(axis=0)
-            self.words.append(boxed(text, np.concatenate([low, high]), turn, _paint(own, "fill", "black")))
-
-
-def _runs(
-    node: _Node, style: Mapping[str, str], walk: _Walk
-) -> Iterator[tuple[str, float, float, Mapping[str, str], float]]:
-    """Each piece of a `text` element: the string, where it is anchored, its style and its stated length."""
-    x, y = _moved(node, style, (0.0, 0.0))
-    pending = [(node, style, x, y)]
-    while pending:
-        here, own, x, y = pending.pop(0)
-        text = " ".join(here.text.split())
-        if text:
-            yield text, x, y, own, _length(here.attributes.get("textLength"))
-        for child in here.children:
-            if child.tag in {"tspan", "#text", "a"}:
-                inner = walk.style(child, own)
-                pending.append((child, inner, *_moved(child, inner, (x, y))))
-
-
-def _moved(node: _Node, style: Mapping[str, str], before: tuple[float, float]) -> tuple[float, float]:
-    """Where a piece of text is anchored; `before` is where the text around it is."""
-    em, said = _font(style), node.attributes
-    x = _first(said.get("x"), before[0], em) + _first(said.get("dx"), 0.0, em)
-    return x, _first(said.get("y"), before[1], em) + _first(said.get("dy"), 0.0, em)
-
-
-def _font(style: Mapping[str, str]) -> float:
-    """The size of the letters; only the commonest of relative sizes is known."""
-    size = style.get("font-size", "")
-    return _EM if size.endswith(("em", "%")) else _length(size, _EM)
-
-
-def _first(text: str | None, default: float, em: float) -> float:
-    """The first of a list of lengths, which may be in units of the letters' size."""
-    parts = (text or "").replace(",", " ").split()
-    relative = _RELATIVE.match(parts[0]) if parts else None
-    if relative:
-        return float(relative[1]) * em * (0.5 if relative[2] == "ex" else 1.0)
-    return _length(parts[0], default) if parts else default
+            self.words.append(boxed(run.text, np.concatenate([low, high]), turn, _paint(own, "fill", "black")))
 
 
 def _shift(node: _Node) -> Array:
-    out = np.eye(3)
-    out[0, 2], out[1, 2] = _length(node.attributes.get("x")), _length(node.attributes.get("y"))
+    """Where an inner drawing or a repeated part stands; an inner drawing with a `viewBox` is fitted into its place."""
+    said, out = node.attributes, np.eye(3)
+    out[0, 2], out[1, 2] = length(said.get("x")), length(said.get("y"))
+    view = _numbers(said.get("viewBox", ""))
+    wide, tall = length(said.get("width")), length(said.get("height"))
+    if node.tag == "svg" and len(view) == 4 and min(view[2], view[3], wide, tall) > 0:
+        scale = min(wide / view[2], tall / view[3])
+        out[0, 0] = out[1, 1] = scale
+        out[0, 2] += (wide - scale * view[2]) / 2 - scale * view[0]
+        out[1, 2] += (tall - scale * view[3]) / 2 - scale * view[1]
     return out
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(v) for v in re.findall(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", text)]
 
 
 def _paint(style: Mapping[str, str], key: str, default: str) -> RGB | None:
@@ -340,7 +307,7 @@ def _paint(style: Mapping[str, str], key: str, default: str) -> RGB | None:
 
 def _dash(text: str, scale: float) -> tuple[float, ...]:
     parts = [p for p in re.split(r"[\s,]+", text.strip()) if p]
-    lengths = [_length(p, -1.0) for p in parts]
+    lengths = [length(p, -1.0) for p in parts]
     if not lengths or min(lengths) < 0 or sum(lengths) == 0:
         return ()
     return tuple(round(v * scale, 2) for v in lengths)
@@ -380,7 +347,7 @@ def svg_page(content: bytes) -> Page:
         stack.extend(node.children)
         if "id" in node.attributes:
             ids.setdefault(node.attributes["id"], node)
-    view = [float(v) for v in re.findall(r"[-+]?[\d.]+(?:e[-+]?\d+)?", root.attributes.get("viewBox", ""))]
+    view = _numbers(root.attributes.get("viewBox", ""))
     width, height = _size(root.attributes.get("width")), _size(root.attributes.get("height"))
     if len(view) != 4 or view[2] <= 0 or view[3] <= 0:
         view = [0.0, 0.0, (width or 800.0) / 0.75, (height or 600.0) / 0.75]
@@ -393,7 +360,8 @@ def svg_page(content: bytes) -> Page:
             [0, 0, 1],
         ]
     )
-    walk = _Walk(_rules(root), ids)
+    _measured(root, view[2], view[3])
+    walk = _Walk(_sheet(root), ids)
     walk.visit(root, place, {})
     words = [*walk.words, *_agreed(walk.outlined)]
     if not (0 < width < 1e6 and 0 < height < 1e6 and max(width, height) < 1000 * min(width, height)):
@@ -404,5 +372,5 @@ def svg_page(content: bytes) -> Page:
 
 
 def _size(text: str | None) -> float | None:
-    found = _LENGTH.match(text or "")
-    return float(found[1]) * _POINTS[found[2].lower() if found[2] else None] if found else None
+    value = length(text, -1.0)
+    return 0.75 * value if value >= 0 else None
