@@ -84,10 +84,10 @@ def figure(letters):
         out.append(f'<path class="curve" stroke="{INKS[name]}" d="{path}"/>')
         out.append(f'<path class="curve" stroke="{INKS[name]}" d="M240 {50 + 15 * k}h20"/>')
         out.append(letters(name, 266, 54 + 15 * k, "start"))
-    for t in (0, 12, 24, 36):
-        out.append(f'<path class="tick" d="M{60 + 9 * t} 240v5"/>' + letters(str(t), 60 + 9 * t, 257, "middle"))
-    for s in (0, 0.25, 0.5, 0.75, 1):
-        out.append(f'<path class="tick" d="M60 {240 - 200 * s}h-5"/>' + letters(f"{s:.2f}", 53, 243 - 200 * s, "end"))
+    marks = [(60 + 9 * t, 240, "v5", str(t), 0, 17, "middle") for t in (0, 12, 24, 36)]
+    marks += [(60, 240 - 200 * s, "h-5", f"{s:.2f}", -7, 3, "end") for s in (0, 0.25, 0.5, 0.75, 1)]
+    for x, y, line, text, right, down, anchor in marks:
+        out += [f'<path class="tick" d="M{x} {y}{line}"/>', letters(text, x + right, y + down, anchor)]
     style = ".curve {fill: none; stroke-width: 2} .tick {stroke: black}"
     return f"{HEAD}<style>{style}</style>{''.join(out)}</svg>".encode()
 
@@ -100,6 +100,22 @@ def letter_by_letter(text, x, y, anchor):
     left = x - 5.56 * len(text) * {"start": 0, "middle": 0.5, "end": 1}[anchor]
     xs = " ".join(f"{left + 5.56 * i:.3f}" for i in range(len(text)))
     return f'<text font-size="10"><tspan x="{xs}" y="{y}">{text}</tspan></text>'
+
+
+def test_a_plot_beside_with_more_labels_keeps_its_own_scale():
+    (content, beside) = (figure(plain).decode(), figure(plain).decode())
+    inner = beside[beside.index("</style>") + 8 : beside.rindex("</svg>")]
+    more = "".join(
+        f'<path class="tick" d="M{60 + 9 * t} 240v5"/>' + plain(str(t), 60 + 9 * t, 257, "middle")
+        for t in range(4, 36, 4)
+        if t % 12
+    )
+    content = content.replace('viewBox="0 0 400 300"', 'viewBox="0 0 820 300"').replace('width="400"', 'width="820"')
+    wide = content.replace("</svg>", f'<g transform="translate(420 0)">{inner}{more}</g></svg>')
+    found = figures_in(wide.encode())
+    assert [f.reading.status for f in found] == ["ok", "ok"]
+    for figure_read in found:
+        np.testing.assert_allclose(figure_read.reading.arm("Drug").time[:-1], [t for t, _ in STEPS["Drug"]], atol=1e-6)
 
 
 @pytest.mark.parametrize("letters", [plain, letter_by_letter])

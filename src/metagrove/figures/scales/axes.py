@@ -29,6 +29,8 @@ __all__ = [
 
 #: Fewer labels than this are no scale, but for two on the y axis that stand on tick marks.
 MIN_LABELS = 3
+# of the distance of two labels: farther off, a scale is another plot's
+_ELSEWHERE = 0.5
 # pixels: a tick mark this far off the line through the others is none; the middle of a label is known to about this
 _SPOILT, _CENTRED = 0.8, 1.5
 # letter heights between two digits of one number at most, and round a point between them
@@ -417,7 +419,9 @@ def with_flush(axis: Axis, words: Sequence[Word], ticks: ArrayLike, *, across: b
     own = len(found.values) if found is not None else 0
     if found is None or own < MIN_LABELS or own <= axis.on_ticks or found.slope * axis.slope < 0 or not found.even:
         return axis
-    return replace(found, on_ticks=own, band=axis.band)
+    # a neighbouring plot's labels may stand on the same line
+    moved = np.abs(found.pixel(axis.values) - axis.pixel(axis.values)).max()
+    return replace(found, on_ticks=own, band=axis.band) if moved < _ELSEWHERE * axis.spacing else axis
 
 
 def _whole(text: str, value: float, expected: float) -> float:
