@@ -9,7 +9,7 @@ drop between them stands somewhere in the gap, and the line says so.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TypeAlias
@@ -32,6 +32,8 @@ _SPLIT = 4
 _PERIODS, _WIDTHS, _LENGTHS = (1, 2, 3), 8.0, 3.0
 # points: pieces closer than this touch; what is wider may be an outlined line; the largest dash
 _TOUCH, _LINE, _LARGEST = 0.12, 20.0, 120.0
+# corners from which on a line is told by them; points: the shortest sample of a legend
+_CORNERS, _SHORTEST = 3, 5.0
 Hidden: TypeAlias = tuple[tuple[float, float], ...]
 
 
@@ -56,8 +58,9 @@ def with_lines(strokes: Sequence[Stroke]) -> tuple[Stroke, ...]:
     for group in _groups(strokes):
         for chain, first, width in _chains(strokes, group):
             pattern = _pattern(chain)
-            whole = len(chain.lengths) >= _DASHES and pattern is not None
-            if whole and pattern is not None:
+            if pattern is None and _area(first) and _touching(chain, width):
+                pattern = ()
+            if len(chain.lengths) >= _DASHES and pattern is not None:
                 drawn[chain.members[0]] = _line(chain, first, width, pattern)
                 gone |= set(chain.members)
             elif chain.level and len(chain.lengths) >= _SAMPLE:
@@ -76,7 +79,38 @@ def with_lines(strokes: Sequence[Stroke]) -> tuple[Stroke, ...]:
             line = _line(chain, first, width, dash)
             drawn[chain.members[0]] = _lengthened(line, [*strokes, *drawn.values()], chain, dash)
             gone |= set(chain.members)
-    return tuple(drawn.get(i, s) for i, s in enumerate(strokes) if i in drawn or i not in gone)
+    for index, stroke in enumerate(strokes):
+        if index not in gone and _area(stroke):
+            plain = _solid_sample(stroke, drawn.values())
+            if plain is not None:
+                drawn[index] = plain
+    return _once([drawn.get(i, s) for i, s in enumerate(strokes) if i in drawn or i not in gone])
+
+
+def _once(strokes: Sequence[Stroke]) -> tuple[Stroke, ...]:
+    """The strokes without lines that another of the same corners is drawn over: halos, and lines drawn twice."""
+    over: set[bytes] = set()
+    out: list[Stroke] = []
+    for stroke in reversed(strokes):
+        if stroke.colour is not None and stroke.fill is None and len(stroke.points) > _CORNERS:
+            key = np.round(stroke.points, 3).tobytes()
+            if key in over:
+                continue
+            over.add(key)
+        out.append(stroke)
+    return tuple(reversed(out))
+
+
+def _solid_sample(stroke: Stroke, known: Iterable[Stroke]) -> Stroke | None:
+    """The sample line of a legend that a thin level area is, of a line's own ink and width; None where it is none."""
+    left, top, right, bottom = stroke.box
+    if not _SHORTEST < right - left < _LARGEST or len(stroke.points) > _CORNERS + 3:
+        return None
+    tall, middle = bottom - top, (top + bottom) / 2
+    for line in known:
+        if line.colour == stroke.fill and not line.dash and abs(line.width - tall) < _SAME + _SHARE * tall:
+            return _stroked(stroke, np.array([[left, middle], [right, middle]]), tall, ())
+    return None
 
 
 def _area(stroke: Stroke) -> bool:
@@ -180,7 +214,11 @@ def _pen(members: Sequence[Stroke]) -> float | None:
         elif abs(middle[0]) < _SAME and abs(size[0] - other[0]) < _SAME:
             wide.append(float(size[0]))
     sizes = tall or wide
-    return float(np.median(sizes)) if sizes else None
+    if sizes:
+        return float(np.median(sizes))
+    thin = np.array([min(b[2] - b[0], b[3] - b[1]) for b in (m.box for m in members)])
+    pen = float(np.median(thin))
+    return pen if len(thin) >= _DASHES and float((np.abs(thin - pen) < _SAME).mean()) > _MOSTLY else None
 
 
 def _followed(pieces: Sequence[tuple[int, Piece | None]], width: float) -> list[_Chain]:
@@ -246,10 +284,9 @@ def _joins(chain: _Chain, line: Array, length: float, reach: float, width: float
     if min(abs(step[0]), abs(step[1])) < _SAME:
         bridge = np.zeros((0, 2))
         gap = float(step[0] if abs(step[0]) >= abs(step[1]) else abs(step[1])) - spare
-    elif here == "level" and there == "upright":
-        bridge = np.array([[start[0], end[1]]])
-    elif here == "upright" and there == "level":
-        bridge = np.array([[end[0], start[1]]])
+    elif {here, there} == {"level", "upright"}:
+        corner = np.array([start[0], end[1]] if here == "level" else [end[0], start[1]])
+        gap, bridge = _cornered(chain, line, corner), corner[None]
     elif here == there == "upright":
         middle = (end[1] + start[1]) / 2
         bridge = np.array([[end[0], middle], [start[0], middle]])
@@ -263,11 +300,28 @@ def _joins(chain: _Chain, line: Array, length: float, reach: float, width: float
     return True
 
 
+def _cornered(chain: _Chain, line: Array, corner: Array) -> float:
+    """The gap round a corner, negative where pieces overlap there; what stands over is cut off."""
+    gap = 0.0
+    for points, at, other in ((chain.corners[-1], -1, -2), (line, 0, 1)):
+        along = points[at] - points[other]
+        over = float(((points[at] - corner) * np.sign(along)).sum())
+        gap -= over
+        if over > 0:
+            points[at] = corner
+    return gap
+
+
 def _way(segment: Array) -> str:
     if len(segment) < 2:
         return ""
     across, down = np.abs(segment[-1] - segment[0])
     return "level" if down < _SAME else "upright" if across < _SAME else ""
+
+
+def _touching(chain: _Chain, width: float) -> bool:
+    """Whether the pieces of a chain meet, as levels and drops do that are areas of their own."""
+    return not chain.level and max((abs(g) for g in chain.gaps), default=np.inf) <= width + _REPEATS
 
 
 def _pattern(chain: _Chain) -> tuple[float, ...] | None:
@@ -277,7 +331,7 @@ def _pattern(chain: _Chain) -> tuple[float, ...] | None:
         return None
     # the first and the last dash may be cut
     for period in _PERIODS:
-        if len(lengths) < 2 * period + 2:
+        if len(lengths) < 4 * period + 2 * (period > 1):
             continue
         out: list[float] = []
         good = 0

@@ -19,6 +19,8 @@ _JOIN = 0.12
 _SLANT = 0.15
 # others leave out a corner where two steps meet within a pixel; so much of the line's length may lean
 _LEANING, _LEANT = 0.6, 0.25
+# points: the longest segment by itself that may be merged steps
+_MERGED = 8.0
 _WHITE = (255, 255, 255)
 # points: what is narrower is no panel
 _PANEL = 60.0
@@ -82,6 +84,12 @@ def _nearly_upright(points: Array) -> bool:
     return bool((off <= _SLANT).all()) or (bool((off <= _LEANING).all()) and slanted < _LEANT)
 
 
+def _slant(points: Array) -> bool:
+    """Whether a lone segment is a tiny step or two that a drawing program merged."""
+    move = np.abs(points[-1] - points[0])
+    return len(points) == 2 and bool(move.min() <= _SLANT) and bool(move.max() < _MERGED)
+
+
 def _one_way(points: Array) -> int:
     """1 where the line only goes right and down, -1 right and up, 0 otherwise."""
     dx, dy = np.diff(points[:, 0]), np.diff(points[:, 1])
@@ -103,14 +111,14 @@ def staircases(strokes: Sequence[Stroke]) -> list[Staircase]:
         if stroke.colour == _WHITE and not _on_dark(stroke, shades):
             continue
         points = _tidy(stroke.points)
-        if len(points) > 1 and (_upright(points) or (_one_way(points) and _nearly_upright(points))):
+        if len(points) > 1 and (_upright(points) or (_one_way(points) and _nearly_upright(points)) or _slant(points)):
             groups[stroke.colour, round(stroke.width, 2), stroke.dash].append(points)
             hidden[stroke.colour, round(stroke.width, 2), stroke.dash] += stroke.hidden
     found = []
     for (colour, width, dash), lines in groups.items():
         whole = [p for p in lines if len(p) > 3 and _one_way(p)]
         loose = [p for p in lines if not (len(p) > 3 and _one_way(p))]
-        for points, pieces in [(p, 1) for p in whole] + _chained(loose):
+        for points, pieces in _continued([(p, 1) for p in whole] + _chained(loose)):
             way = _one_way(points)
             if way and len(points) >= 3:
                 lost = tuple(h for h in hidden[colour, width, dash] if _in_gap(points, h))
@@ -137,7 +145,7 @@ def _on_dark(stroke: Stroke, shades: Sequence[Stroke]) -> bool:
 
 
 def _chained(pieces: list[Array]) -> list[tuple[Array, int]]:
-    """Pieces joined end to start, each used once; a fork is followed along the longest piece."""
+    """Pieces joined end to start, each used once; a fork is followed to the piece drawn next, else the longest one."""
     if len(pieces) > 20_000:
         return []
     pieces = [p if p[-1, 0] - p[0, 0] > _FLAT or p[-1, 1] >= p[0, 1] else p[::-1] for p in pieces]
@@ -153,11 +161,28 @@ def _chained(pieces: list[Array]) -> list[tuple[Array, int]]:
             continue
         used[index] = True
         chain, count = [pieces[index]], 1
-        while (following := _next(chain[-1][-1], starts, pieces, used)) is not None:
-            used[following if following >= 0 else ~following] = True
+        here = index
+        while (following := _next(chain[-1][-1], starts, pieces, used, here)) is not None:
+            here = following if following >= 0 else ~following
+            used[here] = True
             chain.append(pieces[following] if following >= 0 else pieces[~following][::-1])
             count += 1
         out.append((_tidy(np.vstack(chain)), count))
+    return out
+
+
+def _continued(lines: list[tuple[Array, int]]) -> list[tuple[Array, int]]:
+    """The lines, those joined that go on where another ends."""
+    out: list[tuple[Array, int]] = []
+    for points, pieces in sorted(lines, key=lambda line: float(line[0][0, 0])):
+        way = _one_way(points)
+        for k, (before, count) in enumerate(out):
+            near = np.abs(before[-1] - points[0]).max() <= _JOIN and np.ptp(points[:, 0]) > _FLAT
+            if near and (not way or way == _one_way(before)) and _one_way(before):
+                out[k] = (_tidy(np.vstack([before, points])), count + pieces)
+                break
+        else:
+            out.append((points, pieces))
     return out
 
 
@@ -165,12 +190,19 @@ def _cell(point: Array) -> tuple[int, int]:
     return round(float(point[0]) / _JOIN), round(float(point[1]) / _JOIN)
 
 
-def _next(end: Array, starts: dict[tuple[int, int], list[int]], pieces: list[Array], used: list[bool]) -> int | None:
+def _next(
+    end: Array, starts: dict[tuple[int, int], list[int]], pieces: list[Array], used: list[bool], here: int
+) -> int | None:
     a, b = _cell(end)
     near = [i for da in (-1, 0, 1) for db in (-1, 0, 1) for i in starts.get((a + da, b + db), ())]
     free = [i for i in near if not used[i if i >= 0 else ~i]]
     free = [i for i in free if np.abs((pieces[i][0] if i >= 0 else pieces[~i][-1]) - end).max() <= _JOIN]
-    return max(free, key=lambda i: float(np.ptp(pieces[i if i >= 0 else ~i], axis=0).sum()), default=None)
+    return max(free, key=lambda i: _worth(i if i >= 0 else ~i, pieces, here), default=None)
+
+
+def _worth(index: int, pieces: list[Array], here: int) -> tuple[bool, float]:
+    """How well a piece goes on from piece `here`: drawn next to it, in either order, then its length."""
+    return abs(index - here) == 1, float(np.ptp(pieces[index], axis=0).sum())
 
 
 def ragged_lines(strokes: Sequence[Stroke]) -> list[Staircase]:

@@ -8,13 +8,16 @@ import numpy as np
 
 from metagrove.core.values import Array
 from metagrove.figures.page import Stroke
+from metagrove.figures.staircases import Staircase
 
-__all__ = ["all_explained", "outlined_dashes"]
+__all__ = ["all_explained", "beyond_end", "outlined_dashes"]
 
 # points: how far a stroke may lie off a curve, and how large a censor mark or an arrow's head is at most
 _OFF, _MARK = 1.0, 14.0
 # of the plot's width: a straight level or upright line as long as that is a grid or guide line; what may be left
 _RULE, _LEFT = 0.25, 0.05
+# points: how far lines that go on behind a curve's end must go down to be no frame and no key
+_DROPS = 3.0
 # how exactly a dash is as wide as its pen, of that, how many make a line, and the share of a path's pieces that they are
 _PEN, _DASHES, _MOSTLY = 0.03, 8, 0.6
 
@@ -61,6 +64,31 @@ def outlined_dashes(strokes: Sequence[Stroke], frame: tuple[float, float, float,
         alike = min(abs(x1 - x0 - stroke.width), abs(y1 - y0 - stroke.width)) < _PEN * stroke.width
         pieces.setdefault(stroke.path, []).append(alike)
     return sum(sum(alike) for alike in pieces.values() if sum(alike) >= max(_DASHES, _MOSTLY * len(alike)))
+
+
+def beyond_end(strokes: Sequence[Stroke], curve: Staircase, others: Sequence[Array], right: float) -> float:
+    """How far lines that look like a curve go on, right and along, behind its end: the share of the curve's own width.
+
+    Parameters
+    ----------
+    others : corners of the other curves, limits included, shape (points, 2) each.
+    right : the right end of the plot.
+    """
+    end, low = float(curve.points[-1, 0]), float(curve.points[0, 1])
+    level = drop = 0.0
+    for stroke in strokes:
+        x0, y0, x1, y1 = stroke.box
+        alike = stroke.colour == curve.colour and stroke.dash == curve.dash and abs(stroke.width - curve.width) < 0.05
+        if not alike or stroke.closed or stroke.fill is not None or x0 < end - _OFF or x1 > right + _OFF:
+            continue
+        middle = (stroke.points[1:] + stroke.points[:-1]) / 2
+        if not (y0 - low) * (-1 if curve.rising else 1) > 0 or y1 - y0 > 20 * _MARK:
+            continue
+        if min((float(_distance(middle, other).max()) for other in others), default=np.inf) < _OFF:
+            continue
+        step = np.abs(np.diff(stroke.points, axis=0)).sum(axis=0)
+        level, drop = level + float(step[0]), drop + float(step[1])
+    return level / max(end - float(curve.points[0, 0]), 1.0) if drop > _DROPS else 0.0
 
 
 def _distance(points: Array, line: Array) -> Array:

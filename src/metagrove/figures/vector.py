@@ -10,7 +10,7 @@ import numpy as np
 from metagrove.core.values import Array
 from metagrove.figures.dash_chains import with_lines
 from metagrove.figures.doubts.checks import judged
-from metagrove.figures.doubts.dashes import UNPLACED_DROP, UNREAD_DASHES
+from metagrove.figures.doubts.dashes import BEYOND_END, UNPLACED_DROP, UNREAD_DASHES
 from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
 from metagrove.figures.legend.entries import coloured_name, legend_entries, sample_names
@@ -27,7 +27,7 @@ from metagrove.figures.scales.axes import (
     with_flush,
 )
 from metagrove.figures.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
-from metagrove.figures.strokes_left import all_explained, outlined_dashes
+from metagrove.figures.strokes_left import all_explained, beyond_end, outlined_dashes
 from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.columns import column_axis
 from metagrove.figures.table.recount import recounted
@@ -46,6 +46,8 @@ _START = 0.004
 _NEAR_START = 1.5
 # points: how exactly a label that is set flush has its tick mark
 _FLUSH = 0.3
+# points: how wide a tick mark is at most that is drawn as an area
+_THICK = 2.0
 # of the width and height: how late and how low curves may begin that programs draw from their first time on
 _LATE, _LOW = 0.05, 0.07
 # points: how near curves begin to the corner that labels without tick marks give, and how straight these stand
@@ -179,9 +181,11 @@ def _on_ticks(axis: Axis, strokes: Sequence[Stroke], words: Sequence[Word], *, a
         box = stroke.box
         if stroke.colour is None and stroke.fill is None:
             continue
-        if box[along + 2] - box[along] > 1.0:
-            continue
         extent = box[aside + 2] - box[aside]
+        # a mark drawn as an area is as wide as its pen
+        thick = min(_THICK, extent / 2) if stroke.colour is None else 0.0
+        if box[along + 2] - box[along] > max(1.0, thick):
+            continue
         end = box[aside + 2] if across else box[aside]
         gap = (edge - end) if across else (end - edge)
         if -0.6 * size <= gap <= 2.2 * size and extent > 0.8:
@@ -252,6 +256,7 @@ def _reading(
             ("limits_left_out", float(limits)),
             (UNREAD_DASHES, float(unread)),
             (UNPLACED_DROP, max((_unplaced(c, plot) for c in curves), default=0.0)),
+            (BEYOND_END, max((_beyond(c, page.strokes, plot) for c in curves), default=0.0)),
         ),
     )
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
@@ -364,6 +369,11 @@ def _arm(curve: Staircase, plot: _Plot, name: str | None, marks: Array) -> ArmRe
     return ArmReading(
         name or "", curve.colour, style, time, np.minimum.accumulate(level), t_error, s_error, plot.x.value(marks)
     )
+
+
+def _beyond(curve: Staircase, strokes: Sequence[Stroke], plot: _Plot) -> float:
+    others = [c.points for c in plot.curves if c is not curve]
+    return beyond_end(strokes, curve, others, plot.frame[2])
 
 
 def _unplaced(curve: Staircase, plot: _Plot) -> float:
