@@ -46,8 +46,8 @@ _START = 0.004
 _NEAR_START = 1.5
 # points: how exactly a label that is set flush has its tick mark
 _FLUSH = 0.3
-# points: how wide a tick mark is at most that is drawn as an area
-_THICK = 2.0
+# points: how wide a tick mark is at most that is drawn as an area, and how many corners that has, the first twice
+_THICK, _BAR = 2.0, 6
 # of the width and height: how late and how low curves may begin that programs draw from their first time on
 _LATE, _LOW = 0.05, 0.07
 # points: how near curves begin to the corner that labels without tick marks give, and how straight these stand
@@ -182,8 +182,9 @@ def _on_ticks(axis: Axis, strokes: Sequence[Stroke], words: Sequence[Word], *, a
         if stroke.colour is None and stroke.fill is None:
             continue
         extent = box[aside + 2] - box[aside]
-        # a mark drawn as an area is as wide as its pen
-        thick = min(_THICK, extent / 2) if stroke.colour is None else 0.0
+        # a mark drawn as an area is as wide as its pen; letters are no bars
+        bar = stroke.colour is None and len(stroke.points) <= _BAR
+        thick = min(_THICK, extent / 2) if bar else 0.0
         if box[along + 2] - box[along] > max(1.0, thick):
             continue
         end = box[aside + 2] if across else box[aside]
