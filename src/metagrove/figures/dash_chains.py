@@ -283,6 +283,8 @@ def _joins(chain: _Chain, line: Array, length: float, reach: float, width: float
     here, there = _way(last[-2:]), _way(line[:2])
     if min(abs(step[0]), abs(step[1])) < _SAME:
         bridge = np.zeros((0, 2))
+        if len(line) > 1 and float(step @ (line[1] - line[0])) < 0:
+            line[0] = end
         gap = float(step[0] if abs(step[0]) >= abs(step[1]) else abs(step[1])) - spare
     elif {here, there} == {"level", "upright"}:
         corner = np.array([start[0], end[1]] if here == "level" else [end[0], start[1]])

@@ -211,7 +211,8 @@ def _reading(
     rows = recounted(risk_rows(near, x, below=below), x, find)
     rows = with_blanks(rows, x, None) if find is None else rows
     rows = keyed(rows, drawn_patches(rows, near, page.strokes))
-    listed = len(legend_entries(page.strokes, names))
+    entries = {w.text for _, w in legend_entries(page.strokes, names)}
+    listed = len(entries)
     curves, limits = without_limits(plot.curves, ragged_lines(page.strokes), expected=len(rows) or listed)
     directions = {c.rising for c in curves}
     if len(directions) > 1:
@@ -220,6 +221,8 @@ def _reading(
     rising = curves[0].rising
     left, top, right, bottom = plot.frame
     found = sample_names(curves, page.strokes, names)
+    # a curve may be named by a sample that is longer than the others
+    listed = len(entries | {n for n in found if n}) if entries else 0
     found = [
         n or coloured_name(c.colour, names, (left, top, right + 4, bottom)) for n, c in zip(found, curves, strict=True)
     ]
