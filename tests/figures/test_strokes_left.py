@@ -1,12 +1,17 @@
 """A drawing whose strokes are all explained says how many arms it shows; a line that was not read is left over."""
 
+from itertools import pairwise
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metagrove.figures.doubts.dashes import BEYOND_END, LINES, UNPLACED_DROP, UNREAD_DASHES
 from metagrove.figures.page import Stroke
-from metagrove.figures.strokes_left import all_explained, outlined_dashes
+from metagrove.figures.staircases import staircases
+from metagrove.figures.strokes_left import all_explained, beyond_end, outlined_dashes, unread_bars
 
 FRAME = (50.0, 20.0, 450.0, 320.0)
 BLACK = (0, 0, 0)
@@ -82,3 +87,52 @@ def test_dashes_drawn_as_outlines_are_seen():
 )
 def test_other_filled_pieces_are_no_dashes(boxes):
     assert outlined_dashes(outlines(boxes), FRAME) == 0
+
+
+def bars(corners, pen=1.2):
+    for a, b in pairwise(corners):
+        low, high = np.minimum(a, b), np.maximum(a, b)
+        grow = np.array([0, pen / 2]) if high[0] - low[0] > high[1] - low[1] else np.array([pen / 2, 0])
+        yield (*(low - grow), *(high + grow))
+
+
+def test_a_step_line_in_bars_that_was_not_read_is_seen():
+    assert unread_bars(outlines(bars(staircase(3, drops=20)), path=1), FRAME) > 20
+    grid = [(50.0, y, 450.0, y + 0.8) for y in range(40, 320, 40)] + [
+        (x, 20.0, x + 0.8, 320.0) for x in range(60, 450, 40)
+    ]
+    assert unread_bars(outlines(grid), FRAME) == 0
+    marks = [
+        box for x in range(60, 400, 20) for box in ((x - 3.0, 99.6, x + 3.0, 100.4), (x - 0.4, 97.0, x + 0.4, 103.0))
+    ]
+    assert unread_bars(outlines(marks), FRAME) == 0
+
+
+@settings(derandomize=True, deadline=None, max_examples=20)
+@given(st.integers(0, 10**6))
+def test_a_line_that_goes_on_behind_a_curve_is_seen(seed):
+    whole = staircase(seed)
+    cut = 2 * int(len(whole) // 4) + 1
+    (curve,) = staircases([Stroke(whole[:cut], BLACK, 1.0)])
+    rest = [Stroke(whole[k : k + 2], BLACK, 1.0) for k in range(cut + 1, len(whole) - 1)]
+    other = staircase(seed + 1)
+    strokes = [Stroke(whole[:cut], BLACK, 1.0), *furniture(), Stroke(other, (200, 30, 30), 1.0)]
+    assert beyond_end(strokes, curve, [other], FRAME[2]) == 0
+    assert beyond_end([*strokes, *rest], curve, [other], FRAME[2]) > 0.03
+
+
+@pytest.mark.parametrize(
+    ("measured", "says"),
+    [
+        ((UNREAD_DASHES, 40.0), "a line is drawn as 40 filled pieces, and was not read"),
+        ((UNPLACED_DROP, 0.08), "a drop of 0.08 stands somewhere between two dashes"),
+        ((UNPLACED_DROP, 0.02), None),
+        ((BEYOND_END, 0.2), "lines that look like a curve go on behind its end"),
+        ((BEYOND_END, 0.01), None),
+    ],
+)
+def test_what_a_drawing_leaves_over_is_a_doubt(measured, says):
+    read = SimpleNamespace(reading=SimpleNamespace(checks=(measured,)))
+    found = [f.message for f in LINES.find(read)]
+    assert found == ([] if says is None else [says])
+    assert all(LINES.said(message) for message in found)

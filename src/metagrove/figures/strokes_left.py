@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from metagrove.core.values import Array
-from metagrove.figures.page import Stroke
+from metagrove.figures.page import RGB, Stroke
 from metagrove.figures.staircases import Staircase
 
-__all__ = ["all_explained", "beyond_end", "outlined_dashes"]
+__all__ = ["all_explained", "beyond_end", "outlined_dashes", "unread_bars"]
 
 # points: how far a stroke may lie off a curve, and how large a censor mark or an arrow's head is at most
 _OFF, _MARK = 1.0, 14.0
@@ -18,6 +18,8 @@ _OFF, _MARK = 1.0, 14.0
 _RULE, _LEFT = 0.25, 0.05
 # points: how far lines that go on behind a curve's end must go down to be no frame and no key
 _DROPS = 3.0
+# corners of a bar, the first twice; points: its pen at most; how much longer it is; how many make a line; how uneven they are
+_BAR, _THIN, _LONG, _BARS, _UNEVEN = 6, 4.0, 1.3, 4, 0.2
 # how exactly a dash is as wide as its pen, of that, how many make a line, and the share of a path's pieces that they are
 _PEN, _DASHES, _MOSTLY = 0.03, 8, 0.6
 
@@ -64,6 +66,36 @@ def outlined_dashes(strokes: Sequence[Stroke], frame: tuple[float, float, float,
         alike = min(abs(x1 - x0 - stroke.width), abs(y1 - y0 - stroke.width)) < _PEN * stroke.width
         pieces.setdefault(stroke.path, []).append(alike)
     return sum(sum(alike) for alike in pieces.values() if sum(alike) >= max(_DASHES, _MOSTLY * len(alike)))
+
+
+def unread_bars(strokes: Sequence[Stroke], frame: tuple[float, float, float, float]) -> int:
+    """How many thin bars of one ink and pen inside a plot run along and across by uneven lengths, as the pieces of a step line do.
+
+    Grids and frames are longer than they may be, marks alike in length.
+    """
+    left, top, right, bottom = frame
+    inks: dict[tuple[RGB, float], list[tuple[float, float]]] = {}
+    for stroke in strokes:
+        x0, y0, x1, y1 = stroke.box
+        wide, tall = x1 - x0, y1 - y0
+        inside = left - 1 <= (x0 + x1) / 2 <= right + 1 and top - 1 <= (y0 + y1) / 2 <= bottom + 1
+        pen = min(wide, tall)
+        if (
+            stroke.colour is None
+            and stroke.fill is not None
+            and inside
+            and len(stroke.points) <= _BAR
+            and 0 < pen <= _THIN
+        ):
+            inks.setdefault((stroke.fill, round(pen, 2)), []).append((wide, tall))
+    found = 0
+    for sizes in inks.values():
+        size = np.array(sizes)
+        own = size[(size[:, 0] < _RULE * (right - left)) & (size[:, 1] < _RULE * (bottom - top))]
+        along, across = own[own[:, 0] > _LONG * own[:, 1], 0], own[own[:, 1] > _LONG * own[:, 0], 1]
+        if min(len(along), len(across)) >= _BARS and min(np.std(v) / np.mean(v) for v in (along, across)) > _UNEVEN:
+            found += len(along) + len(across)
+    return found
 
 
 def beyond_end(strokes: Sequence[Stroke], curve: Staircase, others: Sequence[Array], right: float) -> float:

@@ -27,7 +27,7 @@ from metagrove.figures.scales.axes import (
     with_flush,
 )
 from metagrove.figures.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
-from metagrove.figures.strokes_left import all_explained, beyond_end, outlined_dashes
+from metagrove.figures.strokes_left import all_explained, beyond_end, outlined_dashes, unread_bars
 from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.columns import column_axis
 from metagrove.figures.table.recount import recounted
@@ -242,7 +242,7 @@ def _reading(
         and all_explained(page.strokes, [c.points for c in plot.curves], plot.frame)
     ):
         witnesses = [len(arms)]
-    unread = outlined_dashes(page.strokes, plot.frame)
+    unread = max(outlined_dashes(page.strokes, plot.frame), unread_bars(page.strokes, plot.frame))
     reading = FigureReading(
         tuple(arms),
         plot.x,

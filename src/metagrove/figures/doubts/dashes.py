@@ -14,7 +14,7 @@ UNREAD_DASHES, UNPLACED_DROP, BEYOND_END = "dashes_not_read", "unplaced_drop", "
 _DEEP = 0.05
 # of a curve's width: a shorter line behind its end is no part of it
 _GOES_ON = 0.03
-_NOT_READ = "a dashed line is drawn as {count} filled pieces, and was not read"
+_NOT_READ = "a line is drawn as {count} filled pieces, and was not read"
 _ON = "lines that look like a curve go on behind its end"
 _BETWEEN = "a drop of {drop} stands somewhere between two dashes"
 
