@@ -40,8 +40,8 @@ DARK = (
 def eortc(sheet: Sheet):
     """EORTC: percents by tens, years, and below the columns O and N, the patients at risk, and the arms at the right."""
     n = len(sheet.arms)
-    row = 1.5 * sheet.points
     names = wrapped(sheet, 19)
+    row = (2.1 if any("\n" in name for name in names) else 1.5) * sheet.points
     ax = sheet.axes(left=88, right=134, top=42, bottom=56 + row * (n + 1.2))
     sheet.scales(ax, step=0.1, form="{:.0f}", pad=(0.0, 0.0, 0.0, 0.0))
     sheet.frame(ax, width=1.0, length=4)
@@ -117,7 +117,7 @@ def swog(sheet: Sheet):
     ax.set_xlabel(f"{sheet.unit.capitalize()} After Registration")
     x, y, gap = (0.60, 0.74, 0.84, 0.95), 0.95, 0.058
     if open_corner(sheet) == "lower left":
-        x, y, gap = (0.22, 0.34, 0.42, 0.52), 0.05 + 0.05 * (len(sheet.arms) + 0.4), 0.05
+        x, y, gap = (0.26, 0.38, 0.46, 0.56), 0.05 + 0.05 * (len(sheet.arms) + 0.4), 0.05
     small = {"transform": ax.transAxes, "fontsize": 0.8 * sheet.points, "va": "center"}
     for place, text in zip(x[1:], ("At\nRisk", "Failed", f"Median\nin {sheet.unit.capitalize()}"), strict=True):
         ax.text(place, y, text, ha="center", linespacing=0.95, **small)

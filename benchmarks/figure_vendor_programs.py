@@ -19,6 +19,7 @@ from benchmarks.figure_vendors import (
     limits,
     name_times,
     open_corner,
+    room,
     symbols,
     thousands,
     wrapped,
@@ -62,7 +63,8 @@ def sas_journal(sheet: Sheet):
     """SAS with the style JOURNAL: greys and hatched bands, the strata's names in a ruled legend, counts in a framed strip."""
     n = len(sheet.arms)
     row = 1.3 * sheet.points
-    ax = sheet.axes(left=76, right=14, top=34, bottom=84 + row * n)
+    left = room(sheet, 76, 0.75)
+    ax = sheet.axes(left=left, right=14, top=34, bottom=84 + row * n)
     sheet.scales(ax, step=0.2, form="{:.1f}", pad=(0.03, 0.03, 0.03, 0.04))
     sheet.frame(ax, sides="lbrt", width=0.7, length=3)
     inks = black(sheet)
@@ -73,9 +75,11 @@ def sas_journal(sheet: Sheet):
     ax.text(0.5, 1.02, sheet.choice("With Number of Subjects at Risk and 95% Confidence Limits", "With Number of Subjects at Risk"),
             transform=ax.transAxes, ha="center", fontsize=0.9 * sheet.points)  # fmt: skip
     ax.set_ylabel("Survival Probability")
-    foot = sheet.at_risk(ax, down=26 + row / 2, heading="", left=70, row=row, size=0.85)
+    foot = sheet.at_risk(ax, down=26 + row / 2, heading="", left=left - 6, row=row, size=0.85)
     wide, tall = (72 * side for side in sheet.page.get_size_inches())
-    strip = sheet.page.add_axes((76 / wide, (84 + row * n - foot + row / 2) / tall, (wide - 90) / wide, row * n / tall))
+    strip = sheet.page.add_axes(
+        (left / wide, (84 + row * n - foot + row / 2) / tall, (wide - left - 14) / wide, row * n / tall)
+    )
     strip.patch.set_visible(False)
     strip.set(xticks=[], yticks=[])
     sheet.frame(strip, sides="lbrt", width=0.6)
@@ -181,7 +185,8 @@ def matsurv(sheet: Sheet):
     """MatSurv for MATLAB: half a box, ticks inside, coloured names and counts under a line of their own, HR in the plot."""
     n = len(sheet.arms)
     row = 1.5 * sheet.points
-    ax = sheet.axes(left=112, right=18, top=16, bottom=52 + row * (n + 1.4))
+    left = room(sheet, 112)
+    ax = sheet.axes(left=left, right=18, top=16, bottom=52 + row * (n + 1.4))
     sheet.scales(ax, step=0.2, form="{:g}", pad=(0.0, 0.0, 0.0, 0.05))
     sheet.frame(ax, width=1.0, ticks="in", length=5)
     inks = inks_of(
@@ -193,7 +198,7 @@ def matsurv(sheet: Sheet):
     key(sheet, ax, inks, loc="upper right", frameon=False, width=2.0)
     ax.text(0.03, 0.06, f"p = {sheet.choice('0.0031', '1.24e-05', '0.227')}" + ("\nHR = 1.62 (1.14 - 2.30)" if n == 2 else ""),
             transform=ax.transAxes, fontsize=0.95 * sheet.points)  # fmt: skip
-    sheet.at_risk(ax, down=44, heading="Number at risk", left=106, row=row, weight="bold" if sheet.chance(0.5) else "normal",
+    sheet.at_risk(ax, down=44, heading="Number at risk", left=left - 6, row=row, weight="bold" if sheet.chance(0.5) else "normal",
                   inks=[c for c, _ in inks], size=0.92)  # fmt: skip
 
 
@@ -312,7 +317,8 @@ def jamovi(sheet: Sheet):
 def ezr(sheet: Sheet):
     """EZR: R's plain axes, strokes or colours, a legend without frame named by its variable, counts in rows below."""
     n = len(sheet.arms)
-    ax = sheet.axes(left=84, right=20, top=24, bottom=64 + 1.5 * sheet.points * (n + 1))
+    left = room(sheet, 84)
+    ax = sheet.axes(left=left, right=20, top=24, bottom=64 + 1.5 * sheet.points * (n + 1))
     sheet.scales(ax, step=0.2, form="{:.1f}", pad=(0.04, 0.04, 0.04, 0.04))
     sheet.frame(ax, sides="lb", width=0.8, length=5)
     ax.spines["left"].set_bounds(0, 1)
@@ -327,7 +333,7 @@ def ezr(sheet: Sheet):
     sheet.under(ax, sheet.end / 2, sheet.unit.capitalize() if sheet.chance(0.5) else "Time", 32)
     key(sheet, ax, inks, loc="upper right" if sheet.chance(0.7) else "lower left", frameon=False, handlelength=2.6,
         title=sheet.choice("Group", "Treatment", "Arm"))  # fmt: skip
-    sheet.at_risk(ax, down=48, heading="Number at risk", left=78, weight="normal", row=1.5 * sheet.points)
+    sheet.at_risk(ax, down=48, heading="Number at risk", left=left - 6, weight="normal", row=1.5 * sheet.points)
 
 
 def epi_info(sheet: Sheet):
@@ -422,7 +428,7 @@ def km_plot(sheet: Sheet):
     sheet.curves(ax, inks, width=1.2, mark="|" if sheet.chance(0.7) else "", size=5)
     gene = sheet.choice("ESR1 (205225_at)", "TP53 (201746_at)", "MKI67", "hsa-miR-21")
     ax.set_title(gene, fontweight="bold", fontsize=1.3 * sheet.points)
-    ax.text(0.97, 0.97, f"HR = {sheet.choice('1.47 (1.21 − 1.79)', '0.66 (0.6 − 0.74)')}\nlogrank P = {sheet.choice('8.4e−05', '0.0012', '<1E-16')}",
+    ax.text(0.97, 0.97, f"HR = {sheet.choice('1.47 (1.21 − 1.79)', '0.66 (0.6 − 0.74)')}\nlogrank P {sheet.choice('= 8.4e−05', '= 0.0012', '<1E-16')}",
             transform=ax.transAxes, ha="right", va="top")  # fmt: skip
     held = key(sheet, ax, inks, loc="lower left", edgecolor="black", title="Expression", handlelength=1.5)
     held.get_frame().set(linewidth=0.7)
@@ -442,7 +448,8 @@ def km_plot(sheet: Sheet):
 def c_bioportal(sheet: Sheet):
     """cBioPortal: percent signs by tens, thin grey axes, small crosses, the legend and p at the right, counts below."""
     n = len(sheet.arms)
-    ax = sheet.axes(left=92, right=116, top=16, bottom=60 + 1.6 * sheet.points * (n + 1))
+    left = room(sheet, 92, 0.85)
+    ax = sheet.axes(left=left, right=116, top=16, bottom=60 + 1.6 * sheet.points * (n + 1))
     sheet.scales(ax, step=0.1, form="{:.0f}%", pad=(0.0, 0.02, 0.0, 0.0))
     ax.set_ylim(0, 102)
     sheet.frame(ax, width=0.7, ink="#999999", length=5)
@@ -460,7 +467,7 @@ def c_bioportal(sheet: Sheet):
                title=f"Logrank Test P-Value:\n{sheet.choice('4.61e-3', '0.214', '1.29e-10')}", fontsize=0.82 * sheet.points)  # fmt: skip
     held.get_title().set_fontsize(0.78 * sheet.points)
     held.set_alignment("left")
-    sheet.at_risk(ax, down=48, heading="Number at risk (n)", left=88, weight="bold", row=1.6 * sheet.points, size=0.85,
+    sheet.at_risk(ax, down=48, heading="Number at risk (n)", left=left - 4, weight="bold", row=1.6 * sheet.points, size=0.85,
                   inks=[c for c, _ in inks])  # fmt: skip
 
 
@@ -537,8 +544,8 @@ PROGRAMS = {
     "saslisting": Model(Style(sas_listing, (6.4, 4.8), (560, 1200), font=MONO, scale=1.0, points=8.5, arms=(2, 2, 3)), CODES),
     "sigmaplot": Model(Style(sigma_plot, (5.8, 4.6), (500, 1300), scale=1.0, points=10, unit=ONE)),
     "splus": Model(Style(s_plus, (5.6, 4.6), (520, 1300), font=SERIF, scale=1.0, points=10)),
-    "statistica": Model(Style(statistica, (6.2, 5.0), (520, 1200), scale=1.0, unit=("months", "days"), arms=(2, 2, 3))),
+    "statistica": Model(Style(statistica, (6.2, 5.0), (600, 1200), scale=1.0, unit=("months", "days"), arms=(2, 2, 3))),
     "statsdirect": Model(Style(stats_direct, (6.0, 4.6), (600, 1200), scale=1.0, unit=ONE, font=SANS)),
-    "ualcan": Model(Style(ualcan, (5.8, 4.8), (520, 1200), font="DejaVu Sans", scale=1.0, arms=(2,), unit=("days",)), LEVELS),
+    "ualcan": Model(Style(ualcan, (5.8, 4.8), (600, 1200), font="DejaVu Sans", scale=1.0, arms=(2,), unit=("days",)), LEVELS),
     "xlstat": Model(Style(xlstat, (6.0, 4.2), (600, 1200), scale=1.0, font="DejaVu Sans", points=8.5)),
 }  # fmt: skip

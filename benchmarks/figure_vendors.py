@@ -164,6 +164,11 @@ def wrapped(sheet, width):
     return [textwrap.fill(a.name, width) for a in sheet.arms]
 
 
+def room(sheet, least, size=0.9):
+    """Points that the names need at the left of their numbers at risk, at least so many."""
+    return max(least, 0.54 * size * sheet.points * max(len(a.name) for a in sheet.arms) + 24)
+
+
 def name_times(sheet, ax, form):
     """The labels of time as `form` writes them."""
     ax.set_xticks(sheet.ticks, [form(t) for t in sheet.ticks])
