@@ -115,9 +115,15 @@ def swog(sheet: Sheet):
         sheet.choice("Overall Survival by Treatment Arm", "Progression-Free Survival"), fontsize=1.2 * sheet.points
     )
     ax.set_xlabel(f"{sheet.unit.capitalize()} After Registration")
+    n, end = len(sheet.arms), sheet.end
+    below = min(float(a.at(0.6 * end)) for a in sheet.arms) - 0.05 * (n + 1.6)
+    above = 1 - 0.058 * (n + 1.2) - max(float(a.at(0.36 * end)) for a in sheet.arms)
+    if max(below, above) < 0:
+        key(sheet, ax, inks, loc=open_corner(sheet), frameon=False, width=1.5)
+        return
     x, y, gap = (0.60, 0.74, 0.84, 0.95), 0.95, 0.058
-    if open_corner(sheet) == "lower left":
-        x, y, gap = (0.26, 0.38, 0.46, 0.56), 0.05 + 0.05 * (len(sheet.arms) + 0.4), 0.05
+    if below > above:
+        x, y, gap = (0.26, 0.38, 0.46, 0.56), 0.05 + 0.05 * (n + 0.4), 0.05
     small = {"transform": ax.transAxes, "fontsize": 0.8 * sheet.points, "va": "center"}
     for place, text in zip(x[1:], ("At\nRisk", "Failed", f"Median\nin {sheet.unit.capitalize()}"), strict=True):
         ax.text(place, y, text, ha="center", linespacing=0.95, **small)
