@@ -330,6 +330,14 @@ def test_an_upturned_sign_of_percent_belongs_to_its_number_where_one_of_its_ring
     assert (found.text, found.angle, found.y0, found.y1) == ("0%", 90, 359, 401)
 
 
+def test_a_scrap_level_with_one_entry_is_no_column_of_the_legend():
+    names = ["Control", "Surgery"]
+    picture, words = legend(zip(names, COLOURS[:2], [WHOLE] * 2, strict=True), left=230)
+    scrap, more = legend([("Ee", COLOURS[2], [(18, 36)])], top=54)
+    both = np.minimum(picture, scrap)
+    assert [s.name for s in legend_samples(both, darkness(both), [*words, *more], ())] == names
+
+
 def test_the_scraps_of_a_heading_are_no_legend():
     picture, words = legend(zip(["er a", "ris"], COLOURS[:2], [WHOLE] * 2, strict=True), pitch=60)
     assert len(legend_samples(picture, darkness(picture), words, ())) == 2

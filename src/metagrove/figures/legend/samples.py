@@ -183,14 +183,20 @@ def _aligned(found: list[Sample]) -> list[Sample]:
         even = [s for s in found if 1 / _UNEVEN < (s.box[3] - s.box[1]) / size < _UNEVEN]
         column = [s for s in even if _in_column(s, anchor) and abs(s.box[1] - anchor.box[1]) < 14 * size]
         row = [s for s in even if _on_line(s, anchor)]
-        block = [
-            s for s in even if any(_in_column(s, head) for head in row) and any(_on_line(s, first) for first in column)
-        ]
+        block = _block(even, row, column)
         for group in (column, row, block):
             distinct = _distinct(_cut_short(group))
             if (len(distinct), _drawn(distinct)) > (len(best), _drawn(best) + 1):
                 best = distinct
     return sorted(best, key=lambda s: (round(s.box[1] / 8), s.box[0]))
+
+
+def _block(entries: Sequence[Sample], row: Sequence[Sample], column: Sequence[Sample]) -> list[Sample]:
+    """The entries below those of a row and level with those of a column; none where they fill no two columns."""
+    inside = [s for s in entries if any(_on_line(s, first) for first in column)]
+    columns = [[s for s in inside if _in_column(s, head)] for head in row]
+    full = [c for c in columns if len(c) > 1]
+    return [s for c in full for s in c] if len(full) > 1 else []
 
 
 def _in_column(a: Sample, b: Sample) -> bool:
