@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from metagrove.survival.belief_screen import likely_shapes
 from metagrove.survival.censoring import Shape
 from metagrove.survival.censoring_trends import drawn_shapes
 from metagrove.survival.click_noise import disorder_of
@@ -25,7 +26,7 @@ from metagrove.survival.path_draws import (
 from metagrove.survival.path_law import Law, law_errors, law_evidence, law_of, lots_of
 from metagrove.survival.path_model import Plan, plan_of
 from metagrove.survival.path_point import point_of, pulled_point
-from metagrove.survival.path_search import Beam, blurred, likely_shapes, weights_kept
+from metagrove.survival.path_search import Beam, blurred, weights_kept
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading, steps_of
 
@@ -39,7 +40,7 @@ STILL, FURTHEST = 1.0, 3.0
 #: Change of the logarithm of the reading error up to which the steps are kept.
 SETTLED = 0.1
 #: Beam of the pass that finds the point.
-NEAR_LAW = Beam(keep=100, cut=1e-3, bins=0.8)
+NEAR_LAW = Beam(keep=200, cut=1e-4, bins=0.8)
 #: How near to the mean of the laws the point is held at least, in patients, and otherwise, in standard deviations: loosely,
 #: because where single drops can be told apart the law knows less than the path.
 LEAST, TIMES = 1.0, 2.0

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.survival.belief_screen import likely_shapes
 from metagrove.survival.censoring import Shape
 from metagrove.survival.click_noise import disorder_of
 from metagrove.survival.curve_input import DigitizedCurve, Kind
@@ -45,7 +46,6 @@ from metagrove.survival.path_search import (
     Tilt,
     Weighed,
     blurred,
-    likely_shapes,
     run_of,
     runs_of,
 )

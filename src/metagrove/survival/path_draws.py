@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.survival.belief_screen import evidence_of
 from metagrove.survival.censoring import Shape
 from metagrove.survival.censoring_trends import drawn_shapes
 from metagrove.survival.path_model import Plan, Weights
@@ -17,11 +18,11 @@ from metagrove.survival.path_search import (
     Beam,
     Run,
     Weighed,
-    evidence_of,
     graph_of,
     operations_of,
     run_of,
     runs_each,
+    weights_all,
     weights_kept,
 )
 from metagrove.survival.printed_evidence import printed_fit
@@ -216,7 +217,7 @@ def _through_graph(
 ) -> list[tuple[Pair, float]]:
     """Paths through the states of one pass under each course of censoring that is picked; all count the same."""
     plan, reading, facts = known
-    rows = [operations_of(plan, weights_kept(plan, reading, facts, shape)) for shape in shapes]
+    rows = [operations_of(plan, weights) for weights in weights_all(plan, reading, facts, shapes)]
     evidence = np.array([graph.evidence(row) + s.prior for row, s in zip(rows, shapes, strict=True)])
     if not np.isfinite(evidence).any():
         return []
