@@ -98,11 +98,10 @@ def _scored(m: Any, p: Any, op: Any) -> Any:
 
 
 @_compiled
-def _dropped(m: Any, p: Any, op: Any, size: Any, weight: Any, before: Any, around: Any, cross: Any, keep: Any) -> Any:
-    """The log evidence of a drop, which moves mean and covariance.
+def _counts_weighed(m: Any, p: Any, op: Any, size: Any, weight: Any) -> Any:
+    """The smallest number of deaths of a drop that is weighed, how many are, the log of the best weight, the sum and the mean.
 
-    With `keep`, `before` and `around` become the mean and covariance of the state before it in the light of it, `cross` the
-    covariance of both states.
+    Their weights, relative to the best, go into `weight`.
     """
     n, level = max(m[0], 1.0), max(m[2], 1e-9)
     y, error, hazard = op[A] * size, (op[B] * size) ** 2, op[HAZARD]
@@ -140,7 +139,19 @@ def _dropped(m: Any, p: Any, op: Any, size: Any, weight: Any, before: Any, aroun
         weight[i] = np.exp(weight[i] - best)
         whole += weight[i]
         mean += weight[i] * (first + i)
-    mean /= whole
+    return first, count, best, whole, mean / whole
+
+
+@_compiled
+def _dropped(m: Any, p: Any, op: Any, size: Any, weight: Any, before: Any, around: Any, cross: Any, keep: Any) -> Any:
+    """The log evidence of a drop, which moves mean and covariance.
+
+    With `keep`, `before` and `around` become the mean and covariance of the state before it in the light of it, `cross` the
+    covariance of both states.
+    """
+    first, count, best, whole, mean = _counts_weighed(m, p, op, size, weight)
+    n, level = max(m[0], 1.0), max(m[2], 1e-9)
+    y, error = op[A] * size, (op[B] * size) ** 2
     b, a, bb, aa, ba = np.zeros(3), np.zeros(3), np.zeros((3, 3)), np.zeros((3, 3)), np.zeros((3, 3))
     xb, xa, pull = np.empty(3), np.empty(3), np.empty(3)
     for i in range(count):
