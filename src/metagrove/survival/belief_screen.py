@@ -17,7 +17,7 @@ from metagrove.survival.path_weights import VISIBLE
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
-__all__ = ["all_shapes", "evidence_of", "likely_shapes"]
+__all__ = ["all_shapes", "evidence_of", "lawful", "likely_shapes"]
 
 #: What finds the evidence of each of several beliefs.
 Weigh: TypeAlias = Callable[[Plan, Reading, Facts, list[Shape]], Array]
@@ -48,9 +48,9 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts, weigh: Weigh | Non
     beliefs, blind = all_shapes(reading, facts)
     if len(beliefs) <= 2 and not blind:
         return [(0.0, shape) for shape in beliefs]
-    sifted = weigh is None and facts.marks is None and len(beliefs) > SIFTED
+    sifted = weigh is None and len(beliefs) > SIFTED and lawful(reading, facts)
     weigh = evidence_of if weigh is None else weigh
-    if sifted and reading.sigma_s > SHARP and reading.level.size >= STEPS:
+    if sifted:
         beliefs = [shape for _, shape in _screened(plan, reading, facts, beliefs, law_evidence)[:SIFTED]] or beliefs
     most = MOST if facts.marks is None else MARKED
     known = _screened(plan, reading, facts, beliefs, weigh)[:most]
@@ -61,6 +61,11 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts, weigh: Weigh | Non
         known.sort(key=lambda pair: -pair[0])
     kept = [(evidence, shape) for evidence, shape in known if evidence > known[0][0] - FAR]
     return kept[: most if facts.n < HUGE else 2] or [(0.0, shape) for shape in beliefs]
+
+
+def lawful(reading: Reading, facts: Facts) -> bool:
+    """Whether the normal law of the states puts beliefs about censoring in much the same order as the states do."""
+    return facts.marks is None and reading.sigma_s > SHARP and reading.level.size >= STEPS
 
 
 def all_shapes(reading: Reading, facts: Facts) -> tuple[list[Shape], bool]:

@@ -113,7 +113,7 @@ def _counts_weighed(m: Any, p: Any, op: Any, size: Any, weight: Any) -> Any:
     if hazard == 0.0:
         first, last = 0.0, 0.0
     some = hazard * n / (1.0 + hazard * n)
-    enough = max(np.ceil(op[SEEN] * n / level - 0.1), 1.0) if op[SEEN] > 0.0 else 1.0
+    enough = max(np.ceil(op[SEEN] * size * n / level - 0.1), 1.0) if op[SEEN] > 0.0 else 1.0
     usual, many = 0.8 * (1.0 - op[C]), 0.2 * (1.0 - op[MASS])
     unseen, beyond = usual + many, max(first - enough, 0.0)
     if beyond > 0.0:
