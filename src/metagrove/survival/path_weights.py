@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival.censor_marks import MarkPlan
 from metagrove.survival.censoring import Shape, mean_levels
+from metagrove.survival.lattice import Lattice
 from metagrove.survival.path_model import CENSOR, DROP, LOOK, SCORE, WITNESS, Ground, Plan, Weights
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
+
+#: Starts and stops of the stretches for censoring, steps, stops of the operations, and ticks.
+Times: TypeAlias = tuple[Array, Array, Array, Array, Array]
 
 __all__ = ["VISIBLE", "weights_each", "weights_of"]
 
@@ -20,6 +26,10 @@ TIES = 0.05
 VISIBLE = 0.0025
 #: Times their usual number that hidden marks may be to make up what the printed totals say.
 MOST_HIDDEN = 1000.0
+#: Step of a grid of times, as a share of follow-up, from which on it matters that patients leave at its times alone.
+COARSE = 0.005
+#: Share of the deaths seen in a column that holds no time of such a grid.
+ASTRAY = 0.05
 #: Odds that a row is a drop where rows may be none.
 REAL = 20.0
 
@@ -34,6 +44,9 @@ def _ground(plan: Plan, reading: Reading, facts: Facts) -> Ground:
     past = np.searchsorted(reading.time, plan.stop, side="right")
     ticks = np.append(facts.risk_time, 0.0)
     times = (plan.start[gap], plan.stop[gap], reading.time, plan.stop, ticks)
+    coarse = _coarse_grid(plan, reading)
+    if coarse is not None and facts.risk_time.size:
+        times = _by_grid(times, coarse, reading, facts)
     split = np.cumsum([x.size for x in times[:-1]]).tolist()
     found = Ground(
         level,
@@ -51,6 +64,40 @@ def _ground(plan: Plan, reading: Reading, facts: Facts) -> Ground:
     )
     plan.ground[""] = reading.level, facts, found
     return found
+
+
+def _coarse_grid(plan: Plan, reading: Reading) -> Lattice | None:
+    """The grid on which times were recorded, where it is coarse and tells on which side of a death anybody left.
+
+    Times of clicks are too uncertain for that.
+    """
+    known = plan.lattice is not None and reading.sigma_t <= 0 and plan.lattice.step > COARSE * reading.end
+    return plan.lattice if known else None
+
+
+def _by_grid(times: Times, lattice: Lattice, reading: Reading, facts: Facts) -> Times:
+    """Times at which a belief is asked for its hazard where patients leave at grid times alone, after the deaths there.
+
+    What the belief says of an interval of the at-risk table goes to the grid times in it: up to a time it has run as far as
+    the share of them that has passed.
+    """
+    row = lattice.placed((reading.since + reading.time) / 2 if reading.columns else reading.time)
+    knots = np.concatenate(([0.0], facts.risk_time[facts.risk_time < reading.end], [reading.end]))
+    knots = np.unique(knots)
+    slack = 1e-4 * lattice.step
+    grid = lattice.step * np.arange(1, max(round(reading.end / lattice.step), 1) + 1)
+    passed = np.searchsorted(grid, knots - slack)
+    passed[-1] = grid.size  # the last ones leave at the end
+    share = np.diff(passed)
+    found = []
+    for t in times:
+        at = np.minimum(np.searchsorted(reading.time, t), row.size - 1)
+        when = np.where(reading.time[at] == t, row[at], t)
+        j = np.clip(np.searchsorted(knots, when, side="right") - 1, 0, knots.size - 2)
+        width, ahead = knots[j + 1] - knots[j], np.searchsorted(grid, when - slack) - passed[j]
+        part = np.where(share[j] > 0, ahead / np.maximum(share[j], 1), (when - knots[j]) / width)
+        found.append(knots[j] + np.clip(part, 0.0, 1.0) * width)
+    return found[0], found[1], found[2], found[3], found[4]
 
 
 def _steering_ticks(plan: Plan, facts: Facts) -> NDArray[np.int64]:
@@ -129,7 +176,7 @@ def _dying(
     own, usual, rate = _expected_deaths(reading, ground, facts, stay)
     a[:, drop], b[:, drop] = reading.level, reading.error
     if reading.columns:
-        hazard[:, drop] = rate
+        hazard[:, drop] = rate * _on_grid(_coarse_grid(plan, reading), reading)
         own, usual = 1 + own, 1 + usual
     elif reading.loose:
         hazard[:, drop] = REAL / np.maximum(facts.n * (ground.level + ground.fall) * stay, 0.5)
@@ -144,6 +191,15 @@ def _dying(
     if seen.any():
         hazard[:, seen], c[:, seen], mass[:, seen] = 0.0, 0.05, 0.1
     return hazard, mass, smallest
+
+
+def _on_grid(lattice: Lattice | None, reading: Reading) -> Array:
+    """How much likelier or less than usual a death is in each column, where deaths lie at grid times alone; shape (m,)."""
+    if lattice is None:
+        return np.ones(reading.time.size)
+    middle = (reading.since + reading.time) / 2
+    on = np.abs(lattice.nearest(middle) - middle) <= lattice.reach + 1e-9
+    return np.where(on, 1.0, ASTRAY)
 
 
 def _ratio(more: Array, least: float) -> Array:
