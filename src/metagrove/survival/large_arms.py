@@ -82,10 +82,24 @@ class LargeArm:
 
 
 def large_arm(curve: DigitizedCurve, facts: Facts, decimals: int, rng: np.random.Generator) -> LargeArm | None:
-    """The arm by the normal law; None where single deaths can be seen, or no path comes through."""
+    """The arm by the normal law; None where single deaths can be seen, or no path comes through.
+
+    Clicks that agree with what is printed under no error near the usual one are taken for twice as far off: then it is less
+    sure, too, on which side of a number at risk a drop lies.
+    """
     reading = steps_of(curve, facts)
     if not reading.level.size or blurred(reading, facts) < LAWFUL:
         return None
+    arm = _read_as(curve, facts, reading, decimals, rng)
+    if arm is None and reading.sigma_t > 0:
+        arm = _read_as(curve, facts, steps_of(curve, facts, sigma=2 * reading.sigma_s), decimals, rng)
+    return arm
+
+
+def _read_as(
+    curve: DigitizedCurve, facts: Facts, reading: Reading, decimals: int, rng: np.random.Generator
+) -> LargeArm | None:
+    """The arm by the normal law from a reading of its curve, whose error is where the search for the likeliest begins."""
     plan = plan_of(reading, facts, decimals)
     beliefs = likely_shapes(plan, reading, facts, law_evidence)
     spread = 0.0
@@ -140,7 +154,10 @@ def _pointed(arm: LargeArm, rng: np.random.Generator) -> LargeArm | None:
     means = np.array([law.law[1:, 0, 0] for law in laws])
     mean = (share * means).sum(axis=0)
     square = (share * (np.array([law.law[1:, 1, 0] for law in laws]) + means**2)).sum(axis=0)
-    near = mean, np.maximum(LEAST, TIMES * np.sqrt(np.maximum(square - mean**2, 0.0)))
+    spread = np.maximum(LEAST, TIMES * np.sqrt(np.maximum(square - mean**2, 0.0)))
+    # A normal law knows no bounds: where many leave at once it lets the number at risk rise again.
+    within = np.maximum(np.minimum.accumulate(np.minimum(mean, facts.n)), plan.low)
+    near = within, np.maximum(spread, np.abs(within - mean))
     point = pulled_point(
         plan,
         weights,

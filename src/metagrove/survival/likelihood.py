@@ -150,6 +150,8 @@ def _large(curve: DigitizedCurve, facts: Facts, wanted: Wanted, rng: np.random.G
     found = Paths(arm.plan, arm.reading, arm.facts, arm.point, arm.point, arm.evidence, arm.beliefs, beam=beam)
     if wanted.uncertain:
         drawn = large_draws(arm, wanted.paths, rng)
+        if drawn is None:  # the law led every lot astray; a beam keeps too few states, but it keeps some
+            drawn = widened_paths((arm.plan, arm.reading, arm.facts), arm.beliefs, arm.spread, FLAT, wanted.paths, rng)
         return None if drawn is None else replace(found, drawn=drawn)
     seed = int(rng.integers(2**62))
 

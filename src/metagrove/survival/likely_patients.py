@@ -17,7 +17,7 @@ from metagrove.survival.papers import GODSILL, PATHS
 from metagrove.survival.path_patients import beside_ticks, patients_of
 from metagrove.survival.printed_facts import Contradiction, Facts
 from metagrove.survival.rebuilt import Draws, Guess, LaterGuesses, RebuiltPatients
-from metagrove.survival.steps import CLICK_T
+from metagrove.survival.steps import CLICK_S, CLICK_T
 
 __all__ = [
     "SEEN",
@@ -130,7 +130,11 @@ def solved_arm(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.G
     paths = solve(curve, facts, draws, rng)
     if paths is None:
         return None
-    return SolvedArm(curve, facts, paths, paths.plan.lattice, conflicts(curve, facts))
+    sigma = None
+    if not paths.fallback and paths.reading.sigma_t > 0:
+        # A path that meets every fact was found: up to twice the usual error, the clicks were off and nothing contradicts.
+        sigma = min(max(paths.reading.sigma_s, CLICK_S), 2 * CLICK_S)
+    return SolvedArm(curve, facts, paths, paths.plan.lattice, conflicts(curve, facts, sigma=sigma))
 
 
 def likeliest_arm(arm: SolvedArm, draws: int, rng: np.random.Generator) -> RebuiltPatients:
