@@ -48,6 +48,8 @@ LEAST, TIMES = 1.0, 2.0
 KEEP, MORE = 40, 160
 #: Courses of censoring and reading errors of which draws are made, and paths drawn for each one kept.
 COURSES, SPARE = 16, 4
+#: Courses, and states kept by lot, where numbers at risk lead the way and leave little to choose between.
+LED = (10, 32)
 #: Paths drawn where no draws are asked for, to say what is open.
 SEEN = 40
 
@@ -198,13 +200,14 @@ def large_draws(arm: LargeArm, draws: int, rng: np.random.Generator) -> NDArray[
     evidence[~np.isfinite(evidence)] = -np.inf
     if not np.isfinite(evidence).any():
         return None
-    places = picked(evidence, evidence_power(facts), COURSES, rng)
-    errors = drawn_errors(known, (arm.spread, float(np.log(usual))), COURSES, rng)
-    count = -(-(SURPLUS if facts.median is not None or facts.rates else SPARE) * draws // COURSES)
+    courses, keep = LED if facts.risk_time.size else (COURSES, KEEP)
+    places = picked(evidence, evidence_power(facts), courses, rng)
+    errors = drawn_errors(known, (arm.spread, float(np.log(usual))), courses, rng)
+    count = -(-(SURPLUS if facts.median is not None or facts.rates else SPARE) * draws // courses)
     pairs, more = [], []
     for i, read in zip(places, errors, strict=True):
         law = law_of(plan, read, facts, shapes[i], rng)
-        found = lots_of(law, read, facts, KEEP, count, rng) or lots_of(law, read, facts, MORE, count, rng)
+        found = lots_of(law, read, facts, keep, count, rng) or lots_of(law, read, facts, MORE, count, rng)
         if found is not None:
             pairs.append(found[:2])
             more.append(found[2] - law.evidence)
