@@ -83,19 +83,22 @@ class LargeArm:
         return float(np.logaddexp.reduce([law.evidence for law in self.laws]) - np.log(len(self.laws)))
 
 
-def large_arm(curve: DigitizedCurve, facts: Facts, decimals: int, rng: np.random.Generator) -> LargeArm | None:
+def large_arm(
+    curve: DigitizedCurve, facts: Facts, decimals: int, rng: np.random.Generator, *, twice: bool = False
+) -> LargeArm | None:
     """The arm by the normal law; None where single deaths can be seen, or no path comes through.
 
-    Clicks that agree with what is printed under no error near the usual one are taken for twice as far off: then it is less
-    sure, too, on which side of a number at risk a drop lies.
+    Parameters
+    ----------
+    twice : whether clicks are taken for twice as far off as usual to begin with; then it is less sure, too, on which side of
+        a number at risk a drop lies.
     """
     reading = steps_of(curve, facts)
-    if not reading.level.size or blurred(reading, facts) < LAWFUL:
+    if not reading.level.size or blurred(reading, facts) < LAWFUL or (twice and reading.sigma_t <= 0):
         return None
-    arm = _read_as(curve, facts, reading, decimals, rng)
-    if arm is None and reading.sigma_t > 0:
-        arm = _read_as(curve, facts, steps_of(curve, facts, sigma=2 * reading.sigma_s), decimals, rng)
-    return arm
+    if twice:
+        reading = steps_of(curve, facts, sigma=2 * reading.sigma_s)
+    return _read_as(curve, facts, reading, decimals, rng)
 
 
 def _read_as(

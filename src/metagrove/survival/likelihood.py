@@ -122,7 +122,11 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     if large is not None:
         return large
     first = steps_of(curve, facts)
-    for label, sigma, tried, beam in _ladder(curve, facts, first):
+    for rung, (label, sigma, tried, beam) in enumerate(_ladder(curve, facts, first)):
+        if rung == 1:
+            large = _large(curve, facts, wanted, rng, twice=True)
+            if large is not None:
+                return large
         reading = first if sigma is None and tried is facts else steps_of(curve, tried, sigma=sigma)
         settled = _settled(curve, tried, reading, beam, wanted, rng)
         if settled is None and curve.kind in ("clicks", "digitized") and beam is COARSE:
@@ -141,9 +145,11 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     return None
 
 
-def _large(curve: DigitizedCurve, facts: Facts, wanted: Wanted, rng: np.random.Generator) -> Paths | None:
-    """The paths of an arm whose states follow the normal law, None where they do not."""
-    arm = large_arm(curve, facts, wanted.decimals, rng)
+def _large(
+    curve: DigitizedCurve, facts: Facts, wanted: Wanted, rng: np.random.Generator, *, twice: bool = False
+) -> Paths | None:
+    """The paths of an arm whose states follow the normal law, None where they do not; for `twice` see `large_arm`."""
+    arm = large_arm(curve, facts, wanted.decimals, rng, twice=twice)
     if arm is None:
         return None
     beam = _usual_beam(arm.reading, arm.facts)
