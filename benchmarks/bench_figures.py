@@ -20,6 +20,7 @@ from benchmarks.figure_lifelines import lifelines_figure
 from benchmarks.figure_scores import REFERENCE, score_of
 from benchmarks.figure_styles import figure
 from benchmarks.figure_styles_tools import drawn_by_tools
+from benchmarks.figure_vendors import vendor_figure
 
 #: Median of mean |S' - S| to the end of the axis, GPT5_base on the same 48 figures (computed in the reference folder).
 PEER_MEAN, PEER_NINETY = 0.0029, 0.0071
@@ -162,6 +163,10 @@ def main():
         raster(kept(folder / "journals", map(journal_figure, unseen)))
         print("journals and programs, vector")
         vector(kept(folder / "drawings", (journal_figure(s, ending=("pdf", "svg")[s % 2]) for s in unseen)))
+        print(
+            f"further programs, portals, trial groups and languages, raster (seeds {unseen.start} to {unseen.stop - 1})"
+        )
+        raster(kept(folder / "vendors", map(vendor_figure, unseen)))
         print("drawn by lifelines")
         automatic(scores(kept(folder / "lifelines", map(lifelines_figure, range(first, last))), hinted=False))
         drawn_by_tools(folder / "tools", first, last)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metagrove.figures.doubts.furniture import in_line, landmarks, ruled_boxes
+from metagrove.figures.doubts.furniture import in_cells, in_line, landmarks, ruled_boxes
 from metagrove.figures.page import Word
 
 NONE = np.zeros((400, 600), dtype=bool)
@@ -84,6 +84,14 @@ def test_a_line_of_writing_takes_its_short_words_along():
     )
     found = in_line(said, [*said, beside, word("= 69)", 212, 240), far, low, rate])
     assert [w.text for w in found] == ["Early therapy", "88%", "(n", "= 69)"]
+
+
+def test_numbers_of_a_small_table_in_the_plot_belong_to_its_writing():
+    said = [word("Surgery", 100, 160, y=70), word("Radiation", 100, 170, y=95), word("Events", 220, 260)]
+    cells = [word("17", 235, 245, y=70), word("1€", 235, 245, y=95, score=0.95)]
+    # a mark beside a name, a number of an axis, and a scrap read badly
+    others = [word("|", 238, 240, y=95), word("60", 400, 414, y=200), word("44", 238, 246, y=70, score=0.6)]
+    assert in_cells(said, [*said, *cells, *others]) == [*said, *cells]
 
 
 def test_marks_read_as_ones_are_no_percentage():

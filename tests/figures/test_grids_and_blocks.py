@@ -107,6 +107,17 @@ def test_blocks_give_rows_the_names_above_them_and_sums_settle_doubts():
     assert [c.sure for c in named_by_block([wrong, rows[1]], lines)[0].cells] == [True, True, False, True]
 
 
+def test_the_name_of_a_block_may_stand_far_above_its_lines_and_reach_beyond_its_first_count():
+    far, cells = 45.0, tuple(cell(t, n, middle=10 * t + 30) for t, n in zip((0.0, 10.0), (40, 30), strict=True))
+    heading = CountLine((Word("Radiochemotherapy", 30, 0, 110, 10),), "Radiochemotherapy", (), 100 - far)
+    lines = [heading, CountLine((), "At risk", cells, 100.0), CountLine((), "Events", cells, 138.0)]
+    rows = [RiskRow("At risk", None, cells, 100.0, size=10)]
+    assert [r.label for r in named_by_block(rows, lines)] == ["Radiochemotherapy"]
+    # the title of the axis begins further right
+    title = replace(heading, words=(Word("Months", 60, 0, 90, 10),))
+    assert [r.label for r in named_by_block(rows, [title, *lines[1:]])] == ["At risk"]
+
+
 def test_other_tables_keep_their_names():
     rows = [
         RiskRow(name, None, (cell(0, 9, middle=0), cell(10, 4, middle=100)), 20.0 * k) for k, name in enumerate("AB")
@@ -242,3 +253,5 @@ def test_one_drop_a_little_under_a_person_is_no_contradiction_two_are():
     assert too_fine(cells, arm(0.018, 0.018)).n == 20
     assert too_fine(cells, arm(0.01)).n == 20
     assert too_fine(cells, arm(0.025, 0.025)) is None
+    # one level read off among many drops is no sign of a count that is too small
+    assert too_fine(cells, arm(0.01, *[0.03] * 4)) is None

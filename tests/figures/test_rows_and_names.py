@@ -23,6 +23,8 @@ from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.table.swatches import Patch, coloured_patches, keyed
 from metagrove.figures.table.tying import tied
+from metagrove.figures.writing.naming import name_alone
+from metagrove.figures.writing.words import phrases, tokens
 from seen_lines import seen_lines
 
 TIMES = (0.0, 12.0, 24.0, 36.0)
@@ -266,6 +268,13 @@ def test_keys_are_found_where_those_of_the_other_entries_stand():
     assert found[2].dash.period > 1.3 * found[1].dash.period
 
 
+def test_marks_of_censoring_and_dashes_read_as_signs_are_no_arms():
+    names = ["Control", "Surgery", "Control-censored", "C---------T"]
+    drawn = zip(names, [(31, 31, 255), (31, 142, 31), (0, 0, 200), (120, 120, 120)], [WHOLE] * 4, strict=True)
+    picture, words = legend(drawn)
+    assert [s.name for s in legend_samples(picture, darkness(picture), words, ())] == names[:2]
+
+
 def test_a_name_that_was_not_read_is_looked_for_at_its_turn():
     names = ["Control", "Surgery", "Delayed"]
     picture, words = legend(zip(names, COLOURS, [WHOLE] * 3, strict=True))
@@ -292,6 +301,41 @@ def test_entries_in_two_columns_are_one_legend():
     both = np.minimum(picture, beside)
     found = legend_samples(both, darkness(both), [*words, *more], ())
     assert [s.name for s in found] == ["Aspirin", "Cilazapril", "Bisoprolol", "Digoxin"]
+
+
+def test_of_two_columns_of_names_the_one_with_lines_before_it_is_the_legend():
+    names = ["Low risk", "High risk"]
+    picture, words = legend(zip(names, COLOURS[:2], [WHOLE] * 2, strict=True))
+    table, rows = legend(zip(names, [(0, 0, 0)] * 2, [[(12, 26)], [(12, 18), (20, 26)]], strict=True), top=130)
+    both = np.minimum(picture, table)
+    surer = [replace(w, score=1.0) for w in rows] + [replace(w, score=0.9) for w in words]
+    found = legend_samples(both, darkness(both), surer, names)
+    assert np.abs(np.array([s.colour for s in found]) - COLOURS[:2]).max() < 30
+
+
+def test_a_sign_read_badly_does_not_spoil_a_name():
+    parts = [("Stage", 0, 28, 1.0), ("I", 31, 33, 0.75), ("(N", 37, 48, 1.0), ("=", 52, 58, 0.3), ("27)", 61, 76, 1.0)]
+    words = [Word(text, a, 20, b, 30, score=score) for text, a, b, score in parts]
+    (found,) = phrases(words)
+    assert found.text == "Stage I (N = 27)" and found.score == 0.75
+    # nor does one that was not read, within a bracket
+    (lost,) = phrases([w for w in words if w.text != "="])
+    assert lost.text == "Stage I (N 27)" and name_alone(lost.text) == "Stage I"
+    assert len(phrases([replace(w, text=w.text.strip("()")) for w in words if w.text != "="])) == 2
+
+
+def test_an_upturned_sign_of_percent_belongs_to_its_number_where_one_of_its_rings_was_read():
+    sign, ring, value = Word("%", 294, 364, 312, 380), Word("0", 304, 359, 312, 368), Word("0", 294, 389, 312, 401)
+    (found,) = tokens([sign, ring, value])
+    assert (found.text, found.angle, found.y0, found.y1) == ("0%", 90, 359, 401)
+
+
+def test_a_scrap_level_with_one_entry_is_no_column_of_the_legend():
+    names = ["Control", "Surgery"]
+    picture, words = legend(zip(names, COLOURS[:2], [WHOLE] * 2, strict=True), left=230)
+    scrap, more = legend([("Ee", COLOURS[2], [(18, 36)])], top=54)
+    both = np.minimum(picture, scrap)
+    assert [s.name for s in legend_samples(both, darkness(both), [*words, *more], ())] == names
 
 
 def test_the_scraps_of_a_heading_are_no_legend():

@@ -55,8 +55,9 @@ def test_a_label_off_the_line_through_the_marks_is_left_out():
 
 
 def test_two_marks_confirm_no_other_label():
-    fitted = snapped(labels(), [100.0, 150.0], reach=5)
-    assert (fitted.on_ticks, fitted.left_out) == (2, 7)
+    few = axis_through([100, 150, 203, 255], [0, 6, 12, 18], tolerance=6)
+    fitted = snapped(few, [100.0, 150.0], reach=5)
+    assert (fitted.on_ticks, fitted.left_out) == (2, 2)
 
 
 def test_a_zero_and_digits_close_behind_it_are_a_decimal():
@@ -228,6 +229,12 @@ def test_a_label_without_a_mark_in_line_with_two_that_have_one_is_kept():
     fitted = snapped(axis, [59.6, 140.4], reach=9.6)
     assert fitted.values == (0, 0.5, 1)
     assert (fitted.on_ticks, fitted.left_out) == (2, 0)
+
+
+def test_two_marks_beside_many_straight_labels_are_no_scale():
+    axis = axis_through([273, 226, 179, 132, 85, 38.5], [0, 0.2, 0.4, 0.6, 0.8, 1.0], tolerance=2)
+    # the axis below and the line of a curve that begins at 1
+    assert snapped(axis, [273.0, 39.7], reach=5) is axis
 
 
 def test_digits_close_under_the_axis_are_no_tick_marks():

@@ -90,6 +90,19 @@ def test_raster_style_without_hints(figure, style, seed):
 
 
 @pytest.mark.skipif(not can_read(), reason="needs the extra 'ocr'")
+@pytest.mark.parametrize("seed", [878, 914])
+def test_dashed_lines_among_solid_ones_whose_names_stand_beside_them(figure, seed):
+    drawn = figure(seed)
+    reading = figures_in(drawn.content, threads=1)[0].reading
+    assert (reading.status, reading.reasons) == ("ok", ())
+    span = max(drawn.truth["axes"]["x"]["ticks"])
+    for expected in drawn.truth["arms"]:
+        arm = reading.arm(expected["name"])
+        assert arm.style == expected["linestyle"]
+        assert furthest(arm, expected, span)[0] < 0.005
+
+
+@pytest.mark.skipif(not can_read(), reason="needs the extra 'ocr'")
 @pytest.mark.parametrize("style", ["onehue", "enlarged", "many"])
 def test_habits_of_papers_without_hints(habit_figure, style):
     drawn = habit_figure(3, style=style, level="clean")

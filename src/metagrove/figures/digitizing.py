@@ -38,6 +38,8 @@ Redraw: TypeAlias = Callable[[Box], Picture]
 
 _SCAN_SCALE = 200 / 72
 _FINEST_SCAN = 600 / 72
+# pixels of a picture whose lines may be too thick to be told from areas
+_LARGE = 1500
 MOST_SCANS = 40
 
 
@@ -174,10 +176,10 @@ def _in_picture(
     find = number_finder(upright.rgb, threads=threads)
     original = upright.rgb if not upright.rotation else _turned_back(upright)
     found = [Figure(r, original, upright.scale) for r in picture_readings(upright, words, hints, find=find)]
-    if redraw is None:
-        return found
-    found = [_finer(f, picture, redraw, hints, threads) for f in found]
-    if all(f.reading.status != REVIEW for f in found) and found:
+    if redraw is not None:
+        found = [_finer(f, picture, redraw, hints, threads) for f in found]
+    fine = redraw is None and (not found or max(picture.rgb.shape[:2]) < _LARGE)
+    if fine or (found and all(f.reading.status != REVIEW for f in found)):
         return found
     coarse = _in_picture(_halved(picture), hints, threads)
     return coarse if len(coarse) >= len(found) and all(f.reading.status != REVIEW for f in coarse) else found

@@ -99,6 +99,8 @@ def _listed(
     field, trace = _trace(scene, kept, start)
     if not free:
         return _dashed_after_all(scene, kept, field, trace, prose, start)
+    if len({s.look.colour for s in kept}) == len(kept) > 1:
+        kept, field, trace = _dashed_after_all(scene, kept, field, trace, prose, start)
     plain = [ArmSpec(s.name, replace(s.look, style="solid", dash=Dash())) for s in kept]
     if len(kept) == 1 and kept[0].look.style != "solid":
         # a name at the end of a dashed line looks like a legend of one entry
@@ -152,7 +154,7 @@ def _broken(spec: ArmSpec, field: Canvas, trace: Trace, index: int) -> ArmSpec:
     if spec.look.dash.off:
         return spec
     own = coverage(field, spec.look)
-    if len(path.leave) < _SHORT * field.rgb.shape[1]:
+    if len(path.leave) < _LONG * field.rgb.shape[1]:
         return _unended(spec, np.where(hidden | field.blank, 0, own))
     columns = path.first + np.arange(len(path.leave))
     level = (path.enter == path.leave) & ~hidden[path.leave, columns]

@@ -30,6 +30,8 @@ __all__ = [
 
 _RATE = re.compile(r"\(?\d{1,3}(\.\d+)?%\)?")
 _PLAIN = re.compile(r"[\w=<>≤≥]")
+# how surely words of a small table are read at least, and its pitch in letter heights at most; what strokes are read as
+_CELL, _PITCH, _STROKES = 0.9, 4.0, set("1Il|!iT-–—_.:,;' ")
 # a side of a box is inked this far; a box takes at most this share of the plot
 _SIDE, _SHARE, _EDGE = 0.85, 0.3, 8
 # the height of a line of words, in pixels and as a share of the plot; how far letters stand out of it; of its height, how
@@ -52,7 +54,7 @@ _TALL, _DENSE, _PIECES = 0.35, 0.3, 4
 def words_in(plot: Plot, words: Sequence[Word]) -> NDArray[np.bool_]:
     """The pixels of the plot where words stand, shape (rows, columns) of the plot."""
     lines = phrases(words, gap=1.1)
-    said = in_line([p for p in lines if written(p, least=0.45) or _lettered(p, words)], lines)
+    said = in_cells(in_line([p for p in lines if written(p, least=0.45) or _lettered(p, words)], lines), lines)
     return inside([*((p.x0, p.y0, p.x1, p.y1) for p in said), *statistics(words)], plot)
 
 
@@ -168,6 +170,22 @@ def in_line(said: Sequence[Word], phrases: Sequence[Word]) -> list[Word]:
                 rest = [r for r in rest if r is not p]
                 grown = True
     return out
+
+
+def in_cells(said: Sequence[Word], phrases: Sequence[Word]) -> list[Word]:
+    """The phrases with those read surely that stand in a small table: level with one and close above or below another."""
+    out = list(said)
+    rest = [p for p in phrases if p.score > _CELL and p.angle == 0 and set(p.text) - _STROKES]
+    while cells := [p for p in rest if p not in out and _row_and_column(p, out)]:
+        out += cells
+    return out
+
+
+def _row_and_column(p: Word, said: Sequence[Word]) -> bool:
+    alike = [s for s in said if s.angle == 0 and 0.6 < p.size / max(s.size, 1.0) < 1.6]
+    level = any(abs(p.cy - s.cy) < 0.4 * p.size for s in alike)
+    column = [s for s in alike if min(p.x1, s.x1) - max(p.x0, s.x0) > 0.5 * min(p.x1 - p.x0, s.x1 - s.x0)]
+    return level and any(0.6 * p.size < abs(p.cy - s.cy) < _PITCH * p.size for s in column)
 
 
 def _follows(a: Word, b: Word) -> bool:

@@ -34,10 +34,14 @@ _FAINTEST = 0.25
 _PALEST, _PALE_COST = 0.4, 0.33
 # widths of the plot from its left side within which coloured names may stand
 _ASIDE = 1.45
+# how surely a name is read at least: scraps of a dashed line read as letters have its colour too
+_SURE = 0.7
 # levels of 255 that a grey name is paler than black words
 _PALER = 60
 # how far a pixel of an ink may be from its colour
 _OWN = 60.0
+# an ink is the soft edge of another up to this share of it, and this far off its mixtures with paper
+_MIXED, _MIXTURE = 0.7, 30.0
 # a curve runs through this share of the columns of the one that runs through most
 _THROUGH = 0.5
 
@@ -112,7 +116,7 @@ def arm_specs(
     colours = [s.colour for s in seeds]
     field = canvas(scene.rgb, colours, scene.blank)
     whole = canvas(scene.whole, colours) if any(s.style != "solid" for s in seeds) else field
-    looks = [_look(field, whole, s) for s in seeds]
+    looks = [_look(field, whole, s, _edges_of(field, s.colour, colours)) for s in seeds]
     # one figure's lines are of one width, give or take; dense marks make a line look thicker
     widest = _EVEN_WIDTHS * min((look.width for look in looks if look.reach), default=np.inf)
     looks = [replace(look, width=min(look.width, widest)) for look in looks]
@@ -211,6 +215,7 @@ def _coloured_names(
         w
         for w in names
         if w.colour is not None
+        and w.score > _SURE
         and r0 <= w.cy <= r0 + tall
         and c0 <= w.cx <= c0 + _ASIDE * wide
         and (plain_name(w.text) in labels if labels else sum(c.isalpha() for c in w.text) > 2)
@@ -308,10 +313,27 @@ def _one_style(a: _Seed, b: _Seed) -> bool:
     return a.style == b.style and (a.dash is None or b.dash is None or _same_pattern(a.dash, b.dash))
 
 
-def _look(field: Canvas, whole: Canvas, seed: _Seed) -> ArmLook:
+def _edges_of(field: Canvas, colour: RGB, others: Sequence[RGB]) -> NDArray[np.bool_]:
+    """The pixels at soft edges of those other inks that mixed with paper make this colour, as black makes grey."""
+    import cv2
+
+    own = np.array(colour) - field.main
+    out = np.zeros(field.blank.shape, dtype=np.uint8)
+    for other in others:
+        full = np.array(other) - field.main
+        share = float(own @ full) / max(float(full @ full), 1.0)
+        if share < _MIXED and float(np.linalg.norm(own - share * full)) < _MIXTURE:
+            out |= (field.error(np.array(other, dtype=np.float32)) < _OWN**2).astype(np.uint8)
+    return np.asarray(cv2.dilate(out, np.ones((5, 5), np.uint8)) > 0)
+
+
+def _look(field: Canvas, whole: Canvas, seed: _Seed, edges: NDArray[np.bool_]) -> ArmLook:
     """The look of an arm: its line width as measured, its dash pattern from the whole picture or the legend."""
     probe = ArmLook(seed.colour, 2.0, Dash(), "solid")
-    width, reach = arm_width(np.where(field.blank, 0, coverage(field, probe)))
+    cover = np.where(field.blank, 0, coverage(field, probe))
+    width, reach = arm_width(np.where(edges, 0, cover))
+    if not width:
+        width, reach = arm_width(cover)
     width = float(np.clip(width, 1.0, 9.0)) if width else 2.0
     if seed.style == "solid":
         return ArmLook(seed.colour, width, Dash(), "solid", reach)

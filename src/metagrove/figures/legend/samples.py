@@ -61,6 +61,7 @@ def legend_samples(
             or number(word.text) is not None
             or word.score < 0.35
             or not set(word.text) - _MARKS
+            or 2 * sum(c.isalnum() for c in word.text) < len(word.text.replace(" ", ""))
             or (len({c for c in word.text if c.isalpha()}) < 2 and not coded)
             or _STATISTIC.search(word.text)
             or word in headings
@@ -69,7 +70,8 @@ def legend_samples(
         sample = key_before(rgb, bare, word, paper)
         if sample is not None:
             found.append(sample)
-    return completed(_listed(found, labels), rgb, ink, names, labels)
+    entries = [w for w in names if not _STATISTIC.search(w.text)]
+    return completed(_listed(found, labels), rgb, ink, entries, labels)
 
 
 def _headings(names: Sequence[Word]) -> list[Word]:
@@ -171,18 +173,43 @@ def _without_key(word: Word, rgb: Pixels) -> Word:
 
 
 def _aligned(found: list[Sample]) -> list[Sample]:
-    """The largest group of entries that stand in one column or in one row and differ in colour or style."""
+    """The largest group of entries that stand in one column, one row or a block of both and differ in colour or style.
+
+    Of groups as large the one with the longest keys: ticks before the rows of a table are shorter.
+    """
     best: list[Sample] = []
     for anchor in found:
         size = anchor.box[3] - anchor.box[1]
         even = [s for s in found if 1 / _UNEVEN < (s.box[3] - s.box[1]) / size < _UNEVEN]
-        column = [s for s in even if abs(s.box[0] - anchor.box[0]) < 6 and abs(s.box[1] - anchor.box[1]) < 14 * size]
-        row = [s for s in even if abs(s.box[1] + s.box[3] - anchor.box[1] - anchor.box[3]) < 1.3 * size]
-        for group in (column, row):
+        column = [s for s in even if _in_column(s, anchor) and abs(s.box[1] - anchor.box[1]) < 14 * size]
+        row = [s for s in even if _on_line(s, anchor)]
+        block = _block(even, row, column)
+        for group in (column, row, block):
             distinct = _distinct(_cut_short(group))
-            if len(distinct) > len(best):
+            if (len(distinct), _drawn(distinct)) > (len(best), _drawn(best) + 1):
                 best = distinct
     return sorted(best, key=lambda s: (round(s.box[1] / 8), s.box[0]))
+
+
+def _block(entries: Sequence[Sample], row: Sequence[Sample], column: Sequence[Sample]) -> list[Sample]:
+    """The entries below those of a row and level with those of a column; none where they fill no two columns."""
+    inside = [s for s in entries if any(_on_line(s, first) for first in column)]
+    columns = [[s for s in inside if _in_column(s, head)] for head in row]
+    full = [c for c in columns if len(c) > 1]
+    return [s for c in full for s in c] if len(full) > 1 else []
+
+
+def _in_column(a: Sample, b: Sample) -> bool:
+    return abs(a.box[0] - b.box[0]) < 6
+
+
+def _on_line(a: Sample, b: Sample) -> bool:
+    return abs(a.box[1] + a.box[3] - b.box[1] - b.box[3]) < 1.3 * (b.box[3] - b.box[1])
+
+
+def _drawn(samples: Sequence[Sample]) -> float:
+    """The pixels of all keys together."""
+    return sum(s.length for s in samples)
 
 
 def _cut_short(group: list[Sample]) -> list[Sample]:

@@ -29,6 +29,8 @@ __all__ = [
 
 #: Fewer labels than this are no scale, but for two on the y axis that stand on tick marks.
 MIN_LABELS = 3
+# more labels than this are many
+_MANY = 4
 # pixels: a tick mark this far off the line through the others is none; the middle of a label is known to about this
 _SPOILT, _CENTRED = 0.8, 1.5
 # letter heights between two digits of one number at most, and round a point between them
@@ -305,7 +307,8 @@ def snapped(axis: Axis, ticks: ArrayLike, *, reach: float) -> Axis:
     nearest = t[np.abs(t[None, :] - (p + shift)[:, None]).argmin(axis=1)]
     near = np.abs(nearest - p - shift) <= reach / 2
     distinct = len(set(nearest[near].tolist())) == int(near.sum())
-    if near.sum() < 2 or not distinct:
+    # where a scale has tick marks most labels have one: what two of many meet are a line's end and the axis beside it
+    if near.sum() < (3 if len(near) > _MANY and axis.even else 2) or not distinct:
         return axis
     return _on_marks(axis, np.asarray(nearest), np.asarray(near), shift, reach)
 

@@ -18,8 +18,8 @@ _OTHER = re.compile(
 )
 # sums that must be the number of patients, of those in a row
 _MOST = 0.75
-# letter heights from a block's heading to its first line at most
-_ABOVE = 4.0
+# from a block's heading to its first line at most, in letter heights and in the way to the next line
+_ABOVE, _PITCH = 4.0, 1.3
 
 
 def named_by_block(rows: Sequence[RiskRow], lines: Sequence[CountLine]) -> list[RiskRow]:
@@ -46,13 +46,19 @@ def named_by_block(rows: Sequence[RiskRow], lines: Sequence[CountLine]) -> list[
 
 
 def _heading(row: RiskRow, lines: Sequence[CountLine]) -> list[Word]:
-    """The words of the name on a line of its own above a row: before its second count, not the title of the axis."""
-    first = row.cells[0].box
-    end = (first[2] + row.cells[1].box[0]) / 2 if len(row.cells) > 1 else first[2]
+    """The words of the name on a line of its own above a row, which begins before the first count ends.
+
+    The title of the axis begins further right.
+    """
+    begin = row.cells[0].box[2]
+    below = [line.height - row.height for line in lines if line.counts and line.height > row.height]
+    reach = max(_ABOVE * (row.size or 1.0), _PITCH * min(below, default=0.0))
     for line in sorted(lines, key=lambda line: -line.height):
-        if line.counts or not 0 < row.height - line.height < _ABOVE * (row.size or 1.0):
+        if line.counts or not 0 < row.height - line.height < reach:
             continue
-        own = [w for w in line.every or line.words if w.x1 < end]
+        own = sorted((line.every or line.words), key=lambda w: w.x0)
+        if not own or own[0].x0 > begin:
+            continue
         text = "".join(w.text for w in own)
         if sum(c.isalnum() for c in text) > 1 and any(c.isalpha() for c in text):
             return own

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metagrove.figures.reading import ArmReading, RiskCell
 from metagrove.figures.scales.axes import Axis
@@ -23,6 +25,8 @@ _BRACKETED = 0.3
 _MANY, _GONE = 20, 0.2
 # one drop of less than the second part of a person is none; several must each be less than the first
 _PERSON, _PART = 0.97, 0.6
+# the share of an interval's drops that must be too small
+_GOOD_PART = 0.3
 
 
 def centred(rows: Sequence[RiskRow], x: Axis) -> list[RiskRow]:
@@ -124,10 +128,11 @@ class Fine:
 
 
 def too_fine(cells: Sequence[RiskCell], arm: ArmReading) -> Fine | None:
-    """The first interval with a drop smaller than one person of those at risk at its start, errors allowed for.
+    """The first interval with drops smaller than one person of those at risk at its start, errors allowed for.
 
-    One drop must be much smaller, since a level under another line or a mark is read a few tenths of a person off; of
-    several each need only be smaller.
+    A count that is too small makes most drops after it too small, so a good part of the interval's must be: a level under
+    another line or a mark is read a few tenths of a person off now and then. One such drop in all must be much smaller;
+    of several each need only be smaller.
     """
     # a censor mark beside a drop may split it in two
     apart = 10 * float(np.median(arm.time_error))
@@ -137,14 +142,18 @@ def too_fine(cells: Sequence[RiskCell], arm: ArmReading) -> Fine | None:
     found: list[tuple[float, Fine]] = []
     for first, after in pairwise(cells):
         # a drop at a tick of the table may be read before and after it
-        for group in (
-            g for g in groups if arm.time[g[0]] > first.time + apart and arm.time[g[-1]] < after.time - apart
-        ):
-            before = float(arm.survival[group[0] - 1])
-            error = float(arm.survival_error[group[0] - 1 : group[-1] + 1].max())
-            drop = before - float(arm.survival[group[-1]])
-            people = first.n * (drop + 2.5 * error) / before if before > 0 else np.inf
-            if drop > 4 * error and first.n > 0 and people < _PERSON:
-                found.append((people, Fine(first.time, after.time, first.n)))
+        inside = [g for g in groups if arm.time[g[0]] > first.time + apart and arm.time[g[-1]] < after.time - apart]
+        people = [first.n * part for part in map(partial(_part_lost, arm), inside) if part is not None]
+        small = [p for p in people if p < _PERSON] if first.n > 0 else []
+        if small and len(small) >= _GOOD_PART * len(people):
+            found += [(p, Fine(first.time, after.time, first.n)) for p in small]
     sure = [fine for people, fine in found if people < _PART or len(found) > 1]
     return sure[0] if sure else None
+
+
+def _part_lost(arm: ArmReading, steps: NDArray[np.int_]) -> float | None:
+    """The share of the people at risk that a drop takes at most; None where it may be no drop at all."""
+    before = float(arm.survival[steps[0] - 1])
+    error = float(arm.survival_error[steps[0] - 1 : steps[-1] + 1].max())
+    drop = before - float(arm.survival[steps[-1]])
+    return (drop + 2.5 * error) / before if drop > 4 * error and before > 0 else None

@@ -12,12 +12,13 @@ import numpy as np
 from metagrove.figures.page import Word
 from metagrove.figures.table.lines import CountLine
 
-__all__ = ["labelled", "title", "untitled"]
+__all__ = ["labelled", "title", "unticked", "untitled"]
 
 # letter heights: from a name to its first count, between its words, from a name to another column, off the names' column
 _FARTHEST, _APART, _COLUMN, _ASTRAY = 14.0, 2.2, 1.1, 1.5
 # letter heights between the two lines of a name at most
 _LEADING = 1.75
+_TICK = re.compile(r"\s*[-–—]$")
 _FIGURES = re.compile(r"^[(\[]?\d[\d.,·]*%?(?:/\d+)?[)\]]?$")
 _HEADED = re.compile(
     r"(?i)^\W*(?:no|nos|number|numbers|patients|subjects|pts|persons|people)\b\.?\s*(?:of \w+ )?at\s*risk\b[\s:.]*"
@@ -44,6 +45,19 @@ def untitled(label: str) -> str:
     ('Placebo', '', 'Low risk')
     """
     return _HEADED.sub("", label).strip(" .:;…_")
+
+
+def unticked(labels: Sequence[str]) -> list[str]:
+    """The names of all rows without the tick of an axis that was read as a dash behind each.
+
+    >>> unticked(["Low risk -", "High risk-"]), unticked(["HER2-", "HER2+"]), unticked(["-"])
+    (['Low risk', 'High risk'], ['HER2-', 'HER2+'], [''])
+    """
+    ticked = all(_TICK.search(label) for label in labels) and len(labels) > 1
+    return [
+        _TICK.sub("", label) if ticked or label.endswith(" -") or not any(map(str.isalnum, label)) else label
+        for label in labels
+    ]
 
 
 def labelled(lines: Sequence[CountLine]) -> list[CountLine]:

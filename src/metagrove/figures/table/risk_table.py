@@ -12,7 +12,7 @@ from metagrove.figures.page import Word
 from metagrove.figures.scales.axes import Axis
 from metagrove.figures.table.arm_blocks import named_by_block
 from metagrove.figures.table.doubted_counts import without_ticks
-from metagrove.figures.table.labels import labelled, title, untitled
+from metagrove.figures.table.labels import labelled, title, unticked, untitled
 from metagrove.figures.table.lattice import with_lost_rows
 from metagrove.figures.table.lines import CountLine, count_line, lines_of
 from metagrove.figures.table.rows import Cell, RiskRow
@@ -41,7 +41,7 @@ def risk_rows(words: Sequence[Word], x: Axis, *, below: float, find: Finder | No
     rows = _without_sum(_block(named_by_block(rows, lines)))
     # bars of colour before the rows may be written as signs
     signs = len(rows) > 1 and len({r.label for r in rows}) == 1 and not any(c.isalnum() for c in rows[0].label)
-    labels = in_numerals(["" if signs else untitled(r.label) for r in rows])
+    labels = in_numerals(unticked(["" if signs else untitled(r.label) for r in rows]))
     return [replace(r, label=label) for r, label in zip(rows, labels, strict=True)]
 
 

@@ -24,7 +24,7 @@ from metagrove.figures.table.evidence import (
 )
 from metagrove.figures.table.posterior import settled_by_curve
 from metagrove.figures.table.rows import RiskRow
-from metagrove.figures.writing.naming import in_numerals, likeness, named_like, numbered, plain_name
+from metagrove.figures.writing.naming import in_numerals, likeness, name_alone, named_like, numbered, plain_name
 
 __all__ = ["Ground", "Tie", "named_and_counted", "respelled", "tied"]
 
@@ -62,8 +62,11 @@ def respelled(rows: Sequence[RiskRow], names: Sequence[Word]) -> list[RiskRow]:
         others = [w for w in names if abs(w.cy - row.height) > 0.6 * max(w.size, 4.0) and w.score > 0.85]
         spelled = [w for w in others if named_like(w.text, labels) == k]
         best = max(spelled, key=lambda w: (w.size, w.score), default=None)
-        if best is not None and best.size > row.size and plain_name(best.text) != plain_name(row.label):
-            out[k] = replace(row, label=best.text)
+        if best is None or best.size <= row.size:
+            continue
+        spelling = name_alone(best.text)
+        if plain_name(spelling) != plain_name(row.label):
+            out[k] = replace(row, label=spelling)
     return out
 
 

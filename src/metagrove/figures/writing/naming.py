@@ -9,14 +9,14 @@ from itertools import takewhile
 
 import numpy as np
 
-__all__ = ["in_numerals", "likeness", "named_like", "numbered", "plain_name"]
+__all__ = ["in_numerals", "likeness", "name_alone", "named_like", "numbered", "plain_name"]
 
 _LIKE, _APART = 0.75, 0.08
 _NUMERALS = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii")
 # letters that names with numerals share at least
 _STEM = 3
 _STATED = re.compile(
-    r"(?i)[\s,;:(\[–—-]*\b(?:n\s*=\s*\d|median\b.*\d|hr\s*[=:,]?\s*\d|\d+\s*/\s*\d+|\d+\s+(?:events|deaths|patients)).*$"
+    r"(?i)[\s,;:(\[–—-]*\b(?:n\s*=\s*\d|(?<=[(\[])n\s*\d|median\b.*\d|hr\s*[=:,]?\s*\d|\d+\s*/\s*\d+|\d+\s+(?:events|deaths|patients)).*$"
 )
 
 
@@ -27,6 +27,15 @@ def plain_name(text: str) -> str:
     'drugabn12'
     """
     return "".join(c for c in text.lower() if c.isalnum())
+
+
+def name_alone(text: str) -> str:
+    """A name without the numbers that a legend states behind it.
+
+    >>> name_alone("Drug A (n = 12)"), name_alone("Drug A, median 4.2")
+    ('Drug A', 'Drug A')
+    """
+    return _STATED.sub("", text) or text
 
 
 def numbered(names: Sequence[str]) -> bool:
@@ -107,8 +116,8 @@ def likeness(text: str, name: str) -> float:
 
 
 def _told(text: str) -> str:
-    """The letters and digits of a name without the numbers that a legend states behind it: `Drug A (n = 12)`."""
-    return plain_name(_STATED.sub("", text)) or plain_name(text)
+    """The letters and digits of a name alone."""
+    return plain_name(name_alone(text)) or plain_name(text)
 
 
 def _ratio(a: str, b: str) -> float:

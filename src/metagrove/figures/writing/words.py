@@ -93,6 +93,8 @@ _STROKE, _PITCH = 0.2, 0.38
 _NARROW = 0.28
 # by how many letter heights a lone letter may stand further from the word before it
 _LONE = 0.12
+# letter heights between an open bracket's word and the one that closes it, at most
+_OPEN = 2.2
 _DECIMAL = re.compile(r"\d{1,4}\.\d\d")
 _PERCENT = re.compile(r"(?<=\d)\s+%")
 # the space between a number and its sign of percent at most, in letter heights
@@ -137,7 +139,7 @@ def _percents(words: Sequence[Word]) -> list[Word]:
     for sign in [w for w in words if w.text == "%"]:
         rings = [w for w in out if w is not sign and _ring(w, sign)]
         for value in [w for w in out if w.text.isdigit() and w not in rings]:
-            turned = value.angle == 90 or (value.angle == 0 and len(rings) == 2)
+            turned = value.angle == 90 or (value.angle == 0 and bool(rings))
             parts = [sign, *rings] if turned else [sign]
             if turned:
                 behind, off = value.y0 - max(w.y1 for w in parts), sign.cx - value.cx
@@ -246,6 +248,7 @@ def phrases(words: Sequence[Word], *, gap: float = 0.75) -> list[Word]:
             far = (gap + _LONE * (len(word.text) == 1 and word.text.isalnum())) * max(
                 word.size, held[-1].size if held else 0
             )
+            far = max(far, _OPEN * word.size) if held and _closes(held[-1], word) else far
             if held and (word.x0 - held[-1].x1 > far or _unlike(held[-1], word)):
                 out.append(_joined(held))
                 held = []
@@ -253,6 +256,11 @@ def phrases(words: Sequence[Word], *, gap: float = 0.75) -> list[Word]:
         if held:
             out.append(_joined(held))
     return out
+
+
+def _closes(a: Word, b: Word) -> bool:
+    """Whether a word ends with the bracket that the one before it opened: `(N` and `12)`, the sign between them not read."""
+    return b.text.endswith(")") and "(" not in b.text and a.text.rfind("(") > a.text.rfind(")")
 
 
 def _unlike(a: Word, b: Word) -> bool:
@@ -275,7 +283,7 @@ def _joined(held: list[Word]) -> Word:
         max(w.x1 for w in held),
         max(w.y1 for w in held),
         0,
-        min(w.score for w in held),
+        min([w.score for w in held if any(map(str.isalnum, w.text))] or [w.score for w in held]),
         held[0].colour,
         None if any(w.second is None for w in held) else " ".join(str(w.second) for w in held),
     )
