@@ -1,10 +1,13 @@
 """Arms in which one death lies below the reading error: the normal law beside single states, and patients from it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import metagrove as mg
 from metagrove.survival import large_arms, path_law
+from metagrove.survival.conflicts import conflicts
 from metagrove.survival.curve_input import digitized_curve
 from metagrove.survival.drawing_kernels import misfits
 from metagrove.survival.normal_kernels import normal_paths
@@ -148,3 +151,29 @@ def test_small_arms_and_contradictions_are_left_to_single_states():
     wrong = [(0, 400), (5, 395), (10, 20)]
     assert large_arms.large_arm(curve, printed_facts(curve, wrong), 6, rng) is None
     assert mg.reconstruct(clicks(time, event, 2), wrong).contradictions
+
+
+def test_law_knows_that_clicks_stand_for_deaths_too_small_to_be_seen():
+    printed = dict.fromkeys(("events", "marks", "median", "rates"))
+    plan, reading, facts = known(700, 2, **printed)
+    belief = large_arms.likely_shapes(plan, reading, facts, path_law.law_evidence)[0][1]
+    pair = [replace(belief, single=False, blind=blind) for blind in (0.0, 0.003)]
+    law = path_law.law_evidence(plan, reading, facts, pair)
+    states = [run_of(plan, reading, facts, shape, Beam(keep=3000, cut=1e-9, bins=4.0)).evidence for shape in pair]
+    assert states[1] > states[0] + 20
+    assert law[1] - law[0] == pytest.approx(states[1] - states[0], abs=15)
+
+
+def test_clicks_twice_the_usual_error_off_are_no_contradiction():
+    time, event = patients(300, 8)
+    rows = clicks(time, event, 8)
+    half = int(np.argmin(np.abs(rows[:, 0] - 10)))
+    rows[half - 3 : half + 4, 1] -= 0.009  # about four usual errors too low, all of them
+    rows[1:, 1] = np.minimum.accumulate(rows[1:, 1])
+    curve = digitized_curve(rows)
+    at = float(rows[half, 0])
+    left = int(np.floor(300 * (rows[half, 1] + 0.0085)))
+    given = {"n": 300, "events": None, "marks": None, "median": None, "rates": None, "axis": 1.02 * time[-1]}
+    facts = printed_facts(curve, [(0, 300), (at + 0.3, left)], **given)
+    assert any("too many" in c.message for c in conflicts(curve, facts))
+    assert not conflicts(curve, facts, sigma=0.004)

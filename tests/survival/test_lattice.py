@@ -99,3 +99,28 @@ def test_marks_show_a_grid_that_few_drops_do_not():
     assert lattice_of(drops, 6, marks=(weekly, 0.03)).step == pytest.approx(week, rel=1e-3)
     never = [lattice_of(drops, 6, marks=(np.sort(rng.uniform(0, axis, 30)), 0.03)) for _ in range(200)]
     assert sum(f is not None for f in never) <= 2
+
+
+@pytest.mark.parametrize("seed", [3, 8])
+def test_on_a_monthly_grid_patients_leave_at_its_times_after_the_deaths_there(seed):
+    rng = np.random.default_rng(seed)
+    died, left = np.ceil(rng.weibull(0.9, 260) * 14), np.ceil(rng.uniform(9, 20, 260))
+    time, event = np.minimum(died, left), died <= left
+    months = np.unique(time[event])
+    risk = np.array([np.sum(time >= t) for t in months])
+    dead = np.array([np.sum(event & (time == t)) for t in months])
+    level = np.concatenate(([1.0], np.cumprod(1 - dead / risk)))
+    at = np.append(np.arange(0, time.max(), 0.045), time.max())
+    seen = np.round(600 * level[np.searchsorted(months, at, side="right")] + 0.3 * rng.standard_normal(at.size)) / 600
+    ticks = np.arange(0, time.max(), 4.1)
+    table = [(t, int(np.sum(time >= t))) for t in ticks]
+    found = mg.reconstruct(np.column_stack([at, seen]), at_risk=table, events=int(event.sum()), draws=20, rng=1)
+    assert found.lattice.step == 1.0
+    inner = found.time[~found.event & (found.time < found.time.max())]
+    assert np.mean(np.abs(inner - np.round(inner)) < 1e-6) > 0.9
+    ours = np.array([np.sum(found.event & (np.abs(found.time - t) < 0.05)) for t in months])
+    assert np.abs(ours - dead).sum() <= 3
+    # Who is at risk at the last death before each number at risk hangs on the order of deaths and departures there.
+    late = (months > 9) & (months < months.max())
+    told = np.array([np.sum(found.time >= t - 0.05) for t in months])
+    assert np.all(np.abs(told - risk)[late] <= 0.25 * risk[late])

@@ -13,9 +13,10 @@ from metagrove.survival.drawing_kernels import sampled_gains
 from metagrove.survival.path_draws import scaled
 from metagrove.survival.path_graph import Graph
 from metagrove.survival.path_model import plan_of
-from metagrove.survival.path_noise import PRIOR_READINGS, RATIO, likely_noise
+from metagrove.survival.path_noise import likely_noise
 from metagrove.survival.path_search import Beam, operations_of, run_of, weights_kept
 from metagrove.survival.printed_facts import printed_facts
+from metagrove.survival.reading_error import PRIOR_READINGS, RATIO
 from metagrove.survival.steps import CLICK_S, steps_of
 
 BROAD = Beam(keep=600, cut=1e-7, bins=0.4)

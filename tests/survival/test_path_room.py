@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from metagrove.survival import drawing_kernels, path_kernels, path_tables
+from metagrove.survival.belief_screen import NARROW
 from metagrove.survival.censoring import shapes
 from metagrove.survival.curve_input import digitized_curve
 from metagrove.survival.path_model import plan_of
-from metagrove.survival.path_search import NARROW, limits_of, run_of
+from metagrove.survival.path_search import limits_of, run_of, runs_each
 from metagrove.survival.printed_facts import printed_facts
 from metagrove.survival.steps import steps_of
 
@@ -101,3 +102,11 @@ def test_after_the_last_drop_only_the_printed_number_of_deaths_is_left():
     alive = np.arange(starts[last + 1], starts[last + 2])
     alive = alive[beam.real[alive, path_tables.WEIGHT] > 0]
     assert alive.size and np.all(beam.whole[alive, path_tables.DIED] == facts.events)
+
+
+def test_passes_that_share_their_room_tell_what_each_tells_alone():
+    plan, reading, facts, _ = problem()
+    beliefs = shapes(reading, facts)
+    together = {i: run.evidence for i, run in runs_each(plan, reading, facts, beliefs, NARROW)}
+    alone = [run_of(plan, reading, facts, shape, NARROW).evidence for shape in beliefs]
+    assert [together[i] for i in range(len(beliefs))] == pytest.approx(alone, abs=1e-9)

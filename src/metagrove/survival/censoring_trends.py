@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape, hidden_share, mean_levels, shape_from_marks, solved_for_events
+from metagrove.survival.path_weights import VISIBLE
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
@@ -25,6 +26,8 @@ HIDDEN = 0.7
 #: Standard deviation of the logarithm of the power with which hidden marks follow the crowding of marks: their width, and
 #: thus how soon they touch, is not known.
 STEEP = 0.4
+#: Standard deviation of the logarithm of the smallest fall that is clicked, where one death may be smaller.
+EYE = 0.25
 #: Share of patients still followed at the end of a wave that takes nearly everybody off.
 LEFT = 0.02
 
@@ -41,6 +44,8 @@ def drawn_shapes(
     share = hidden_share(facts.marks, reading, facts) if facts.marks is not None else np.zeros(0)
     for _ in range(count):
         base = beliefs[int(rng.integers(len(beliefs)))]
+        if base.blind > 0:
+            base = replace(base, blind=VISIBLE * float(np.exp(EYE * rng.standard_normal())))
         if facts.marks is not None:
             base = replace(base, steep=float(np.exp(STEEP * rng.standard_normal())))
         if facts.marks is not None and not facts.risk_time.size and facts.events is None:

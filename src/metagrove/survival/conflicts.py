@@ -35,9 +35,14 @@ class _Range:
         return min(float(level) + self.slack, 1.0) if t > 0 else 1.0
 
 
-def conflicts(curve: DigitizedCurve, facts: Facts) -> tuple[Contradiction, ...]:
-    """Printed facts that no patient set can meet together, each with the facts involved and the reason in words."""
-    reading = steps_of(curve, facts)
+def conflicts(curve: DigitizedCurve, facts: Facts, *, sigma: float | None = None) -> tuple[Contradiction, ...]:
+    """Printed facts that no patient set can meet together, each with the facts involved and the reason in words.
+
+    Parameters
+    ----------
+    sigma : standard error of a survival reading where it has been estimated, see `steps.steps_of`.
+    """
+    reading = steps_of(curve, facts, sigma=sigma)
     span = _Range(reading)
     found = list(facts.contradictions)
     found += _risk_conflicts(span, facts)

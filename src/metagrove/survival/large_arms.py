@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from metagrove.survival.belief_screen import likely_shapes
 from metagrove.survival.censoring import Shape
 from metagrove.survival.censoring_trends import drawn_shapes
 from metagrove.survival.click_noise import disorder_of
@@ -25,7 +26,7 @@ from metagrove.survival.path_draws import (
 from metagrove.survival.path_law import Law, law_errors, law_evidence, law_of, lots_of
 from metagrove.survival.path_model import Plan, plan_of
 from metagrove.survival.path_point import point_of, pulled_point
-from metagrove.survival.path_search import Beam, blurred, likely_shapes, weights_kept
+from metagrove.survival.path_search import Beam, blurred, weights_kept
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading, steps_of
 
@@ -39,7 +40,7 @@ STILL, FURTHEST = 1.0, 3.0
 #: Change of the logarithm of the reading error up to which the steps are kept.
 SETTLED = 0.1
 #: Beam of the pass that finds the point.
-NEAR_LAW = Beam(keep=100, cut=1e-3, bins=0.8)
+NEAR_LAW = Beam(keep=200, cut=1e-4, bins=0.8)
 #: How near to the mean of the laws the point is held at least, in patients, and otherwise, in standard deviations: loosely,
 #: because where single drops can be told apart the law knows less than the path.
 LEAST, TIMES = 1.0, 2.0
@@ -47,6 +48,8 @@ LEAST, TIMES = 1.0, 2.0
 KEEP, MORE = 40, 160
 #: Courses of censoring and reading errors of which draws are made, and paths drawn for each one kept.
 COURSES, SPARE = 16, 4
+#: Courses, and states kept by lot, where numbers at risk lead the way and leave little to choose between.
+LED = (10, 32)
 #: Paths drawn where no draws are asked for, to say what is open.
 SEEN = 40
 
@@ -80,11 +83,28 @@ class LargeArm:
         return float(np.logaddexp.reduce([law.evidence for law in self.laws]) - np.log(len(self.laws)))
 
 
-def large_arm(curve: DigitizedCurve, facts: Facts, decimals: int, rng: np.random.Generator) -> LargeArm | None:
-    """The arm by the normal law; None where single deaths can be seen, or no path comes through."""
+def large_arm(
+    curve: DigitizedCurve, facts: Facts, decimals: int, rng: np.random.Generator, *, twice: bool = False
+) -> LargeArm | None:
+    """The arm by the normal law; None where single deaths can be seen, or no path comes through.
+
+    Parameters
+    ----------
+    twice : whether clicks are taken for twice as far off as usual to begin with; then it is less sure, too, on which side of
+        a number at risk a drop lies.
+    """
     reading = steps_of(curve, facts)
-    if not reading.level.size or blurred(reading, facts) < LAWFUL:
+    if not reading.level.size or blurred(reading, facts) < LAWFUL or (twice and reading.sigma_t <= 0):
         return None
+    if twice:
+        reading = steps_of(curve, facts, sigma=2 * reading.sigma_s)
+    return _read_as(curve, facts, reading, decimals, rng)
+
+
+def _read_as(
+    curve: DigitizedCurve, facts: Facts, reading: Reading, decimals: int, rng: np.random.Generator
+) -> LargeArm | None:
+    """The arm by the normal law from a reading of its curve, whose error is where the search for the likeliest begins."""
     plan = plan_of(reading, facts, decimals)
     beliefs = likely_shapes(plan, reading, facts, law_evidence)
     spread = 0.0
@@ -139,7 +159,10 @@ def _pointed(arm: LargeArm, rng: np.random.Generator) -> LargeArm | None:
     means = np.array([law.law[1:, 0, 0] for law in laws])
     mean = (share * means).sum(axis=0)
     square = (share * (np.array([law.law[1:, 1, 0] for law in laws]) + means**2)).sum(axis=0)
-    near = mean, np.maximum(LEAST, TIMES * np.sqrt(np.maximum(square - mean**2, 0.0)))
+    spread = np.maximum(LEAST, TIMES * np.sqrt(np.maximum(square - mean**2, 0.0)))
+    # A normal law knows no bounds: where many leave at once it lets the number at risk rise again.
+    within = np.maximum(np.minimum.accumulate(np.minimum(mean, facts.n)), plan.low)
+    near = within, np.maximum(spread, np.abs(within - mean))
     point = pulled_point(
         plan,
         weights,
@@ -180,13 +203,14 @@ def large_draws(arm: LargeArm, draws: int, rng: np.random.Generator) -> NDArray[
     evidence[~np.isfinite(evidence)] = -np.inf
     if not np.isfinite(evidence).any():
         return None
-    places = picked(evidence, evidence_power(facts), COURSES, rng)
-    errors = drawn_errors(known, (arm.spread, float(np.log(usual))), COURSES, rng)
-    count = -(-(SURPLUS if facts.median is not None or facts.rates else SPARE) * draws // COURSES)
+    courses, keep = LED if facts.risk_time.size else (COURSES, KEEP)
+    places = picked(evidence, evidence_power(facts), courses, rng)
+    errors = drawn_errors(known, (arm.spread, float(np.log(usual))), courses, rng)
+    count = -(-(SURPLUS if facts.median is not None or facts.rates else SPARE) * draws // courses)
     pairs, more = [], []
     for i, read in zip(places, errors, strict=True):
         law = law_of(plan, read, facts, shapes[i], rng)
-        found = lots_of(law, read, facts, KEEP, count, rng) or lots_of(law, read, facts, MORE, count, rng)
+        found = lots_of(law, read, facts, keep, count, rng) or lots_of(law, read, facts, MORE, count, rng)
         if found is not None:
             pairs.append(found[:2])
             more.append(found[2] - law.evidence)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.survival.belief_screen import likely_shapes
 from metagrove.survival.censoring import Shape
 from metagrove.survival.click_noise import disorder_of
 from metagrove.survival.curve_input import DigitizedCurve, Kind
@@ -45,7 +46,6 @@ from metagrove.survival.path_search import (
     Tilt,
     Weighed,
     blurred,
-    likely_shapes,
     run_of,
     runs_of,
 )
@@ -122,7 +122,11 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     if large is not None:
         return large
     first = steps_of(curve, facts)
-    for label, sigma, tried, beam in _ladder(curve, facts, first):
+    for rung, (label, sigma, tried, beam) in enumerate(_ladder(curve, facts, first)):
+        if rung == 1:
+            large = _large(curve, facts, wanted, rng, twice=True)
+            if large is not None:
+                return large
         reading = first if sigma is None and tried is facts else steps_of(curve, tried, sigma=sigma)
         settled = _settled(curve, tried, reading, beam, wanted, rng)
         if settled is None and curve.kind in ("clicks", "digitized") and beam is COARSE:
@@ -141,15 +145,19 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     return None
 
 
-def _large(curve: DigitizedCurve, facts: Facts, wanted: Wanted, rng: np.random.Generator) -> Paths | None:
-    """The paths of an arm whose states follow the normal law, None where they do not."""
-    arm = large_arm(curve, facts, wanted.decimals, rng)
+def _large(
+    curve: DigitizedCurve, facts: Facts, wanted: Wanted, rng: np.random.Generator, *, twice: bool = False
+) -> Paths | None:
+    """The paths of an arm whose states follow the normal law, None where they do not; for `twice` see `large_arm`."""
+    arm = large_arm(curve, facts, wanted.decimals, rng, twice=twice)
     if arm is None:
         return None
     beam = _usual_beam(arm.reading, arm.facts)
     found = Paths(arm.plan, arm.reading, arm.facts, arm.point, arm.point, arm.evidence, arm.beliefs, beam=beam)
     if wanted.uncertain:
         drawn = large_draws(arm, wanted.paths, rng)
+        if drawn is None:  # the law led every lot astray; a beam keeps too few states, but it keeps some
+            drawn = widened_paths((arm.plan, arm.reading, arm.facts), arm.beliefs, arm.spread, FLAT, wanted.paths, rng)
         return None if drawn is None else replace(found, drawn=drawn)
     seed = int(rng.integers(2**62))
 

@@ -11,13 +11,13 @@ from metagrove.core.values import Array
 from metagrove.survival.conflicts import conflicts, left_out, open_stretches
 from metagrove.survival.curve_input import DigitizedCurve
 from metagrove.survival.guyot import guyot_patients
-from metagrove.survival.lattice import Lattice, recorded_grid
-from metagrove.survival.likelihood import Paths, solve, time_decimals
+from metagrove.survival.lattice import Lattice
+from metagrove.survival.likelihood import Paths, solve
 from metagrove.survival.papers import GODSILL, PATHS
 from metagrove.survival.path_patients import beside_ticks, patients_of
 from metagrove.survival.printed_facts import Contradiction, Facts
 from metagrove.survival.rebuilt import Draws, Guess, LaterGuesses, RebuiltPatients
-from metagrove.survival.steps import CLICK_T
+from metagrove.survival.steps import CLICK_S, CLICK_T
 
 __all__ = [
     "SEEN",
@@ -130,8 +130,11 @@ def solved_arm(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.G
     paths = solve(curve, facts, draws, rng)
     if paths is None:
         return None
-    lattice = recorded_grid(paths.reading, paths.facts, time_decimals(curve))
-    return SolvedArm(curve, facts, paths, lattice, conflicts(curve, facts))
+    sigma = None
+    if not paths.fallback and paths.reading.sigma_t > 0:
+        # A path that meets every fact was found: up to twice the usual error, the clicks were off and nothing contradicts.
+        sigma = min(max(paths.reading.sigma_s, CLICK_S), 2 * CLICK_S)
+    return SolvedArm(curve, facts, paths, paths.plan.lattice, conflicts(curve, facts, sigma=sigma))
 
 
 def likeliest_arm(arm: SolvedArm, draws: int, rng: np.random.Generator) -> RebuiltPatients:

@@ -98,11 +98,10 @@ def _scored(m: Any, p: Any, op: Any) -> Any:
 
 
 @_compiled
-def _dropped(m: Any, p: Any, op: Any, size: Any, weight: Any, before: Any, around: Any, cross: Any) -> Any:
-    """The log evidence of a drop, which moves mean and covariance.
+def _counts_weighed(m: Any, p: Any, op: Any, size: Any, weight: Any) -> Any:
+    """The smallest number of deaths of a drop that is weighed, how many are, the log of the best weight, the sum and the mean.
 
-    `before` and `around` become the mean and covariance of the state before it in the light of it, `cross` the covariance
-    of both states.
+    Their weights, relative to the best, go into `weight`.
     """
     n, level = max(m[0], 1.0), max(m[2], 1e-9)
     y, error, hazard = op[A] * size, (op[B] * size) ** 2, op[HAZARD]
@@ -114,22 +113,25 @@ def _dropped(m: Any, p: Any, op: Any, size: Any, weight: Any, before: Any, aroun
     if hazard == 0.0:
         first, last = 0.0, 0.0
     some = hazard * n / (1.0 + hazard * n)
-    enough = max(np.ceil(op[SEEN] * n / level - 0.1), 1.0) if op[SEEN] > 0.0 else 1.0
+    enough = max(np.ceil(op[SEEN] * size * n / level - 0.1), 1.0) if op[SEEN] > 0.0 else 1.0
     usual, many = 0.8 * (1.0 - op[C]), 0.2 * (1.0 - op[MASS])
-    log_c, log_mass = np.log(max(op[C], 1e-12)), np.log(max(op[MASS], 1e-12))
+    unseen, beyond = usual + many, max(first - enough, 0.0)
+    if beyond > 0.0:
+        usual, many = usual * op[C] ** beyond, many * op[MASS] ** beyond
     best, count = -np.inf, int(last - first) + 1
     for i in range(count):
         d = first + i
         j0, j2 = level * d / n**2, 1.0 - d / n
         total = j0 * j0 * p[0, 0] + 2.0 * j0 * j2 * p[0, 2] + j2 * j2 * p[2, 2] + error
-        off = y - level * j2
-        x = -0.5 * off * off / total + 0.5 * np.log(error / total)
+        off, chance = y - level * j2, 1.0
         if 0.0 < d < enough:
-            x += np.log(usual + many) + (enough - d) * np.log(UNSEEN)
+            chance = unseen * UNSEEN ** (enough - d)
         elif d > 0.0:
-            x += np.log(usual * np.exp((d - enough) * log_c) + many * np.exp((d - enough) * log_mass))
+            chance = max(usual + many, 1e-250)
+            usual, many = usual * op[C], many * op[MASS]
         if hazard > 0.0:
-            x += np.log(some if d > 0.0 else 1.0 - some)
+            chance *= some if d > 0.0 else 1.0 - some
+        x = np.log(chance * np.sqrt(error / total)) - 0.5 * off * off / total
         weight[i] = x
         best = max(best, x)
     whole, mean = 0.0, 0.0
@@ -137,7 +139,19 @@ def _dropped(m: Any, p: Any, op: Any, size: Any, weight: Any, before: Any, aroun
         weight[i] = np.exp(weight[i] - best)
         whole += weight[i]
         mean += weight[i] * (first + i)
-    mean /= whole
+    return first, count, best, whole, mean / whole
+
+
+@_compiled
+def _dropped(m: Any, p: Any, op: Any, size: Any, weight: Any, before: Any, around: Any, cross: Any, keep: Any) -> Any:
+    """The log evidence of a drop, which moves mean and covariance.
+
+    With `keep`, `before` and `around` become the mean and covariance of the state before it in the light of it, `cross` the
+    covariance of both states.
+    """
+    first, count, best, whole, mean = _counts_weighed(m, p, op, size, weight)
+    n, level = max(m[0], 1.0), max(m[2], 1e-9)
+    y, error = op[A] * size, (op[B] * size) ** 2
     b, a, bb, aa, ba = np.zeros(3), np.zeros(3), np.zeros((3, 3)), np.zeros((3, 3)), np.zeros((3, 3))
     xb, xa, pull = np.empty(3), np.empty(3), np.empty(3)
     for i in range(count):
@@ -153,12 +167,15 @@ def _dropped(m: Any, p: Any, op: Any, size: Any, weight: Any, before: Any, aroun
             xb[r] = pull[r] * off
         xa[0], xa[1], xa[2] = xb[0] - (d - mean), xb[1] + (d - mean), level * j2 + v * off - y
         for r in range(3):
-            b[r] += w * xb[r]
             a[r] += w * xa[r]
-            for s in range(3):
-                bb[r, s] += w * xb[r] * xb[s]
+            for s in range(r, 3):
                 aa[r, s] += w * xa[r] * xa[s]
-                ba[r, s] += w * xb[r] * xa[s]
+        if keep:
+            for r in range(3):
+                b[r] += w * xb[r]
+                for s in range(3):
+                    bb[r, s] += w * xb[r] * xb[s]
+                    ba[r, s] += w * xb[r] * xa[s]
     j0, j2 = level * mean / n**2, 1.0 - mean / n
     for r in range(3):
         pull[r] = p[r, 0] * j0 + p[r, 2] * j2
@@ -174,7 +191,7 @@ def _dropped(m: Any, p: Any, op: Any, size: Any, weight: Any, before: Any, aroun
         p[2, s] = cross[0, s] * j0 + cross[2, s] * j2
     for r in range(3):
         for s in range(3):
-            p[r, s] += aa[r, s] - a[r] * a[s]
+            p[r, s] += aa[min(r, s), max(r, s)] - a[r] * a[s]
             around[r, s] += bb[r, s] - b[r] * b[s]
             cross[r, s] += ba[r, s] - b[r] * a[s]
     for r in range(3):
@@ -210,7 +227,7 @@ def _forward(op: Any, n0: Any, events: Any, zero: Any, laws: Any, joints: Any) -
     for o in range(k):
         kind = int(op[o, KIND])
         if kind == DROP:
-            evidence += _dropped(m, p, op[o], size, weight, before, around, cross)
+            evidence += _dropped(m, p, op[o], size, weight, before, around, cross, keep)
         elif kind == LOOK:
             if place < 0:
                 place, doubt = _likeliest_look(op, o)

@@ -9,19 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.survival.belief_screen import evidence_of, lawful
 from metagrove.survival.censoring import Shape
 from metagrove.survival.censoring_trends import drawn_shapes
+from metagrove.survival.path_law import law_evidence
 from metagrove.survival.path_model import Plan, Weights
 from metagrove.survival.path_search import (
     HUGE,
     Beam,
     Run,
     Weighed,
-    evidence_of,
     graph_of,
     operations_of,
     run_of,
     runs_each,
+    weights_all,
     weights_kept,
 )
 from metagrove.survival.printed_evidence import printed_fit
@@ -61,7 +63,7 @@ SURPLUS = 6
 #: via coarsening. J Am Stat Assoc 2019;114:1113-1125. doi:10.1080/01621459.2018.1469995).
 COARSENED = 0.5
 #: Patients from whose number on that power falls, in the same paper's form: a / (a + n).
-COARSER = 60.0
+COARSER = 30.0
 #: States kept, and the share of the likeliest below which they are not, in the pass whose states many courses of censoring share.
 KEPT, FAINT = 400, 1e-6
 #: Courses of censoring drawn and screened, and passes made with those picked.
@@ -178,14 +180,17 @@ def widened_paths(
     elif led:
         # Numbers at risk leave little to choose between courses: what a screen of all would cost pays for more passes.
         courses = [shapes[0], *shapes[len(beliefs) :]][: FEW_PICKED if many else COURSES]
-        found = _through_passes(known, courses, beam, around, draws, rng)
+        found = _through_passes(known, courses, [shapes[0]] * len(courses), beam, around, draws, rng)
     else:
-        evidence = evidence_of(plan, reading, facts, shapes)
+        weigh = law_evidence if lawful(reading, facts) else evidence_of
+        evidence = weigh(plan, reading, facts, shapes)
         if not np.isfinite(evidence).any():
             return None
-        courses = [shapes[i] for i in picked(evidence, evidence_power(facts), FEW_PICKED if many else PICKED, rng)]
-        found = _through_passes(known, courses, beam, around, draws, rng)
-        found = [(pair, 0.0) for pair, _ in found]  # their evidence has picked them
+        places = picked(evidence, evidence_power(facts), FEW_PICKED if many else PICKED, rng)
+        courses = [shapes[i] for i in places]
+        found = _through_passes(known, courses, courses, beam, around, draws, rng)
+        if weigh is evidence_of:  # what has picked them counts once
+            found = [(pair, 0.0) for pair, _ in found]
     if sum(pair[1].size for pair, _ in found) < draws:
         return None
     share = coarsened(np.array([evidence for _, evidence in found]), evidence_power(facts))
@@ -216,7 +221,7 @@ def _through_graph(
 ) -> list[tuple[Pair, float]]:
     """Paths through the states of one pass under each course of censoring that is picked; all count the same."""
     plan, reading, facts = known
-    rows = [operations_of(plan, weights_kept(plan, reading, facts, shape)) for shape in shapes]
+    rows = [operations_of(plan, weights) for weights in weights_all(plan, reading, facts, shapes)]
     evidence = np.array([graph.evidence(row) + s.prior for row, s in zip(rows, shapes, strict=True)])
     if not np.isfinite(evidence).any():
         return []
@@ -232,17 +237,32 @@ def _through_graph(
 
 
 def _through_passes(
-    known: Known, courses: list[Shape], beam: Beam, around: tuple[float, float], draws: int, rng: np.random.Generator
+    known: Known,
+    courses: list[Shape],
+    beside: list[Shape],
+    beam: Beam,
+    around: tuple[float, float],
+    draws: int,
+    rng: np.random.Generator,
 ) -> list[tuple[Pair, float]]:
-    """Paths through a pass for each course of censoring, and its evidence."""
-    plan, _, facts = known
+    """Paths through a pass for each course of censoring, and its evidence beside that which the normal law gives to another.
+
+    Both under one reading error, so that errors, which have their share already, are not weighed again.
+
+    Parameters
+    ----------
+    beside : the other course for each.
+    """
+    plan, reading, facts = known
     found: list[tuple[Pair, float]] = []
     count = -(-SURPLUS * draws // len(courses))
-    for shape, read in zip(courses, drawn_errors(known, around, len(courses), rng), strict=True):
+    told = lawful(reading, facts)
+    for shape, other, read in zip(courses, beside, drawn_errors(known, around, len(courses), rng), strict=True):
         run = run_of(plan, read, facts, shape, beam)
         if np.isfinite(run.evidence):
             sample = sample_of(run, count, rng)
-            found.append(((sample.paths, sample.gain), run.evidence))
+            base = float(law_evidence(plan, read, facts, [other])[0]) if told else 0.0
+            found.append(((sample.paths, sample.gain), run.evidence - base if np.isfinite(base) else run.evidence))
     return found
 
 

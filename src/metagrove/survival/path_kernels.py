@@ -48,7 +48,7 @@ from metagrove.survival.step_kernels import censored, moved
 __all__ = ["Pass", "forward", "forward_each"]
 
 #: Columns that weigh paths; the others steer what is kept.
-WEIGHED = (KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, PULL, TOLL, SEEN)
+WEIGHED = np.array([KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, PULL, TOLL, SEEN])
 #: Share of the operations that two tables must have in common at their beginning for it to be gone through once.
 SHARED = 0.3
 
@@ -174,6 +174,13 @@ class Pass:
         self.room[1][:linked], self.room[3][:linked] = past[1][:linked], past[3][:linked]
         self.keys, self.nodes = np.empty(2 * self.keys.size, np.uint64), np.full(2 * self.keys.size, -1, np.int32)
 
+    @property
+    def roomy(self) -> Limits:
+        """The bounds with as much room as the pass took: the next one will hardly take less."""
+        return self.lim._replace(
+            nodes=self.size, edges=max(self.size, self.lim.edges), bits=self.keys.size.bit_length() - 1
+        )
+
     def hold(self) -> None:
         """Keep the layer at which the pass stands."""
         o = int(self.begin[0])
@@ -221,11 +228,12 @@ def forward_each(
         alike = {i: _parting(tables[first], tables[i]) for i in left}
         group = [i for i in left if alike[i] >= SHARED * len(tables[i])]
         left = [i for i in left if i not in group]
+        run = Pass(tables[first], lim)
         if len(group) == 1:
-            yield first, forward(tables[first], lim)
+            yield first, _complete(run, tables[first])
+            lim = run.roomy
             continue
         until = max(min(alike[i] for i in group) - 1, 0)
-        run = Pass(tables[first], lim)
         evidence, reached = run.gone(tables[first], until)
         if reached == until:
             run.hold()
@@ -238,9 +246,19 @@ def forward_each(
                 continue
             run.back()
             yield i, _complete(run, tables[i])
+        lim = run.roomy
+
+
+@_compiled
+def _parted(one: Any, other: Any, columns: Any) -> Any:
+    """The first row whose `columns` differ; their number where none does."""
+    for o in range(one.shape[0]):
+        for i in columns:
+            if one[o, i] != other[o, i]:
+                return o
+    return one.shape[0]
 
 
 def _parting(one: Table, other: Table) -> int:
     """The first operation whose weights differ; their number where none does."""
-    differ = np.any(one[:, WEIGHED] != other[:, WEIGHED], axis=1)
-    return int(np.argmax(differ)) if differ.any() else len(one)
+    return int(_parted(one, other, WEIGHED))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import erf
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.survival.censor_marks import MarkPlan, mark_error, marks_in_gaps
 from metagrove.survival.censoring import Shape, hidden_share, mean_levels
-from metagrove.survival.lattice import recorded_grid
+from metagrove.survival.lattice import Lattice, recorded_grid
 from metagrove.survival.path_tables import ARRIVE, CENSOR, CONSUME, DROP, FORCE, LOOK, SCORE
 from metagrove.survival.printed_facts import Facts, Interval
 from metagrove.survival.steps import Reading
@@ -95,7 +95,7 @@ class Plan:
     start, stop : shape (k,), the stretch of time that an operation stands for.
     row : shape (k,), the step of a DROP, else -1. gap : shape (k,), the gap between boundaries it lies in.
     low, most : shape (k,), see path_tables.
-    marks : marks by gap, None without marks.
+    marks : marks by gap, None without marks. lattice : the grid on which times were recorded, None where none is seen.
     kept, ground : what has been worked out for the plan: by belief, and for all.
     """
 
@@ -110,6 +110,7 @@ class Plan:
     low: NDArray[np.int64]
     most: NDArray[np.int64]
     marks: MarkPlan | None = None
+    lattice: Lattice | None = None
     kept: dict[Shape, tuple[Array, Facts, Weights]] = field(default_factory=dict, repr=False)
     ground: dict[str, tuple[Array, Facts, Ground]] = field(default_factory=dict, repr=False)
 
@@ -242,7 +243,9 @@ def _pieces(reading: Reading, facts: Facts) -> _Pieces:
     return found
 
 
-def _mark_plan(reading: Reading, facts: Facts, pieces: _Pieces, decimals: int) -> MarkPlan | None:
+def _mark_plan(
+    reading: Reading, facts: Facts, pieces: _Pieces, decimals: int, lattice: Lattice | None
+) -> MarkPlan | None:
     if facts.marks is None:
         return None
     spread = 0.3 * (reading.time - reading.since) if reading.columns else np.full(reading.time.size, reading.sigma_t)
@@ -250,7 +253,6 @@ def _mark_plan(reading: Reading, facts: Facts, pieces: _Pieces, decimals: int) -
     drops = row >= 0
     errors = np.zeros(edges.size)
     errors[drops] = spread[row[drops]]
-    lattice = recorded_grid(reading, facts, decimals)
     marks, error = facts.marks, mark_error(reading, facts.marks, facts.axis, decimals, lattice)
     if lattice is None:
         if reading.columns:  # a death of a column lies anywhere in it
@@ -284,7 +286,8 @@ def plan_of(reading: Reading, facts: Facts, decimals: int = 9) -> Plan:
     decimals : digits after the point of the curve's times, against which exact censor marks are recognised.
     """
     pieces = _pieces(reading, facts)
-    marks = _mark_plan(reading, facts, pieces, decimals)
+    lattice = recorded_grid(reading, facts, decimals)
+    marks = _mark_plan(reading, facts, pieces, decimals, lattice)
     gap: NDArray[np.int64] = np.cumsum(pieces.boundary) - pieces.boundary
     # Per piece the fields of up to five operations, in their order: marks that arrive, censoring, marks consumed, what
     # stands at the end, and that it must have been seen.
@@ -310,7 +313,7 @@ def plan_of(reading: Reading, facts: Facts, decimals: int = 9) -> Plan:
         wanted[:, 0] = a[:, 0] > 0
         wanted[carrier, 2] = [_waiting(marks, g) for g in here.tolist()]
         ending = np.array(_ending(marks, int(pieces.boundary.sum()), reading), dtype=np.float64).reshape(-1, 8).T
-    return _plan(np.concatenate((rows[:, wanted], ending), axis=1), reading, facts, marks)
+    return replace(_plan(np.concatenate((rows[:, wanted], ending), axis=1), reading, facts, marks), lattice=lattice)
 
 
 def _waiting(marks: MarkPlan, gap: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival import path_tables as tables
-from metagrove.survival.censoring import Shape, shapes
+from metagrove.survival.censoring import Shape
 from metagrove.survival.path_model import CENSOR, DROP, WITNESS, Plan, Weights
-from metagrove.survival.path_weights import VISIBLE, weights_of
+from metagrove.survival.path_weights import weights_each
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
@@ -25,45 +25,33 @@ __all__ = [
     "FLAT",
     "HUGE",
     "LARGE",
-    "LED",
     "LONG",
-    "NARROW",
-    "SCREEN",
     "WIDE",
     "Beam",
     "Run",
     "Tilt",
     "Weighed",
-    "all_shapes",
     "blurred",
-    "evidence_of",
     "graph_of",
-    "likely_shapes",
     "limits_of",
     "operations_of",
     "passed_through",
     "run_of",
     "runs_each",
     "runs_of",
+    "weights_all",
     "weights_kept",
 ]
 
 
 #: A belief about censoring and its evidence.
 Weighed: TypeAlias = tuple[float, Shape]
-#: What finds the evidence of each of several beliefs.
-Weigh: TypeAlias = Callable[[Plan, Reading, Facts, list[Shape]], Array]
-
 #: States of one pass at most; all of them take some 400 MB.
 MOST_STATES = 6_000_000
 #: Room for states to begin with: of a pass that keeps none, and for each operation of one that keeps all.
-LIGHT, STATES = 4096, 32
+LIGHT, STATES = 4096, 128
 #: Log evidence that dropped states may have carried where those kept are to serve other beliefs.
 MISSING = 0.1
-#: The smallest fall seen as a drop, beside the usual one: what one eye clicks, another passes over.
-SEEN = 1.35
-#: Beliefs about censoring that are weighed at most, and how far their log evidence may lie behind the best.
-MOST, FAR = 5, 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +64,8 @@ class Beam:
     reach: float = 4.5
 
 
-NARROW = Beam(keep=80, cut=1e-5, bins=0.5)
-#: To tell which beliefs are far behind; where it finds no path, `NARROW` decides.
-SCREEN = Beam(keep=80, cut=1e-4, bins=0.7)
 #: Width of a level's bin in reading errors, for each error that all patients' deaths would make.
 BLUR = 3.5
-#: The same where numbers at risk lead the way: fewer states need be kept for the evidence to order the beliefs as well.
-LED = Beam(keep=80, cut=1e-3, bins=0.7)
 #: For many patients and rows: the levels hardly told apart, so that the states kept reach farther.
 LONG = Beam(keep=1000, cut=1e-7, bins=2.0)
 #: For a thousand patients and more, whose states no beam holds: those that come through tell little of single deaths.
@@ -133,66 +116,6 @@ class Tilt:
         return np.asarray((paths[:, 1:] - self.centre) @ self.pull + left @ self.toll, dtype=np.float64)
 
 
-def likely_shapes(plan: Plan, reading: Reading, facts: Facts, weigh: Weigh | None = None) -> list[Weighed]:
-    """The beliefs about censoring that a quick screen leaves standing, with their evidence there, likeliest first.
-
-    Two beliefs or one are not screened where they differ little; they come with an evidence of 0.
-
-    Parameters
-    ----------
-    weigh : what finds their evidence; `evidence_of` if left out.
-    """
-    weigh = weigh or evidence_of
-    beliefs, blind = all_shapes(reading, facts)
-    if len(beliefs) <= 2 and not blind:
-        return [(0.0, shape) for shape in beliefs]
-    known = _screened(plan, reading, facts, beliefs, weigh)
-    free = facts.events is None and not facts.risk_time.size and facts.marks is None
-    if free and not reading.columns and facts.n < HUGE:
-        # Without totals only the drops tell how many died: either most are single deaths, or ties and merged ones abound.
-        known += _screened(plan, reading, facts, [replace(shape, single=True) for _, shape in known], weigh)
-        known.sort(key=lambda pair: -pair[0])
-    kept = [(evidence, shape) for evidence, shape in known if evidence > known[0][0] - FAR]
-    return kept[: MOST if facts.n < HUGE else 2] or [(0.0, shape) for shape in beliefs]
-
-
-def all_shapes(reading: Reading, facts: Facts) -> tuple[list[Shape], bool]:
-    """Every belief about censoring and about how small a drop is seen, and whether the second differ."""
-    beliefs = shapes(reading, facts)
-    blind = facts.n * VISIBLE > 1 and not reading.columns and reading.sigma_t > 0
-    if facts.n >= HUGE:  # each pass costs much, and little tells them apart
-        beliefs = beliefs[::3]
-    if blind:  # One death may be too small to be seen; then clicks stand for several.
-        every = [replace(shape, blind=VISIBLE) for shape in beliefs]
-        # The larger size for a few of them: draws vary the course of censoring anyway.
-        some = [] if facts.risk_time.size else [replace(shape, blind=SEEN * VISIBLE) for shape in beliefs[::3]]
-        beliefs = beliefs + every + some
-    return beliefs, blind
-
-
-def _screened(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape], weigh: Weigh) -> list[Weighed]:
-    """The likeliest beliefs, with their evidence, best first; none where no path comes through."""
-    found = weigh(plan, reading, facts, beliefs)
-    order = [int(i) for i in np.argsort(-found, kind="stable") if np.isfinite(found[i])]
-    return [(float(found[i]), beliefs[i]) for i in order[:MOST]]
-
-
-def evidence_of(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> Array:
-    """Log evidence of each belief in a beam that is narrow; minus infinity where no path comes through.
-
-    Where most beliefs come through, those that do not are far behind. Else there are too many states for the beam, and a
-    narrower one of finer levels tries those left.
-    """
-    found = np.full(len(beliefs), -np.inf)
-    for beam in (LED if facts.risk_time.size else _screen(reading, facts), NARROW):
-        left = np.flatnonzero(~np.isfinite(found)).tolist()
-        for i, run in runs_each(plan, reading, facts, [beliefs[i] for i in left], beam, light=True):
-            found[left[i]] = run.evidence
-        if 2 * int(np.isfinite(found).sum()) >= len(beliefs) or facts.n >= HUGE:
-            break
-    return found
-
-
 def graph_of(run: Run, facts: Facts) -> Graph | None:
     """The states of a pass, to be weighed anew; None without a path, or where so much was dropped that others may lack theirs."""
     from metagrove.survival.path_graph import Graph
@@ -209,17 +132,6 @@ def blurred(reading: Reading, facts: Facts) -> float:
     return BLUR * facts.n * reading.sigma_s
 
 
-def _screen(reading: Reading, facts: Facts) -> Beam:
-    """The beam in which the evidence of beliefs is compared, where no number at risk leads the way.
-
-    The smaller the fall of one death beside the reading error, the more levels go with each number at risk. A beam that
-    tells them apart then drops most of the weight, more so under beliefs that spread it widest: at n = 800 by 10 to 40
-    nats. Told apart by up to four errors, they are kept, and the evidence is that of a beam ten times as wide.
-    """
-    blur = blurred(reading, facts)
-    return SCREEN if blur < 1 else Beam(keep=200, cut=1e-5, bins=min(blur, 4.0))
-
-
 def runs_of(
     plan: Plan, reading: Reading, facts: Facts, beam: Beam, beliefs: list[Shape], *, tilt: Tilt | None = None
 ) -> list[Run]:
@@ -234,7 +146,7 @@ def runs_each(
     """The number of each belief and its pass, valid until the next is asked for; those that begin alike share that part."""
     from metagrove.survival.path_kernels import forward_each
 
-    weights = [weights_kept(plan, reading, facts, shape) for shape in beliefs]
+    weights = weights_all(plan, reading, facts, beliefs)
     tables = [operations_of(plan, w) for w in weights]
     limits = limits_of(reading, facts, beam, plan.kind.size, peak=False, light=light)
     for i, passed in forward_each(tables, limits):
@@ -262,16 +174,24 @@ def run_of(
 
 def weights_kept(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weights:
     """The weights of a belief; another error in the same levels of drops changes only itself."""
-    if reading.columns:
-        return weights_of(plan, reading, facts, shape)
-    known = plan.kept.get(shape)
-    if known is not None and known[0] is reading.level and known[1] is facts:
-        b = known[2].b.copy()
-        b[plan.kind == DROP] = reading.error
-        return replace(known[2], b=b)
-    found = weights_of(plan, reading, facts, shape)
-    plan.kept[shape] = reading.level, facts, found
-    return found
+    return weights_all(plan, reading, facts, [shape])[0]
+
+
+def weights_all(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> list[Weights]:
+    """The weights of several beliefs, see `weights_kept`."""
+    known = [plan.kept.get(shape) for shape in beliefs]
+    fresh = [i for i, k in enumerate(known) if k is None or k[0] is not reading.level or k[1] is not facts]
+    if fresh:
+        found = weights_each(plan, reading, facts, [beliefs[i] for i in fresh])
+        for i, weights in zip(fresh, found, strict=True):
+            plan.kept[beliefs[i]] = known[i] = reading.level, facts, weights
+    drop, each = plan.kind == DROP, []
+    for k in known:
+        assert k is not None
+        b = k[2].b.copy()
+        b[drop] = reading.error
+        each.append(replace(k[2], b=b))
+    return each
 
 
 def passed_through(operations: Array, limits: Any) -> Any:

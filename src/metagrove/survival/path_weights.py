@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.survival.censor_marks import MarkPlan
 from metagrove.survival.censoring import Shape, mean_levels
+from metagrove.survival.lattice import Lattice
 from metagrove.survival.path_model import CENSOR, DROP, LOOK, SCORE, WITNESS, Ground, Plan, Weights
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
 
-__all__ = ["VISIBLE", "weights_of"]
+#: Starts and stops of the stretches for censoring, steps, stops of the operations, and ticks.
+Times: TypeAlias = tuple[Array, Array, Array, Array, Array]
+
+__all__ = ["VISIBLE", "weights_each", "weights_of"]
 
 #: Ratio of two deaths to one in a drop where nearly all are single.
 TIES = 0.05
@@ -20,6 +26,10 @@ TIES = 0.05
 VISIBLE = 0.0025
 #: Times their usual number that hidden marks may be to make up what the printed totals say.
 MOST_HIDDEN = 1000.0
+#: Step of a grid of times, as a share of follow-up, from which on it matters that patients leave at its times alone.
+COARSE = 0.005
+#: Share of the deaths seen in a column that holds no time of such a grid.
+ASTRAY = 0.05
 #: Odds that a row is a drop where rows may be none.
 REAL = 20.0
 
@@ -34,6 +44,9 @@ def _ground(plan: Plan, reading: Reading, facts: Facts) -> Ground:
     past = np.searchsorted(reading.time, plan.stop, side="right")
     ticks = np.append(facts.risk_time, 0.0)
     times = (plan.start[gap], plan.stop[gap], reading.time, plan.stop, ticks)
+    coarse = _coarse_grid(plan, reading)
+    if coarse is not None and facts.risk_time.size:
+        times = _by_grid(times, coarse, reading, facts)
     split = np.cumsum([x.size for x in times[:-1]]).tolist()
     found = Ground(
         level,
@@ -53,6 +66,40 @@ def _ground(plan: Plan, reading: Reading, facts: Facts) -> Ground:
     return found
 
 
+def _coarse_grid(plan: Plan, reading: Reading) -> Lattice | None:
+    """The grid on which times were recorded, where it is coarse and tells on which side of a death anybody left.
+
+    Times of clicks are too uncertain for that.
+    """
+    known = plan.lattice is not None and reading.sigma_t <= 0 and plan.lattice.step > COARSE * reading.end
+    return plan.lattice if known else None
+
+
+def _by_grid(times: Times, lattice: Lattice, reading: Reading, facts: Facts) -> Times:
+    """Times at which a belief is asked for its hazard where patients leave at grid times alone, after the deaths there.
+
+    What the belief says of an interval of the at-risk table goes to the grid times in it: up to a time it has run as far as
+    the share of them that has passed.
+    """
+    row = lattice.placed((reading.since + reading.time) / 2 if reading.columns else reading.time)
+    knots = np.concatenate(([0.0], facts.risk_time[facts.risk_time < reading.end], [reading.end]))
+    knots = np.unique(knots)
+    slack = 1e-4 * lattice.step
+    grid = lattice.step * np.arange(1, max(round(reading.end / lattice.step), 1) + 1)
+    passed = np.searchsorted(grid, knots - slack)
+    passed[-1] = grid.size  # the last ones leave at the end
+    share = np.diff(passed)
+    found = []
+    for t in times:
+        at = np.minimum(np.searchsorted(reading.time, t), row.size - 1)
+        when = np.where(reading.time[at] == t, row[at], t)
+        j = np.clip(np.searchsorted(knots, when, side="right") - 1, 0, knots.size - 2)
+        width, ahead = knots[j + 1] - knots[j], np.searchsorted(grid, when - slack) - passed[j]
+        part = np.where(share[j] > 0, ahead / np.maximum(share[j], 1), (when - knots[j]) / width)
+        found.append(knots[j] + np.clip(part, 0.0, 1.0) * width)
+    return found[0], found[1], found[2], found[3], found[4]
+
+
 def _steering_ticks(plan: Plan, facts: Facts) -> NDArray[np.int64]:
     """The number at risk that each operation is steered to, shape (k,); their number where none is left."""
     tick = np.searchsorted(facts.risk_time, plan.stop, side="left")
@@ -69,48 +116,90 @@ def _steering_ticks(plan: Plan, facts: Facts) -> NDArray[np.int64]:
 
 def weights_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> Weights:
     """Chances of censorings and deaths under one shape of censoring."""
+    return weights_each(plan, reading, facts, [shape])[0]
+
+
+def weights_each(plan: Plan, reading: Reading, facts: Facts, shapes: list[Shape]) -> list[Weights]:
+    """Chances of censorings and deaths under each shape of censoring, worked out for all at once."""
     ground = _ground(plan, reading, facts)
-    gap, drop = ground.gap, ground.drop
-    hazard_at, (i, j, m, o) = shape.at(ground.times), ground.split
-    from_, to, at_steps, at_stops, at_ticks = (
-        hazard_at[:i],
-        hazard_at[i:j],
-        hazard_at[j:m],
-        hazard_at[m:o],
-        hazard_at[o:],
-    )
-    stay = np.exp(-at_steps)
-    a, b, c = plan.a.copy(), plan.b.copy(), plan.c.copy()
-    hazard = np.full(a.size, -1.0)
+    hazard_at, (i, j, m, o) = np.array([shape.at(ground.times) for shape in shapes]), ground.split
+    from_, to, stay = hazard_at[:, :i], hazard_at[:, i:j], np.exp(-hazard_at[:, j:m])
+    size = len(shapes), plan.kind.size
+    a, b, c = np.empty(size), np.empty(size), np.empty(size)
+    a[:], b[:], c[:] = plan.a, plan.b, plan.c
     mu = facts.n * ground.before * np.exp(-from_) * (to - from_)
+    _leaving((a, b), mu, (plan, reading, facts), shapes)
+    hazard, mass, smallest = _dying((a, b, c), stay, (plan, reading, facts), shapes)
+    ahead = _outlook(ground, stay, hazard_at[:, m:o], hazard_at[:, o:])
+    rows = zip(a, b, c, hazard, mass, *ahead, smallest, strict=True)
+    return [Weights(*row) for row in rows]
+
+
+def _leaving(ab: tuple[Array, Array], mu: Array, known: tuple[Plan, Reading, Facts], shapes: list[Shape]) -> None:
+    """Chance and ratio of the clumps of censorings, and odds of those left, into `ab`, shape (shapes, k) each.
+
+    Parameters
+    ----------
+    mu : censorings expected in each stretch, shape (shapes, gaps).
+    """
+    (a, b), (plan, reading, facts) = ab, known
+    gap = np.flatnonzero(_ground(plan, reading, facts).gap)
     if plan.marks is not None:
-        mu = _hidden(plan, plan.marks, facts, gap, mu, shape)
+        mu = np.array([_hidden(plan, plan.marks, facts, gap, *row) for row in zip(mu, shapes, strict=True)])
     else:
         some = np.where(plan.stop[gap] > plan.start[gap], 1.0, 0.2)
         mu = np.maximum(mu, 0.015 * some / (4.0 if reading.columns else 1.0))
     # Three times the variance of a Poisson number at least: the trend of censoring within the belief is not known.
     most = 1.0 if not reading.columns and reading.sigma_t > 0 else 0.5
     clump = np.minimum(np.maximum(mu, 1e-3), most)
-    a[gap], b[gap] = clump, mu / clump / (1 + mu / clump)
+    ratio = mu / clump
+    a[:, gap], b[:, gap] = clump, ratio / (1 + ratio)
     if plan.marks is not None:
-        score = plan.kind == SCORE
-        odds = shape.hidden * b[score] / (1 - b[score])
-        b[score] = 0.95 if shape.cut else odds / (1 + odds)
+        for row, shape in zip(b, shapes, strict=True):
+            score = plan.kind == SCORE
+            odds = shape.hidden * row[score] / (1 - row[score])
+            row[score] = 0.95 if shape.cut else odds / (1 + odds)
+
+
+def _dying(
+    abc: tuple[Array, Array, Array], stay: Array, known: tuple[Plan, Reading, Facts], shapes: list[Shape]
+) -> tuple[Array, Array, Array]:
+    """Levels, errors and ratios of the drops into `abc`, and hazard, second ratio and smallest fall, shape (shapes, k) each.
+
+    Parameters
+    ----------
+    stay : shape (shapes, m), share not censored at each step.
+    """
+    (a, b, c), (plan, reading, facts) = abc, known
+    ground = _ground(plan, reading, facts)
+    drop, hazard, mass = np.flatnonzero(ground.drop), np.full(a.shape, -1.0), np.zeros(a.shape)
     own, usual, rate = _expected_deaths(reading, ground, facts, stay)
-    a[drop], b[drop] = reading.level, reading.error
-    mass = np.zeros(a.size)
+    a[:, drop], b[:, drop] = reading.level, reading.error
     if reading.columns:
-        hazard[drop] = rate
+        hazard[:, drop] = rate * _on_grid(_coarse_grid(plan, reading), reading)
         own, usual = 1 + own, 1 + usual
     elif reading.loose:
-        hazard[drop] = REAL / np.maximum(facts.n * (ground.level + ground.fall) * stay, 0.5)
-    smallest = _smallest_falls(plan, drop, shape)
-    enough = np.maximum(np.ceil(smallest[drop] * facts.n * stay - 0.1), 1.0)
-    c[drop] = TIES if shape.single else _ratio(usual - enough, TIES)
-    mass[drop] = _ratio(own - enough, 2 * TIES)
+        hazard[:, drop] = REAL / np.maximum(facts.n * (ground.level + ground.fall) * stay, 0.5)
+    blind = np.array([shape.blind for shape in shapes])[:, None]
+    smallest = np.where(ground.drop, blind, 0.0)
+    smallest[:, drop[-1:]] = 0.0  # the last fall is clicked however small it is
+    enough = np.maximum(np.ceil(smallest[:, drop] * facts.n * stay - 0.1), 1.0)
+    single = np.array([shape.single for shape in shapes])[:, None]
+    c[:, drop] = np.where(single, TIES, _ratio(usual - enough, TIES))
+    mass[:, drop] = _ratio(own - enough, 2 * TIES)
     seen = plan.kind == WITNESS
-    hazard[seen], c[seen], mass[seen] = 0.0, 0.05, 0.1
-    return Weights(a, b, c, hazard, mass, *_outlook(ground, stay, at_stops, at_ticks), smallest)
+    if seen.any():
+        hazard[:, seen], c[:, seen], mass[:, seen] = 0.0, 0.05, 0.1
+    return hazard, mass, smallest
+
+
+def _on_grid(lattice: Lattice | None, reading: Reading) -> Array:
+    """How much likelier or less than usual a death is in each column, where deaths lie at grid times alone; shape (m,)."""
+    if lattice is None:
+        return np.ones(reading.time.size)
+    middle = (reading.since + reading.time) / 2
+    on = np.abs(lattice.nearest(middle) - middle) <= lattice.reach + 1e-9
+    return np.where(on, 1.0, ASTRAY)
 
 
 def _ratio(more: Array, least: float) -> Array:
@@ -118,28 +207,25 @@ def _ratio(more: Array, least: float) -> Array:
     return np.asarray(np.minimum(np.maximum(more / np.maximum(more + 1, 0.1), least), 0.97))
 
 
-def _smallest_falls(plan: Plan, drop: NDArray[np.bool_], shape: Shape) -> Array:
-    """The fall below which a drop would not have been seen, 0 where there is none; shape (k,)."""
-    smallest = np.where(drop, shape.blind, 0.0)
-    smallest[np.flatnonzero(drop)[-1:]] = 0.0  # the last fall is clicked however small it is
-    return smallest
-
-
 def _outlook(ground: Ground, stay: Array, at_stops: Array, at_ticks: Array) -> tuple[Array, Array, Array]:
-    """Shares of those at risk after each operation that are expected to die later and to be at the next tick.
+    """Shares of those at risk after each operation that are expected to die later and to be at the next tick, and its number.
+
+    Shape (shapes, k) each.
 
     Parameters
     ----------
-    stay : shape (m,), share not censored at each step. at_stops, at_ticks : hazard of censoring there.
+    stay : shape (shapes, m), share not censored at each step. at_stops, at_ticks : hazard of censoring there.
     """
-    dead = np.concatenate(([0.0], np.cumsum(stay * ground.fall)))
+    dead = np.zeros((stay.shape[0], stay.shape[1] + 1))
+    np.cumsum(stay * ground.fall, axis=1, out=dead[:, 1:])
     now = np.maximum(ground.here * np.exp(-at_stops), 1e-9)
-    then = np.maximum(ground.at_ticks * np.exp(-at_ticks), 1e-9)[ground.tick]
-    dying = np.minimum(np.maximum((dead[-1] - dead[ground.past]) / now, 0.0), 1.0)
-    return dying, np.minimum(then / now, 1.0), ground.count[ground.tick]
+    then = np.maximum(ground.at_ticks * np.exp(-at_ticks), 1e-9)[:, ground.tick]
+    dying = np.minimum(np.maximum((dead[:, -1:] - dead[:, ground.past]) / now, 0.0), 1.0)
+    count = np.broadcast_to(ground.count[ground.tick], now.shape)
+    return dying, np.minimum(then / now, 1.0), count
 
 
-def _hidden(plan: Plan, marks: MarkPlan, facts: Facts, gap: NDArray[np.bool_], mu: Array, shape: Shape) -> Array:
+def _hidden(plan: Plan, marks: MarkPlan, facts: Facts, gap: NDArray[np.int64], mu: Array, shape: Shape) -> Array:
     """Censorings expected beside the marks seen: hidden under another mark, more where marks crowd."""
     index = plan.gap[gap]
     seen = marks.expected[index]
@@ -167,20 +253,26 @@ def _expected_deaths(reading: Reading, ground: Ground, facts: Facts, stay: Array
 
     Parameters
     ----------
-    stay : shape (m,), share not censored at each step.
+    stay : shape (shapes, m), share not censored at each step.
+
+    Returns
+    -------
+    Shapes (shapes, m), (shapes, m) and (m,).
     """
     before = ground.level + ground.fall
     fall = np.maximum(ground.fall / np.maximum(before, 1e-9), 0.0)
     at_risk = facts.n * before * stay
     own = at_risk * fall
-    if not fall.size:
+    steps = fall.size
+    if not steps:
         return own, own, fall
     if not reading.columns:
-        width = min(9, own.size)
-        total = np.concatenate(([0.0], np.cumsum(own)))
-        here = np.arange(own.size) - width // 2
-        low, high = np.maximum(here, 0), np.minimum(here + width, own.size)
-        return own, (total[high] - total[low]) / (high - low), fall
+        width = min(9, steps)
+        total = np.zeros((own.shape[0], steps + 1))
+        np.cumsum(own, axis=1, out=total[:, 1:])
+        here = np.arange(steps) - width // 2
+        low, high = np.maximum(here, 0), np.minimum(here + width, steps)
+        return own, (total[:, high] - total[:, low]) / (high - low), fall
     rate = np.cumsum(fall)
     half = 0.035 * reading.end
     high = np.interp(reading.time + half, reading.time, rate)
