@@ -24,7 +24,7 @@ from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.table.swatches import Patch, coloured_patches, keyed
 from metagrove.figures.table.tying import tied
 from metagrove.figures.writing.naming import name_alone
-from metagrove.figures.writing.words import phrases, tokens
+from metagrove.figures.writing.words import phrases, tenths, tokens
 from seen_lines import seen_lines
 
 TIMES = (0.0, 12.0, 24.0, 36.0)
@@ -336,6 +336,60 @@ def test_a_scrap_level_with_one_entry_is_no_column_of_the_legend():
     scrap, more = legend([("Ee", COLOURS[2], [(18, 36)])], top=54)
     both = np.minimum(picture, scrap)
     assert [s.name for s in legend_samples(both, darkness(both), [*words, *more], ())] == names
+
+
+def test_numbers_name_arms_where_they_follow_each_other_behind_keys():
+    picture, words = legend(zip("012", COLOURS, [WHOLE] * 3, strict=True))
+    assert [s.name for s in legend_samples(picture, darkness(picture), words, ())] == ["0", "1", "2"]
+    # numbers that do not follow each other are no groups, and squares no lines
+    other = [replace(w, text=t) for w, t in zip(words, ("3", "17", "40"), strict=True)]
+    assert legend_samples(picture, darkness(picture), other, ()) == []
+    squares, words = legend(zip("012", COLOURS, [[(28, 40)]] * 3, strict=True))
+    assert legend_samples(squares, darkness(squares), words, ()) == []
+
+
+def test_keys_behind_the_word_censored_are_marks():
+    names = ["sex=I", "sex=II"]
+    picture, words = legend(zip(names, COLOURS[:2], [WHOLE] * 2, strict=True))
+    marks, more = legend(zip(names, [(0, 0, 0)] * 2, [WHOLE] * 2, strict=True), left=230)
+    both = np.minimum(picture, marks)
+    said = [Word("Censored", w.x0 - 40, w.y0, w.x0 - 8, w.y1) for w in more]
+    assert [s.name for s in legend_samples(both, darkness(both), [*words, *more, *said], ())] == names
+
+
+def test_a_letter_and_a_number_in_the_column_of_a_legend_are_a_name():
+    names = ["T1", "T2", "T3/T4"]
+    picture, words = legend(zip(names, COLOURS, [WHOLE] * 3, strict=True))
+    assert [s.name for s in legend_samples(picture, darkness(picture), words, ())] == names
+
+
+ONE = Word("1", 51, 38, 57, 48)
+
+
+def scale(texts, *, left=66, pitch=36, top=ONE):
+    return [top, *(Word(t, left, 38 + pitch * k, left + 7, 48 + pitch * k) for t, k in texts)]
+
+
+def test_tenths_whose_points_were_lost_are_read_by_their_places():
+    found = tenths(scale([("9", 1), ("8", 2), ("5", 5), ("1", 9)]) + [Word("0", 50, 74, 57, 84)])
+    assert sorted(w.text for w in found) == ["0.1", "0.5", "0.8", "0.9", "1.0"]
+    assert all(w.x0 <= 51 for w in found)
+    whole = Word("1.0", 40, 38, 73, 48)
+    assert "0.8" in [w.text for w in tenths(scale([("8", 2), ("6", 4), ("4", 6)], top=whole))]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [("9", 1), ("8", 2)],
+        [("9", 1), ("8", 3), ("7", 5)],
+        [("9", 1), ("9", 2), ("9", 3)],
+        [("2", 1), ("3", 2), ("4", 3)],
+    ],
+)
+def test_other_digits_below_a_one_stay_what_they_are(texts):
+    words = scale(texts)
+    assert tenths(words) == words
 
 
 def test_the_scraps_of_a_heading_are_no_legend():

@@ -35,7 +35,7 @@ __all__ = ["MARGIN", "Plot", "inside", "samples_of", "scene_of"]
 MARGIN = 7
 _IN_COLUMN = 6.0
 # the share of a plot's height that a side of its frame is seen along at least, and pixels right of the last label
-_FRAME, _ASIDE = 0.9, 6.0
+_FRAME, _ASIDE = 0.9, 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,8 +125,8 @@ def scene_of(
             blank[max(row - 2, 0) : row + 3] = True
     for line in dark_lines(ink, level=False, least=_FRAME * (bottom - top), threshold=0.18):
         column = round(line.place - 0.5) - c0
-        # a side of the frame, drawn well right of the last label
-        if last + _ASIDE < line.place < c1 and line.begin < top + 3 and line.end > bottom - 3:
+        # a side of the frame, drawn at the last label or right of it
+        if last - _ASIDE < line.place < c1 and line.begin < top + 3 and line.end > bottom - 3:
             blank[:, max(column - 2, 0) :] = True
     if not scales.y.log:
         unguided(blank, dark, float(scales.y.pixel(0.5 * scales.scale)) - r0, bottom - r0)

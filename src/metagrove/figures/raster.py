@@ -39,7 +39,7 @@ from metagrove.figures.table.swatches import coloured_patches, keyed
 from metagrove.figures.table.tying import Ground, named_and_counted, respelled
 from metagrove.figures.writing.naming import named_like
 from metagrove.figures.writing.ocr import Finder
-from metagrove.figures.writing.words import legible, phrases, romans, tokens
+from metagrove.figures.writing.words import legible, phrases, romans, tenths, tokens
 
 __all__ = ["picture_readings"]
 
@@ -57,7 +57,7 @@ def picture_readings(
     `find` reads a number at a place where one is expected.
     """
     hints = hints or Hints()
-    small = tokens(legible(romans(words)))
+    small = tenths(tokens(legible(romans(words))))
     picture = replace(picture, rgb=levelled(picture.rgb))
     plots = plot_scales(picture, small, hints)
     plots = [p for p in plots if _ruled(p)] or plots

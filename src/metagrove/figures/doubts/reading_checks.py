@@ -38,6 +38,8 @@ _FALLEN = 0.995
 _AGAIN = re.compile(r"(.+) \(\d\)$")
 # how far below the plot, of its height, a heading of numbers at risk stands at most, and how many letters it has
 _BELOW, _HEADING = 1.8, 40
+# and how far above it
+_OVER = 0.6
 # points: programs for screens put tick marks on whole pixels
 _ROUNDED = 0.55
 # labels without tick marks: how many, in pixels how straight, and over how many
@@ -224,7 +226,7 @@ KIND = Check(
 )
 
 
-_NO_ROWS = "a table of numbers at risk is announced below the plot, and none of its rows was read"
+_NO_ROWS = "a table of numbers at risk is announced beside the plot, and none of its rows was read"
 
 
 def _table(read: Read) -> list[Finding]:
@@ -232,7 +234,12 @@ def _table(read: Read) -> list[Finding]:
     _, top, right, foot = read.reading.frame
     if read.reading.cells:
         return []
-    near = [w for w in read.words if foot < w.cy < foot + _BELOW * (foot - top) and w.x0 < right]
+    tall = foot - top
+    near = [
+        w
+        for w in read.words
+        if (foot < w.cy < foot + _BELOW * tall or top - _OVER * tall < w.cy < top) and w.x0 < right
+    ]
     heads = [p.text for p in phrases(near) if len(p.text) <= _HEADING and title(p.text) and "risk" in p.text.lower()]
     return [Finding(_NO_ROWS)] if heads else []
 

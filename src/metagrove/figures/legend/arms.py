@@ -40,6 +40,8 @@ _SURE = 0.7
 _PALER = 60
 # how far a pixel of an ink may be from its colour
 _OWN = 60.0
+# how much paler the limits of an arm are than its line, and how alike in hue
+_PALER_LINE, _ONE_HUE = 0.85, 0.975
 # an ink is the soft edge of another up to this share of it, and this far off its mixtures with paper
 _MIXED, _MIXTURE = 0.7, 30.0
 # a curve runs through this share of the columns of the one that runs through most
@@ -118,9 +120,17 @@ def arm_specs(
     whole = canvas(scene.whole, colours) if any(s.style != "solid" for s in seeds) else field
     looks = [_look(field, whole, s, _edges_of(field, s.colour, colours)) for s in seeds]
     # one figure's lines are of one width, give or take; dense marks make a line look thicker
-    widest = _EVEN_WIDTHS * min((look.width for look in looks if look.reach), default=np.inf)
+    widest = _EVEN_WIDTHS * _thinnest([look.width for look in looks if look.reach])
     looks = [replace(look, width=min(look.width, widest)) for look in looks]
     return [ArmSpec(s.name, look) for s, look in zip(seeds, looks, strict=True)], counts, findings
+
+
+def _thinnest(widths: Sequence[float]) -> float:
+    """The smallest of the widths, but for one of three or more that is less than half of all others: soft edges, no line."""
+    ordered = sorted(widths)
+    if len(ordered) > 2 and ordered[0] < ordered[1] / 2:
+        return ordered[1]
+    return ordered[0] if ordered else np.inf
 
 
 def _all_drawn(samples: Sequence[Sample], inks: Sequence[Ink]) -> bool:
@@ -284,7 +294,14 @@ def _unlisted(scene: Scene, inks: Sequence[Ink], seeds: Sequence[_Seed], paper: 
     contrast = _FAINTEST * max((float(np.linalg.norm(np.array(s.colour) - paper)) for s in seeds), default=0.0)
     fresh = [i for i in inks if i not in known and not i.neutral and i.pixels > least]
     fresh = [i for i in fresh if float(np.linalg.norm(np.array(i.colour) - paper)) > contrast]
+    fresh = [i for i in fresh if not any(_pale_of(i.colour, s.colour, paper) for s in seeds)]
     return [_Seed("", i.colour, "solid") for i in fresh if not _halo(scene, i.colour, [s.colour for s in seeds])]
+
+
+def _pale_of(colour: RGB, other: RGB, paper: Array) -> bool:
+    """Whether a colour is a paler one of the same hue, as the thin lines of an arm's limits are."""
+    far, full = (float(np.linalg.norm(np.array(c) - paper)) for c in (colour, other))
+    return far < _PALER_LINE * full and along(colour, other, paper) > _ONE_HUE
 
 
 def _halo(scene: Scene, colour: RGB, others: Sequence[RGB]) -> bool:

@@ -26,6 +26,7 @@ _ENDS, _ROWS = 2.5, 0.3
 _THICKER, _LEAST = 2.0, 0.22
 _INK, _FAINT, _WHOLE = 0.5, 0.12, 0.8
 _GROWS = 3
+_CODE_READ = 0.9
 # letter heights from line to line of a legend
 _PITCHES = (1.2, 1.5, 1.8, 2.1, 2.4)
 # letter heights to the second line of a name at most; the next entry is this many times further off
@@ -143,7 +144,10 @@ def _level_names(samples: Sequence[Sample], names: Sequence[Word], keys: _Keys) 
     """The names in a column or a row with known entries."""
     out = []
     for word in names:
-        if word.angle or sum(c.isalpha() for c in word.text) < 2 or number(word.text) is not None:
+        letters, signs = (sum(map(kind, word.text)) for kind in (str.isalpha, str.isalnum))
+        # a letter and a number, T1, is a name where it is read surely
+        named = letters > 1 or (letters and signs > 1 and word.score > _CODE_READ)
+        if word.angle or not named or number(word.text) is not None:
             continue
         if not 0.45 < (word.y1 - word.y0) / keys.size < 2.2 or any(_at(word, s) for s in samples):
             continue

@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metagrove.core.values import Array
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.findings import Finding
 from metagrove.figures.legend.keys import Sample, alike, key_before, runs_of
@@ -33,6 +35,11 @@ _KEY_WITHIN = re.compile(r"^(.+?) [-+–—=|]{1,2} ([^\W\d].{2,})$")
 _WIDE_SIGN = 1.2
 # a name of one letter and a number: Q1, T2
 _CODE = re.compile(r"[A-HJ-Z] ?\d{1,2}")
+# how surely a number is read that names an arm, and pixels that the keys of such a legend differ by
+_SURE, _KEYS_APART = 0.5, 6.0
+# letter heights that a line is long at least, and no square
+_LINE = 1.5
+_CENSORED = re.compile(r"(?i)^\W*censored\W*$")
 _STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
 
 
@@ -65,13 +72,32 @@ def legend_samples(
             or (len({c for c in word.text if c.isalpha()}) < 2 and not coded)
             or _STATISTIC.search(word.text)
             or word in headings
+            or _marks(word, names)
         ):
             continue
         sample = key_before(rgb, bare, word, paper)
         if sample is not None:
             found.append(sample)
-    entries = [w for w in names if not _STATISTIC.search(w.text)]
-    return completed(_listed(found, labels), rgb, ink, entries, labels)
+    entries = [w for w in names if not _STATISTIC.search(w.text) and not _marks(w, names)]
+    return completed(_listed(found, labels), rgb, ink, entries, labels) or _numbers(rgb, bare, names, paper)
+
+
+def _marks(word: Word, names: Sequence[Word]) -> bool:
+    """Whether a name stands behind a word that says that its key is a mark of censoring: `o Censored Drug A`."""
+    said = [w for w in names if _CENSORED.search(w.text) and abs(w.cy - word.cy) < 0.4 * word.size]
+    return any(0 < word.x0 - w.x1 < 2.5 * word.size for w in said)
+
+
+def _numbers(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word], paper: Array) -> list[Sample]:
+    """The entries of a legend whose names are numbers, one more from each to the next: groups 0, 1 and 2."""
+    alone = [w for w in names if w.text.isdigit() and len(w.text) < 3 and not w.angle and w.score > _SURE]
+    keys = [(w, key_before(rgb, ink, w, paper)) for w in alone]
+    found = [s for w, s in keys if s is not None and s.length > _LINE * w.size]
+    group = _aligned(_dots(found))
+    places = sorted((int(s.name), s.box[1], s.box[0]) for s in group)
+    in_turn = all(b[0] == a[0] + 1 and (b[1] > a[1] + 2 or b[2] > a[2] + 2) for a, b in pairwise(places))
+    even = np.ptp([s.length for s in group]) <= _KEYS_APART if group else False
+    return group if len(group) > 1 and in_turn and even else []
 
 
 def _headings(names: Sequence[Word]) -> list[Word]:

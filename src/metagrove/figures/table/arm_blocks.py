@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from metagrove.figures.page import Word
 from metagrove.figures.table.lines import CountLine
@@ -20,6 +21,8 @@ _OTHER = re.compile(
 _MOST = 0.75
 # from a block's heading to its first line at most, in letter heights and in the way to the next line
 _ABOVE, _PITCH = 4.0, 1.3
+# letter heights between the words of a name at most
+_SPACE = 1.0
 
 
 def named_by_block(rows: Sequence[RiskRow], lines: Sequence[CountLine]) -> list[RiskRow]:
@@ -56,9 +59,11 @@ def _heading(row: RiskRow, lines: Sequence[CountLine]) -> list[Word]:
     for line in sorted(lines, key=lambda line: -line.height):
         if line.counts or not 0 < row.height - line.height < reach:
             continue
-        own = sorted((line.every or line.words), key=lambda w: w.x0)
-        if not own or own[0].x0 > begin:
+        every = sorted((line.every or line.words), key=lambda w: w.x0)
+        if not every or every[0].x0 > begin:
             continue
+        end = next((k for k, (a, b) in enumerate(pairwise(every), 1) if b.x0 - a.x1 > _SPACE * b.size), len(every))
+        own = every[:end]
         text = "".join(w.text for w in own)
         if sum(c.isalnum() for c in text) > 1 and any(c.isalpha() for c in text):
             return own

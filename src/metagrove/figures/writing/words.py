@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from metagrove.figures.page import Word, colour_distance
 
-__all__ = ["cut_to", "legible", "phrases", "pointed", "romans", "statistics", "tokens"]
+__all__ = ["cut_to", "legible", "phrases", "pointed", "romans", "statistics", "tenths", "tokens"]
 
 
 def legible(words: Sequence[Word]) -> list[Word]:
@@ -43,6 +43,44 @@ def pointed(words: Sequence[Word]) -> list[Word]:
             out = [w for w in out if w is not zero and w is not behind[0]]
             out.append(_decimal(zero, behind[0]))
     return out
+
+
+def tenths(words: Sequence[Word]) -> list[Word]:
+    """The words, digits in a column below a 1 read as tenths where they stand at these: `.8` and `0.8` whose points were lost.
+
+    Three of them must stand where a scale of tenths has them that begins at the 1.
+    """
+    out = list(words)
+    for one in [w for w in words if w.text in ("1", "1.", "1.0", "1.00") and w.angle == 0]:
+        size = one.size
+        right = max(one.x1, one.x0 + _WIDE * size)
+        column = [
+            w
+            for w in out
+            if len(w.text) == 1
+            and w.text in "123456789"
+            and w.angle == 0
+            and w.cy > one.cy + size
+            and abs(w.size - size) < 0.35 * size
+            and one.x0 - 0.5 * size < w.x0
+            and w.x1 < right + 0.3 * size
+        ]
+        steps = [(w.cy - one.cy) / (10 - int(w.text)) for w in column]
+        middle = sorted(steps)[len(steps) // 2] if steps else 0.0
+        fits = [w for w in column if abs(one.cy + (10 - int(w.text)) * middle - w.cy) < _EVEN * size]
+        values = {w.text for w in fits}
+        if len(values) < 3 or len(values) < len(fits) or middle * 2 < size:
+            continue
+        noughts = [w for w in out if w.text in ("0", "0.", ".") and any(_nought_of(w, d) for d in fits)]
+        out = [w for w in out if not any(w is o for o in (*fits, *noughts, one))]
+        out += [_decimal(replace(one, text="0", y0=d.y0, y1=d.y1, score=d.score, second=None), d) for d in fits]
+        out.append(one if "0" in one.text else replace(one, text="1.0", second=None))
+    return out
+
+
+def _nought_of(nought: Word, digit: Word) -> bool:
+    """Whether a 0 or a point stands before a digit of its row."""
+    return abs(nought.cy - digit.cy) < 0.5 * digit.size and -0.2 < (digit.x0 - nought.x1) / digit.size < _WIDE
 
 
 def romans(words: Sequence[Word]) -> list[Word]:
@@ -86,6 +124,8 @@ def _decimal(zero: Word, part: Word) -> Word:
 
 
 _WIDEST = 2.2
+# letter heights that `0.9` is wide in typed letters, and that labels of an even scale are off their places at most
+_WIDE, _EVEN = 3.2, 0.25
 # strokes of Roman numerals: what they are read as, how wide one is and how far apart they stand, in their height
 _STROKES = set("1Il|!'\"”“‘’i-–—")
 _QUOTED = re.compile(r"([A-Za-z]{3,})(?: ?(['\"”“|]{1,2})| ([Il|]{1,3}))$")
