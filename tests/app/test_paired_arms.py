@@ -42,19 +42,21 @@ def review_of(folder, **changed):
 
 
 def test_the_two_arms_show_the_printed_hazard_ratio_and_the_others_stay_alone(tmp_path):
-    review, analysis = review_of(tmp_path / "r")
+    many = TABLES["studies.csv"].replace(",10", ",40")
+    printed = "outcome,study,hr,lower,upper\nOS,New,0.40,0.22,0.73\n"
+    review, analysis = review_of(tmp_path / "r", comparisons=printed, studies=many)
     pair = pair_of(review, analysis, "Old")
-    assert (pair.control, pair.treated, pair.hr) == ("Old", "New", (0.60, 0.19, 1.90))
+    assert (pair.control, pair.treated, pair.hr) == ("Old", "New", (0.40, 0.22, 0.73))
     assert pair_of(review, analysis, "Other") is None
     arms = [rebuilt_arm(review, analysis, name).carry for name in ("Old", "New")]
     sets = [(np.array([a["time"]]), np.array([a["event"]], dtype=bool)) for a in arms]
     loghr = compared(sets[0], sets[1], np.zeros((1, 2), dtype=np.int64))[0, 0]
-    apart, _ = review_of(tmp_path / "apart", comparisons="outcome,study,hr\nPFS,New,0.60\n")
+    apart, _ = review_of(tmp_path / "apart", comparisons="outcome,study,hr\nPFS,New,0.40\n", studies=many)
     plain = [rebuilt_arm(apart, analysis, name).carry for name in ("Old", "New")]
     sets = [(np.array([a["time"]]), np.array([a["event"]], dtype=bool)) for a in plain]
     before = compared(sets[0], sets[1], np.zeros((1, 2), dtype=np.int64))[0, 0]
     # The ratio may have been adjusted, so the arms are drawn towards it, not onto it.
-    assert abs(loghr - np.log(0.6)) < 0.85 * abs(before - np.log(0.6))
+    assert abs(loghr - np.log(0.4)) < 0.85 * abs(before - np.log(0.4))
     assert len(arms[0]["draws"]) == 20
 
 
