@@ -348,6 +348,14 @@ def test_numbers_name_arms_where_they_follow_each_other_behind_keys():
     assert legend_samples(squares, darkness(squares), words, ()) == []
 
 
+def test_letters_in_turn_name_arms_though_a_scrap_of_a_curve_has_a_line_before_it():
+    picture, words = legend([("A", COLOURS[0], WHOLE), ("B", COLOURS[1], [(0, 9), (15, 24), (30, 34)])])
+    scrap, more = legend([("rTT", COLOURS[2], WHOLE)], left=230, top=150)
+    both = np.minimum(picture, scrap)
+    found = legend_samples(both, darkness(both), [*words, *more], ())
+    assert [(s.name, s.style) for s in found] == [("A", "solid"), ("B", "dashed")]
+
+
 def test_keys_behind_the_word_censored_are_marks():
     names = ["sex=I", "sex=II"]
     picture, words = legend(zip(names, COLOURS[:2], [WHOLE] * 2, strict=True))
@@ -374,6 +382,8 @@ def test_tenths_whose_points_were_lost_are_read_by_their_places():
     found = tenths(scale([("9", 1), ("8", 2), ("5", 5), ("1", 9)]) + [Word("0", 50, 74, 57, 84)])
     assert sorted(w.text for w in found) == ["0.1", "0.5", "0.8", "0.9", "1.0"]
     assert all(w.x0 <= 51 for w in found)
+    quarters = [Word("75", 60, 128, 73, 138), Word("5", 66, 218, 73, 228), Word(".25", 56, 308, 73, 318)]
+    assert sorted(w.text for w in tenths([ONE, *quarters])) == [".25", "0.5", "0.75", "1.0"]
     whole = Word("1.0", 40, 38, 73, 48)
     assert "0.8" in [w.text for w in tenths(scale([("8", 2), ("6", 4), ("4", 6)], top=whole))]
 

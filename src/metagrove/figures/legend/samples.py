@@ -36,7 +36,8 @@ _WIDE_SIGN = 1.2
 # a name of one letter and a number: Q1, T2
 _CODE = re.compile(r"[A-HJ-Z] ?\d{1,2}")
 # how surely a number is read that names an arm, and pixels that the keys of such a legend differ by
-_SURE, _KEYS_APART = 0.5, 6.0
+_SURE, _KEYS_APART, _ENDED = 0.5, 6.0, 0.7
+_TURN = re.compile(r"\d{1,2}|[A-H]")
 # letter heights that a line is long at least, and no square
 _LINE = 1.5
 _CENSORED = re.compile(r"(?i)^\W*censored\W*$")
@@ -79,7 +80,10 @@ def legend_samples(
         if sample is not None:
             found.append(sample)
     entries = [w for w in names if not _STATISTIC.search(w.text) and not _marks(w, names)]
-    return completed(_listed(found, labels), rgb, ink, entries, labels) or _numbers(rgb, bare, names, paper)
+    samples = completed(_listed(found, labels), rgb, ink, entries, labels)
+    # a scrap of a curve read as letters is a legend of one
+    in_turn = _numbers(rgb, bare, names, paper) if len(samples) < 2 else []
+    return in_turn or samples
 
 
 def _marks(word: Word, names: Sequence[Word]) -> bool:
@@ -89,15 +93,20 @@ def _marks(word: Word, names: Sequence[Word]) -> bool:
 
 
 def _numbers(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word], paper: Array) -> list[Sample]:
-    """The entries of a legend whose names are numbers, one more from each to the next: groups 0, 1 and 2."""
-    alone = [w for w in names if w.text.isdigit() and len(w.text) < 3 and not w.angle and w.score > _SURE]
+    """The entries of a legend whose names are numbers or letters in turn: groups 0, 1 and 2, arms A and B."""
+    alone = [w for w in names if _TURN.fullmatch(w.text) and not w.angle and w.score > _SURE]
     keys = [(w, key_before(rgb, ink, w, paper)) for w in alone]
-    found = [s for w, s in keys if s is not None and s.length > _LINE * w.size]
-    group = _aligned(_dots(found))
-    places = sorted((int(s.name), s.box[1], s.box[0]) for s in group)
+    group = _aligned(_dots([s for w, s in keys if s is not None and s.length > _LINE * w.size]))
+    places = sorted((_turn(s.name), s.box[1], s.box[0]) for s in group)
     in_turn = all(b[0] == a[0] + 1 and (b[1] > a[1] + 2 or b[2] > a[2] + 2) for a, b in pairwise(places))
-    even = np.ptp([s.length for s in group]) <= _KEYS_APART if group else False
+    longest = max((s.length for s in group), default=0.0)
+    # a key of dashes may end with a gap
+    even = all(s.length >= longest - _KEYS_APART or (s.style != "solid" and s.length > _ENDED * longest) for s in group)
     return group if len(group) > 1 and in_turn and even else []
+
+
+def _turn(name: str) -> int:
+    return int(name) if name.isdigit() else ord(name)
 
 
 def _headings(names: Sequence[Word]) -> list[Word]:

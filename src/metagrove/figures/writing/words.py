@@ -46,36 +46,45 @@ def pointed(words: Sequence[Word]) -> list[Word]:
 
 
 def tenths(words: Sequence[Word]) -> list[Word]:
-    """The words, digits in a column below a 1 read as tenths where they stand at these: `.8` and `0.8` whose points were lost.
+    """The words, digits in a column below a 1 read as decimals where they stand at these: `.8`, `0.8` and `.75` whose points were lost.
 
-    Three of them must stand where a scale of tenths has them that begins at the 1.
+    Three labels must stand where a scale has them that begins at the 1.
     """
     out = list(words)
     for one in [w for w in words if w.text in ("1", "1.", "1.0", "1.00") and w.angle == 0]:
         size = one.size
         right = max(one.x1, one.x0 + _WIDE * size)
         column = [
-            w
+            (w, share)
             for w in out
-            if len(w.text) == 1
-            and w.text in "123456789"
+            if (share := _share(w.text)) is not None
             and w.angle == 0
             and w.cy > one.cy + size
             and abs(w.size - size) < 0.35 * size
             and one.x0 - 0.5 * size < w.x0
             and w.x1 < right + 0.3 * size
         ]
-        steps = [(w.cy - one.cy) / (10 - int(w.text)) for w in column]
-        middle = sorted(steps)[len(steps) // 2] if steps else 0.0
-        fits = [w for w in column if abs(one.cy + (10 - int(w.text)) * middle - w.cy) < _EVEN * size]
-        values = {w.text for w in fits}
-        if len(values) < 3 or len(values) < len(fits) or middle * 2 < size:
+        lengths = sorted((w.cy - one.cy) / (1 - share) for w, share in column)
+        whole = lengths[len(lengths) // 2] if lengths else 0.0
+        fits = [(w, v) for w, v in column if abs(one.cy + (1 - v) * whole - w.cy) < _EVEN * size]
+        lost = [w for w, _ in fits if w.text.isdigit()]
+        if len({v for _, v in fits}) < max(3, len(fits)) or not lost or whole < 5 * size:
             continue
-        noughts = [w for w in out if w.text in ("0", "0.", ".") and any(_nought_of(w, d) for d in fits)]
-        out = [w for w in out if not any(w is o for o in (*fits, *noughts, one))]
-        out += [_decimal(replace(one, text="0", y0=d.y0, y1=d.y1, score=d.score, second=None), d) for d in fits]
+        noughts = [w for w in out if w.text in ("0", "0.", ".") and any(_nought_of(w, d) for d in lost)]
+        out = [w for w in out if not any(w is o for o in (*lost, *noughts, one))]
+        out += [_decimal(replace(one, text="0", y0=d.y0, y1=d.y1, score=d.score, second=None), d) for d in lost]
         out.append(one if "0" in one.text else replace(one, text="1.0", second=None))
     return out
+
+
+def _share(text: str) -> float | None:
+    """The share of 1 that a label states with its point or without it; None where it states none.
+
+    >>> _share("8"), _share("75"), _share(".25"), _share("0.6"), _share("12.5"), _share("0")
+    (0.8, 0.75, 0.25, 0.6, None, None)
+    """
+    found = _SHARE.fullmatch(text)
+    return int(found[1]) / 10 ** len(found[1]) if found and int(found[1]) else None
 
 
 def _nought_of(nought: Word, digit: Word) -> bool:
@@ -126,6 +135,7 @@ def _decimal(zero: Word, part: Word) -> Word:
 _WIDEST = 2.2
 # letter heights that `0.9` is wide in typed letters, and that labels of an even scale are off their places at most
 _WIDE, _EVEN = 3.2, 0.25
+_SHARE = re.compile(r"(?:0?[.,])?(\d{1,2})")
 # strokes of Roman numerals: what they are read as, how wide one is and how far apart they stand, in their height
 _STROKES = set("1Il|!'\"”“‘’i-–—")
 _QUOTED = re.compile(r"([A-Za-z]{3,})(?: ?(['\"”“|]{1,2})| ([Il|]{1,3}))$")
