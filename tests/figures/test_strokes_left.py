@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from metagrove.figures.doubts.dashes import BEYOND_END, LINES, UNPLACED_DROP, UNREAD_DASHES
 from metagrove.figures.page import Stroke
-from metagrove.figures.staircases import staircases
-from metagrove.figures.strokes_left import all_explained, beyond_end, outlined_dashes, unread_bars
+from metagrove.figures.strokes.left import all_explained, beyond_end, outlined_dashes, unread_bars
+from metagrove.figures.strokes.staircases import staircases
 
 FRAME = (50.0, 20.0, 450.0, 320.0)
 BLACK = (0, 0, 0)

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metagrove.figures.dash_chains import with_lines
-from metagrove.figures.outlines import centre_line, piece_of
 from metagrove.figures.page import Stroke
-from metagrove.figures.staircases import ragged_lines, staircases
+from metagrove.figures.strokes.dash_chains import with_lines
+from metagrove.figures.strokes.outlines import centre_line, piece_of
+from metagrove.figures.strokes.staircases import ragged_lines, staircases
 
 PEN, HALF = 1.5, 0.75
 INK = (0, 0, 0)

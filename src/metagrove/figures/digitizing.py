@@ -11,7 +11,6 @@ from typing import TypeAlias
 import numpy as np
 
 from metagrove.core.errors import DataError, MetagroveError
-from metagrove.figures.dash_chains import with_lines
 from metagrove.figures.files.image import LONGEST, Box, Picture, Pixels, bitmaps, deskewed
 from metagrove.figures.files.insets import inset_picture, laid_out
 from metagrove.figures.files.painting import overlay_png, painted
@@ -31,7 +30,8 @@ from metagrove.figures.scales.inverted import (
     flipped_words,
     runs_down,
 )
-from metagrove.figures.staircases import staircases
+from metagrove.figures.strokes.dash_chains import with_lines
+from metagrove.figures.strokes.staircases import staircases
 from metagrove.figures.vector import page_readings
 from metagrove.figures.writing.ocr import Finder, can_read, number_finder, picture_words
 

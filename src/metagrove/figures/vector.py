@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metagrove.core.values import Array
-from metagrove.figures.dash_chains import with_lines
 from metagrove.figures.doubts.checks import judged
 from metagrove.figures.doubts.dashes import BEYOND_END, UNPLACED_DROP, UNREAD_DASHES
 from metagrove.figures.findings import Finding
@@ -26,8 +25,9 @@ from metagrove.figures.scales.axes import (
     snapped,
     with_flush,
 )
-from metagrove.figures.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
-from metagrove.figures.strokes_left import all_explained, beyond_end, outlined_dashes, unread_bars
+from metagrove.figures.strokes.dash_chains import with_lines
+from metagrove.figures.strokes.left import all_explained, beyond_end, outlined_dashes, unread_bars
+from metagrove.figures.strokes.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
 from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.columns import column_axis
 from metagrove.figures.table.recount import recounted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metagrove.figures.page import RGB, Stroke, Word, colour_distance, number
-from metagrove.figures.staircases import Staircase
+from metagrove.figures.strokes.staircases import Staircase
 
 __all__ = ["coloured_name", "legend_entries", "sample_names"]
 

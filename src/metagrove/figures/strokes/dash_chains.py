@@ -17,8 +17,8 @@ from typing import TypeAlias
 import numpy as np
 
 from metagrove.core.values import Array
-from metagrove.figures.outlines import Piece, centre_line, piece_of
 from metagrove.figures.page import RGB, Stroke
+from metagrove.figures.strokes.outlines import Piece, centre_line, piece_of
 
 __all__ = ["with_lines"]
 

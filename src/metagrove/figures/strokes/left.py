@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrove.core.values import Array
 from metagrove.figures.page import RGB, Stroke
-from metagrove.figures.staircases import Staircase
+from metagrove.figures.strokes.staircases import Staircase
 
 __all__ = ["all_explained", "beyond_end", "outlined_dashes", "unread_bars"]
 
