@@ -130,3 +130,11 @@ def test_a_slightly_rising_trace_is_read():
     s = survival(time, event, t) + 0.001 * np.random.default_rng(1).standard_normal(400)
     rebuilt = mg.reconstruct([t, np.clip(s, 0, 1)], n=100, events=int(event.sum()))
     assert rebuilt.curve.kind == "trace" and curve_error(time, event, rebuilt) < 0.002
+
+
+def test_rows_written_twice_count_once():
+    time, event = simulated(8, 120)
+    rows = clicked(time, event)
+    once, twice = (mg.reconstruct(r, n=120, events=int(event.sum())) for r in (rows, np.repeat(rows, 2, axis=0)))
+    assert np.array_equal(once.time, twice.time)
+    assert twice.curve.notes == (f"{len(rows)} of {2 * len(rows)} rows repeat the one before and were left out",)

@@ -134,7 +134,8 @@ def digitized_curve(curve: CurveLike | DigitizedCurve) -> DigitizedCurve:
     notes: list[str] = []
     time = _times(time, notes)
     order = _stable_order(time, level, notes)
-    time, level = time[order], _proportions(level[order], time[order], notes)
+    time, level = _once(time[order], level[order], notes)
+    level = _proportions(level, time, notes)
     level = _raised(time, level, notes)
     decimals = _decimals(level)
     kind = _kind(time, level)
@@ -179,6 +180,14 @@ def _stable_order(time: Array, level: Array, notes: list[str]) -> NDArray[np.int
         notes.append("rows were out of order in time and have been sorted")
     # At equal times the order of the file tells a fall from a rise; without it the higher value comes first.
     return np.lexsort((-level, time)) if shuffled else np.argsort(time, kind="stable")
+
+
+def _once(time: Array, level: Array, notes: list[str]) -> tuple[Array, Array]:
+    """The rows without those that repeat the one before; read as clicks they would be drops of their own."""
+    again = np.concatenate(([False], (np.diff(time) == 0) & (np.diff(level) == 0)))
+    if 10 * int(again.sum()) > again.size:
+        notes.append(f"{int(again.sum())} of {again.size} rows repeat the one before and were left out")
+    return time[~again], level[~again]
 
 
 def _proportions(level: Array, time: Array, notes: list[str]) -> Array:
