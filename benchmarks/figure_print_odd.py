@@ -165,9 +165,14 @@ def excel_markers(sheet: PrintSheet):
         frameon=False, width=2.0)  # fmt: skip
 
 
+def _weibull(t, scale, shape):
+    return np.exp(-((t / scale) ** shape))
+
+
 def fitted(sheet: PrintSheet):
     """A cost-effectiveness model: stepped Kaplan-Meier lines as far as the trial went, smooth fits drawn on to the horizon."""
     from matplotlib.lines import Line2D
+    from scipy.optimize import curve_fit
 
     ax = sheet.axes(left=58, right=22, top=24, bottom=88)
     sheet.scales(
@@ -181,10 +186,11 @@ def fitted(sheet: PrintSheet):
     grid = np.linspace(0, sheet.end, 400)
     fits = []
     for arm, (ink, _) in zip(sheet.arms, inks, strict=True):
-        inner = arm.steps[(arm.steps[:, 0] > 0) & (arm.steps[:, 1] > 0) & (arm.steps[:, 1] < 1)]
-        slope, start = np.polyfit(np.log(inner[:, 0]), np.log(-np.log(inner[:, 1])), 1, w=np.sqrt(inner[:, 1]))
-        with np.errstate(divide="ignore"):
-            smooth = np.exp(-np.exp(start + slope * np.log(grid)))
+        seen = np.linspace(0.02 * arm.last, arm.last, 60)
+        scale, shape = curve_fit(_weibull, seen, arm.at(seen), p0=(arm.last, 1.0), bounds=(1e-3, (50 * sheet.end, 6)))[
+            0
+        ]
+        smooth = _weibull(grid, scale, shape)
         fits.append(ax.plot(grid, 100 * smooth, color=ink, lw=1.0, ls=DASHED)[0])
     sheet.curves(ax, inks, width=1.8)
     ax.set_ylabel(sheet.choice("Overall survival", "Proportion alive", "Progression-free survival"))

@@ -59,7 +59,7 @@ def spss_fifteen(sheet: PrintSheet):
     sheet.scales(ax, step=0.2, form="{:.1f}", pad=(0.04, 0.05, 0.04, 0.05))
     if sheet.chance(0.7):
         ax.set_xticks(sheet.ticks, [f"{t:.2f}".removeprefix("0") for t in sheet.ticks])
-    sheet.frame(ax, sides="lbrt", width=0.6, length=4)
+    sheet.frame(ax, sides="lbrt", width=0.42, length=4)
     inks = colours(sheet, ("#3e58ac", "#2eb848", "#d3ce97", "#7d287d"), ("#0000ff", "#009900", "#cccc99"))
     sheet.curves(ax, inks, width=0.8, mark="+" if sheet.chance(0.85) else "", size=5.5, stroke=0.75)
     bold = {"fontweight": "bold"}
@@ -178,7 +178,7 @@ def r_colours(sheet: PrintSheet):
     box = sheet.chance(0.4)
     ax = sheet.axes(left=62, right=20, top=38 if sheet.chance(0.5) else 24, bottom=58)
     sheet.scales(ax, step=0.2, form="{:.1f}", pad=(0.04, 0.04, 0.04, 0.04))
-    sheet.frame(ax, sides="lbrt" if box else "lb", width=0.55, length=5.5)
+    sheet.frame(ax, sides="lbrt" if box else "lb", width=0.42, length=5.5)
     if not box:
         ax.spines["left"].set_bounds(0, 1)
         ax.spines["bottom"].set_bounds(0, sheet.end)
@@ -244,7 +244,8 @@ def survminer_grid(sheet: PrintSheet):
         for m in middles:
             ax.plot([m, m], [0, 0.5], color="black", lw=0.8, ls=DASHED)
     ax.set_ylabel("Survival probability", fontsize=1.1 * sheet.points)
-    ax.set_xlabel(f"Time in {sheet.unit}" if sheet.chance(0.7) else "Time", fontsize=1.1 * sheet.points)
+    word = f"Time in {sheet.unit}" if sheet.chance(0.7) else "Time"
+    ax.set_xlabel(word, fontsize=1.1 * sheet.points)
     held = key(
         sheet, ax, inks, title=sheet.choice("Strata", "Group", "Risk"), frameon=False, handlelength=1.4, width=1.7
     )
@@ -262,7 +263,7 @@ def survminer_grid(sheet: PrintSheet):
         label.set_color(ink)
     sheet.frame(low, sides="lbrt", width=0.8, ink="#333333", length=3)
     low.set_title("Number at risk", loc="left", fontsize=1.1 * sheet.points, pad=4)
-    low.set_xlabel(f"Time in {sheet.unit}", fontsize=1.1 * sheet.points)
+    low.set_xlabel(word, fontsize=1.1 * sheet.points)
     for k, (found, _, _) in enumerate(rows):
         for t, count in zip(times, found, strict=True):
             low.text(t, k, str(count), ha="center", va="center")
@@ -402,7 +403,7 @@ def x_tile(sheet: PrintSheet):
     """X-tile: a crude chart without smoothing, blue, grey and magenta stairs, small upright marks, percents, few words."""
     ax = sheet.axes(left=48, right=22, top=22, bottom=44)
     sheet.scales(ax, step=sheet.choice(0.1, 0.2), form="{:.0f}", pad=(0.0, 0.02, 0.0, 0.03))
-    sheet.frame(ax, sides="lbrt" if sheet.chance(0.4) else "lb", width=0.75, length=4)
+    sheet.frame(ax, sides="lbrt" if sheet.chance(0.4) else "lb", width=0.42, length=4)
     inks = inks_of(sheet, ("#0000ff", "#808080", "#ff00ff") if len(sheet.arms) == 3 else ("#0000ff", "#808080"))
     sheet.curves(ax, inks, width=0.85, mark="|", size=5, stroke=0.75)
     ax.set_ylabel(sheet.choice("% Survival", "Cumulative survival (%)", "Survival"))

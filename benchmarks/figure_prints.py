@@ -366,7 +366,7 @@ def _copied(rng, picture, truth):
     a, middle = np.radians(angle), np.array([picture.width / 2, picture.height / 2])
     spin = np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]])
     journals._moved(truth, np.block([[spin, (middle - spin @ middle)[:, None]], [np.zeros((1, 2)), np.ones((1, 1))]]))
-    paper = np.array([rng.uniform(0.96, 1.0), rng.uniform(0.95, 0.99), rng.uniform(0.9, 0.97)])
+    paper = np.sort(rng.uniform(0.93, 1.0, 3))[::-1]
     light = np.asarray(turned, float) * paper + rng.normal(0, rng.uniform(1.5, 4), (picture.height, picture.width, 1))
     out = io.BytesIO()
     Image.fromarray(np.clip(light, 0, 255).astype(np.uint8)).save(out, "JPEG", quality=int(rng.integers(65, 90)))
