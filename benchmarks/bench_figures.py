@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks.figure_habits import habit_figure
 from benchmarks.figure_journals import FIRST_UNSEEN, journal_figure
 from benchmarks.figure_lifelines import lifelines_figure
+from benchmarks.figure_prints import FIRST_PRINT, print_figure
 from benchmarks.figure_scores import REFERENCE, score_of
 from benchmarks.figure_styles import figure
 from benchmarks.figure_styles_tools import drawn_by_tools
@@ -167,6 +168,9 @@ def main():
             f"further programs, portals, trial groups and languages, raster (seeds {unseen.start} to {unseen.stop - 1})"
         )
         raster(kept(folder / "vendors", map(vendor_figure, unseen)))
+        printed = range(FIRST_PRINT, FIRST_PRINT + last - first)
+        print(f"prints of papers, labels and reports, raster (seeds {printed.start} to {printed.stop - 1})")
+        raster(kept(folder / "prints", map(print_figure, printed)))
         print("drawn by lifelines")
         automatic(scores(kept(folder / "lifelines", map(lifelines_figure, range(first, last))), hinted=False))
         drawn_by_tools(folder / "tools", first, last)
