@@ -165,3 +165,26 @@ def test_rare_events_that_begin_late_rise_from_an_axis_that_ends_far_below_one()
     for name, (when, level) in truth.items():
         arm = reading.arm(name)
         assert np.abs(arm.at((when[:-1] + when[1:]) / 2) - level[:-1]).max() < 0.003
+
+
+def test_an_inset_with_axes_of_its_own_is_no_ink_of_the_plot():
+    figure = Figure(figsize=(6.4, HEIGHT))
+    axes = figure.add_axes((0.12, 0.15, 0.82, 0.8))
+    axes.set(xlim=(0, 48), ylim=(0, 1), xticks=range(0, 49, 12), ylabel="Cumulative incidence", xlabel="Months")
+    small = axes.inset_axes((0.3, 0.3, 0.6, 0.6))
+    small.set(xlim=(0, 48), ylim=(0, 0.08), xticks=range(0, 49, 12), yticks=[0, 0.02, 0.04, 0.06, 0.08])
+    truth = {}
+    for seed, (name, rate, colour) in enumerate((("Drug A", 900, "#1f4e9c"), ("Control", 500, "#c0392b"))):
+        when = np.sort(np.random.default_rng(seed).uniform(1, 48, 48 * 400 // rate))
+        fallen = np.arange(1, len(when) + 1) / 400
+        truth[name] = when, 1 - fallen
+        for at in (axes, small):
+            at.step([0, *when, 48], [0, *fallen, fallen[-1]], where="post", color=colour, label=name, linewidth=1.5)
+    small.legend(frameon=False, loc="upper left", fontsize=8)
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=130)
+    reading = figures_in(out.getvalue(), threads=1)[0].reading
+    assert (reading.status, reading.y.values[-1]) == ("ok", 1.0)
+    assert {a.name for a in reading.arms} == set(truth)
+    for arm in reading.arms:
+        assert largest_error(arm, truth[arm.name]) < 0.005

@@ -113,6 +113,8 @@ def scene_of(
     erased = enclosed(ink, keys) | key_lines(ink, samples)
     cut[erased] = paper
     unframed(erased, ink, samples)
+    for inset in scales.insets:
+        erased[_within(inset)] = True
     cut[erased] = paper
     crop, dark = cut[r0:r1, c0:c1], ink[r0:r1, c0:c1]
     blank: NDArray[np.bool_] = np.array(axis_mask(dark, round(bottom) - r0) | erased[r0:r1, c0:c1])
@@ -182,12 +184,17 @@ def _foot(scales: Scales, tall: int) -> float:
     return max(min(low, zero), lowest)
 
 
+def _within(box: tuple[float, float, float, float]) -> tuple[slice, slice]:
+    """The rows and columns of a picture that a box takes, two pixels around it included."""
+    left, top, right, bottom = (round(v) for v in box)
+    return slice(max(top - 2, 0), bottom + 2), slice(max(left - 2, 0), right + 2)
+
+
 def inside(boxes: Sequence[tuple[float, float, float, float]], plot: Plot) -> NDArray[np.bool_]:
     """The pixels of the plot that lie in boxes of the picture."""
     out = np.zeros((plot.rows[1], plot.columns[1]), dtype=bool)
     for box in boxes:
-        left, top, right, bottom = (round(v) for v in box)
-        out[max(top - 2, 0) : bottom + 2, max(left - 2, 0) : right + 2] = True
+        out[_within(box)] = True
     own = out[plot.rows[0] :, plot.columns[0] :]
     return np.asarray(own[::-1] if plot.rising else own)
 

@@ -43,7 +43,7 @@ _OVER = 0.6
 # points: programs for screens put tick marks on whole pixels
 _ROUNDED = 0.55
 # labels without tick marks: how many, in pixels how straight, and over how many
-_MANY, _STRAIGHT, _WIDE = 5, 0.7, 500.0
+_MANY, _STRAIGHT, _WIDE = 5, 0.7, 300.0
 _NOT_TIME = re.compile(r"\b(specificity|sensitivity|recall|(?:true|false)[ -]positives?)\b|positive rate")
 
 
@@ -94,7 +94,7 @@ def _scales(read: Read) -> list[Finding]:
 def _well_spaced(axis: Axis) -> bool:
     """Whether an axis that has no tick marks at all needs none: many even labels, straight, over so many pixels.
 
-    The middles of labels are off by a pixel and a half at most, if not all alike: labels set to one side of their places
+    The middles of labels are off by a pixel and a half at most, .005 of such an axis, if not all alike: labels set to one side of their places
     would not stand straight, since their widths differ.
     """
     straight = axis.even and not axis.log and axis.residual < _STRAIGHT

@@ -47,7 +47,8 @@ _OFF_CENTRE, _OF_LETTER, _BESIDE = 1.5, 0.1, 1.5
 class Scales:
     """The two axes of one plot in pixels, what 100 % is on the y axis, and where the plot's lines run.
 
-    `right` is where the x axis line ends, `foot` its row (NaN where none was found).
+    `right` is where the x axis line ends, `foot` its row (NaN where none was found), `insets` the boxes (left, top, right,
+    bottom) of smaller plots drawn inside, labels included.
     """
 
     x: Axis
@@ -55,6 +56,7 @@ class Scales:
     scale: float
     right: float
     foot: float = float("nan")
+    insets: tuple[tuple[float, float, float, float], ...] = ()
 
 
 def hinted_here(hints: Hints, picture: Picture) -> tuple[Axis | None, Axis | None]:
@@ -118,7 +120,26 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
             support = (x.on_ticks + y.on_ticks, len(x.values) + len(y.values), -x.band[0])
             found.append((support, Scales(x, y, scale, right, foot)))
     found.sort(key=lambda item: item[0], reverse=True)
-    return _apart([scales for _, scales in found])
+    ticked = [
+        (x, y)
+        for x_read, x in rows
+        for y_read, y in columns
+        if min(x.on_ticks, y.on_ticks) >= MIN_LABELS and y.slope < 0 and _corner(x_read, y_read)
+    ]
+    return [replace(s, insets=_insets(s, ticked)) for s in _apart([scales for _, scales in found])]
+
+
+def _insets(outer: Scales, ticked: Sequence[tuple[Axis, Axis]]) -> tuple[tuple[float, float, float, float], ...]:
+    """The boxes of the plots among pairs of axes with tick marks that lie inside another, both axes of their own."""
+    left, right = min(outer.x.pixels), max(outer.x.pixels)
+    top, low = min(outer.y.pixels), max(outer.y.pixels)
+    out = []
+    for x, y in ticked:
+        letter = x.band[1] - x.band[0]
+        box = (y.band[0], min(y.pixels) - letter, max(x.pixels) + letter, x.band[1])
+        if left < box[0] and max(x.pixels) <= right and top < min(y.pixels) and box[3] < low:
+            out.append(box)
+    return tuple(out)
 
 
 def _least(axes: Sequence[Axis], usual: float) -> float:
