@@ -12,6 +12,7 @@ from metagrove.figures.doubts.furniture import letters_beside, shaded
 from metagrove.figures.doubts.identity import EDGES
 from metagrove.figures.files.image import Picture
 from metagrove.figures.legend.clearing import grown_together, key_lines, unguided, written
+from metagrove.figures.legend.entries import legend_entries
 from metagrove.figures.legend.keys import Sample
 from metagrove.figures.legend.marker_keys import marker_keys
 from metagrove.figures.legend.numerals import relabelled, with_numerals
@@ -21,7 +22,7 @@ from metagrove.figures.legend.unusual_keys import patch_keys
 from metagrove.figures.lines.evidence import ArmLook, canvas
 from metagrove.figures.lines.inks import Ink
 from metagrove.figures.lines.tracking import Dash, Path
-from metagrove.figures.page import Word
+from metagrove.figures.page import Stroke, Word
 from metagrove.figures.plot import samples_of
 from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import axis_through
@@ -319,3 +320,16 @@ def test_patches_whose_names_were_boxed_with_them_are_keys():
         zip(("Control", "Treatment", "Combination"), colours, strict=True)
     )
     assert samples_of(Picture(picture), darkness(picture), words, []) == found
+
+
+def test_stairs_are_keys_of_curves_and_marks_have_none():
+    def stair(y):
+        return np.array([(100.0, y - 3), (112.0, y - 3), (112.0, y + 3), (124.0, y + 3)])
+
+    def name(text, y):
+        return Word(text, 130.0, y - 5, 130.0 + 6 * len(text), y + 5)
+
+    lines = [Stroke(stair(20.0), (0, 90, 200), 1.0), Stroke(stair(35.0), (200, 30, 30), 1.0)]
+    lines += [Stroke(np.array([(100.0, y), (124.0, y)]), RED, 1.0) for y in (55.0, 80.0)]
+    words = [name("low", 20), name("high", 35), name("low-", 50), name("censored", 60), name("high-censored", 80)]
+    assert [w.text for _, w in legend_entries(lines, words)] == ["low", "high"]

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+import numpy as np
+
+from metagrove.core.values import Array
 from metagrove.figures.page import RGB, Stroke, Word, colour_distance, number
 from metagrove.figures.strokes.staircases import Staircase
 
 __all__ = ["coloured_name", "legend_entries", "sample_names"]
+
+# how the name of a key of censor marks ends
+_OF_MARKS = re.compile(r"(?i)\bcensored\W*$")
 
 
 def legend_entries(strokes: Sequence[Stroke], names: Sequence[Word]) -> list[tuple[Stroke, Word]]:
@@ -51,16 +58,25 @@ def _samples(strokes: Sequence[Stroke], names: Sequence[Word]) -> list[tuple[Str
 
 
 def _sampled(strokes: Sequence[Stroke], names: Sequence[Word], *, after: bool) -> list[tuple[Stroke, Word]]:
-    """Short level lines with the phrase that stands after or before them."""
+    """Short level lines, or short stairs, with the phrase that stands after or before them."""
     samples = []
     for stroke in strokes:
         left, top, right, bottom = stroke.box
-        if stroke.colour is not None and not stroke.closed and bottom - top < 1.0 and 5 <= right - left <= 90:
+        level = bottom - top < 1.0 or _is_step(stroke.points)
+        if stroke.colour is not None and not stroke.closed and level and 5 <= right - left <= 90:
             height = (top + bottom) / 2
             word = _beside(names, right, height) if after else _before(names, left, height)
             if word is not None:
                 samples.append((stroke, word))
     return samples
+
+
+def _is_step(points: Array) -> bool:
+    """Whether a line goes level, straight down less far than across, and level again: a curve's sign in a legend."""
+    if len(points) != 4:
+        return False
+    (a, b, c), (d, e, f) = np.diff(points, axis=0).T
+    return bool(max(abs(d), abs(b), abs(f)) < 0.1 and min(a, c) > 0 and 1.0 < e < a + c)
 
 
 def sample_names(curves: Sequence[Staircase], strokes: Sequence[Stroke], names: Sequence[Word]) -> list[str | None]:
@@ -90,6 +106,8 @@ def _beside(names: Sequence[Word], right: float, height: float) -> Word | None:
         w for w in names if -1 < w.x0 - right < 2.5 * max(w.size, 6.0) and abs(w.cy - height) < 0.8 * max(w.size, 5.0)
     ]
     near = [w for w in near if number(w.text) is None and any(c.isalnum() for c in w.text)]
+    if any(_OF_MARKS.search(w.text) for w in near):
+        return None
     return min(near, key=lambda w: w.x0 - right, default=None)
 
 
