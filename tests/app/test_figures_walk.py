@@ -296,3 +296,11 @@ def test_the_budget_covers_what_figures_cost(example, endpoint):
         assert cost < 0.2 * line["total"] or line["time"] == 24
         parts = ("digitizing", "reconstruction", "sampling", "between", "monte_carlo")
         assert line["total"] == pytest.approx(np.sqrt(sum(line[p] ** 2 for p in parts)))
+    reading = json.loads((example[0] / "out" / "results" / f"{endpoint.lower()}.json").read_text())[
+        "reading_of_figures"
+    ]
+    assert len(reading) == len(study)
+    assert sum(row["share"] for row in reading) == pytest.approx(1)
+    median = next(line["estimate"] for line in budget if line["time"] is None)
+    assert all(row["median_low"] - 0.5 < median < row["median_high"] + 0.5 for row in reading)
+    assert "Whose figure matters" in (example[0] / "out" / "report.html").read_text()

@@ -6,18 +6,21 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metagrove.app.arms import arm_name, arm_rows, arms_of, doubtful_arms, pair_of, printed_median
 from metagrove.app.comparing import comparisons
 from metagrove.app.numbers import interval, p_value, percent, percent_interval
 from metagrove.app.products import Product, csv_bytes
-from metagrove.app.survival_budget import budget_lines, budget_table, budget_words, doubtful_times
+from metagrove.app.survival_budget import budget_lines, budget_table, budget_words, doubtful_times, reading_table
 from metagrove.core.errors import DataError
 from metagrove.core.results import plain
 from metagrove.report.document import Cell, Column, Figure, Section, SourceLine, Table
 from metagrove.review.folder import Review
 from metagrove.review.spec import SurvivalAnalysis
+
+if TYPE_CHECKING:
+    from metagrove.pooling.curves.reading import DigitizingSensitivity
 
 __all__ = ["product"]
 
@@ -54,12 +57,14 @@ class _Pooled:
     draws: int = 0
     share_median: float = math.nan
     share_mean: float = math.nan
+    reading: DigitizingSensitivity | None = None
 
 
 def _pooled(review: Review, analysis: SurvivalAnalysis, arms: Mapping[str, Mapping[str, Any]], until: float) -> _Pooled:
     """The arms pooled on the analysis's grid; over all draws of reconstructed patients where there are any."""
     from metagrove.pooling.curves.grid import curve_grid, grid_table
     from metagrove.pooling.curves.imputation import imputed_curve
+    from metagrove.pooling.curves.reading import digitizing_sensitivity
     from metagrove.pooling.curves.summary import CurveSettings, pooled_curve
 
     correction = None if analysis.correction == "none" else analysis.correction
@@ -67,7 +72,9 @@ def _pooled(review: Review, analysis: SurvivalAnalysis, arms: Mapping[str, Mappi
     if analysis.draws > 1:
         drawn = {review.label(study): _draws(arm) for study, arm in arms.items()}
         imputed = imputed_curve(drawn, analysis.step, horizon=until, settings=settings)
-        return _Pooled(imputed.curve, imputed.explain(), imputed.draws, imputed.share_median, imputed.share_mean)
+        reading = digitizing_sensitivity(drawn, analysis.step, horizon=until, settings=settings)
+        shares = imputed.share_median, imputed.share_mean
+        return _Pooled(imputed.curve, imputed.explain(), imputed.draws, *shares, reading)
     named = {review.label(study): (arm["time"], arm["event"]) for study, arm in arms.items()}
     table = grid_table(named, analysis.step, horizon=until)
     grid = curve_grid(table["study"], table["time"], table["n_risk"], table["survival"])
@@ -334,6 +341,7 @@ def product(review: Review, analysis: SurvivalAnalysis, patients: Mapping[str, P
             _rates(pooled, analysis.rates_every, unit),
             _members(review, analysis, arms),
             *((budget_table(budget, unit),) if budget else ()),
+            *((reading_table(made.reading, unit),) if made.reading is not None else ()),
         ),
         figures=(Figure(analysis.name, caption),),
         cautions=(
@@ -403,6 +411,7 @@ def _files(
         "draws": made.draws,
         "share_of_variance_by_reconstruction": {"median": made.share_median, "mean": made.share_mean},
         "error_budget": budget,
+        "reading_of_figures": [] if made.reading is None else made.reading.rows(),
     }
     files = {
         f"figures/{name}.svg": drawing.svg(),

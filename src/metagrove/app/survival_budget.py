@@ -12,9 +12,10 @@ from metagrove.review.spec import SurvivalAnalysis
 
 if TYPE_CHECKING:
     from metagrove.pooling.curves.error_budget import BudgetLine
+    from metagrove.pooling.curves.reading import DigitizingSensitivity
     from metagrove.pooling.curves.summary import PooledCurve
 
-__all__ = ["budget_lines", "budget_table", "budget_words", "doubtful_times", "milestones"]
+__all__ = ["budget_lines", "budget_table", "budget_words", "doubtful_times", "milestones", "reading_table"]
 
 _PARTS = (
     ("digitizing", "digitizing"),
@@ -76,7 +77,7 @@ def budget_table(lines: Sequence[BudgetLine], unit: str) -> Table:
         )
         for line in lines
     )
-    heads = ("Quantity", "Estimate", *(label.capitalize() for _, label in _PARTS), "Together")
+    heads = ("Quantity", "Estimate", *(label[0].upper() + label[1:] for _, label in _PARTS), "Together")
     columns = tuple(Column(head, "left" if i == 0 else "right") for i, head in enumerate(heads))
     notes = (
         "Standard errors. Digitizing: what the axes may be off (pixel, line width, calibration). Reconstruction: what the "
@@ -97,6 +98,43 @@ def budget_words(lines: Sequence[BudgetLine], unit: str) -> list[str]:
         value, error = scale * line.estimate, scale * line.total
         out.append(f"{what} {value:.{digits}f} ± {error:.{digits}f}{ending} (standard errors: {', '.join(parts)})")
     return out
+
+
+def reading_table(reading: DigitizingSensitivity, unit: str) -> Table:
+    """One row for each study: how far the pooled curve moves with what its figure leaves open; the largest share first."""
+
+    def span(low: float, high: float) -> str:
+        return (
+            "not reached"
+            if math.isnan(low)
+            else f"{low:.2f} to {high:.2f}"
+            if math.isfinite(high)
+            else f"from {low:.2f}"
+        )
+
+    rows = tuple(
+        (
+            Cell(row["study"]),
+            Cell(span(row["median_low"], row["median_high"])),
+            Cell(span(row["mean_low"], row["mean_high"])),
+            Cell(f"{100 * row['largest_shift']:.2f}"),
+            Cell(f"{100 * row['share']:.0f}"),
+        )
+        for row in sorted(reading.rows(), key=lambda row: -row["share"])
+    )
+    heads = (
+        "Study",
+        f"Pooled median, {unit}",
+        f"Pooled mean to {reading.horizon:g}, {unit}",
+        "Largest shift of survival, %",
+        "Share, %",
+    )
+    columns = tuple(Column(head, "left" if i == 0 else "right") for i, head in enumerate(heads))
+    notes = (
+        f"The range over {reading.draws} sets of plausible patients of the study, the other studies held at one set. Share: of "
+        "the variance of the pooled mean that comes from reading figures; a large one says which figure to read again.",
+    )
+    return Table("Whose figure matters", columns, rows, notes)
 
 
 def doubtful_times(
