@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.figure_journals import DASHED, DOTTED, LONG, MIXED, MONO, NARROW, SERIF, SOLID, Sheet, Style
+from benchmarks.figure_sheets import DASHED, DOTTED, LONG, MIXED, MONO, NARROW, SERIF, SOLID, Sheet, Style
 
 STATA = ("#1a476f", "#90353b", "#55752f", "#e37e00")
 HUES = (

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks import figure_styles as styles
-from benchmarks.figure_journals import DASHED, DOTTED, MIXED, SANS, SERIF, SOLID, Style
-from benchmarks.figure_prints import (
+from benchmarks.figure_print_parts import (
     HEART,
     MARKERS,
     TREATMENTS,
@@ -19,7 +18,8 @@ from benchmarks.figure_prints import (
     renamed,
     risk_left,
 )
-from benchmarks.figure_vendors import black, caption, comma, inks_of, key, name_times, symbols
+from benchmarks.figure_sheets import DASHED, DOTTED, MIXED, SANS, SERIF, SOLID, Style
+from benchmarks.figure_vendor_parts import black, caption, comma, inks_of, key, name_times, symbols
 
 CJK = ["Droid Sans Fallback", "DejaVu Sans"]
 

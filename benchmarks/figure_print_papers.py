@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from benchmarks.figure_journals import DASHED, DOTTED, LONG, MIXED, NARROW, SANS, SERIF, SOLID, Style
-from benchmarks.figure_prints import (
+from benchmarks.figure_print_parts import (
     HEART,
     MARKERS,
     TREATMENTS,
@@ -17,7 +16,8 @@ from benchmarks.figure_prints import (
     p_value,
     risk_left,
 )
-from benchmarks.figure_vendors import black, inks_of, key, spread, symbols
+from benchmarks.figure_sheets import DASHED, DOTTED, LONG, MIXED, NARROW, SANS, SERIF, SOLID, Style
+from benchmarks.figure_vendor_parts import black, inks_of, key, spread, symbols
 
 LOREM = (
     "Patients were followed from the date of randomization until death or the last contact. Survival was estimated by the "

@@ -6,8 +6,7 @@ import textwrap
 
 import numpy as np
 
-from benchmarks.figure_journals import DASHED, DOTTED, LONG, MIXED, SANS, SOLID, Style
-from benchmarks.figure_prints import (
+from benchmarks.figure_print_parts import (
     CODES,
     MARKERS,
     MICE,
@@ -21,7 +20,8 @@ from benchmarks.figure_prints import (
     renamed,
     risk_left,
 )
-from benchmarks.figure_vendors import black, inks_of, key, wrapped
+from benchmarks.figure_sheets import DASHED, DOTTED, LONG, MIXED, SANS, SOLID, Style
+from benchmarks.figure_vendor_parts import black, inks_of, key, wrapped
 
 
 def stair_key(sheet, ax, inks, *, title, censored=True, plain=False, **placed):

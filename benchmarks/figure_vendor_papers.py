@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.figure_journals import DASHED, LONG, MIXED, NARROW, SANS, SERIF, SOLID, Sheet, Style
-from benchmarks.figure_vendors import (
+from benchmarks.figure_sheets import DASHED, LONG, MIXED, NARROW, SANS, SERIF, SOLID, Sheet, Style
+from benchmarks.figure_vendor_parts import (
     CODES,
     FRENCH,
     GERMAN,

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.figure_journals import DASHED, MIXED, MONO, NARROW, SANS, SERIF, SOLID, Sheet, Style
-from benchmarks.figure_vendors import (
+from benchmarks.figure_sheets import DASHED, MIXED, MONO, NARROW, SANS, SERIF, SOLID, Sheet, Style
+from benchmarks.figure_vendor_parts import (
     CODES,
     LEVELS,
     P_VALUES,
