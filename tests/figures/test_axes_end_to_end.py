@@ -167,7 +167,8 @@ def test_rare_events_that_begin_late_rise_from_an_axis_that_ends_far_below_one()
         assert np.abs(arm.at((when[:-1] + when[1:]) / 2) - level[:-1]).max() < 0.003
 
 
-def test_an_inset_with_axes_of_its_own_is_no_ink_of_the_plot():
+@pytest.mark.parametrize("kind", ["png", "pdf"])
+def test_an_inset_with_axes_of_its_own_is_no_part_of_the_plot(kind):
     figure = Figure(figsize=(6.4, HEIGHT))
     axes = figure.add_axes((0.12, 0.15, 0.82, 0.8))
     axes.set(xlim=(0, 48), ylim=(0, 1), xticks=range(0, 49, 12), ylabel="Cumulative incidence", xlabel="Months")
@@ -182,8 +183,9 @@ def test_an_inset_with_axes_of_its_own_is_no_ink_of_the_plot():
             at.step([0, *when, 48], [0, *fallen, fallen[-1]], where="post", color=colour, label=name, linewidth=1.5)
     small.legend(frameon=False, loc="upper left", fontsize=8)
     out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=130)
-    reading = figures_in(out.getvalue(), threads=1)[0].reading
+    figure.savefig(out, format=kind, **({"dpi": 130} if kind == "png" else {}))
+    (found,) = figures_in(out.getvalue(), threads=1)
+    reading = found.reading
     assert (reading.status, reading.y.values[-1]) == ("ok", 1.0)
     assert {a.name for a in reading.arms} == set(truth)
     for arm in reading.arms:

@@ -1,8 +1,10 @@
 from dataclasses import replace
 from io import BytesIO
 
+import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from known import reference
 from metagrove.figures.digitizing import figures_in
@@ -57,3 +59,14 @@ def test_pictures_turn_as_pages_do():
     assert turned_picture(rgb, 90)[0, 1].tolist() == [255] * 3
     assert turned_picture(rgb, 180)[1, 2].tolist() == [255] * 3
     assert turned_picture(rgb, 270)[2, 0].tolist() == [255] * 3
+
+
+def test_a_heading_close_above_a_name_is_a_word_of_its_own():
+    page = Figure(figsize=(4, 3))
+    page.text(0.2, 0.5, "group", fontsize=10, fontweight="bold", va="baseline")
+    page.text(0.31, 0.458, "GPS 0", fontsize=8, va="baseline")
+    out = BytesIO()
+    with mpl.rc_context({"pdf.fonttype": 42}):
+        page.savefig(out, format="pdf")
+    (read,) = pdf_pages(out.getvalue())
+    assert [w.text for w in read.words] == ["group", "GPS", "0"]

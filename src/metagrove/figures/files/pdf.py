@@ -280,4 +280,6 @@ def _adjacent(run: list[_Letter], letter: _Letter, reach: float) -> bool:
     size = max(b[across[1]] - b[across[0]], *(r[1][across[1]] - r[1][across[0]] for r in run[-3:]), 3.0)
     gap = max(a[along[0]], b[along[0]]) - min(a[along[1]], b[along[1]])
     aside = max(a[across[0]], b[across[0]]) - min(a[across[1]], b[across[1]])
-    return bool(gap < reach * size and aside < 0.5 * size)
+    # letters and digits of one line stand beside each other; dashes and quotes may stand higher or lower
+    most = 0.0 if run[-1][0].isalnum() and letter[0].isalnum() else 0.5 * size
+    return bool(gap < reach * size and aside <= most)
