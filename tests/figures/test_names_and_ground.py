@@ -322,7 +322,7 @@ def test_patches_whose_names_were_boxed_with_them_are_keys():
     assert samples_of(Picture(picture), darkness(picture), words, []) == found
 
 
-def test_stairs_are_keys_of_curves_and_marks_have_none():
+def test_stairs_are_keys_of_curves_and_marks_and_fits_have_none():
     def stair(y):
         return np.array([(100.0, y - 3), (112.0, y - 3), (112.0, y + 3), (124.0, y + 3)])
 
@@ -330,6 +330,13 @@ def test_stairs_are_keys_of_curves_and_marks_have_none():
         return Word(text, 130.0, y - 5, 130.0 + 6 * len(text), y + 5)
 
     lines = [Stroke(stair(20.0), (0, 90, 200), 1.0), Stroke(stair(35.0), (200, 30, 30), 1.0)]
-    lines += [Stroke(np.array([(100.0, y), (124.0, y)]), RED, 1.0) for y in (55.0, 80.0)]
-    words = [name("low", 20), name("high", 35), name("low-", 50), name("censored", 60), name("high-censored", 80)]
+    lines += [Stroke(np.array([(100.0, y), (124.0, y)]), RED, 1.0) for y in (55.0, 80.0, 95.0)]
+    words = [
+        name("low", 20),
+        name("high", 35),
+        name("low-", 50),
+        name("censored", 60),
+        name("high-censored", 80),
+        name("high, Weibull", 95),
+    ]
     assert [w.text for _, w in legend_entries(lines, words)] == ["low", "high"]

@@ -37,7 +37,7 @@ from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.rows import RiskRow
 from metagrove.figures.table.swatches import coloured_patches, keyed
 from metagrove.figures.table.tying import Ground, named_and_counted, respelled
-from metagrove.figures.writing.naming import named_like
+from metagrove.figures.writing.naming import named_like, names_a_fit
 from metagrove.figures.writing.ocr import Finder
 from metagrove.figures.writing.words import legible, phrases, romans, tenths, tokens
 
@@ -128,6 +128,7 @@ def _reading(
     names = with_numerals(read, ink)
     rows = relabelled(_counted(picture, near, names, scales, find), read, names)
     samples = _apart(samples_of(picture, ink, names, [r.label for r in rows]), rows, scales.x)
+    samples = [s for s in samples if not names_a_fit(s.name)]
     if len(samples) == 1 and any(r.label for r in rows) and samples[0].name not in [r.label for r in rows]:
         samples = []
     plot, scene = scene_of(picture, ink, scales, near, samples, hints)

@@ -10,6 +10,7 @@ import numpy as np
 from metagrove.core.values import Array
 from metagrove.figures.page import RGB, Stroke, Word, colour_distance, number
 from metagrove.figures.strokes.staircases import Staircase
+from metagrove.figures.writing.naming import names_a_fit
 
 __all__ = ["coloured_name", "legend_entries", "sample_names"]
 
@@ -20,9 +21,10 @@ _OF_MARKS = re.compile(r"(?i)\bcensored\W*$")
 def legend_entries(strokes: Sequence[Stroke], names: Sequence[Word]) -> list[tuple[Stroke, Word]]:
     """The entries of the legend, whether or not a curve was found for them: sample lines of one length with a name.
 
-    They stand in one column or one row and differ in colour, dash or width; the largest such group is the legend.
+    They stand in one column or one row and differ in colour, dash or width; the largest such group is the legend. Entries of
+    curves that were fitted to the data are none.
     """
-    samples = _samples(strokes, names)
+    samples = [(s, w) for s, w in _samples(strokes, names) if not names_a_fit(w.text)]
     best: list[tuple[Stroke, Word]] = []
     for anchor, _ in samples:
         left, top, right, _ = anchor.box
