@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.figure_habits import habit_figure
 from benchmarks.figure_journals import FIRST_UNSEEN, journal_figure
+from benchmarks.figure_levels import FIRST_LEVEL, level_figure
 from benchmarks.figure_lifelines import lifelines_figure
 from benchmarks.figure_prints import FIRST_PRINT, print_figure
 from benchmarks.figure_scores import REFERENCE, score_of
@@ -171,6 +172,9 @@ def main():
         printed = range(FIRST_PRINT, FIRST_PRINT + last - first)
         print(f"prints of papers, labels and reports, raster (seeds {printed.start} to {printed.stop - 1})")
         raster(kept(folder / "prints", map(print_figure, printed)))
+        damaged = range(FIRST_LEVEL, FIRST_LEVEL + last - first)
+        print(f"eight styles in three levels of damage, raster (seeds {damaged.start} to {damaged.stop - 1})")
+        raster(kept(folder / "levels", map(level_figure, damaged)))
         print("drawn by lifelines")
         automatic(scores(kept(folder / "lifelines", map(lifelines_figure, range(first, last))), hinted=False))
         drawn_by_tools(folder / "tools", first, last)
