@@ -287,3 +287,13 @@ def test_a_large_trial_is_no_contradiction():
         grid = np.linspace(0.5, 25, 50)
         error = np.abs(survival(rebuilt.time, rebuilt.event, grid) - survival(time, event, grid))
         assert error.mean() < 0.003
+
+
+@pytest.mark.parametrize("n", [20, 40, 200])
+def test_equal_falls_are_many_deaths_among_all_not_one_among_a_few_left(n):
+    rebuilt = mg.reconstruct([[0, 1], [2, 0.8], [5, 0.6], [9, 0.4], [12, 0.2]], n=n, draws=60, rng=1)
+    first = rebuilt.event & (rebuilt.time == rebuilt.time[rebuilt.event].min())
+    assert rebuilt.events > 0.5 * n
+    assert first.sum() > 0.1 * n
+    # nothing printed denies heavy censoring, so that the draws range widely
+    assert np.ptp(rebuilt.sampled.event.sum(axis=1)) > 0.3 * n

@@ -47,7 +47,7 @@ from metagrove.survival.step_kernels import censored, moved
 
 __all__ = ["Pass", "forward", "forward_each"]
 
-#: Columns that weigh paths; the others steer what is kept.
+#: Columns that weigh the states and ways of paths; the others steer what is kept.
 WEIGHED = np.array([KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, PULL, TOLL, SEEN])
 #: Share of the operations that two tables must have in common at their beginning for it to be gone through once.
 SHARED = 0.3

@@ -71,7 +71,8 @@ CENSOR, DROP, LOOK, FORCE, ARRIVE, CONSUME, SCORE = 0, 1, 2, 3, 4, 5, 6
 #:     number, and that number (-1: none). All three only steer what is kept.
 #: pull, toll : log weight of each patient at risk after the operation beyond `centre`, and of each patient who leaves in it
 #:     (but for a CENSOR, whose own chances hold that), as evidence from outside the arm tilts them.
-#: seen : DROP: smallest fall that makes a drop of its own; fewer deaths than cause it are unlikely, by `UNSEEN` each.
+#: seen : DROP: smallest fall that makes a drop of its own; fewer deaths than cause it are unlikely, by `UNSEEN` each. CENSOR: the
+#:     power of the share still followed that is its prior.
 KIND, A, B, C, HAZARD, LOW, MOST, CENTRE, SPREAD, MASS, DYING, STAYING, COUNT, PULL, TOLL, SEEN = range(16)
 #: Columns behind those, where there are any: mean, slope and curvature of the log likelihood of all that follows (see
 #: normal_kernels), by which states are then kept, where they are too many by lot. The last holds what the lots begin with.

@@ -30,6 +30,8 @@ MOST_HIDDEN = 1000.0
 COARSE = 0.005
 #: Share of the deaths seen in a column that holds no time of such a grid.
 ASTRAY = 0.05
+#: Power of the share of patients still followed at a first drop at time 0 that is its prior.
+FOLLOWED = 5.0
 #: Odds that a row is a drop where rows may be none.
 REAL = 20.0
 
@@ -130,6 +132,7 @@ def weights_each(plan: Plan, reading: Reading, facts: Facts, shapes: list[Shape]
     mu = facts.n * ground.before * np.exp(-from_) * (to - from_)
     _leaving((a, b), mu, (plan, reading, facts), shapes)
     hazard, mass, smallest = _dying((a, b, c), stay, (plan, reading, facts), shapes)
+    _staying(smallest, (plan, reading, facts))
     ahead = _outlook(ground, stay, hazard_at[:, m:o], hazard_at[:, o:])
     rows = zip(a, b, c, hazard, mass, *ahead, smallest, strict=True)
     return [Weights(*row) for row in rows]
@@ -191,6 +194,20 @@ def _dying(
     if seen.any():
         hazard[:, seen], c[:, seen], mass[:, seen] = 0.0, 0.05, 0.1
     return hazard, mass, smallest
+
+
+def _staying(seen: Array, known: tuple[Plan, Reading, Facts]) -> None:
+    """The prior of those still followed at the first drop into `seen`, where nothing printed tells how many left before.
+
+    Falls of a half, a third, a quarter fit single deaths among a few left over as well as many deaths among all; but
+    hardly anybody leaves a trial before its first death, the fewer the earlier that is.
+    """
+    plan, reading, facts = known
+    printed = facts.events is not None or facts.risk_time.size or facts.marks is not None
+    if printed or reading.columns or not reading.time.size:
+        return
+    first = np.flatnonzero(plan.kind == CENSOR)[:1]
+    seen[:, first] = FOLLOWED * max(1 - reading.time[0] / reading.end, 0.0)
 
 
 def _on_grid(lattice: Lattice | None, reading: Reading) -> Array:

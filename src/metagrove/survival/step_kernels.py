@@ -76,7 +76,7 @@ def censored(whole: Any, real: Any, keys: Any, nodes: Any, heads: Any, op: Any, 
     w, q, sure, low, centre, spread = op[A], op[B], int(op[C]), int(op[LOW]), op[CENTRE], op[SPREAD]
     stay, leave = 1.0 - w + w * (1.0 - q), w * (1.0 - q)
     peak, width, need = lim.peak, lim.bin, lim.events + lim.alive if lim.events >= 0 else -1
-    pull, stop = op[PULL], ends[0]
+    pull, followed, stop = op[PULL], op[SEEN], ends[0]
     room = min(whole.shape[0], stop + keys.size // 2)
     made, top, lowest = stop, 0, lim.n
     for s in range(start, stop):
@@ -130,6 +130,8 @@ def censored(whole: Any, real: Any, keys: Any, nodes: Any, heads: Any, op: Any, 
                 lowest = min(lowest, n - 1)
             if pull != 0.0:
                 real[v, WEIGHT] *= np.exp(min(pull * (n - centre), 300.0))
+            if followed > 0.0 and peak == 0:
+                real[v, WEIGHT] *= (n / lim.n) ** followed
             v = whole[v, LINE]
         n -= 1
     ends[1] = made
