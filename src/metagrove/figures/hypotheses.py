@@ -151,6 +151,8 @@ def _dashed_after_all(
 def _broken(spec: ArmSpec, field: Canvas, trace: Trace, index: int) -> ArmSpec:
     """The arm with the dash pattern along its solid line, if gaps take a good part of its levels and fit the pattern."""
     path, hidden = trace.paths[index], trace.foreign(index)
+    if field.marks is not None:
+        hidden = hidden | field.marks.taken
     if spec.look.dash.off:
         return spec
     own = coverage(field, spec.look)
@@ -202,7 +204,7 @@ def _patterned(spec: ArmSpec, field: Canvas, trace: Trace, index: int) -> ArmSpe
 
 
 def _trace(scene: Scene, specs: Sequence[ArmSpec], start: float) -> tuple[Canvas, Trace]:
-    field = canvas(scene.rgb, [s.look.colour for s in specs], scene.blank)
+    field = canvas(scene.rgb, [s.look.colour for s in specs], scene.blank, scene.marks)
     return field, traced(field, [s.look for s in specs], start=start)
 
 

@@ -1,0 +1,167 @@
+"""Symbols that tell arms apart: their shape as a key of the legend shows it, and where they stand on the curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["TWO_SYMBOLS", "Mark", "Marks", "Symbol", "marks_of", "symbol_of", "unlike"]
+
+#: Two symbols that differ by more than this share of their ink are not one.
+TWO_SYMBOLS = 0.2
+# a symbol stands where its picture explains this much of what bare paper would leave unexplained, and is told from another where
+# it fits better by this share of what the two differ by
+_THERE, _TOLD = 0.6, 0.35
+# of a symbol's size: how near two may stand, and what of it round its middle counts for its arm
+_APART, _HEART = 0.5, 0.6
+# of its size: how thick the rim of an open symbol is
+_OPEN = 0.2
+# pixels round a symbol that belong to its picture
+_RIM = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Symbol:
+    """The picture of a symbol: the share of each pixel that its ink covers, shape (rows, columns), sides odd.
+
+    Its middle is where the curve passes; `tells` is 0 where a line may cover it too, else 1; `box` are the rows above and
+    below and the columns left and right of the middle that the symbol itself takes.
+    """
+
+    cover: NDArray[np.float32]
+    tells: NDArray[np.float32]
+    box: tuple[int, int, int, int]
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Rows and columns from the middle to the rim of the picture."""
+        return len(self.cover) // 2, self.cover.shape[1] // 2
+
+
+def symbol_of(
+    cover: NDArray[np.float32], row: int, columns: tuple[int, int], rows: tuple[int, int], thick: float
+) -> Symbol:
+    """The symbol in given rows and columns of a picture, on a line of that thickness along `row`."""
+    middle = (columns[0] + columns[1] - 1) // 2
+    up, down = row - rows[0], rows[1] - 1 - row
+    left, right = middle - columns[0], columns[1] - 1 - middle
+    high, wide = max(up, down) + _RIM, max(left, right) + _RIM
+    padded = np.pad(cover, ((high, high), (wide, wide)))
+    cut = padded[row : row + 2 * high + 1, middle : middle + 2 * wide + 1].astype(np.float32)
+    inside = np.zeros(cut.shape, bool)
+    inside[high - up : high + down + 1, wide - left : wide + right + 1] = True
+    tells = np.ones(cut.shape, np.float32)
+    half = int(np.ceil(thick / 2 + 0.5))
+    line = slice(high - half, high + half + 1)
+    tells[line][~inside[line]] = 0
+    # steps run down from a symbol and up from it
+    tells[:, wide - half : wide + half + 1][~inside[:, wide - half : wide + half + 1]] = 0
+    cut[(tells == 0) | ~inside] *= tells[(tells == 0) | ~inside]
+    return Symbol(cut, tells, (up, down, left, right))
+
+
+def unlike(a: Symbol, b: Symbol) -> float:
+    """The share of two symbols' ink that they do not have in common: 0 where they look the same."""
+    high, wide = (max(p, q) for p, q in zip(a.reach, b.reach, strict=True))
+    first, second = (_padded(s.cover, high, wide) for s in (a, b))
+    return float(np.abs(first - second).sum() / max(float(np.maximum(first, second).sum()), 1.0))
+
+
+def _padded(picture: NDArray[np.float32], high: int, wide: int) -> NDArray[np.float32]:
+    up, aside = high - len(picture) // 2, wide - picture.shape[1] // 2
+    return np.pad(picture, ((up, up), (aside, aside)))
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A symbol on the plot: its middle, and the number of its kind, from 1 on; 0 where the picture does not tell."""
+
+    row: int
+    column: int
+    kind: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """The symbols found on a plot whose arms of one ink bear different ones.
+
+    `kinds` holds at each pixel round the middle of a symbol the number of its kind, else 0; `taken` says where any symbol
+    stands, told or not; `size` is how wide and high they are.
+    """
+
+    symbols: tuple[Symbol, ...]
+    places: tuple[Mark, ...]
+    kinds: NDArray[np.int8]
+    taken: NDArray[np.bool_]
+    size: float
+
+    def kind(self, symbol: Symbol | None) -> int:
+        """The number of a symbol; 0 for none of these."""
+        return next((k + 1 for k, own in enumerate(self.symbols) if own is symbol), 0)
+
+
+def marks_of(cover: NDArray[np.float32], symbols: Sequence[Symbol]) -> Marks:
+    """Where the symbols stand on a plot.
+
+    Parameters
+    ----------
+    cover : share of each pixel covered by their ink, shape (rows, columns).
+    symbols : as the keys show them; each is looked for filled as it is and, where the key's is filled, open.
+    """
+    high, wide = (max(s.reach[k] for s in symbols) for k in (0, 1))
+    size = float(np.median([max(sum(s.box[:2]), sum(s.box[2:])) + 1 for s in symbols]))
+    tells = np.min([_padded(s.tells - 1, high, wide) + 1 for s in symbols], axis=0)
+    pictures = [[_padded(p, high, wide) for p in (s.cover, _opened(s))] for s in symbols]
+    left = np.array([np.min([_unexplained(cover, p, tells) for p in both], axis=0) for both in pictures])
+    bare = min(float((tells * p[0] ** 2).sum()) for p in pictures)
+    found = _places(left, (1 - _THERE) * bare, round(_APART * size))
+    differ = [[float((tells * (a[0] - b[0]) ** 2).sum()) for b in pictures] for a in pictures]
+    places = tuple(Mark(r, c, _kind(left[:, r, c], differ)) for r, c in found)
+    kinds, taken = np.zeros(cover.shape, np.int8), np.zeros(cover.shape, bool)
+    heart, half = max(1, round(_HEART * size / 2)), round(size / 2) + 1
+    for m in places:
+        taken[max(m.row - half, 0) : m.row + half + 1, max(m.column - half, 0) : m.column + half + 1] = True
+        kinds[max(m.row - heart, 0) : m.row + heart + 1, max(m.column - heart, 0) : m.column + heart + 1] = m.kind
+    return Marks(tuple(symbols), places, kinds, taken, size)
+
+
+def _opened(symbol: Symbol) -> NDArray[np.float32]:
+    """A filled symbol as its rim alone."""
+    import cv2
+
+    rim = max(1, round(_OPEN * (sum(symbol.box[:2]) + 1)))
+    inside = cv2.erode(symbol.cover, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
+    return np.asarray(symbol.cover - inside, dtype=np.float32)
+
+
+def _unexplained(
+    cover: NDArray[np.float32], picture: NDArray[np.float32], tells: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The summed squared difference of a picture from the ink, its middle put at each pixel and its neighbours."""
+    import cv2
+
+    there = cv2.filter2D(cover * cover, cv2.CV_32F, tells, borderType=cv2.BORDER_CONSTANT)
+    both = cv2.filter2D(cover, cv2.CV_32F, tells * picture, borderType=cv2.BORDER_CONSTANT)
+    alone = float((tells * picture * picture).sum())
+    return np.asarray(cv2.erode(there - 2 * both + alone, np.ones((3, 3), np.uint8)), dtype=np.float32)
+
+
+def _places(left: NDArray[np.float32], most: float, apart: int) -> list[tuple[int, int]]:
+    """The pixels at which one of the pictures fits best among their neighbours, and well enough."""
+    import cv2
+
+    best = left.min(axis=0)
+    near = np.ones((2 * apart + 1, 2 * apart + 1), np.uint8)
+    top = (best <= cv2.erode(best, near)) & (best < most)
+    _, labels, _, middles = cv2.connectedComponentsWithStats(top.astype(np.uint8), connectivity=8)
+    return [(round(float(y)), round(float(x))) for x, y in middles[1:]]
+
+
+def _kind(left: NDArray[np.float32], differ: Sequence[Sequence[float]]) -> int:
+    """The number of the kind whose picture leaves clearly least unexplained; 0 where two do."""
+    best = int(left.argmin())
+    margins = [(float(left[k] - left[best])) / max(differ[best][k], 1e-6) for k in range(len(left)) if k != best]
+    return best + 1 if min(margins, default=0.0) >= _TOLD else 0
