@@ -14,11 +14,19 @@ __all__ = ["TWO_SYMBOLS", "Mark", "Marks", "Symbol", "marks_of", "symbol_of", "u
 TWO_SYMBOLS = 0.2
 # a symbol stands where its picture explains this much of what bare paper would leave unexplained, and is told from another where
 # it fits better by this share of what the two differ by
-_THERE, _TOLD = 0.6, 0.35
+_THERE, _TOLD = 0.7, 0.3
 # of a symbol's size: how near two may stand, and what of it round its middle counts for its arm
 _APART, _HEART = 0.5, 0.6
 # of its size: how thick the rim of an open symbol is
 _OPEN = 0.2
+# of each kind: where keys are filled and fewer such symbols than that are found, they are open
+_FEW = 1.5
+# how much ink counts where a symbol has none: lines and other symbols may be there
+_BESIDE = 0.35
+# what the line beside a symbol may cover is less of a pixel than this
+_INSIDE = 0.5
+# share of the ink that it has besides lines and steps which must be there
+_BROAD = 0.75
 # pixels round a symbol that belong to its picture
 _RIM = 1
 
@@ -27,12 +35,14 @@ _RIM = 1
 class Symbol:
     """The picture of a symbol: the share of each pixel that its ink covers, shape (rows, columns), sides odd.
 
-    Its middle is where the curve passes; `tells` is 0 where a line may cover it too, else 1; `box` are the rows above and
+    Its middle is where the curve passes; `tells` is 0 where a line may lie beside it, else 1; `alone` is 1 where the symbol has
+    ink and neither a line nor a step through its middle would have any; `box` are the rows above and
     below and the columns left and right of the middle that the symbol itself takes.
     """
 
     cover: NDArray[np.float32]
     tells: NDArray[np.float32]
+    alone: NDArray[np.float32]
     box: tuple[int, int, int, int]
 
     @property
@@ -53,14 +63,24 @@ def symbol_of(
     cut = padded[row : row + 2 * high + 1, middle : middle + 2 * wide + 1].astype(np.float32)
     inside = np.zeros(cut.shape, bool)
     inside[high - up : high + down + 1, wide - left : wide + right + 1] = True
+    cut[~inside] = 0
+    half = int(thick / 2)
+    # what the line hides of the symbol lies between what shows above and below it
+    above, below = cut[high - half - 1], cut[high + half + 1]
+    if up > half and down > half:
+        cut[high - half : high + half + 1] = (above + below) / 2
     tells = np.ones(cut.shape, np.float32)
-    half = int(np.ceil(thick / 2 + 0.5))
-    line = slice(high - half, high + half + 1)
-    tells[line][~inside[line]] = 0
+    for k in range(high - half - 1, high + half + 2):
+        inked = np.flatnonzero(cut[k] >= _INSIDE)
+        tells[k, : inked[0] if len(inked) else cut.shape[1]] = 0
+        tells[k, inked[-1] + 1 if len(inked) else 0 :] = 0
+    upright = slice(wide - half, wide + half + 1)
     # steps run down from a symbol and up from it
-    tells[:, wide - half : wide + half + 1][~inside[:, wide - half : wide + half + 1]] = 0
-    cut[(tells == 0) | ~inside] *= tells[(tells == 0) | ~inside]
-    return Symbol(cut, tells, (up, down, left, right))
+    tells[:, upright] *= inside[:, upright]
+    alone = (cut >= _INSIDE).astype(np.float32)
+    alone[high - half : high + half + 1] = 0
+    alone[:, upright] = 0
+    return Symbol(cut, tells, alone, (up, down, left, right))
 
 
 def unlike(a: Symbol, b: Symbol) -> float:
@@ -109,17 +129,17 @@ def marks_of(cover: NDArray[np.float32], symbols: Sequence[Symbol]) -> Marks:
     Parameters
     ----------
     cover : share of each pixel covered by their ink, shape (rows, columns).
-    symbols : as the keys show them; each is looked for filled as it is and, where the key's is filled, open.
+    symbols : as the keys show them; they are looked for as they are and, where hardly any is found so, open.
     """
     high, wide = (max(s.reach[k] for s in symbols) for k in (0, 1))
     size = float(np.median([max(sum(s.box[:2]), sum(s.box[2:])) + 1 for s in symbols]))
     tells = np.min([_padded(s.tells - 1, high, wide) + 1 for s in symbols], axis=0)
-    pictures = [[_padded(p, high, wide) for p in (s.cover, _opened(s))] for s in symbols]
-    left = np.array([np.min([_unexplained(cover, p, tells) for p in both], axis=0) for both in pictures])
-    bare = min(float((tells * p[0] ** 2).sum()) for p in pictures)
-    found = _places(left, (1 - _THERE) * bare, round(_APART * size))
-    differ = [[float((tells * (a[0] - b[0]) ** 2).sum()) for b in pictures] for a in pictures]
-    places = tuple(Mark(r, c, _kind(left[:, r, c], differ)) for r, c in found)
+    alone = [_padded(s.alone, high, wide) for s in symbols]
+    found = _fitted(cover, [_padded(s.cover, high, wide) for s in symbols], alone, tells, size)
+    if sum(kind > 0 for _, _, kind in found) < _FEW * len(symbols):
+        rims = [_padded(_opened(s), high, wide) for s in symbols]
+        found = _fitted(cover, rims, [a * (r >= _INSIDE) for a, r in zip(alone, rims, strict=True)], tells, size)
+    places = tuple(Mark(r, c, kind) for r, c, kind in found)
     kinds, taken = np.zeros(cover.shape, np.int8), np.zeros(cover.shape, bool)
     heart, half = max(1, round(_HEART * size / 2)), round(size / 2) + 1
     for m in places:
@@ -137,25 +157,49 @@ def _opened(symbol: Symbol) -> NDArray[np.float32]:
     return np.asarray(symbol.cover - inside, dtype=np.float32)
 
 
+def _fitted(
+    cover: NDArray[np.float32],
+    pictures: Sequence[NDArray[np.float32]],
+    alone: Sequence[NDArray[np.float32]],
+    tells: NDArray[np.float32],
+    size: float,
+) -> list[tuple[int, int, int]]:
+    """Where the pictures of the kinds fit the ink, and which kind's it is; 0 where that is not clear."""
+    weights = [np.asarray(tells * (_BESIDE + (1 - _BESIDE) * p), dtype=np.float32) for p in pictures]
+    left = np.array([_unexplained(cover, p, w) for p, w in zip(pictures, weights, strict=True)])
+    bare: NDArray[np.float32] = np.array([(w * p * p).sum() for p, w in zip(pictures, weights, strict=True)], dtype=np.float32)
+    differ = [[float((w * (a - b) ** 2).sum()) for b, w in zip(pictures, weights, strict=True)] for a in pictures]
+    share = np.where(np.array([_inked(cover, a) for a in alone]) >= _BROAD, left / bare[:, None, None], 1)
+    found = _places(share.min(axis=0), round(_APART * size))
+    return [(r, c, _kind(left[:, r, c], differ)) for r, c in found]
+
+
 def _unexplained(
-    cover: NDArray[np.float32], picture: NDArray[np.float32], tells: NDArray[np.float32]
+    cover: NDArray[np.float32], picture: NDArray[np.float32], weights: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """The summed squared difference of a picture from the ink, its middle put at each pixel and its neighbours."""
+    """The summed squared difference of a picture from the ink, its middle put at each pixel or a neighbour of it."""
     import cv2
 
-    there = cv2.filter2D(cover * cover, cv2.CV_32F, tells, borderType=cv2.BORDER_CONSTANT)
-    both = cv2.filter2D(cover, cv2.CV_32F, tells * picture, borderType=cv2.BORDER_CONSTANT)
-    alone = float((tells * picture * picture).sum())
+    there = cv2.filter2D(cover * cover, cv2.CV_32F, weights, borderType=cv2.BORDER_CONSTANT)
+    both = cv2.filter2D(cover, cv2.CV_32F, weights * picture, borderType=cv2.BORDER_CONSTANT)
+    alone = float((weights * picture * picture).sum())
     return np.asarray(cv2.erode(there - 2 * both + alone, np.ones((3, 3), np.uint8)), dtype=np.float32)
 
 
-def _places(left: NDArray[np.float32], most: float, apart: int) -> list[tuple[int, int]]:
-    """The pixels at which one of the pictures fits best among their neighbours, and well enough."""
+def _inked(cover: NDArray[np.float32], alone: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much of a symbol's own ink is there, its middle put at each pixel or a neighbour of it."""
     import cv2
 
-    best = left.min(axis=0)
+    shown = cv2.filter2D(cover, cv2.CV_32F, alone, borderType=cv2.BORDER_CONSTANT) / max(float(alone.sum()), 1.0)
+    return np.asarray(cv2.dilate(shown, np.ones((3, 3), np.uint8)), dtype=np.float32)
+
+
+def _places(best: NDArray[np.float32], apart: int) -> list[tuple[int, int]]:
+    """The pixels at which the share that the best picture leaves unexplained is least among their neighbours, and small enough."""
+    import cv2
+
     near = np.ones((2 * apart + 1, 2 * apart + 1), np.uint8)
-    top = (best <= cv2.erode(best, near)) & (best < most)
+    top = (best <= cv2.erode(best, near)) & (best < 1 - _THERE)
     _, labels, _, middles = cv2.connectedComponentsWithStats(top.astype(np.uint8), connectivity=8)
     return [(round(float(y)), round(float(x))) for x, y in middles[1:]]
 
