@@ -25,8 +25,8 @@ _FEW = 1.5
 _BESIDE = 0.35
 # what the line beside a symbol may cover is less of a pixel than this
 _INSIDE = 0.5
-# share of the ink that it has besides lines and steps which must be there
-_BROAD = 0.75
+# share of its ink that must be there: a step has less
+_WHOLE = 0.85
 # pixels round a symbol that belong to its picture
 _RIM = 1
 
@@ -35,14 +35,12 @@ _RIM = 1
 class Symbol:
     """The picture of a symbol: the share of each pixel that its ink covers, shape (rows, columns), sides odd.
 
-    Its middle is where the curve passes; `tells` is 0 where a line may lie beside it, else 1; `alone` is 1 where the symbol has
-    ink and neither a line nor a step through its middle would have any; `box` are the rows above and
+    Its middle is where the curve passes; `tells` is 0 where a line may lie beside it, else 1; `box` are the rows above and
     below and the columns left and right of the middle that the symbol itself takes.
     """
 
     cover: NDArray[np.float32]
     tells: NDArray[np.float32]
-    alone: NDArray[np.float32]
     box: tuple[int, int, int, int]
 
     @property
@@ -77,10 +75,7 @@ def symbol_of(
     upright = slice(wide - half, wide + half + 1)
     # steps run down from a symbol and up from it
     tells[:, upright] *= inside[:, upright]
-    alone = (cut >= _INSIDE).astype(np.float32)
-    alone[high - half : high + half + 1] = 0
-    alone[:, upright] = 0
-    return Symbol(cut, tells, alone, (up, down, left, right))
+    return Symbol(cut, tells, (up, down, left, right))
 
 
 def unlike(a: Symbol, b: Symbol) -> float:
@@ -134,11 +129,9 @@ def marks_of(cover: NDArray[np.float32], symbols: Sequence[Symbol]) -> Marks:
     high, wide = (max(s.reach[k] for s in symbols) for k in (0, 1))
     size = float(np.median([max(sum(s.box[:2]), sum(s.box[2:])) + 1 for s in symbols]))
     tells = np.min([_padded(s.tells - 1, high, wide) + 1 for s in symbols], axis=0)
-    alone = [_padded(s.alone, high, wide) for s in symbols]
-    found = _fitted(cover, [_padded(s.cover, high, wide) for s in symbols], alone, tells, size)
+    found = _fitted(cover, [_padded(s.cover, high, wide) for s in symbols], tells, size)
     if sum(kind > 0 for _, _, kind in found) < _FEW * len(symbols):
-        rims = [_padded(_opened(s), high, wide) for s in symbols]
-        found = _fitted(cover, rims, [a * (r >= _INSIDE) for a, r in zip(alone, rims, strict=True)], tells, size)
+        found = _fitted(cover, [_padded(_opened(s), high, wide) for s in symbols], tells, size)
     places = tuple(Mark(r, c, kind) for r, c, kind in found)
     kinds, taken = np.zeros(cover.shape, np.int8), np.zeros(cover.shape, bool)
     heart, half = max(1, round(_HEART * size / 2)), round(size / 2) + 1
@@ -158,18 +151,14 @@ def _opened(symbol: Symbol) -> NDArray[np.float32]:
 
 
 def _fitted(
-    cover: NDArray[np.float32],
-    pictures: Sequence[NDArray[np.float32]],
-    alone: Sequence[NDArray[np.float32]],
-    tells: NDArray[np.float32],
-    size: float,
+    cover: NDArray[np.float32], pictures: Sequence[NDArray[np.float32]], tells: NDArray[np.float32], size: float
 ) -> list[tuple[int, int, int]]:
     """Where the pictures of the kinds fit the ink, and which kind's it is; 0 where that is not clear."""
     weights = [np.asarray(tells * (_BESIDE + (1 - _BESIDE) * p), dtype=np.float32) for p in pictures]
     left = np.array([_unexplained(cover, p, w) for p, w in zip(pictures, weights, strict=True)])
     bare: NDArray[np.float32] = np.array([(w * p * p).sum() for p, w in zip(pictures, weights, strict=True)], dtype=np.float32)
     differ = [[float((w * (a - b) ** 2).sum()) for b, w in zip(pictures, weights, strict=True)] for a in pictures]
-    share = np.where(np.array([_inked(cover, a) for a in alone]) >= _BROAD, left / bare[:, None, None], 1)
+    share = np.where(np.array([_inked(cover, p) for p in pictures]) >= _WHOLE, left / bare[:, None, None], 1)
     found = _places(share.min(axis=0), round(_APART * size))
     return [(r, c, _kind(left[:, r, c], differ)) for r, c in found]
 
@@ -186,12 +175,12 @@ def _unexplained(
     return np.asarray(cv2.erode(there - 2 * both + alone, np.ones((3, 3), np.uint8)), dtype=np.float32)
 
 
-def _inked(cover: NDArray[np.float32], alone: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How much of a symbol's own ink is there, its middle put at each pixel or a neighbour of it."""
+def _inked(cover: NDArray[np.float32], picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much of a symbol's ink is there, its middle put at each pixel or a neighbour of it."""
     import cv2
 
-    shown = cv2.filter2D(cover, cv2.CV_32F, alone, borderType=cv2.BORDER_CONSTANT) / max(float(alone.sum()), 1.0)
-    return np.asarray(cv2.dilate(shown, np.ones((3, 3), np.uint8)), dtype=np.float32)
+    shown = cv2.filter2D(cover, cv2.CV_32F, picture, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(cv2.dilate(shown / float((picture * picture).sum()), np.ones((3, 3), np.uint8)), dtype=np.float32)
 
 
 def _places(best: NDArray[np.float32], apart: int) -> list[tuple[int, int]]:
