@@ -11,13 +11,10 @@ from metagrove.core.values import Array
 from metagrove.figures.doubts.check import Check
 from metagrove.figures.doubts.traced_plot import TracedPlot
 from metagrove.figures.findings import Finding
-from metagrove.figures.lines.symbols import Mark, Marks
-from metagrove.figures.lines.tracking import Path
+from metagrove.figures.lines.symbols import Marks, passed
 
 __all__ = ["SYMBOLS"]
 
-# a symbol is on a curve that passes its middle within so much of its size, and within so many pixels
-_ON, _NEAR = 0.25, 1.5
 # symbols of its own that an arm shows at least; the share of them that may stand elsewhere
 _FEWEST, _ASTRAY = 2, 0.2
 # of the plot: what two curves enclose between two meetings before symbols must say which is which
@@ -36,8 +33,8 @@ def _symbols(seen: TracedPlot) -> list[Finding]:
     if marks is None or len(bearing) < 2:
         return []
     out = []
-    on = {i: _on(marks, seen.trace.paths[i]) for i in bearing}
-    kinds: NDArray[np.int_] = np.array([m.kind for m in marks.places], dtype=int)
+    on = {i: passed(marks, seen.trace.paths[i]) for i in bearing}
+    kinds = marks.told
     for i in bearing:
         own = kinds == looks[i].symbol
         told = int((own & on[i]).sum())
@@ -50,21 +47,6 @@ def _symbols(seen: TracedPlot) -> list[Finding]:
     return out
 
 
-def _on(marks: Marks, path: Path) -> NDArray[np.bool_]:
-    """Which symbols a curve passes through the middle of."""
-    reach = max(_ON * marks.size, _NEAR)
-    return np.array([_off(m, path, round(reach)) <= reach for m in marks.places], dtype=bool)
-
-
-def _off(mark: Mark, path: Path, aside: int) -> float:
-    """How many rows a symbol stands off a curve, at its column or one near it."""
-    first = max(mark.column - aside - path.first, 0)
-    top, foot = path.enter[first : mark.column + aside + 1 - path.first], path.leave[first : mark.column + aside + 1 - path.first]
-    if not len(top):
-        return np.inf
-    return float(np.maximum(np.maximum(top - mark.row, mark.row - foot), 0).min())
-
-
 def _between(
     seen: TracedPlot, marks: Marks, pair: tuple[int, int], on: tuple[NDArray[np.bool_], NDArray[np.bool_]]
 ) -> list[Finding]:
@@ -73,7 +55,7 @@ def _between(
     looks = seen.looks
     alike = looks[i].style == looks[j].style
     places: Array = np.array([m.column for m in marks.places], dtype=float)
-    kinds: NDArray[np.int_] = np.array([m.kind for m in marks.places], dtype=int)
+    kinds = marks.told
     alone = on[0] ^ on[1]
     right = alone & np.where(on[0], kinds == looks[i].symbol, kinds == looks[j].symbol)
     wrong = alone & np.where(on[0], kinds == looks[j].symbol, kinds == looks[i].symbol)

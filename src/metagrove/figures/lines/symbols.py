@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TWO_SYMBOLS", "Mark", "Marks", "Symbol", "marks_of", "symbol_of", "unlike"]
+from metagrove.figures.lines.tracking import Path
+
+__all__ = ["TWO_SYMBOLS", "Mark", "Marks", "Symbol", "marks_of", "passed", "symbol_of", "unlike"]
 
 #: Two symbols that differ by more than this share of their ink are not one.
 TWO_SYMBOLS = 0.2
 # a symbol stands where its picture explains this much of what bare paper would leave unexplained, and is told from another where
 # it fits better by this share of what the two differ by
-_THERE, _TOLD = 0.7, 0.3
+_THERE, _TOLD = 0.65, 0.3
 # of a symbol's size: how near two may stand, and what of it round its middle counts for its arm
 _APART, _HEART = 0.5, 0.6
 # of its size: how thick the rim of an open symbol is
@@ -27,6 +29,8 @@ _BESIDE = 0.35
 _INSIDE = 0.5
 # share of its ink that must be there: a step has less
 _WHOLE = 0.85
+# a symbol is on a curve that passes its middle within so much of its size, and within so many pixels
+_ON, _NEAR = 0.25, 1.5
 # pixels round a symbol that belong to its picture
 _RIM = 1
 
@@ -63,19 +67,24 @@ def symbol_of(
     inside[high - up : high + down + 1, wide - left : wide + right + 1] = True
     cut[~inside] = 0
     half = int(thick / 2)
-    # what the line hides of the symbol lies between what shows above and below it
-    above, below = cut[high - half - 1], cut[high + half + 1]
-    if up > half and down > half:
-        cut[high - half : high + half + 1] = (above + below) / 2
     tells = np.ones(cut.shape, np.float32)
-    for k in range(high - half - 1, high + half + 2):
-        inked = np.flatnonzero(cut[k] >= _INSIDE)
-        tells[k, : inked[0] if len(inked) else cut.shape[1]] = 0
-        tells[k, inked[-1] + 1 if len(inked) else 0 :] = 0
+    sides = [_sides(cut[k]) for k in (high - half - 1, high + half + 1)]
+    # beside the symbol lies the line: how far the symbol goes there is between how far it goes above and below
+    first, last = (round(float(np.mean([side[k] for side in sides]))) for k in (0, 1))
+    beside = np.ones(cut.shape[1], bool)
+    beside[first : last + 1] = False
+    cut[high - half : high + half + 1, beside] = 0
+    tells[high - half - 1 : high + half + 2, beside] = 0
     upright = slice(wide - half, wide + half + 1)
     # steps run down from a symbol and up from it
     tells[:, upright] *= inside[:, upright]
     return Symbol(cut, tells, (up, down, left, right))
+
+
+def _sides(row: NDArray[np.float32]) -> tuple[int, int]:
+    """The first and last inked pixel of a row; its middle where none is."""
+    inked = np.flatnonzero(row >= _INSIDE)
+    return (int(inked[0]), int(inked[-1])) if len(inked) else (len(row) // 2, len(row) // 2)
 
 
 def unlike(a: Symbol, b: Symbol) -> float:
@@ -112,6 +121,11 @@ class Marks:
     kinds: NDArray[np.int8]
     taken: NDArray[np.bool_]
     size: float
+
+    @property
+    def told(self) -> NDArray[np.int_]:
+        """The number of each symbol's kind."""
+        return np.array([m.kind for m in self.places], dtype=int)
 
     def kind(self, symbol: Symbol | None) -> int:
         """The number of a symbol; 0 for none of these."""
@@ -198,3 +212,16 @@ def _kind(left: NDArray[np.float32], differ: Sequence[Sequence[float]]) -> int:
     best = int(left.argmin())
     margins = [(float(left[k] - left[best])) / max(differ[best][k], 1e-6) for k in range(len(left)) if k != best]
     return best + 1 if min(margins, default=0.0) >= _TOLD else 0
+
+
+def passed(marks: Marks, path: Path) -> NDArray[np.bool_]:
+    """Which symbols a curve passes through the middle of."""
+    reach = max(_ON * marks.size, _NEAR)
+    return np.array([_off(m, path, round(reach)) <= reach for m in marks.places], dtype=bool)
+
+
+def _off(mark: Mark, path: Path, aside: int) -> float:
+    """How many rows a symbol stands off a curve, at its column or one near it."""
+    near = slice(max(mark.column - aside - path.first, 0), max(mark.column + aside + 1 - path.first, 0))
+    top, foot = path.enter[near], path.leave[near]
+    return float(np.maximum(np.maximum(top - mark.row, mark.row - foot), 0).min()) if len(top) else np.inf
