@@ -85,7 +85,9 @@ class _Seed:
 
 def with_marks(scene: Scene, samples: Sequence[Sample]) -> Scene:
     """The scene with the symbols of its curves, where keys of one ink bear different ones."""
-    groups = [[s for s in samples if s.symbol is not None and colour_distance(s.colour, o.colour) < _BLURRED] for o in samples]
+    groups = [
+        [s for s in samples if s.symbol is not None and colour_distance(s.colour, o.colour) < _BLURRED] for o in samples
+    ]
     group = max(groups, key=len, default=[])
     symbols = [s.symbol for s in group if s.symbol is not None]
     if len(symbols) < 2:

@@ -210,7 +210,12 @@ def _whole(place: _Place, size: float) -> bool:
     before, behind = a - place.ends[0], place.ends[1] - b
     half = (b - a) / 2 + before
     gap = max(_GAP * size, _LEAST_GAP)
-    return half <= _LONGEST * size and before >= _ARM * half and -_SIZE - place.thick / 2 <= before - behind <= gap and behind > 0
+    return (
+        half <= _LONGEST * size
+        and before >= _ARM * half
+        and -_SIZE - place.thick / 2 <= before - behind <= gap
+        and behind > 0
+    )
 
 
 def _arms(
@@ -301,9 +306,7 @@ def _entry(key: _Key, keys: Sequence[_Key], names: Sequence[Word]) -> Sample | N
     place = (key.left - 1.0, float(top), float(box[:, 2].max()), float(foot))
     name = " ".join(p.text for p in kept).rstrip(" -–—.:")
     start = max(kept[0].x0, key.right + 1.0)
-    return Sample(
-        name, key.colour, key.style, key.dash, place, key.width, start, float(long), symbol=key.symbol
-    )
+    return Sample(name, key.colour, key.style, key.dash, place, key.width, start, float(long), symbol=key.symbol)
 
 
 def _naming(text: str) -> bool:

@@ -170,7 +170,9 @@ def _fitted(
     """Where the pictures of the kinds fit the ink, and which kind's it is; 0 where that is not clear."""
     weights = [np.asarray(tells * (_BESIDE + (1 - _BESIDE) * p), dtype=np.float32) for p in pictures]
     left = np.array([_unexplained(cover, p, w) for p, w in zip(pictures, weights, strict=True)])
-    bare: NDArray[np.float32] = np.array([(w * p * p).sum() for p, w in zip(pictures, weights, strict=True)], dtype=np.float32)
+    bare: NDArray[np.float32] = np.array(
+        [(w * p * p).sum() for p, w in zip(pictures, weights, strict=True)], dtype=np.float32
+    )
     differ = [[float((w * (a - b) ** 2).sum()) for b, w in zip(pictures, weights, strict=True)] for a in pictures]
     share = np.where(np.array([_inked(cover, p) for p in pictures]) >= _WHOLE, left / bare[:, None, None], 1)
     found = _places(share.min(axis=0), round(_APART * size))
@@ -193,8 +195,9 @@ def _inked(cover: NDArray[np.float32], picture: NDArray[np.float32]) -> NDArray[
     """How much of a symbol's ink is there, its middle put at each pixel or a neighbour of it."""
     import cv2
 
-    shown = cv2.filter2D(cover, cv2.CV_32F, picture, borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(cv2.dilate(shown / float((picture * picture).sum()), np.ones((3, 3), np.uint8)), dtype=np.float32)
+    scaled = np.asarray(picture / float((picture * picture).sum()), dtype=np.float32)
+    shown = cv2.filter2D(cover, cv2.CV_32F, scaled, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(cv2.dilate(shown, np.ones((3, 3), np.uint8)), dtype=np.float32)
 
 
 def _places(best: NDArray[np.float32], apart: int) -> list[tuple[int, int]]:
@@ -203,7 +206,7 @@ def _places(best: NDArray[np.float32], apart: int) -> list[tuple[int, int]]:
 
     near = np.ones((2 * apart + 1, 2 * apart + 1), np.uint8)
     top = (best <= cv2.erode(best, near)) & (best < 1 - _THERE)
-    _, labels, _, middles = cv2.connectedComponentsWithStats(top.astype(np.uint8), connectivity=8)
+    middles = cv2.connectedComponentsWithStats(top.astype(np.uint8), connectivity=8)[3]
     return [(round(float(y)), round(float(x))) for x, y in middles[1:]]
 
 
