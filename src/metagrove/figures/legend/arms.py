@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from metagrove.figures.legend.shades import along, whole_inks
 from metagrove.figures.lines.dashes import dash_patterns
 from metagrove.figures.lines.evidence import ArmLook, Canvas, arm_width, canvas, coverage
 from metagrove.figures.lines.inks import Ink, inks_of
-from metagrove.figures.lines.symbols import Marks, marks_of
+from metagrove.figures.lines.symbols import TWO_SYMBOLS, Marks, marks_of, unlike
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB, Word, colour_distance
 from metagrove.figures.table.rows import RiskRow
@@ -90,7 +91,7 @@ def with_marks(scene: Scene, samples: Sequence[Sample]) -> Scene:
     ]
     group = max(groups, key=len, default=[])
     symbols = [s.symbol for s in group if s.symbol is not None]
-    if len(symbols) < 2:
+    if len(symbols) < 2 or any(unlike(a, b) <= TWO_SYMBOLS for a, b in combinations(symbols, 2)):
         return scene
     ink = min((s.colour for s in group), key=sum)
     field = canvas(scene.rgb, [ink], scene.blank)

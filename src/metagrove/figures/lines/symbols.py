@@ -13,7 +13,7 @@ from metagrove.figures.lines.tracking import Path
 __all__ = ["TWO_SYMBOLS", "Mark", "Marks", "Symbol", "marks_of", "passed", "symbol_of", "unlike"]
 
 #: Two symbols that differ by more than this share of their ink are not one.
-TWO_SYMBOLS = 0.2
+TWO_SYMBOLS = 0.15
 # a symbol stands where its picture explains this much of what bare paper would leave unexplained, and is told from another where
 # it fits better by this share of what the two differ by
 _THERE, _TOLD = 0.65, 0.3
