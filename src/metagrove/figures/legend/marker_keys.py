@@ -37,6 +37,8 @@ _EVEN = 0.7
 _ARM = 0.2
 # letters of a word that a symbol between two strokes may be one of
 _LETTERS = 3
+# of a key: a word that is shorter is not the key read as one
+_PART = 0.75
 # pixels that keys of one legend differ by, and the way to a name in lengths of the key
 _SIZE, _ENDS, _NEAR = 2.5, 1.5, 0.8
 
@@ -81,15 +83,19 @@ def marker_keys(rgb: Pixels, names: Sequence[Word]) -> list[Sample]:
         entries = [_entry(k, group, names) for k in group]
         whole = [e for e in entries if e is not None]
         apart = not any(alike(a, b) for a, b in combinations(whole, 2))
-        if len(whole) == len(group) > max(len(best), 1) and apart:
+        named = all(_naming(e.name) for e in whole) or _in_turn([e.name for e in whole])
+        if len(whole) == len(group) > max(len(best), 1) and apart and named:
             best = whole
     return sorted(best, key=lambda s: (round(s.box[1] / 8), s.box[0]))
 
 
 def _letter_of(key: _Key, word: Word) -> bool:
-    """Whether what looks like a key stands inside a word that goes on beyond it; a key may itself be read as a word."""
-    within = word.x0 < key.centre < word.x1 and word.y0 < key.row < word.y1
-    return within and (word.x0 < key.left - _SIZE or word.x1 > key.right + _SIZE)
+    """Whether what looks like a key stands inside a word that goes on beyond it, or holds one; a key may itself be read as a word."""
+    if not word.y0 < key.row < word.y1:
+        return False
+    beyond = word.x0 < key.left - _SIZE or word.x1 > key.right + _SIZE
+    part = key.left - _SIZE < word.x0 < word.x1 < key.left + _PART * (key.right - key.left)
+    return (word.x0 < key.centre < word.x1 and beyond) or (part and all(c.isalnum() for c in word.text))
 
 
 def _group(anchor: _Key, keys: Sequence[_Key]) -> list[_Key]:
@@ -294,7 +300,7 @@ def _entry(key: _Key, keys: Sequence[_Key], names: Sequence[Word]) -> Sample | N
     level = [w for w in names if not w.angle and w.y0 < key.row + 0.5 < w.y1]
     parts = [part for w in level for part in _parts(w) if key.right - 1 < part.cx < until]
     parts = sorted((p for p in parts if any(c.isalnum() for c in p.text)), key=lambda p: p.x0)
-    if not parts or parts[0].x0 - key.right > _NEAR * long or not _naming("".join(p.text for p in parts)):
+    if not parts or parts[0].x0 - key.right > _NEAR * long:
         return None
     kept = parts[:1]
     for part in parts[1:]:
@@ -313,6 +319,14 @@ def _naming(text: str) -> bool:
     """Whether a text can be a name: two letters, or a letter and a number."""
     letters = sum(c.isalpha() for c in text)
     return letters > 1 or (letters == 1 and any(c.isdigit() for c in text))
+
+
+def _in_turn(names: Sequence[str]) -> bool:
+    """Whether names are numbers or letters that follow each other: groups 0, 1 and 2, arms A and B."""
+    if not all(len(n) == 1 and n.isalnum() and (n.isdigit() or n.isupper()) for n in names):
+        return False
+    codes = sorted(ord(n) for n in names)
+    return codes == list(range(codes[0], codes[0] + len(codes)))
 
 
 def _parts(word: Word) -> list[Word]:
