@@ -141,6 +141,18 @@ def test_symbols_are_found_and_told_and_steps_are_none(shapes):
     assert marked(lines, *shapes).places == ()
 
 
+def test_open_symbols_are_found_by_the_filled_ones_of_the_keys():
+    page = plot((HIGH, "square"), (LOW, "circle"))
+    inside = cv2.erode((page[..., 0] < 128).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    page[inside] = 255
+    found = marked(page, "square", "circle")
+    told = [m.kind for m in found.places]
+    assert min(told.count(1), told.count(2)) >= 5
+    for m in found.places:
+        own = [HIGH, LOW][m.kind - 1] if m.kind else HIGH + LOW
+        assert min(abs(m.row - row) for _, row in own) <= 2
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_black_lines_that_cross_keep_the_symbols_they_bear(first):
     shapes = ("square", "triangle")

@@ -19,9 +19,7 @@ TWO_SYMBOLS = 0.15
 _THERE, _TOLD = 0.65, 0.3
 # of a symbol's size: how near two may stand, and what of it round its middle counts for its arm
 _APART, _HEART = 0.5, 0.6
-# of its size: how thick the rim of an open symbol is
-_OPEN = 0.2
-# of each kind: where keys are filled and fewer such symbols than that are found, they are open
+# of each kind: where keys are filled and fewer such symbols than that are found, they are rings
 _FEW = 1.5
 # how much ink counts where a symbol has none: lines and other symbols may be there
 _BESIDE = 0.35
@@ -138,14 +136,15 @@ def marks_of(cover: NDArray[np.float32], symbols: Sequence[Symbol]) -> Marks:
     Parameters
     ----------
     cover : share of each pixel covered by their ink, shape (rows, columns).
-    symbols : as the keys show them; they are looked for as they are and, where hardly any is found so, open.
+    symbols : as the keys show them; they are looked for as they are and, where hardly any is found so, as rings.
     """
     high, wide = (max(s.reach[k] for s in symbols) for k in (0, 1))
     size = float(np.median([max(sum(s.box[:2]), sum(s.box[2:])) + 1 for s in symbols]))
     tells = np.min([_padded(s.tells - 1, high, wide) + 1 for s in symbols], axis=0)
-    found = _fitted(cover, [_padded(s.cover, high, wide) for s in symbols], tells, size)
+    pictures = [_padded(s.cover, high, wide) for s in symbols]
+    found = _fitted(cover, pictures, tells, size)
     if sum(kind > 0 for _, _, kind in found) < _FEW * len(symbols):
-        found = _fitted(cover, [_padded(_opened(s), high, wide) for s in symbols], tells, size)
+        found = _fitted(_closed(cover, size), pictures, tells, size)
     places = tuple(Mark(r, c, kind) for r, c, kind in found)
     kinds, taken = np.zeros(cover.shape, np.int8), np.zeros(cover.shape, bool)
     heart, half = max(1, round(_HEART * size / 2)), round(size / 2) + 1
@@ -155,13 +154,15 @@ def marks_of(cover: NDArray[np.float32], symbols: Sequence[Symbol]) -> Marks:
     return Marks(tuple(symbols), places, kinds, taken, size)
 
 
-def _opened(symbol: Symbol) -> NDArray[np.float32]:
-    """A filled symbol as its rim alone."""
+def _closed(cover: NDArray[np.float32], size: float) -> NDArray[np.float32]:
+    """The ink with the paper inside rings no larger than symbols."""
     import cv2
 
-    rim = max(1, round(_OPEN * (sum(symbol.box[:2]) + 1)))
-    inside = cv2.erode(symbol.cover, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
-    return np.asarray(symbol.cover - inside, dtype=np.float32)
+    paper = (cover < _INSIDE).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(paper, connectivity=4)
+    small = (stats[:, 2] < size) & (stats[:, 3] < size)
+    small[0] = False
+    return np.asarray(np.where(small[labels], 1, cover), dtype=np.float32)
 
 
 def _fitted(
