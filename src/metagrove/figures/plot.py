@@ -72,7 +72,7 @@ def samples_of(
     marked = marker_keys(picture.rgb, names)
     if marked and len(marked) >= len(samples):
         apart = all(colour_distance(a.colour, b.colour) > _TWO for a, b in combinations(marked, 2))
-        if not apart or sorted(s.name for s in marked) != sorted(s.name for s in samples):
+        if not apart or not _same_places(marked, samples):
             return marked
     bare = parted(names, picture.rgb)
     reach = round(0.42 * float(np.median([w.size for w in names])))
@@ -92,6 +92,18 @@ def samples_of(
         more = len(patches) > len(samples) and {s.name for s in samples} <= {s.name for s in patches}
         samples = patches if more else samples
     return [] if len(samples) == 1 and grown_together(ink, samples[0]) else samples
+
+
+def _same_places(marked: Sequence[Sample], samples: Sequence[Sample]) -> bool:
+    """Whether two readings of a legend have their names at the same places."""
+    found = [
+        any(
+            abs(m.start - s.start) < _IN_COLUMN and abs(m.box[1] + m.box[3] - s.box[1] - s.box[3]) < m.box[3] - m.box[1]
+            for s in samples
+        )
+        for m in marked
+    ]
+    return len(marked) == len(samples) and all(found)
 
 
 def scene_of(
