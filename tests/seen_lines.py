@@ -38,12 +38,13 @@ def draw(page, steps, colour, width=3):
         page[min(row, below) - 1 : max(row, below) - 1 + width, then - 1 : then - 1 + width] = colour
 
 
-def traced_lines(page, colours, *, width=3.0, prose=None):
-    """What tracing makes of a page whose arms have these colours."""
-    looks = [ArmLook(colour, width, Dash(), "solid") for colour in colours]
+def traced_lines(page, colours, *, width=3.0, prose=None, marks=None):
+    """What tracing makes of a page whose arms have these colours, and with `marks` symbols in this order."""
+    kinds = range(1, len(colours) + 1) if marks is not None else [0] * len(colours)
+    looks = [ArmLook(c, width, Dash(), "solid", 0.0, kind) for c, kind in zip(colours, kinds, strict=True)]
     blank = np.zeros(page.shape[:2], bool)
     blank[FOOT + 2 :] = True
-    field = canvas(page, list(colours), blank)
+    field = canvas(page, list(colours), blank, marks)
     x = axis_through([0, 250, 500], [0, 5, 10], tolerance=2)
     y = axis_through([FOOT, 170, TOP], [0, 0.5, 1], tolerance=2)
     plot = Plot(Scales(x, y, 1.0, float(WIDE)), (0, TALL), (0, WIDE), float(TOP), rising=False)

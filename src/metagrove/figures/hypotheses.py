@@ -12,6 +12,7 @@ from metagrove.figures.confidence_lines import limited, part_of, stroke_of
 from metagrove.figures.legend.arms import ArmSpec, Scene
 from metagrove.figures.lines.dashes import dash_fit, dash_patterns
 from metagrove.figures.lines.evidence import ArmLook, Canvas, arm_width, canvas, coverage
+from metagrove.figures.lines.symbols import passed
 from metagrove.figures.lines.tracing import Trace, traced
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB
@@ -29,6 +30,8 @@ _UNSEEN, _SHORT = 0.1, 0.05
 _SHOWN, _LONG, _STRONG = 0.25, 0.2, 0.1
 # a line with dashes: the share of its levels that gaps take, how well a pattern fits, how many columns tell
 _GAPS, _FITS, _FEWEST = 0.15, 0.3, 25
+# how many more symbols must stand on lines of their own once the names have changed places
+_MORE_SYMBOLS = 3
 # how much more ink may be left unexplained once it is traced by its dashes
 _WORSE = 0.01
 
@@ -50,7 +53,37 @@ def supposed(
     and kept if they take a good part of it.
     """
     kept, field, trace = _listed(scene, specs, prose, start=plot.start, most=most, free=free)
+    kept, field, trace = _by_symbols(scene, kept, field, trace, plot.start)
     return _unlimited(scene, plot, kept, field, trace, prose)
+
+
+def _by_symbols(
+    scene: Scene, specs: list[ArmSpec], field: Canvas, trace: Trace, start: float
+) -> tuple[list[ArmSpec], Canvas, Trace]:
+    """The arms, those of one ink under the names whose symbols their lines bear.
+
+    A symbol hides the middle of a key, so that its dashes may have been read as another's.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    bearing = [k for k, s in enumerate(specs) if s.look.symbol]
+    if field.marks is None or len(bearing) < 2:
+        return specs, field, trace
+    told = field.marks.told
+    counts = np.array(
+        [
+            [int((passed(field.marks, trace.paths[i]) & (told == specs[j].look.symbol)).sum()) for j in bearing]
+            for i in bearing
+        ]
+    )
+    lines, names = linear_sum_assignment(-counts)
+    if counts[lines, names].sum() < np.trace(counts) + _MORE_SYMBOLS:
+        return specs, field, trace
+    moved = list(specs)
+    for line, name in zip(lines.tolist(), names.tolist(), strict=True):
+        own, drawn = specs[bearing[name]], specs[bearing[line]].look
+        moved[bearing[name]] = ArmSpec(own.name, replace(drawn, symbol=own.look.symbol))
+    return moved, *_trace(scene, moved, start)
 
 
 def _unlimited(
@@ -151,6 +184,8 @@ def _dashed_after_all(
 def _broken(spec: ArmSpec, field: Canvas, trace: Trace, index: int) -> ArmSpec:
     """The arm with the dash pattern along its solid line, if gaps take a good part of its levels and fit the pattern."""
     path, hidden = trace.paths[index], trace.foreign(index)
+    if field.marks is not None:
+        hidden = hidden | field.marks.taken
     if spec.look.dash.off:
         return spec
     own = coverage(field, spec.look)
@@ -202,7 +237,7 @@ def _patterned(spec: ArmSpec, field: Canvas, trace: Trace, index: int) -> ArmSpe
 
 
 def _trace(scene: Scene, specs: Sequence[ArmSpec], start: float) -> tuple[Canvas, Trace]:
-    field = canvas(scene.rgb, [s.look.colour for s in specs], scene.blank)
+    field = canvas(scene.rgb, [s.look.colour for s in specs], scene.blank, scene.marks)
     return field, traced(field, [s.look for s in specs], start=start)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from metagrove.figures.legend.marker_keys import marker_keys
 from metagrove.figures.legend.samples import Sample, legend_samples, parted
 from metagrove.figures.legend.unusual_keys import keys_after, patch_keys
 from metagrove.figures.lines.stripes import stripes
-from metagrove.figures.page import Word
+from metagrove.figures.page import Word, colour_distance
 from metagrove.figures.scales.calibration import Scales
 from metagrove.figures.scales.frame import dark_lines
 from metagrove.figures.writing.words import statistics
@@ -36,6 +37,8 @@ MARGIN = 7
 _IN_COLUMN = 6.0
 # the share of a plot's height that a side of its frame is seen along at least, and pixels right of the last label
 _FRAME, _ASIDE = 0.9, 3.0
+# colours that are two
+_TWO = 25.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +70,10 @@ def samples_of(
     if not names:
         return samples
     marked = marker_keys(picture.rgb, names)
-    if marked and sorted(s.name for s in marked) != sorted(s.name for s in samples):
-        return marked
+    if marked and len(marked) >= len(samples):
+        apart = all(colour_distance(a.colour, b.colour) > _TWO for a, b in combinations(marked, 2))
+        if not apart or not _same_places(marked, samples):
+            return marked
     bare = parted(names, picture.rgb)
     reach = round(0.42 * float(np.median([w.size for w in names])))
     both = [*names, *(w for w, n in zip(bare, names, strict=True) if w is not n)]
@@ -87,6 +92,18 @@ def samples_of(
         more = len(patches) > len(samples) and {s.name for s in samples} <= {s.name for s in patches}
         samples = patches if more else samples
     return [] if len(samples) == 1 and grown_together(ink, samples[0]) else samples
+
+
+def _same_places(marked: Sequence[Sample], samples: Sequence[Sample]) -> bool:
+    """Whether two readings of a legend have their names at the same places."""
+    found = [
+        any(
+            abs(m.start - s.start) < _IN_COLUMN and abs(m.box[1] + m.box[3] - s.box[1] - s.box[3]) < m.box[3] - m.box[1]
+            for s in samples
+        )
+        for m in marked
+    ]
+    return len(marked) == len(samples) and all(found)
 
 
 def scene_of(

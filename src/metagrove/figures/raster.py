@@ -18,7 +18,7 @@ from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
 from metagrove.figures.hypotheses import supposed
 from metagrove.figures.last_drop import with_last_drops
-from metagrove.figures.legend.arms import arm_specs
+from metagrove.figures.legend.arms import arm_specs, with_marks
 from metagrove.figures.legend.numerals import relabelled, with_numerals
 from metagrove.figures.legend.pointers import Pointer, pointers
 from metagrove.figures.legend.samples import Sample, unlined
@@ -132,6 +132,7 @@ def _reading(
     if len(samples) == 1 and any(r.label for r in rows) and samples[0].name not in [r.label for r in rows]:
         samples = []
     plot, scene = scene_of(picture, ink, scales, near, samples, hints)
+    scene = with_marks(scene, samples)
     specs, witnesses, findings = arm_specs(scene, samples, rows, names, hints)
     findings = [*findings, *unlined(samples, names)] if not hints.arms else findings
     if not specs:

@@ -12,6 +12,7 @@ from metagrove.figures.doubts.identity import COLOURS, DASHES, EDGES
 from metagrove.figures.doubts.ink import DROPS, OWN_INK, UNEXPLAINED
 from metagrove.figures.doubts.reading_checks import ARMS, COUNTS, KIND, NUMBER, SCALES, TABLE, Read
 from metagrove.figures.doubts.slopes import STEPS
+from metagrove.figures.doubts.symbols import SYMBOLS
 from metagrove.figures.doubts.traced_plot import TracedPlot
 from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
@@ -21,7 +22,7 @@ from metagrove.figures.reading import OK, REVIEW, FigureReading
 __all__ = ["READING_CHECKS", "TRACE_CHECKS", "judged", "trace_doubts"]
 
 #: What is asked of the traces on a picture.
-TRACE_CHECKS: tuple[Check[TracedPlot], ...] = (UNEXPLAINED, OWN_INK, DASHES, COLOURS, EDGES, DROPS, ENDS)
+TRACE_CHECKS: tuple[Check[TracedPlot], ...] = (UNEXPLAINED, OWN_INK, DASHES, SYMBOLS, COLOURS, EDGES, DROPS, ENDS)
 #: What is asked of every reading, from pictures and drawings.
 READING_CHECKS: tuple[Check[Read], ...] = (SCALES, NUMBER, ARMS, COUNTS, TABLE, KIND, STEPS, LINES)
 

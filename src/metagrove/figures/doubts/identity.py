@@ -56,7 +56,7 @@ def _dashes(seen: TracedPlot) -> list[Finding]:
         if not rivals:
             continue
         gain = gains(seen.field, looks, i, [None] * len(looks))
-        hidden = seen.foreign[i] | seen.field.blank
+        hidden = seen.foreign[i] | seen.field.unclear
         own = dash_fit(seen.trace.paths[i], gain, hidden, look.dash)
         count = 0 if look.dash.off else gaps_along(seen.trace.paths[i], gain, hidden)
         if count >= _GAPS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,13 @@ from metagrove.figures.legend.shades import along, whole_inks
 from metagrove.figures.lines.dashes import dash_patterns
 from metagrove.figures.lines.evidence import ArmLook, Canvas, arm_width, canvas, coverage
 from metagrove.figures.lines.inks import Ink, inks_of
+from metagrove.figures.lines.symbols import TWO_SYMBOLS, Marks, marks_of, unlike
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB, Word, colour_distance
 from metagrove.figures.table.rows import RiskRow
 from metagrove.figures.writing.naming import plain_name
 
-__all__ = ["ArmSpec", "Scene", "arm_specs"]
+__all__ = ["ArmSpec", "Scene", "arm_specs", "with_marks"]
 
 _STYLES = ("solid", "dashed", "dotted")
 # how far the colour of a short sample line may stray from its curve's after JPEG compression
@@ -53,7 +55,7 @@ class Scene:
     """A plot cut from its picture: `rgb` with letters painted over, `blank` where axis lines say nothing.
 
     `whole` and `dark` are the full picture and its ink, `origin` the row and column where the cut begins, `erased` the
-    letters and legend in the full picture.
+    letters and legend in the full picture; `marks` are the symbols of arms that share an ink.
     """
 
     whole: Pixels
@@ -62,6 +64,7 @@ class Scene:
     blank: NDArray[np.bool_]
     origin: tuple[int, int]
     erased: NDArray[np.bool_]
+    marks: Marks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,22 @@ class _Seed:
     colour: RGB
     style: str
     dash: Dash | None = None
+    symbol: int = 0
+
+
+def with_marks(scene: Scene, samples: Sequence[Sample]) -> Scene:
+    """The scene with the symbols of its curves, where keys of one ink bear different ones."""
+    groups = [
+        [s for s in samples if s.symbol is not None and colour_distance(s.colour, o.colour) < _BLURRED] for o in samples
+    ]
+    group = max(groups, key=len, default=[])
+    symbols = [s.symbol for s in group if s.symbol is not None]
+    if len(symbols) < 2 or any(unlike(a, b) <= TWO_SYMBOLS for a, b in combinations(symbols, 2)):
+        return scene
+    ink = min((s.colour for s in group), key=sum)
+    field = canvas(scene.rgb, [ink], scene.blank)
+    cover = np.where(scene.blank, 0, coverage(field, ArmLook(ink, 2.0, Dash(), "solid")))
+    return replace(scene, marks=marks_of(np.asarray(cover, dtype=np.float32), symbols))
 
 
 def arm_specs(
@@ -105,7 +124,7 @@ def arm_specs(
         seeds = _hinted(hints, samples)
         counts = []
     elif len(samples) > 1 or (samples and len(rows) <= 1 and len(labelled) <= len(samples)):
-        seeds = _listed(samples, inks, np.asarray(field.paper[0], dtype=float))
+        seeds = _listed(samples, inks, np.asarray(field.paper[0], dtype=float), scene.marks)
         if len(samples) != len(rows):
             seeds += _unlisted(scene, inks, seeds, np.asarray(field.paper[0], dtype=float))
     elif len(labelled) > 1:
@@ -118,7 +137,8 @@ def arm_specs(
     colours = [s.colour for s in seeds]
     field = canvas(scene.rgb, colours, scene.blank)
     whole = canvas(scene.whole, colours) if any(s.style != "solid" for s in seeds) else field
-    looks = [_look(field, whole, s, _edges_of(field, s.colour, colours)) for s in seeds]
+    bare = scene.marks.taken if scene.marks is not None else np.zeros_like(scene.blank)
+    looks = [_look(field, whole, s, _edges_of(field, s.colour, colours) | bare) for s in seeds]
     # one figure's lines are of one width, give or take; dense marks make a line look thicker
     widest = _EVEN_WIDTHS * _thinnest([look.width for look in looks if look.reach])
     looks = [replace(look, width=min(look.width, widest)) for look in looks]
@@ -174,7 +194,7 @@ def _known_style(arm: ArmHint, hints: Hints, samples: Sequence[Sample]) -> tuple
     return (sample.style, sample.dash) if sample is not None else (None, None)
 
 
-def _listed(samples: Sequence[Sample], inks: Sequence[Ink], paper: Array) -> list[_Seed]:
+def _listed(samples: Sequence[Sample], inks: Sequence[Ink], paper: Array, marks: Marks | None) -> list[_Seed]:
     """The arms of a legend, each colour of the legend in an ink of the plot of its own where there is one near it."""
     from scipy.optimize import linear_sum_assignment
 
@@ -191,7 +211,8 @@ def _listed(samples: Sequence[Sample], inks: Sequence[Ink], paper: Array) -> lis
     out = []
     for sample in samples:
         colour = next(c for c in colours if colour_distance(sample.colour, c) <= 12)
-        out.append(_Seed(sample.name, own.get(colour, sample.colour), sample.style, sample.dash))
+        symbol = marks.kind(sample.symbol) if marks is not None else 0
+        out.append(_Seed(sample.name, own.get(colour, sample.colour), sample.style, sample.dash, symbol))
     return out
 
 
@@ -327,6 +348,8 @@ def _distinct(seeds: Sequence[_Seed]) -> list[_Seed]:
 
 
 def _one_style(a: _Seed, b: _Seed) -> bool:
+    if a.symbol != b.symbol:
+        return False
     return a.style == b.style and (a.dash is None or b.dash is None or _same_pattern(a.dash, b.dash))
 
 
@@ -353,7 +376,7 @@ def _look(field: Canvas, whole: Canvas, seed: _Seed, edges: NDArray[np.bool_]) -
         width, reach = arm_width(cover)
     width = float(np.clip(width, 1.0, 9.0)) if width else 2.0
     if seed.style == "solid":
-        return ArmLook(seed.colour, width, Dash(), "solid", reach)
+        return ArmLook(seed.colour, width, Dash(), "solid", reach, seed.symbol)
     patterns = dash_patterns(coverage(whole, probe), width)
     dash = patterns.get(seed.style)
     if seed.dash is not None and seed.dash.off:
@@ -362,7 +385,7 @@ def _look(field: Canvas, whole: Canvas, seed: _Seed, edges: NDArray[np.bool_]) -
         dash = min(near, key=lambda p: _apart(p, seed.dash), default=seed.dash)
     if dash is None:
         dash = Dash(4.5 * width, 3.0 * width) if seed.style == "dashed" else Dash(1.2 * width, 2.0 * width)
-    return ArmLook(seed.colour, width, dash, seed.style, reach)
+    return ArmLook(seed.colour, width, dash, seed.style, reach, seed.symbol)
 
 
 def _same_pattern(a: Dash, b: Dash | None) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.legend.marked_keys import unmarked
+from metagrove.figures.lines.symbols import TWO_SYMBOLS, Symbol, unlike
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB, Word, colour_distance
 
@@ -27,7 +28,7 @@ _ONE_COLOUR, _UNLIKE = 25.0, 0.22
 class Sample:
     """One legend entry: the name, the colour and style of its line, and the box of line and name together.
 
-    `start` is where the name begins, `length` is the line's.
+    `start` is where the name begins, `length` is the line's; `symbol` is what it bears in its middle.
     """
 
     name: str
@@ -38,10 +39,13 @@ class Sample:
     width: float
     start: float = 0.0
     length: float = 0.0
+    symbol: Symbol | None = None
 
 
 def alike(a: Sample, b: Sample) -> bool:
-    """Whether two keys look the same: one colour and one style, dashes of one length."""
+    """Whether two keys look the same: one colour and one style, dashes of one length, no two symbols."""
+    if a.symbol is not None and b.symbol is not None and unlike(a.symbol, b.symbol) > TWO_SYMBOLS:
+        return False
     lengths = (a.dash.period, b.dash.period), (a.dash.on, b.dash.on)
     apart = any(abs(p - q) > _UNLIKE * max(p, q) + 1 for p, q in lengths)
     return colour_distance(a.colour, b.colour) < _ONE_COLOUR and a.style == b.style and not apart

@@ -13,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.lines.symbols import Marks
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB
 
 __all__ = ["ArmLook", "Canvas", "above_tints", "arm_width", "canvas", "coverage", "gains", "line_evidence"]
 
 _OTHER_ARM = -0.1
+# the gain of a pixel of a symbol for the arm that bears it, and for another of the same ink that does not
+_OWN_MARK, _OTHER_MARK = 1.5, -0.5
 _ALIKE_GREYS = 40.0
 _FEW = 40
 _PALEST = 0.2
@@ -30,7 +33,8 @@ class Canvas:
     """The plot's pixels as float32 RGB, shape (rows, columns, 3), with `paper` the flat colours behind the lines.
 
     `blank` marks rows and columns of axis lines, which speak for no arm; `e_paper` is each pixel's squared distance to
-    the nearest flat colour, `nearest` the number of that colour, `power` its own squared length.
+    the nearest flat colour, `nearest` the number of that colour, `power` its own squared length; `marks` are the symbols
+    by which arms of one ink are told apart.
     """
 
     rgb: NDArray[np.float32]
@@ -39,6 +43,12 @@ class Canvas:
     blank: NDArray[np.bool_]
     power: NDArray[np.float32]
     nearest: NDArray[np.uint8]
+    marks: Marks | None = None
+
+    @property
+    def unclear(self) -> NDArray[np.bool_]:
+        """Where neither dashes nor gaps can be seen: axis lines and symbols."""
+        return self.blank if self.marks is None else np.asarray(self.blank | self.marks.taken)
 
     def error(self, ink: NDArray[np.float32]) -> NDArray[np.float32]:
         """Each pixel's squared distance to a colour; shape (rows, columns)."""
@@ -54,7 +64,8 @@ class Canvas:
 class ArmLook:
     """What an arm looks like: its ink, its line width in pixels, its dash pattern and the name of its style.
 
-    `reach` is the share of its full ink that a thin line shows at its darkest; 0 where that was not measured.
+    `reach` is the share of its full ink that a thin line shows at its darkest; 0 where that was not measured. `symbol` is
+    the number of the kind of its marks where they tell it from arms of the same ink, else 0.
     """
 
     colour: RGB
@@ -62,9 +73,12 @@ class ArmLook:
     dash: Dash
     style: str
     reach: float = 0.0
+    symbol: int = 0
 
 
-def canvas(rgb: NDArray[np.uint8], arms: Sequence[RGB], blank: NDArray[np.bool_] | None = None) -> Canvas:
+def canvas(
+    rgb: NDArray[np.uint8], arms: Sequence[RGB], blank: NDArray[np.bool_] | None = None, marks: Marks | None = None
+) -> Canvas:
     """The plot made ready: flat colours (paper, panels, bands) found as what survives an erosion wider than lines."""
     pixels = rgb.astype(np.float32)
     paper = _flat_colours(rgb, arms)
@@ -76,7 +90,7 @@ def canvas(rgb: NDArray[np.uint8], arms: Sequence[RGB], blank: NDArray[np.bool_]
         nearest[own < error] = place
         error = np.minimum(error, own)
     hidden = np.zeros(rgb.shape[:2], dtype=bool) if blank is None else blank
-    return Canvas(pixels, paper, error, hidden, power, nearest)
+    return Canvas(pixels, paper, error, hidden, power, nearest, marks)
 
 
 def _squared(pixels: NDArray[np.float32], power: NDArray[np.float32], ink: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -228,6 +242,10 @@ def gains(
     gain = np.clip((base - own) / scale, -1, 1)
     gain = np.where(hidden, np.maximum(gain, 0), gain)
     gain = np.where(rival & ~hidden, _OTHER_ARM, gain)
+    if plot.marks is not None and looks[index].symbol:
+        kinds = plot.marks.kinds
+        own_mark = kinds == looks[index].symbol
+        gain = np.where(own_mark, _OWN_MARK, np.where((kinds > 0) & ~own_mark & ~hidden, _OTHER_MARK, gain))
     return np.asarray(np.where(plot.blank, 0, gain), dtype=np.float32)
 
 
