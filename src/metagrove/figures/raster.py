@@ -29,6 +29,7 @@ from metagrove.figures.scales.axes import Axis, axis_unit, near_plot
 from metagrove.figures.scales.calibration import Scales, plot_scales
 from metagrove.figures.scales.frame import darkness, levelled
 from metagrove.figures.scales.grid import ungridded
+from metagrove.figures.scales.squared import unsquared
 from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.columns import column_axis
 from metagrove.figures.table.doubted_counts import centred
@@ -80,7 +81,8 @@ def _readings(
     for scales in plots:
         if not _spacious(scales):
             continue
-        clear = replace(picture, rgb=ungridded(picture.rgb, scales.x, scales.y))
+        plain = unsquared(picture.rgb, scales.x, scales.y)
+        clear = replace(picture, rgb=ungridded(plain, scales.x, scales.y))
         reading = _reading(clear, _around(words, scales, plots), scales, hints, find)
         if reading is not None:
             found[id(scales)] = reading

@@ -210,7 +210,7 @@ def _reading(
     names = phrases(near)
     below = min(plot.frame[3], max(plot.y.pixels)) + 1
     x = column_axis(near, plot.x, below=below)
-    above = min(plot.frame[1], min(plot.y.pixels))
+    above = min(plot.frame[1], *plot.y.pixels)
     rows = recounted(risk_rows(near, x, below=below, above=above), x, find)
     rows = with_blanks(rows, x, None) if find is None else rows
     rows = keyed(rows, drawn_patches(rows, near, page.strokes))

@@ -72,10 +72,12 @@ def labelled(lines: Sequence[CountLine]) -> list[CountLine]:
         behind = _named_behind(named)
         if behind:
             return behind
-        named = _without_totals(named, lines)
-    rows = [line for line in lines if line.counts]
+        if _totals(named, lines):
+            lines = [replace(line, words=()) if line.counts else line for line in lines]
+            named = lines
     lefts = [line.words[0].x0 for line in named if line.counts and line.words]
-    if rows and not lefts and all(line.words for line in rows):
+    rows = [line for line in lines if line.counts and line.words]
+    if not lefts and len(rows) == sum(bool(line.counts) for line in lines) > 1:
         # names in one column may stand far from their counts
         firsts = [line.words[0].x0 for line in rows]
         lefts = firsts if np.ptp(firsts) < _ASTRAY * rows[0].size else []
@@ -86,15 +88,12 @@ def labelled(lines: Sequence[CountLine]) -> list[CountLine]:
     return [replace(n, label=" ".join(w.text for w in n.words)) if n.counts else n for n in named]
 
 
-def _without_totals(named: Sequence[CountLine], whole: Sequence[CountLine]) -> list[CountLine]:
-    """The rows without the last of several columns of numbers, or a column of patients, in place of names."""
+def _totals(named: Sequence[CountLine], whole: Sequence[CountLine]) -> bool:
+    """Whether the words before the counts are the last of several columns of numbers, or numbers of patients, and no names."""
     rows = [(n, w) for n, w in zip(named, whole, strict=True) if n.counts and n.words]
-    several = bool(rows) and all(len(w.words) > 1 and all(_FIGURES.match(v.text) for v in w.words) for _, w in rows)
+    several = all(len(w.words) > 1 and all(_FIGURES.match(v.text) for v in w.words) for _, w in rows)
     last = [(n.words[-1].text, n.counts[0].n) for n, _ in rows]
-    totals = len(rows) > 1 and all(text.isdigit() and int(text) >= count for text, count in last)
-    if not several and not totals:
-        return list(named)
-    return [replace(n, words=()) if n.counts else n for n in named]
+    return len(rows) > 1 and (several or all(text.isdigit() and int(text) >= count for text, count in last))
 
 
 def _adjoining(line: CountLine) -> list[Word]:

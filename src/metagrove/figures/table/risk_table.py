@@ -27,6 +27,8 @@ _BLANK, _ANNOUNCED = 7.0, 12.0
 _SUMMED = 0.8
 # letter heights from the head of the axis to the middle of a line over the plot
 _OFF_PLOT = 0.5
+# letter heights between two words of a name at most
+_NEXT = 1.2
 
 
 def risk_rows(
@@ -118,9 +120,18 @@ def _margin(x: Axis) -> float:
 
 
 def _beside(words: Sequence[Word], x: Axis) -> list[Word]:
-    """The level words that begin at most a third of the axis behind its end, where names of rows may stand."""
+    """The level words that begin at most a third of the axis behind its end, where names of rows may stand, and what follows them."""
     right = max(x.pixels) + max(x.spacing, (max(x.pixels) - min(x.pixels)) / 3)
-    return [w for w in words if w.angle == 0 and w.x0 < right]
+    out: list[Word] = []
+    for word in sorted((w for w in words if w.angle == 0), key=lambda w: w.x0):
+        if word.x0 < right or any(_follows(word, w) for w in out if w.x1 > right - _NEXT * w.size):
+            out.append(word)
+    return out
+
+
+def _follows(word: Word, before: Word) -> bool:
+    """Whether a word is the next one of a phrase."""
+    return abs(word.cy - before.cy) < 0.45 * word.size and 0 <= word.x0 - before.x1 < _NEXT * word.size
 
 
 def _row(line: CountLine, x: Axis) -> RiskRow | None:
