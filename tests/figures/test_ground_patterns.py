@@ -84,6 +84,14 @@ def test_a_few_lines_that_slope_are_no_hatching(count):
     assert not hatched(loose).any()
 
 
+def test_a_thick_staircase_is_no_hatching():
+    page = blank_page()
+    for k in range(10):
+        page[20 + 24 * k : 23 + 24 * k, 50 * k : 50 * k + 51] = BLUE
+        page[20 + 24 * k : 47 + 24 * k, 50 * k + 49 : 50 * k + 52] = BLUE
+    assert not hatched(page[..., 0] < 200).any()
+
+
 def test_many_oblique_strokes_side_by_side_are_hatching_also_where_two_bands_cross():
     page = blank_page()
     stripes(page, (50, 200), 9)

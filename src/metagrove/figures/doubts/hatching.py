@@ -47,13 +47,14 @@ def _strokes(loose: NDArray[np.bool_], angle: int) -> NDArray[np.bool_]:
 
 
 def _repeated(strokes: NDArray[np.bool_]) -> bool:
-    """Whether strokes stand in fives or more at one distance, below or beside each other."""
+    """Whether strokes stand in fives or more at one distance, below or beside each other, with paper between them."""
     total = int(strokes.sum())
     for way in (strokes, strokes.T):
         for pitch in _PITCHES:
             five = way.copy()
             for k in (-2, -1, 1, 2):
                 five &= _moved(way, k * pitch)
+            five &= ~(_moved(way, pitch // 2) | _moved(way, -(pitch // 2)))
             if five.sum() > _BETWEEN * total:
                 return True
     return False
