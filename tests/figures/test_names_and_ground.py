@@ -338,3 +338,16 @@ def test_patches_whose_names_were_boxed_with_them_are_keys():
         zip(("Control", "Treatment", "Combination"), colours, strict=True)
     )
     assert samples_of(Picture(picture), darkness(picture), words, []) == found
+
+
+@pytest.mark.parametrize(("names", "known"), [("123", 3), ("AB", 2), ("135", 0), ("321", 0)])
+def test_patches_before_numbers_or_letters_that_follow_each_other_are_keys(names, known):
+    picture = np.full((160, 200, 3), 255, np.uint8)
+    words = []
+    for k, name in enumerate(names):
+        top = 30 + 30 * k
+        picture[top : top + 12, 40:52] = ((70, 130, 180), (178, 34, 34), (34, 139, 34))[k]
+        picture[top + 1 : top + 11, 60:64] = 0
+        words.append(Word(name, 59.0, top, 65.0, top + 12, 0, 0.95, (0, 0, 0)))
+    found = patch_keys(picture, darkness(picture), words)
+    assert [s.name for s in found] == list(names[:known])
