@@ -87,6 +87,25 @@ def test_numerals_that_were_lost_are_told_by_their_strokes(numerals, read, high)
     assert relabelled([first], words, told)[0].label == f"Stage {numerals[0]}"
 
 
+@pytest.mark.parametrize("read", ["CHF NYHA II", "CHF NYHA .", "CHFNYHAII"])
+def test_numerals_behind_two_words_are_told_by_their_strokes(read):
+    high, left = 14, 40.0
+    picture, words = np.full((140, 400, 3), 255, np.uint8), []
+    for k, (numeral, text) in enumerate((("II", "CHF NYHA II"), ("III", read))):
+        foot, at = 40 + 40 * k, left
+        for letters in (3, 4):
+            for _ in range(letters):
+                picture[foot - high : foot, round(at) : round(at + 0.55 * high)] = 0
+                at += 0.7 * high
+            at += 0.35 * high
+        strokes(picture, at, foot, high, numeral)
+        # the frame of the legend
+        picture[:, 250:252] = 0
+        words.append(Word(text, left, foot - high, at + 1.2 * high, foot, 0, 0.9, (0, 0, 0)))
+    told = with_numerals(words, darkness(picture))
+    assert [w.text for w in told] == ["CHF NYHA II", "CHF NYHA III"]
+
+
 def test_names_that_are_read_whole_or_alike_in_the_picture_stay():
     picture, words = column(NUMERALS[:3], ["Stage 1", "Stage 2", "Stage 3"])
     assert with_numerals(words, darkness(picture)) == words
@@ -340,3 +359,16 @@ def test_stairs_are_keys_of_curves_and_marks_and_fits_have_none():
         name("high, Weibull", 95),
     ]
     assert [w.text for _, w in legend_entries(lines, words)] == ["low", "high"]
+
+
+@pytest.mark.parametrize(("names", "known"), [("123", 3), ("AB", 2), ("135", 0), ("321", 0)])
+def test_patches_before_numbers_or_letters_that_follow_each_other_are_keys(names, known):
+    picture = np.full((160, 200, 3), 255, np.uint8)
+    words = []
+    for k, name in enumerate(names):
+        top = 30 + 30 * k
+        picture[top : top + 12, 40:52] = ((70, 130, 180), (178, 34, 34), (34, 139, 34))[k]
+        picture[top + 1 : top + 11, 60:64] = 0
+        words.append(Word(name, 59.0, top, 65.0, top + 12, 0, 0.95, (0, 0, 0)))
+    found = patch_keys(picture, darkness(picture), words)
+    assert [s.name for s in found] == list(names[:known])

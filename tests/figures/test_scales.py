@@ -11,7 +11,7 @@ from metagrove.figures.files.image import Picture
 from metagrove.figures.files.skew import skew_angle
 from metagrove.figures.hints import Hints
 from metagrove.figures.page import Word
-from metagrove.figures.scales.axes import axis_through, column_axes, confirmed, continued, row_axes, snapped
+from metagrove.figures.scales.axes import axis_through, column_axes, confirmed, continued, from_zero, row_axes, snapped
 from metagrove.figures.scales.calibration import plot_scales
 from metagrove.figures.writing.words import pointed
 
@@ -245,3 +245,33 @@ def test_digits_close_under_the_axis_are_no_tick_marks():
     (found,) = plot_scales(Picture(page, 1.0), printed(("0.0", "0.2", "0.4", "0.6", "0.8", "1.0")), Hints())
     assert found.x.on_ticks == 6
     assert found.x.pixel(0.0) == pytest.approx(80.5, abs=0.1)
+
+
+def test_labels_a_little_below_0_belong_to_the_scale_and_not_to_the_plot():
+    axis = replace(axis_through([400, 350, 300, 250, 200, 150], [-0.2, 0, 0.2, 0.4, 0.6, 0.8], tolerance=2), on_ticks=6)
+    above = from_zero(axis)
+    assert (min(above.values), max(above.pixels), above.on_ticks) == (0.0, 350.0, 5)
+    assert above.pixel(0.5) == axis.pixel(0.5)
+
+
+@pytest.mark.parametrize("values", [[-1, -0.5, 0, 0.5, 1], [-0.2, 0, 0.2], [0, 0.2, 0.4]])
+def test_an_axis_round_0_is_no_axis_of_survival(values):
+    axis = axis_through(400 - 50.0 * np.arange(len(values)), values, tolerance=2)
+    assert from_zero(axis) is axis
+
+
+def test_a_plot_that_begins_below_0_is_found():
+    page = np.full((300, 420, 3), 255, np.uint8)
+    page[20:241, 60] = 0
+    page[240, 60:401] = 0
+    rows, columns = np.arange(20, 241, 40), np.arange(60, 401, 68)
+    for row in rows:
+        page[row, 55:60] = 0
+    for column in columns:
+        page[241:246, column] = 0
+    words = [word(f"{0.25 * (4 - k):.2f}", 40, y + 0.5, 8.0) for k, y in enumerate(rows)]
+    words += [word(t, x + 0.5, 256, 8.0) for t, x in zip(("0", "12", "24", "36", "48", "60"), columns, strict=True)]
+    (scales,) = plot_scales(Picture(page), words, Hints())
+    assert min(scales.y.values) >= 0
+    assert scales.y.pixel(1.0) == pytest.approx(20.5, abs=0.3)
+    assert scales.y.on_ticks == 5

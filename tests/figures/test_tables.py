@@ -11,6 +11,8 @@ from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.labels import title
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
+from metagrove.figures.table.rows import towards_plot
+from metagrove.figures.writing.ocr import Sight
 
 X = replace(axis_through([200, 300, 400, 500], (0.0, 12.0, 24.0, 36.0), tolerance=2), band=(440.0, 452.0))
 TICKS = (200, 300, 400, 500)
@@ -212,3 +214,79 @@ def test_a_table_farther_down_counts_where_its_heading_announces_it(gap, heading
         said(heading, 60, top), counts(("50", "40", "30", "20"), below), counts(("45", "35", "25", "15"), below + 20)
     )
     assert len(found) == rows
+
+
+OVER = (
+    ("n at risk", 40, None),
+    ("Placebo", 60, ("154", "136", "121", "110")),
+    ("Drug", 80, ("151", "123", "106", "64")),
+)
+
+
+def over(*lines, above=100.0):
+    words = [w for name, height, row in lines for w in (said(name, 20, height) + (counts(row, height) if row else []))]
+    return risk_rows(words, X, below=453.0, above=above)
+
+
+def test_a_table_may_stand_over_the_plot():
+    rows = over(*OVER)
+    assert [(r.label, [c.n for c in r.cells], r.over) for r in rows] == [
+        ("Placebo", [154, 136, 121, 110], True),
+        ("Drug", [151, 123, 106, 64], True),
+    ]
+    legend = [*said("Placebo", 420, 140), *said("Drug", 420, 160), *said("Drug", 20, 80)]
+    assert [w.cy for w in towards_plot(legend, rows)] == [140, 160]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (("Time", 20, ("0", "12", "24", "36")), *OVER),
+        (("", 60, ("154", "136", "121", "110")), ("", 80, ("151", "123", "106", "64"))),
+        (("Drug", 98, ("151", "123", "106", "64")),),
+    ],
+    ids=["another axis above it", "neither names nor heading", "in the plot"],
+)
+def test_what_stands_over_a_plot_is_not_always_its_table(lines):
+    assert over(*lines) == []
+
+
+def test_a_table_over_the_plot_does_not_go_on_into_it():
+    def find(across, height, size):
+        return Sight(((90, 0.999),), (across - 8, height - 5, across + 8, height + 5))
+
+    words = [w for name, height, row in OVER for w in (said(name, 20, height) + (counts(row, height) if row else []))]
+    assert len(risk_rows(words, X, below=453.0, above=96.0, find=find)) == 2
+
+
+def test_names_behind_the_counts_win_over_totals_before_them():
+    rows = rows_of(
+        said("172", 60, 480), said("286", 110, 480), counts(("202", "141", "100", "49"), 480), said("Arm 1", 560, 480),
+        said("152", 60, 500), said("255", 110, 500), counts(("158", "96", "42", "24"), 500), said("Arm 2", 560, 500),
+    )  # fmt: skip
+    assert [r.label for r in rows] == ["Arm 1", "Arm 2"]
+    assert [r.cells[0].n for r in rows] == [202, 158]
+
+
+def test_totals_before_the_counts_are_no_names():
+    rows = rows_of(
+        said("286", 110, 480), counts(("202", "141", "100", "49"), 480),
+        said("255", 110, 500), counts(("158", "96", "42", "24"), 500),
+    )  # fmt: skip
+    assert [r.label for r in rows] == ["", ""]
+
+
+def test_a_name_behind_the_counts_has_two_lines():
+    rows = rows_of(
+        counts(("202", "141", "100", "49"), 480), said("Surgery alone", 560, 480),
+        said("Surgery followed", 560, 494), counts(("158", "96", "42", "24"), 500), said("by drugs", 560, 506),
+    )  # fmt: skip
+    assert [r.label for r in rows] == ["Surgery alone", "Surgery followed by drugs"]
+
+
+def test_digits_in_a_column_far_before_their_counts_are_names():
+    rows = rows_of(
+        said("1", 20, 480), counts(("154", "136", "121", "110"), 480),
+        said("2", 20, 500), counts(("151", "123", "106", "64"), 500),
+    )  # fmt: skip
+    assert [r.label for r in rows] == ["1", "2"]

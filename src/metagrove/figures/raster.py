@@ -29,12 +29,13 @@ from metagrove.figures.scales.axes import Axis, axis_unit, near_plot
 from metagrove.figures.scales.calibration import Scales, plot_scales
 from metagrove.figures.scales.frame import darkness, levelled
 from metagrove.figures.scales.grid import ungridded
+from metagrove.figures.scales.squared import unsquared
 from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.columns import column_axis
 from metagrove.figures.table.doubted_counts import centred
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
-from metagrove.figures.table.rows import RiskRow
+from metagrove.figures.table.rows import RiskRow, towards_plot
 from metagrove.figures.table.swatches import coloured_patches, keyed
 from metagrove.figures.table.tying import Ground, named_and_counted, respelled
 from metagrove.figures.writing.naming import named_like, names_a_fit
@@ -80,7 +81,8 @@ def _readings(
     for scales in plots:
         if not _spacious(scales):
             continue
-        clear = replace(picture, rgb=ungridded(picture.rgb, scales.x, scales.y))
+        plain = unsquared(picture.rgb, scales.x, scales.y)
+        clear = replace(picture, rgb=ungridded(plain, scales.x, scales.y))
         reading = _reading(clear, _around(words, scales, plots), scales, hints, find)
         if reading is not None:
             found[id(scales)] = reading
@@ -175,10 +177,10 @@ def _reading(
 def _counted(
     picture: Picture, near: list[Word], names: Sequence[Word], scales: Scales, find: Finder | None
 ) -> list[RiskRow]:
-    """The rows of numbers at risk under the plot."""
+    """The rows of numbers at risk under or over the plot."""
     foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
     x = column_axis(near, scales.x, below=foot + 2)
-    rows = recounted(risk_rows(near, x, below=foot + 2, find=find), x, find)
+    rows = recounted(risk_rows(near, x, below=foot + 2, above=min(scales.y.pixels), find=find), x, find)
     rows = with_blanks(rows, x, darkness(picture.rgb))
     rows = keyed(rows, coloured_patches(rows, picture.rgb))
     return respelled(centred(rows, x), names)
@@ -220,8 +222,7 @@ def _pointing(names: Sequence[Word], rows: Sequence[RiskRow]) -> list[Word]:
     words = [w for w in names if sum(c.isalpha() for c in w.text) > 2 and number(w.text) is None]
     if not labels:
         return [w for w in words if w.score > 0.8 and not any(c.isdigit() for c in w.text)]
-    top = min(r.height for r in rows)
-    return [w for w in words if w.cy < top - w.size and named_like(w.text, labels) is not None]
+    return [w for w in towards_plot(words, rows, off=1.0) if named_like(w.text, labels) is not None]
 
 
 def _arrows(seen: TracedPlot, plot: Plot, names: Sequence[Word]) -> list[tuple[Word, Pointer]]:

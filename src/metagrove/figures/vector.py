@@ -20,6 +20,7 @@ from metagrove.figures.scales.axes import (
     Axis,
     axis_unit,
     column_axes,
+    from_zero,
     near_plot,
     row_axes,
     snapped,
@@ -103,7 +104,8 @@ def _plots(page: Page, words: list[Word], curves: list[Staircase], hints: Hints)
     else:
         rows = [_on_ticks(a, page.strokes, words, across=True) for a in row_axes(words, tolerance=_LABEL_TOLERANCE)]
         columns = [
-            _on_ticks(a, page.strokes, words, across=False) for a in column_axes(words, tolerance=_LABEL_TOLERANCE)
+            from_zero(_on_ticks(a, page.strokes, words, across=False))
+            for a in column_axes(words, tolerance=_LABEL_TOLERANCE)
         ]
         rows = [hints.x] if hints.x is not None else rows
         columns = [hints.y] if hints.y is not None else columns
@@ -219,7 +221,8 @@ def _reading(
     names = phrases(near)
     below = min(plot.frame[3], max(plot.y.pixels)) + 1
     x = column_axis(near, plot.x, below=below)
-    rows = recounted(risk_rows(near, x, below=below), x, find)
+    above = min(plot.frame[1], *plot.y.pixels)
+    rows = recounted(risk_rows(near, x, below=below, above=above), x, find)
     rows = with_blanks(rows, x, None) if find is None else rows
     rows = keyed(rows, drawn_patches(rows, near, page.strokes))
     entries = {w.text for _, w in legend_entries(page.strokes, names)}

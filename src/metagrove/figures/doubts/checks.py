@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from metagrove.figures.doubts.check import Check
+from metagrove.figures.doubts.crowds import CROWDS
 from metagrove.figures.doubts.dashes import LINES
 from metagrove.figures.doubts.ends import ENDS
 from metagrove.figures.doubts.identity import COLOURS, DASHES, EDGES
@@ -22,7 +23,17 @@ from metagrove.figures.reading import OK, REVIEW, FigureReading
 __all__ = ["READING_CHECKS", "TRACE_CHECKS", "judged", "trace_doubts"]
 
 #: What is asked of the traces on a picture.
-TRACE_CHECKS: tuple[Check[TracedPlot], ...] = (UNEXPLAINED, OWN_INK, DASHES, SYMBOLS, COLOURS, EDGES, DROPS, ENDS)
+TRACE_CHECKS: tuple[Check[TracedPlot], ...] = (
+    UNEXPLAINED,
+    OWN_INK,
+    DASHES,
+    SYMBOLS,
+    COLOURS,
+    EDGES,
+    DROPS,
+    CROWDS,
+    ENDS,
+)
 #: What is asked of every reading, from pictures and drawings.
 READING_CHECKS: tuple[Check[Read], ...] = (SCALES, NUMBER, ARMS, COUNTS, TABLE, KIND, STEPS, LINES)
 

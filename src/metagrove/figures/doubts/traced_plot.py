@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from metagrove.figures.curve import curve_of
 from metagrove.figures.doubts.furniture import dotted_grid, furniture, shaded
+from metagrove.figures.doubts.hatching import hatched
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.legend.arms import ArmSpec
 from metagrove.figures.lines.evidence import ArmLook, Canvas, coverage
@@ -92,6 +93,7 @@ class TracedPlot:
         loose = (self.field.e_paper > 70.0**2) & ~self.covered & ~self.field.blank & ~prose
         known = known | dotted_grid(loose, *self._labels())
         bands = shaded(self.field, self.looks, self.trace)
+        bands = bands | hatched(loose & ~known & ~bands)
         return replace(self, arms=tuple(arms), prose=prose, furniture=known, bands=bands)
 
     def _labels(self) -> tuple[list[float], list[float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +22,15 @@ _OFF, _LINE = 0.35, 0.4
 _STEM, _TAIL = 3, 5
 # in heights of a capital: a space between words at least, one that ends the name, how far beyond the box it is looked for
 _SPACE, _END, _BEYOND = 0.42, 0.95, 2.2
+# a narrower space at least, and how much wider it is than the gaps between letters
+_NARROW, _CLEARLY = 0.25, 1.25
 # what counts as ink of a letter, of the darkest; the share of a numeral's height that its head and its foot take
 _INK, _SLICE = 0.4, 0.22
 # signs that strokes of numerals are read as
 _STROKES = set("EIlL1|!iVvXxtTJjEfrH'\"”“‘’-–—.:;, ")
-# in heights of a capital, without serifs and with them: the widths of one stroke, from stroke to stroke, of a V, and what a
+# in heights of a capital, without serifs, with narrow and with wide ones: the widths of one stroke, from stroke to stroke, of a V, and what a
 # stroke beside it adds; the share of a V that its foot is short of
-_FACES = ((0.15, 0.40, 0.85, 0.28), (0.42, 0.50, 1.08, 0.45))
+_FACES = ((0.15, 0.40, 0.85, 0.28), (0.33, 0.44, 0.85, 0.34), (0.42, 0.50, 1.08, 0.45))
 _SLANT = 0.36
 _MISS = 0.2
 _NUMERALS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII")
@@ -72,7 +75,7 @@ def with_numerals(names: Sequence[Word], ink: NDArray[np.float32]) -> list[Word]
         for k, said in zip(members, spelled, strict=True):
             word, tail = names[k], _tail(names[k], stem, ink)
             reach = max(word.x1, tail.end) if tail else word.x1
-            out[k] = replace(word, text=f"{word.text[: len(stem)]} {said}", x1=reach, second=None)
+            out[k] = replace(word, text=f"{stem} {said}", x1=reach, second=None)
     return out
 
 
@@ -89,23 +92,37 @@ def relabelled(rows: Sequence[RiskRow], before: Sequence[Word], after: Sequence[
 
 
 def _series(names: Sequence[Word]) -> list[tuple[list[int], str]]:
-    """The names, by index, that stand in one column or one row and begin with one word, and that word."""
+    """The names, by index, that stand in one column or one row and begin with the same words, and these words."""
     level = [k for k, w in enumerate(names) if not w.angle and sum(c.isalpha() for c in w.text) >= _STEM]
     out: list[tuple[list[int], str]] = []
     for k in level:
-        stem = names[k].text.split()[0]
-        if len(stem) < _STEM or not stem.isalpha() or any(k in members for members, _ in out):
+        if any(k in members for members, _ in out):
             continue
-        own = [
-            j
-            for j in level
-            if names[j].text.lower().startswith(stem.lower())
-            and len(_rest(names[j].text, stem)) <= _TAIL
-            and _beside(names[j], names[k])
-        ]
+        near = [j for j in level if _beside(names[j], names[k])]
+        shared = [(_sharing(stem, near, names), stem) for stem in _stems(names[k].text)]
+        # of as many names those that share most
+        own, stem = max(shared, key=lambda s: (len(s[0]), len(s[1])), default=([], ""))
         if len(own) > 1:
             out.append((own, stem))
     return out
+
+
+def _stems(text: str) -> list[str]:
+    """What a name may share with others: its first word or words, all of letters and no numerals."""
+    words = text.split()
+    plain = [w.isalpha() and _folded(w) not in _NUMERALS for w in words]
+    count = plain.index(False) if False in plain else len(words)
+    return [" ".join(words[:k]) for k in range(1, count + 1) if len(words[0]) >= _STEM]
+
+
+def _sharing(stem: str, near: Sequence[int], names: Sequence[Word]) -> list[int]:
+    """The names that begin with a stem and have no more behind it than a numeral."""
+    texts = [names[j].text for j in near]
+    return [
+        j
+        for j, text in zip(near, texts, strict=True)
+        if _unspaced(text).startswith(_unspaced(stem)) and len(_rest(text, stem)) <= _TAIL
+    ]
 
 
 def _beside(a: Word, b: Word) -> bool:
@@ -115,7 +132,17 @@ def _beside(a: Word, b: Word) -> bool:
 
 
 def _rest(text: str, stem: str) -> str:
-    return text[len(stem) :].strip()
+    """What follows the words of a stem in a text, in which the spaces between them may have been lost."""
+    left = len(_unspaced(stem))
+    for k, sign in enumerate(text):
+        if not left:
+            return text[k:].strip()
+        left -= not sign.isspace()
+    return ""
+
+
+def _unspaced(text: str) -> str:
+    return "".join(text.split()).lower()
 
 
 def _behind(word: Word, names: Sequence[Word]) -> str:
@@ -146,7 +173,7 @@ def _folded(text: str) -> str:
 
 
 def _tail(word: Word, stem: str, ink: NDArray[np.float32]) -> Tail | None:
-    """What stands behind the word that names share, up to the next wide gap; None where nothing does."""
+    """What stands behind the words that names share, up to the next wide gap; None where nothing does."""
     top, foot = max(int(word.y0) - 1, 0), int(word.y1) + 2
     left = max(int(word.x0) - 1, 0)
     block = ink[top:foot, left : int(word.x1 + _BEYOND * word.size)]
@@ -158,9 +185,10 @@ def _tail(word: Word, stem: str, ink: NDArray[np.float32]) -> Tail | None:
         return None
     first = np.flatnonzero((block[:, runs[0][0] : runs[0][1]] > _INK).any(axis=1))
     high = float(first[-1] - first[0] + 1)
-    at = next((i for i in range(1, len(runs)) if runs[i][0] - runs[i - 1][1] > _SPACE * high), None)
-    if at is None:
+    spaces = _spaces(runs, high, len(stem.split()))
+    if not spaces:
         return None
+    at = spaces[-1]
     end = next((i for i in range(at + 1, len(runs)) if runs[i][0] - runs[i - 1][1] > _END * high), len(runs))
     part = block[first[0] : first[-1] + 1, runs[at][0] : runs[end - 1][1]]
     tall = max(1, round(_SLICE * high))
@@ -170,6 +198,20 @@ def _tail(word: Word, stem: str, ink: NDArray[np.float32]) -> Tail | None:
         return None
     short = float(foot_ink[0]), float(part.shape[1] - 1 - foot_ink[-1])
     return Tail(_width(part) / high, short[0] / high, short[1] / high, float(left + runs[end - 1][1]))
+
+
+def _spaces(runs: Sequence[tuple[int, int]], high: float, count: int) -> list[int]:
+    """Before which of the runs of ink a name of one word more has its spaces: the first wide gaps, or the widest; none if unclear."""
+    gaps = [b[0] - a[1] for a, b in pairwise(runs)]
+    own = next((k for k, gap in enumerate(gaps) if gap > _END * high), len(gaps))
+    wide = [k + 1 for k, gap in enumerate(gaps[:own]) if gap > _SPACE * high]
+    if len(wide) >= count:
+        return wide[:count]
+    order = sorted(range(own), key=lambda k: -gaps[k])
+    least = gaps[order[count - 1]] if len(order) >= count else 0
+    after = gaps[order[count]] if len(order) > count else 0
+    clear = least > _NARROW * high and least > _CLEARLY * after
+    return sorted(k + 1 for k in order[:count]) if clear else []
 
 
 def _width(part: NDArray[np.float32]) -> float:

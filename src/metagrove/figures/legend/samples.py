@@ -21,7 +21,7 @@ from metagrove.figures.page import Word, colour_distance, number
 from metagrove.figures.table.lines import lines_of
 from metagrove.figures.writing.naming import named_like, plain_name
 
-__all__ = ["Sample", "legend_samples", "named_entries", "parted", "runs_of", "unlined"]
+__all__ = ["Sample", "in_turn", "legend_samples", "named_entries", "parted", "runs_of", "turns", "unlined"]
 
 # names of one legend are printed in one size; descenders make boxes taller
 _UNEVEN = 2.1
@@ -94,15 +94,25 @@ def _marks(word: Word, names: Sequence[Word]) -> bool:
 
 def _numbers(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word], paper: Array) -> list[Sample]:
     """The entries of a legend whose names are numbers or letters in turn: groups 0, 1 and 2, arms A and B."""
-    alone = [w for w in names if _TURN.fullmatch(w.text) and not w.angle and w.score > _SURE]
-    keys = [(w, key_before(rgb, ink, w, paper)) for w in alone]
+    keys = [(w, key_before(rgb, ink, w, paper)) for w in turns(names)]
     group = _aligned(_dots([s for w, s in keys if s is not None and s.length > _LINE * w.size]))
-    places = sorted((_turn(s.name), s.box[1], s.box[0]) for s in group)
-    in_turn = all(b[0] == a[0] + 1 and (b[1] > a[1] + 2 or b[2] > a[2] + 2) for a, b in pairwise(places))
     longest = max((s.length for s in group), default=0.0)
     # a key of dashes may end with a gap
     even = all(s.length >= longest - _KEYS_APART or (s.style != "solid" and s.length > _ENDED * longest) for s in group)
-    return group if len(group) > 1 and in_turn and even else []
+    return group if in_turn(group) and even else []
+
+
+def turns(names: Sequence[Word]) -> list[Word]:
+    """The words that are a number or a letter by itself, surely read."""
+    return [w for w in names if _TURN.fullmatch(w.text) and not w.angle and w.score > _SURE]
+
+
+def in_turn(group: Sequence[Sample]) -> bool:
+    """Whether entries, two at least, are named by numbers or letters that follow each other as they stand."""
+    places = sorted((_turn(s.name), s.box[1], s.box[0]) for s in group)
+    return len(places) > 1 and all(
+        b[0] == a[0] + 1 and (b[1] > a[1] + 2 or b[2] > a[2] + 2) for a, b in pairwise(places)
+    )
 
 
 def _turn(name: str) -> int:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.legend.keys import Sample, ink_colour, runs_of
-from metagrove.figures.legend.samples import legend_samples, named_entries
+from metagrove.figures.legend.samples import in_turn, legend_samples, named_entries, turns
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import Word
 from metagrove.figures.writing.naming import named_like
@@ -70,13 +70,23 @@ def patch_keys(
 ) -> list[Sample]:
     """The entries of a legend with squares, bars or circles of colour before its names; empty where there are no two."""
     paper = np.median(rgb[ink < 0.03], axis=0) if (ink < 0.03).any() else np.full(3, 255.0)
-    found = [s for w in names if (s := _patch(rgb, _behind_patch(w, rgb, paper), paper)) is not None]
+    worded = [_behind_patch(w, rgb, paper) for w in names if sum(c.isalnum() for c in w.text) > 1]
+    best = _entries([w for w in worded if any(c.isalpha() for c in w.text)], rgb, paper, labels)
+    if len(best) > 1:
+        return best
+    numbers = _entries(turns(names), rgb, paper, labels)
+    return numbers if in_turn(numbers) else []
+
+
+def _entries(names: Sequence[Word], rgb: Pixels, paper: Array, labels: Sequence[str]) -> list[Sample]:
+    """The most entries in one column or row whose patches are as wide as each other."""
+    found = [s for w in names if (s := _patch(rgb, w, paper)) is not None]
     best: list[Sample] = []
     for anchor in found:
         even = [s for s in found if abs(s.length - anchor.length) <= max(_ALIKE * anchor.length, 2.0)]
         entries = named_entries(even, labels)
         best = entries if len(entries) > len(best) else best
-    return best if len(best) > 1 else []
+    return best
 
 
 def _behind_patch(word: Word, rgb: Pixels, paper: Array) -> Word:
@@ -102,7 +112,7 @@ def _patch(rgb: Pixels, word: Word, paper: Array) -> Sample | None:
     import cv2
 
     size = max(word.size, 6.0)
-    if word.angle or sum(c.isalnum() for c in word.text) < 2 or not any(c.isalpha() for c in word.text):
+    if word.angle:
         return None
     top, foot = max(round(word.cy - 1.4 * size), 0), round(word.cy + 1.4 * size) + 1
     left, right = max(round(word.x0 - (_WIDE + _BEFORE) * size), 0), round(word.x0)

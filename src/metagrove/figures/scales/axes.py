@@ -21,6 +21,7 @@ __all__ = [
     "column_axes",
     "confirmed",
     "continued",
+    "from_zero",
     "near_plot",
     "row_axes",
     "snapped",
@@ -31,6 +32,8 @@ __all__ = [
 MIN_LABELS = 3
 # of the distance of two labels: farther off, a scale is another plot's
 _ELSEWHERE = 0.5
+# how far an axis goes on below 0 at most, as a share of what it shows above
+_BELOW_ZERO = 0.25
 # more labels than this are many
 _MANY = 4
 # pixels: a tick mark this far off the line through the others is none; the middle of a label is known to about this
@@ -229,6 +232,19 @@ def column_axes(words: Sequence[Word], *, tolerance: float) -> list[Axis]:
                     if not any(_same(axis, other) for other in found):
                         found.append(axis)
     return found
+
+
+def from_zero(axis: Axis) -> Axis:
+    """The axis without its labels below 0, where it begins a little below it and three labels or more are left.
+
+    No survival and no time lies there: the scale is the same, but the plot begins at 0.
+    """
+    kept = [k for k, v in enumerate(axis.values) if v >= 0]
+    low, high = min(axis.values), max(axis.values)
+    if axis.log or len(kept) in (0, len(axis.values)) or len(kept) < MIN_LABELS or -low > _BELOW_ZERO * high:
+        return axis
+    places, values = tuple(axis.pixels[k] for k in kept), tuple(axis.values[k] for k in kept)
+    return replace(axis, pixels=places, values=values, on_ticks=max(axis.on_ticks - len(axis.values) + len(kept), 0))
 
 
 def _joined(row: list[tuple[Word, float]], tolerance: float) -> list[tuple[Word, float]]:

@@ -19,6 +19,7 @@ from metagrove.figures.scales.axes import (
     column_axes,
     confirmed,
     continued,
+    from_zero,
     row_axes,
     snapped,
     with_flush,
@@ -108,7 +109,7 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
         own = _refined(y_hint, dark, upright, across=False)
         columns = [(own, own)]
     else:
-        columns = [(a, _on_ticks(a, dark, upright, net, words)) for a in down]
+        columns = [(from_zero(a), from_zero(_on_ticks(a, dark, upright, net, words))) for a in down]
     found: list[tuple[tuple[float, ...], Scales]] = []
     for x_read, x in rows:
         for y_read, y in columns:

@@ -17,7 +17,7 @@ from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import Axis
 from metagrove.figures.table.doubted_counts import allowed_by_curve
 from metagrove.figures.table.likelihood import count_evidence
-from metagrove.figures.table.rows import RiskRow
+from metagrove.figures.table.rows import RiskRow, towards_plot
 from metagrove.figures.writing.naming import likeness, named_like, numbered, plain_name
 
 __all__ = ["Ground", "allowed", "by_colour", "by_counts", "by_name", "by_place", "in_order", "ordered"]
@@ -91,11 +91,11 @@ def by_colour(rows: Sequence[RiskRow], arms: Sequence[ArmReading], names: Sequen
 
 
 def _elsewhere(rows: Sequence[RiskRow], names: Sequence[Word]) -> list[RGB | None]:
-    """The colour in which each row's name is printed above the table, where it is printed once."""
-    labels, top = [r.label for r in rows], min(r.height for r in rows)
+    """The colour in which each row's name is printed beside the table, where it is printed once."""
+    labels, names = [r.label for r in rows], towards_plot(names, rows)
     out: list[RGB | None] = []
     for k in range(len(rows)):
-        seen = [w.colour for w in names if w.colour is not None and w.cy < top and named_like(w.text, labels) == k]
+        seen = [w.colour for w in names if w.colour is not None and named_like(w.text, labels) == k]
         out.append(seen[0] if len(seen) == 1 else None)
     return out
 
@@ -115,9 +115,9 @@ def by_place(
     if ground is None:
         return out
     labels = [r.label for r in rows]
-    top = min(r.height for r in rows)
+    names = towards_plot(names, rows)
     for k in range(len(rows)):
-        spots = [w for w in names if w.cy < top and labels[k] and named_like(w.text, labels) == k]
+        spots = [w for w in names if labels[k] and named_like(w.text, labels) == k]
         if len(spots) == 1:
             word = spots[0]
             columns = np.linspace(word.x0, word.x1, 9)
@@ -151,12 +151,9 @@ def in_order(count: int) -> float:
 
 
 def ordered(rows: Sequence[RiskRow], arms: Sequence[ArmReading], names: Sequence[Word]) -> tuple[int, ...] | None:
-    """The order of the arms in the legend, where their names stand above the table in a column, a row or both."""
-    top = min(r.height for r in rows)
-    found = [
-        [w for w in names if w.cy < top - w.size and plain_name(a.name) and plain_name(w.text) == plain_name(a.name)]
-        for a in arms
-    ]
+    """The order of the arms in the legend, where their names stand beside the table in a column, a row or both."""
+    names = towards_plot(names, rows, off=1.0)
+    found = [[w for w in names if plain_name(a.name) and plain_name(w.text) == plain_name(a.name)] for a in arms]
     if [plain_name(r.label) for r in rows] == [str(k + 1) for k in range(len(arms))] and not any(found):
         return tuple(range(len(arms)))
     if any(len(f) != 1 for f in found):

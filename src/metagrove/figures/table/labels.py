@@ -68,16 +68,32 @@ def labelled(lines: Sequence[CountLine]) -> list[CountLine]:
     a name, belongs to its name. Where nothing stands before the counts of any row, names stand behind them.
     """
     named = [replace(line, words=tuple(_adjoining(line))) if line.counts else line for line in lines]
-    if not any(line.words for line in named if line.counts):
-        named = _named_behind(named)
-        if any(line.words for line in named if line.counts):
-            return named
+    if not any(c.isalpha() for line in named if line.counts for w in line.words for c in w.text):
+        behind = _named_behind(named)
+        if behind:
+            return behind
+        if _totals(named, lines):
+            lines = [replace(line, words=()) if line.counts else line for line in lines]
+            named = lines
     lefts = [line.words[0].x0 for line in named if line.counts and line.words]
+    rows = [line for line in lines if line.counts and line.words]
+    if not lefts and len(rows) == sum(bool(line.counts) for line in lines) > 1:
+        # names in one column may stand far from their counts
+        firsts = [line.words[0].x0 for line in rows]
+        lefts = firsts if np.ptp(firsts) < _ASTRAY * rows[0].size else []
     if lefts:
         edge = float(np.median(lefts))
         named = [_in_column(line, other, edge) for line, other in zip(named, lines, strict=True)]
     named = _continued(named)
     return [replace(n, label=" ".join(w.text for w in n.words)) if n.counts else n for n in named]
+
+
+def _totals(named: Sequence[CountLine], whole: Sequence[CountLine]) -> bool:
+    """Whether the words before the counts are the last of several columns of numbers, or numbers of patients, and no names."""
+    rows = [(n, w) for n, w in zip(named, whole, strict=True) if n.counts and n.words]
+    several = all(len(w.words) > 1 and all(_FIGURES.match(v.text) for v in w.words) for _, w in rows)
+    last = [(n.words[-1].text, n.counts[0].n) for n, _ in rows]
+    return len(rows) > 1 and (several or all(text.isdigit() and int(text) >= count for text, count in last))
 
 
 def _adjoining(line: CountLine) -> list[Word]:
@@ -98,20 +114,63 @@ def _adjoining(line: CountLine) -> list[Word]:
 
 
 def _named_behind(lines: Sequence[CountLine]) -> list[CountLine]:
-    """The lines under the names that stand behind their counts, in one column, where most rows have one there."""
+    """The lines under the names that stand behind their counts, in one column, where most rows have one there; else none.
+
+    Names of a single sign must be in every row and all different.
+    """
     rows = [line for line in lines if line.counts]
-    first = [next((w for w in line.every if w.x0 > line.counts[-1].box[2]), None) for line in rows]
-    near = [w for w, line in zip(first, rows, strict=True) if w and w.x0 - line.counts[-1].box[2] < _FARTHEST * w.size]
+    after = [[w for w in line.every if w.x0 > line.counts[-1].box[2] and _spoken(w)] for line in rows]
+    near = [own[0] for own, line in zip(after, rows, strict=True) if own and _close_behind(own[0], line)]
     if 2 * len(near) < len(rows) or not near:
-        return list(lines)
+        return []
     edge = float(np.median([w.x0 for w in near]))
+    single = len({w.text for w in near}) == len(near) == len(rows) > 1 and all(len(w.text) == 1 for w in near)
     out = []
     for line in lines:
-        own = [w for w in line.every if line.counts and w.x0 > max(edge - _ASTRAY * w.size, line.counts[-1].box[2])]
-        name = own[: next((k + 1 for k, (a, b) in enumerate(pairwise(own)) if b.x0 - a.x1 > _APART * b.size), len(own))]
+        name = _column_words(line, edge) if line.counts else []
         text = " ".join(w.text for w in name)
-        out.append(replace(line, words=tuple(name), label=text) if _named(name) and not title(text) else line)
-    return out
+        told = (_named(name) and not title(text)) or (single and name)
+        out.append(replace(line, words=tuple(name), label=text) if told else _unnamed(line))
+    if not any(line.words for line in out if line.counts):
+        return []
+    return [_with_second_line(line, out, edge) for line in out]
+
+
+def _unnamed(line: CountLine) -> CountLine:
+    return replace(line, words=(), label="") if line.counts else line
+
+
+def _spoken(word: Word) -> bool:
+    return any(c.isalnum() for c in word.text)
+
+
+def _close_behind(word: Word, line: CountLine) -> bool:
+    """Whether a word stands as near behind the last count as a name does."""
+    return word.x0 - line.counts[-1].box[2] < _FARTHEST * word.size
+
+
+def _column_words(line: CountLine, edge: float) -> list[Word]:
+    """The words of a line from the left edge of a column on, up to the next wide gap; those of a row behind its counts."""
+    end = line.counts[-1].box[2] if line.counts else -np.inf
+    own = [w for w in line.every if w.x0 > max(edge - _ASTRAY * w.size, end) and _spoken(w)]
+    if not own or (not line.counts and abs(own[0].x0 - edge) > _ASTRAY * own[0].size):
+        return []
+    return own[: next((k + 1 for k, (a, b) in enumerate(pairwise(own)) if b.x0 - a.x1 > _APART * b.size), len(own))]
+
+
+def _with_second_line(row: CountLine, lines: Sequence[CountLine], edge: float) -> CountLine:
+    """A row under the two lines of its name behind it: the second one under the first, or one above and one under the row."""
+    if not row.counts:
+        return row
+    beside = {line.height: _column_words(line, edge) for line in lines if not line.counts}
+    near = {h: w for h, w in beside.items() if w and abs(h - row.height) < _LEADING * w[0].size}
+    above = [h for h in near if h < row.height]
+    under = [h for h in near if h > row.height]
+    closer = [h for h in under if all(abs(h - r.height) >= h - row.height for r in lines if r.counts)]
+    if not closer or bool(above) == bool(row.words):
+        return row
+    words = (*(near[max(above)] if above else row.words), *near[min(closer)])
+    return replace(row, words=words, label=" ".join(w.text for w in words))
 
 
 def _named(words: Sequence[Word]) -> bool:

@@ -1,4 +1,4 @@
-"""Numbers at risk: the rows of counts under a figure, in line with its time axis."""
+"""Numbers at risk: the rows of counts under or over a figure, in line with its time axis."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metagrove.figures.table.lattice import with_lost_rows
 from metagrove.figures.table.lines import CountLine, count_line, lines_of
 from metagrove.figures.table.rows import Cell, RiskRow
 from metagrove.figures.writing.naming import in_numerals
-from metagrove.figures.writing.ocr import Finder
+from metagrove.figures.writing.ocr import Finder, Sight
 
 __all__ = ["risk_rows"]
 
@@ -25,16 +25,34 @@ __all__ = ["risk_rows"]
 _BLANK, _ANNOUNCED = 7.0, 12.0
 # of the columns with as many counts, those in which one row is the sum of the others
 _SUMMED = 0.8
+# letter heights from the head of the axis to the middle of a line over the plot
+_OFF_PLOT = 0.5
+# letter heights between two words of a name at most
+_NEXT = 1.2
 
 
-def risk_rows(words: Sequence[Word], x: Axis, *, below: float, find: Finder | None = None) -> list[RiskRow]:
-    """The rows of counts under the page height `below`, top to bottom.
+def risk_rows(
+    words: Sequence[Word], x: Axis, *, below: float, above: float | None = None, find: Finder | None = None
+) -> list[RiskRow]:
+    """The rows of counts under the page height `below`, top to bottom; if there are none, those over the height `above`.
 
     `find` reads a number at a place, for rows that were not read as lines. A row has counts under at least three ticks (two where the axis has fewer than four) and never rises; the label row
     of the axis itself is left out, and so are sums of the other rows. The search ends where the page has been empty for
-    seven letter heights, or twelve where a heading "at risk" follows.
+    seven letter heights, or twelve where a heading "at risk" follows. Over a plot the rows need such a heading or a name each,
+    and stop under the labels of another axis.
     """
-    lines = labelled(_table_lines(words, x, below))
+    rows = _named_rows(_table_lines(words, x, below), x, find)
+    if rows or above is None:
+        return rows
+    lines = _lines_over(words, x, above)
+    rows = _named_rows(lines, x, _found_over(find, above))
+    announced = any("risk" in w.text.lower() for line in lines for w in line.every)
+    return [replace(r, over=True) for r in rows] if announced or all(r.label for r in rows) else []
+
+
+def _named_rows(found: Sequence[CountLine], x: Axis, find: Finder | None) -> list[RiskRow]:
+    """The rows of counts among lines, under their names, without sums and other tables."""
+    lines = labelled(found)
     paired = [(line, row) for line in lines if (row := _row(line, x)) is not None]
     rows = _beyond(without_ticks([row for _, row in paired]), x)
     rows = with_lost_rows(rows, lines, x, find)
@@ -48,8 +66,8 @@ def risk_rows(words: Sequence[Word], x: Axis, *, below: float, find: Finder | No
 def _table_lines(words: Sequence[Word], x: Axis, below: float) -> list[CountLine]:
     """The lines below the plot, cut into names and counts, without those of the axis and what lies below the table."""
     left, right = min(x.pixels), max(x.pixels)
-    margin = max(x.spacing, (right - left) / 6)
-    upright = [w for w in words if w.angle == 0 and w.cy > below and w.x0 < right + margin]
+    margin = _margin(x)
+    upright = [w for w in _beside(words, x) if w.cy > below]
     out: list[CountLine] = []
     bottom = x.band[1]
     for line in lines_of(upright):
@@ -64,6 +82,56 @@ def _table_lines(words: Sequence[Word], x: Axis, below: float) -> list[CountLine
         if top > x.band[1] and any(left - 3 * margin <= w.cx <= right + margin for w in line):
             bottom = max(bottom, top)
     return out
+
+
+def _lines_over(words: Sequence[Word], x: Axis, above: float) -> list[CountLine]:
+    """The lines over the plot, top to bottom, cut into names and counts; none over the labels of another axis."""
+    upright = [w for w in _beside(words, x) if w.cy < above - _OFF_PLOT * w.size]
+    out: list[CountLine] = []
+    foot = above
+    for line in lines_of(upright)[::-1]:
+        size = float(np.median([w.size for w in line]))
+        height = float(np.median([w.cy for w in line]))
+        if height < foot - _BLANK * max(size, x.band[1] - x.band[0]):
+            break
+        cut = count_line(line, x)
+        if len(cut.counts) > 2 and all(a.n < b.n for a, b in pairwise(cut.counts)):
+            # a table between two axes is the upper one's
+            return []
+        out.insert(0, cut)
+        foot = height
+    return out
+
+
+def _found_over(find: Finder | None, above: float) -> Finder | None:
+    """The finder, which sees nothing in the plot."""
+    if find is None:
+        return None
+
+    def over(across: float, height: float, size: float) -> Sight | None:
+        return find(across, height, size) if height < above - _OFF_PLOT * size else None
+
+    return over
+
+
+def _margin(x: Axis) -> float:
+    """How far beside the axis counts of its table stand."""
+    return max(x.spacing, (max(x.pixels) - min(x.pixels)) / 6)
+
+
+def _beside(words: Sequence[Word], x: Axis) -> list[Word]:
+    """The level words that begin at most a third of the axis behind its end, where names of rows may stand, and what follows them."""
+    right = max(x.pixels) + max(x.spacing, (max(x.pixels) - min(x.pixels)) / 3)
+    out: list[Word] = []
+    for word in sorted((w for w in words if w.angle == 0), key=lambda w: w.x0):
+        if word.x0 < right or any(_follows(word, w) for w in out if w.x1 > right - _NEXT * w.size):
+            out.append(word)
+    return out
+
+
+def _follows(word: Word, before: Word) -> bool:
+    """Whether a word is the next one of a phrase."""
+    return abs(word.cy - before.cy) < 0.45 * word.size and 0 <= word.x0 - before.x1 < _NEXT * word.size
 
 
 def _row(line: CountLine, x: Axis) -> RiskRow | None:

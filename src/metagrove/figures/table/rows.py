@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from metagrove.figures.page import RGB
+from metagrove.figures.page import RGB, Word
 
-__all__ = ["Cell", "RiskRow"]
+__all__ = ["Cell", "RiskRow", "towards_plot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class RiskRow:
 
     `height` is where it stands on the page, `size` the height of its label's letters, `holes` counts ticks without a count,
     `shift` is how far right of their ticks the counts stand, `empty` the times at which a dash stands for a count,
-    `strays` counts numbers of the line that stand under no tick.
+    `strays` counts numbers of the line that stand under no tick; `over` says that the table stands over its plot.
     """
 
     label: str
@@ -44,8 +45,18 @@ class RiskRow:
     shift: float = 0.0
     empty: tuple[float, ...] = ()
     strays: int = 0
+    over: bool = False
 
     @property
     def falls(self) -> bool:
         """Whether the counts never rise."""
         return all(a.n >= b.n for a, b in zip(self.cells, self.cells[1:], strict=False))
+
+
+def towards_plot(words: Sequence[Word], rows: Sequence[RiskRow], *, off: float = 0.0) -> list[Word]:
+    """The words on the plot's side of a table, `off` letter heights away from it or more."""
+    if rows[0].over:
+        foot = max(r.height for r in rows)
+        return [w for w in words if w.cy > foot + off * w.size]
+    top = min(r.height for r in rows)
+    return [w for w in words if w.cy < top - off * w.size]
