@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.lines.staircase_search import column_drawn, difference, fewer, finer, swept
 
-__all__ = ["Ink", "Pen", "fitted_steps", "pen_of"]
+__all__ = ["Ink", "Pen", "fitted_steps", "pen_of", "soft_edge"]
 
 #: Places a pixel at which the soft edge of a blurred area is tabulated.
 _FINE = 32
@@ -53,7 +53,7 @@ class Pen:
     across: float
 
 
-def _soft_edge(blur: float) -> Array:
+def soft_edge(blur: float) -> Array:
     """The share of a pixel beyond an edge, by the distance of its middle from the edge in steps of 1 / `_FINE`."""
     reach = 0.5 + 3.5 * blur
     count = 2 * int(np.ceil(reach * _FINE)) + 1
@@ -78,7 +78,7 @@ def _bounds(begin: Array, height: Array, shape: tuple[int, ...], width: float, m
 def _drawn(begin: Array, height: Array, pen: Pen, bounds: NDArray[np.int64], shape: tuple[int, ...]) -> Array:
     """The drawing of a staircase within bounds, shape (rows, columns)."""
     out = np.zeros(shape)
-    down, across = _soft_edge(pen.down), _soft_edge(pen.across)
+    down, across = soft_edge(pen.down), soft_edge(pen.across)
     room = np.zeros(shape[0])
     for c in range(shape[1]):
         top, bottom = int(bounds[0, c]), int(bounds[1, c])
@@ -128,7 +128,7 @@ def _blur_of(profiles: Array, first: Array, width: float) -> float:
     middle = ((profiles * rows).sum(axis=1) / profiles.sum(axis=1))[:, None]
     best = (np.inf, 0.0)
     for blur in _BLURS:
-        table = _soft_edge(blur)
+        table = soft_edge(blur)
         place = (np.arange(len(table)) - len(table) // 2) / _FINE
         top = np.interp(rows - (middle - width / 2), place, table, left=0.0, right=1.0)
         low = np.interp(rows - (middle + width / 2), place, table, left=0.0, right=1.0)
@@ -160,7 +160,7 @@ def fitted_steps(ink: Ink, begin: Array, height: Array, end: float, pen: Pen) ->
     margin = 0.5 + 3.5 * pen.down + 2
     bounds = _bounds(begin, height, cover.shape, pen.width, margin)
     room = np.zeros(cover.shape[0])
-    down = _soft_edge(pen.down)
+    down = soft_edge(pen.down)
     known &= ~_marks(cover, known, begin, height, pen, bounds)
     seen = _seen(known, bounds, margin - 1)
     scene = (seen, cover, known, bounds)
@@ -169,10 +169,10 @@ def fitted_steps(ink: Ink, begin: Array, height: Array, end: float, pen: Pen) ->
         swept(begin, height, floor, end, size, *scene, *tools, 0, len(begin))
     blur = min(
         _BLURS,
-        key=lambda v: difference(0, cover.shape[1], *scene[1:], begin, height, pen.width, down, _soft_edge(v), room),
+        key=lambda v: difference(0, cover.shape[1], *scene[1:], begin, height, pen.width, down, soft_edge(v), room),
     )
     pen = Pen(pen.width, pen.down, blur)
-    tools = (pen.width, down, _soft_edge(blur), room)
+    tools = (pen.width, down, soft_edge(blur), room)
     swept(begin, height, floor, end, 0.2, *scene, *tools, 0, len(begin))
     worth = _FLOOR + _SHARES * _spread(ink, begin, height, pen, bounds) ** 2
     for part in _ROUNDS:
