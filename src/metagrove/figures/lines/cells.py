@@ -22,6 +22,11 @@ __all__ = ["best_fall", "changed", "composed", "descended", "fewer", "line_drawn
 
 F = TypeVar("F", bound=Callable[..., object])
 
+# what it costs, in squares of usual differences, to move a cell by a row where no pixel tells anything
+_TIED = 0.05
+# the same for joining levels, which would else join what nothing shows
+_KEPT = 1.0
+
 
 def _compiled(function: F) -> F:
     return cast(F, numba.njit(cache=True, nogil=True)(function))
@@ -135,6 +140,8 @@ def changed(first: int, last: int, new: float, h: Any, pen: Any, scene: Any, mar
     error, slope, weight, mark_slope = scene
     tall, wide = error.shape[1], error.shape[2]
     total = 0.0
+    for c in range(first, last):
+        total += _TIED * (new - h[c]) ** 2
     for kind in range(2):
         table = pen[2] if kind == 0 else pen[3]
         across = pen[4] if kind == 0 else pen[5]
@@ -272,13 +279,14 @@ def fewer(worth: float, longest: int, h: Any, pen: Any, scene: Any, marks: Any, 
         least, way = worth, 0
         if first > 0 or b - a < 1.0:
             cost = changed(first, stop, mean, h, pen, scene, marks, room, False)
+            cost += _KEPT * (a - mean) ** 2 * (last - first) + _KEPT * (b - mean) ** 2 * (stop - last)
             if cost < least:
                 least, way = cost, 1
         if way == 0 and stop < count and stop - last <= longest:
             # the later level falls to both sides
             c = h[stop]
             middle = last + int(round((stop - last) * (c - b) / (c - a)))
-            cost = 0.0
+            cost = _KEPT * ((b - a) ** 2 * (middle - last) + (c - b) ** 2 * (stop - middle))
             if middle > last:
                 cost += changed(last, middle, a, h, pen, scene, marks, room, False)
                 changed(last, middle, a, h, pen, scene, marks, room, True)
@@ -337,7 +345,7 @@ def best_fall(
             if row < floor:
                 continue
             low, high = row + width / 2, row - width / 2
-            loss = (1 - past) * _up_to(gain, l, low) + past * _up_to(gain, l + 1, low)
+            loss = _TIED * per * (row - h[c]) ** 2 + (1 - past) * _up_to(gain, l, low) + past * _up_to(gain, l + 1, low)
             loss -= (1 - beyond) * _up_to(gain, r, high) + beyond * _up_to(gain, r + 1, high)
             if half > 0 and amount[mark] > 0:
                 loss += amount[mark] * (_up_to(mark_gain, mark, row + half) - _up_to(mark_gain, mark, row - half))

@@ -31,7 +31,7 @@ _CALM, _CALM_AT_FIRST = 3.0, 12.0
 # the least usual difference, of 255, and the coverage that is ink
 _LEAST, _INKED = 2.5, 0.03
 # what a mark must explain, in squares of usual differences, and the share of a column that it covers at least
-_MARK, _FAINT, _FEWEST = 10.0, 0.25, 4
+_MARK, _FAINT, _FEWEST = 6.0, 0.25, 4
 # how far beyond the pen a mark may stand out, in pens and in pixels
 _TALL, _OUT = (1.0, 1.8, 2.8, 4.0), 0.5
 _THINNEST = 0.4
@@ -133,6 +133,9 @@ class Drawing:
             for part in (0.1, 0.3, 1.0):
                 cells.fewer(part * worth, longest, line.h, pen, scene, marks, self._room)
                 cells.descended(0.3, False, line.floor, line.h, pen, scene, marks, self._room)
+            # the last pixels, where a mark or a drop may stand, tell nothing: the line ends as it was read
+            last = max(int((line.end - line.width / 2 - 1) * PER), 1)
+            line.h[last:] = line.h[last - 1] + line.first[last:] - line.first[last - 1]
             self._draw(k)
 
     def loss(self) -> float:

@@ -52,7 +52,7 @@ def redrawn(field: Canvas, looks: Sequence[ArmLook], trace: Trace, start: float)
     ]
     for i, line in enumerate(lines):
         _mark(line, looks[i], trace.paths[i], began[i], np.where(trace.foreign(i), 0, coverage(field, looks[i])))
-    blur = next((pen.down for pen in pens if pen), _SOFTNESS)
+    blur = next((pen.blur for pen in pens if pen), _SOFTNESS)
     drawing = Drawing(
         tones(field.rgb),
         tones(ground(field, looks, trace.covers)),
@@ -112,15 +112,15 @@ def _pen(shown: Sequence[tuple[Pen, int] | None], guesses: Sequence[tuple[float,
 
     An arm that does not show its width has that of others which looked as wide, or the middle of its two guesses.
     """
-    blurs = [(pen.down, count) for pen, count in filter(None, shown)]
+    blurs = [(pen.blur, count) for pen, count in filter(None, shown)]
     if not blurs:
         return None
     blur = float(np.median(np.repeat([b for b, _ in blurs], [count for _, count in blurs])))
     own, looked = shown[index], guesses[index][1]
     if own is not None:
-        return Pen(own[0].width, blur, blur)
+        return Pen(own[0].width, blur)
     alike = [p[0].width for p, (_, other) in zip(shown, guesses, strict=True) if p and abs(other - looked) < _ALIKE]
-    return Pen(float(np.median(alike)) if alike else sum(guesses[index]) / 2, blur, blur)
+    return Pen(float(np.median(alike)) if alike else sum(guesses[index]) / 2, blur)
 
 
 def _begun(steps: Steps, first: int, start: float, width: float) -> Steps:
