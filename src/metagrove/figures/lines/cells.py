@@ -134,7 +134,9 @@ def slopes(
 
 
 @_compiled
-def changed(first: int, last: int, new: float, h: Any, pen: Any, scene: Any, marks: Any, room: Any, keep: bool) -> float:
+def changed(
+    first: int, last: int, new: float, h: Any, pen: Any, scene: Any, marks: Any, room: Any, keep: bool
+) -> float:
     """By how much the loss grows when cells `first` to `last` move to row `new`; they stay there with `keep`."""
     width, half = pen[0], pen[1]
     error, slope, weight, mark_slope = scene
@@ -186,7 +188,9 @@ def changed(first: int, last: int, new: float, h: Any, pen: Any, scene: Any, mar
                 amount = marks[kind, x] if x < wide else 0.0
                 if c % per != per // 2 or amount <= 0:
                     continue
-                for r in range(max(int(min(h[c], new) - half - reach), 0), min(int(max(h[c], new) + half + reach) + 1, tall)):
+                for r in range(
+                    max(int(min(h[c], new) - half - reach), 0), min(int(max(h[c], new) + half + reach) + 1, tall)
+                ):
                     y = r + 0.5
                     gain = _part(table, y - new + half) - _part(table, y - new - half)
                     gain -= _part(table, y - h[c] + half) - _part(table, y - h[c] - half)
@@ -243,9 +247,7 @@ def _run_end(h: Any, first: int) -> int:
 
 
 @_compiled
-def descended(
-    size: float, single: bool, floor: float, h: Any, pen: Any, scene: Any, marks: Any, room: Any
-) -> None:
+def descended(size: float, single: bool, floor: float, h: Any, pen: Any, scene: Any, marks: Any, room: Any) -> None:
     """Moves each cell, or each level, to where the drawing agrees better: from left to right, then back."""
     count, tall = h.shape[0], scene[0].shape[1]
     starts = np.empty(count + 1, np.int64)
@@ -285,7 +287,7 @@ def fewer(worth: float, longest: int, h: Any, pen: Any, scene: Any, marks: Any, 
         if way == 0 and stop < count and stop - last <= longest:
             # the later level falls to both sides
             c = h[stop]
-            middle = last + int(round((stop - last) * (c - b) / (c - a)))
+            middle = last + int((stop - last) * (c - b) / (c - a) + 0.5)
             cost = _KEPT * ((b - a) ** 2 * (middle - last) + (c - b) ** 2 * (stop - middle))
             if middle > last:
                 cost += changed(last, middle, a, h, pen, scene, marks, room, False)
@@ -320,7 +322,16 @@ def _up_to(sums: Any, column: int, row: float) -> float:
 
 @_compiled
 def best_fall(
-    h: Any, per: int, width: float, half: float, amount: Any, gain: Any, mark_gain: Any, reach: float, fine: int, floor: float
+    h: Any,
+    per: int,
+    width: float,
+    half: float,
+    amount: Any,
+    gain: Any,
+    mark_gain: Any,
+    reach: float,
+    fine: int,
+    floor: float,
 ) -> Any:
     """The falling line of least loss of all within `reach` rows of `h`, in steps of 1 / `fine` rows, by dynamic programming.
 

@@ -21,6 +21,8 @@ __all__ = ["PER", "Drawing", "Line", "tones"]
 
 #: Cells a column.
 PER = 2
+# rows that are tried in a pixel
+_FINE = 2
 # lightness and two colours of red, green and blue
 _TONES = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 _BLURS = (0.05, 0.3, 0.45, 0.6, 0.75, 0.9, 1.1, 1.35, 1.6, 1.9)
@@ -189,7 +191,9 @@ class Drawing:
             off = np.abs(self._colours - self._seen)[:, inked]
             self._usual = np.maximum(1.48 * np.median(off, axis=1), _LEAST)
 
-    def _tried(self, put: Callable[[float], None], values: Sequence[float], only: int | None = None, tone: int = 2) -> None:
+    def _tried(
+        self, put: Callable[[float], None], values: Sequence[float], only: int | None = None, tone: int = 2
+    ) -> None:
         """Puts the value with which the drawing agrees best; `tone` 0 asks lightness, 1 colour, 2 both."""
         part = (slice(0, 1), slice(1, 3), slice(0, 3))[tone]
         losses = []
@@ -270,13 +274,11 @@ class Drawing:
         for k, line in enumerate(self.lines):
             before, old = self.loss(), line.h
             error, slope, weight, mark_slope = self._scene_of(k)
-            gains = []
-            for ink, change in ((self._ink[k], slope), (self._marks[k], mark_slope)):
-                aim = error + ink[[0, 1, 1]] * change
-                cost = (weight * change * (change - 2 * aim)).sum(axis=0)
-                gains.append(np.vstack([np.zeros(cost.shape[1]), np.cumsum(cost, axis=0)]))
-            amount = line.marks
-            line.h = cells.best_fall(line.first, PER, line.width, line.half, amount, *gains, line.reach, 2, line.floor)
+            gain = _costs(weight, slope, error + self._ink[k][[0, 1, 1]] * slope)
+            mark_gain = _costs(weight, mark_slope, error + self._marks[k][[0, 1, 1]] * mark_slope)
+            line.h = cells.best_fall(
+                line.first, PER, line.width, line.half, line.marks, gain, mark_gain, line.reach, _FINE, line.floor
+            )
             self._draw(k)
             if self.loss() > before:
                 line.h = old
@@ -319,6 +321,12 @@ class Drawing:
         told = (weight[kinds] * change * error[kinds]).sum(axis=(0, 1)) - _MARK / 2
         amount = np.clip(told / np.maximum((weight[kinds] * change**2).sum(axis=(0, 1)), 1e-9), 0, 1)
         return np.where(amount < _FAINT, 0.0, amount)
+
+
+def _costs(weight: Array, slope: Array, aim: Array) -> Array:
+    """What it costs to ink the pixels from the top of a column down to each row, shape (rows + 1, columns)."""
+    cost = (weight * slope * (slope - 2 * aim)).sum(axis=0)
+    return np.vstack([np.zeros(cost.shape[1]), np.cumsum(cost, axis=0)])
 
 
 def _bounds(line: Line, shape: tuple[int, ...]) -> NDArray[np.int64]:

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from metagrove.figures.lines.evidence import ArmLook, Canvas, above_tints, coverage
 from metagrove.core.values import Array
 from metagrove.figures.lines.drawing import PER, Drawing, Line, tones
+from metagrove.figures.lines.evidence import ArmLook, Canvas, above_tints, coverage
 from metagrove.figures.lines.ground import ground
 from metagrove.figures.lines.marks import mark_places
 from metagrove.figures.lines.pen import Ink, Pen, pen_of
