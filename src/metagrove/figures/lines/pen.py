@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ class Pen:
     blur: float
 
 
+@cache
 def soft_edge(blur: float) -> Array:
     """The share of a pixel beyond an edge, by the distance of its middle from the edge in steps of 1 / `_FINE`."""
     reach = 0.5 + 3.5 * blur
@@ -44,7 +46,9 @@ def soft_edge(blur: float) -> Array:
         t = z / blur
         return blur * (t * 0.5 * (1 + math.erf(t / math.sqrt(2))) + math.exp(-t * t / 2) / math.sqrt(2 * math.pi))
 
-    return np.array([below(p + 0.5) - below(p - 0.5) for p in place])
+    out = np.array([below(p + 0.5) - below(p - 0.5) for p in place])
+    out.flags.writeable = False
+    return out
 
 
 def pen_of(ink: Ink, begin: Array, height: Array, end: float, width: tuple[float, float]) -> tuple[Pen, int] | None:
