@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +18,16 @@ from metagrove.core.values import Array
 from metagrove.figures.lines import cells
 from metagrove.figures.lines.pen import soft_edge
 
-__all__ = ["PER", "Drawing", "Line", "tones"]
+__all__ = ["PER", "Drawing", "Line", "Tones", "tones"]
+
+Tones: TypeAlias = NDArray[np.float32]
 
 #: Cells a column.
 PER = 2
 # rows that are tried in a pixel
 _FINE = 2
 # lightness and two colours of red, green and blue
-_TONES = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+_TONES = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 _BLURS = (0.05, 0.3, 0.45, 0.6, 0.75, 0.9, 1.1, 1.35, 1.6, 1.9)
 # how much softer colour may be than lightness
 _SOFTER = (0.0, 0.3, 0.6, 0.9)
@@ -42,9 +45,9 @@ _WHOLE = 0.9
 _MOST_ORDERS = 4
 
 
-def tones(rgb: NDArray[np.float32] | NDArray[np.uint8]) -> Array:
+def tones(rgb: NDArray[np.float32] | NDArray[np.uint8]) -> Tones:
     """Lightness and two colours of pixels or inks, the channel first."""
-    return np.ascontiguousarray(np.moveaxis(rgb.astype(np.float64) @ _TONES.T, -1, 0))
+    return np.ascontiguousarray(np.moveaxis(rgb.astype(np.float32) @ _TONES.T, -1, 0))
 
 
 @dataclass(slots=True, eq=False)
@@ -81,12 +84,12 @@ class Drawing:
     """
 
     def __init__(
-        self, picture: Array, ground: Array, use: NDArray[np.bool_], lines: Sequence[Line], inks: Array, blur: float
+        self, picture: Tones, ground: Tones, use: NDArray[np.bool_], lines: Sequence[Line], inks: Tones, blur: float
     ) -> None:
         self.picture, self.ground, self.lines, self.inks = picture, ground, list(lines), inks
         self.blurs, self.order = (blur, blur), np.arange(len(lines))
         shape = (len(lines), 2, *use.shape)
-        self._ink, self._marks = np.zeros(shape), np.zeros(shape)
+        self._ink, self._marks = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         self._bounds = [_bounds(line, use.shape) for line in lines]
         near = np.zeros(use.shape, bool)
         for top, bottom in self._bounds:
@@ -95,9 +98,9 @@ class Drawing:
         self._rows, self._columns = np.nonzero(near & use)
         self._seen = picture[:, self._rows, self._columns]
         self._colours = np.empty_like(self._seen)
-        self._scene = np.zeros((3, *picture.shape))
+        self._scene = np.zeros((3, *picture.shape), np.float32)
         self._weight = np.zeros_like(picture)
-        self._room = np.zeros(use.shape)
+        self._room = np.zeros(use.shape, np.float32)
         self._usual, self._calm = np.full(3, 10.0), _CALM_AT_FIRST
         self._draw()
 
@@ -178,7 +181,7 @@ class Drawing:
                 for kind, table in enumerate(tables):
                     across = cells.spread(table, line.width, PER)
                     cells.line_drawn(line.h, line.end, line.width, table, across, self._bounds[k], self._ink[k, kind])
-                    self._ink[k, kind] *= line.share
+                    self._ink[k, kind] *= line.share.astype(np.float32)
                     cells.marks_drawn(
                         line.h, PER, amounts[kind], line.half, table, self._bounds[k], self._marks[k, kind]
                     )
@@ -252,7 +255,7 @@ class Drawing:
             losses.append(self.loss())
         self.order = offers[int(np.argmin(losses))]
 
-    def _scene_of(self, k: int) -> tuple[Array, Array, Array, Array]:
+    def _scene_of(self, k: int) -> tuple[Tones, Tones, Tones, Tones]:
         """What moves of a line change: errors of the picture, slopes and weights of its pixels."""
         scene, line = self._scene, self.lines[k]
         cells.slopes(k, self._rows, self._columns, self.ground, self._ink, self._marks, self.inks, self.order, scene)
@@ -312,7 +315,7 @@ class Drawing:
     def _amount(self, k: int) -> Array:
         """The shares of the columns that marks on an unmarked line cover, by least squares."""
         line = self.lines[k]
-        full = np.zeros(self._room.shape)
+        full = np.zeros(self._room.shape, np.float32)
         table = self._tables()[0]
         cells.marks_drawn(line.h, PER, np.ones_like(line.marks), line.half, table, self._bounds[k], full)
         error, _, weight, slope = self._scene_of(k)
@@ -323,9 +326,9 @@ class Drawing:
         return np.where(amount < _FAINT, 0.0, amount)
 
 
-def _costs(weight: Array, slope: Array, aim: Array) -> Array:
+def _costs(weight: Tones, slope: Tones, aim: Tones) -> Array:
     """What it costs to ink the pixels from the top of a column down to each row, shape (rows + 1, columns)."""
-    cost = (weight * slope * (slope - 2 * aim)).sum(axis=0)
+    cost = (weight * slope * (slope - 2 * aim)).sum(axis=0, dtype=np.float64)
     return np.vstack([np.zeros(cost.shape[1]), np.cumsum(cost, axis=0)])
 
 

@@ -27,6 +27,8 @@ _FIRST = 1.3
 _ALIKE, _SHOWN = 0.5, 0.6
 # how far lines are looked for from where they were traced, in pens; what a picture that shows none is taken to be blurred
 _REACH, _SOFTNESS = 2.0, 0.5
+# pixels of the largest plot that is drawn
+_LARGEST = 1_500_000
 # half the height of marks in pens, at first
 _HALF = 1.5
 # squares of usual differences that a step explains at least; cells of a level that may be part of a drop
@@ -38,7 +40,12 @@ _SOFT, _THINNEST = 0.2, 0.6
 
 
 def redrawn(field: Canvas, looks: Sequence[ArmLook], trace: Trace, start: float) -> Trace:
-    """The trace with its arms drawn together and moved to where drawing and picture agree; `start` is the row of survival 1."""
+    """The trace with its arms drawn together and moved to where drawing and picture agree; `start` is the row of survival 1.
+
+    On a plot of many pixels the edges say enough, and drawing would take too much memory: there the trace stays.
+    """
+    if field.blank.size > _LARGEST:
+        return trace
     inks = [_ink_of(field, look, trace, i) for i, look in enumerate(looks)]
     began = [
         _begun(s, p.enter[0], start, look.width) for s, p, look in zip(trace.steps, trace.paths, looks, strict=True)
