@@ -94,8 +94,24 @@ def marks_drawn(h: Any, per: int, amount: Any, half: float, table: Any, bounds: 
 
 
 @_compiled
-def composed(rows: Any, columns: Any, ground: Any, lines: Any, marks: Any, inks: Any, order: Any, out: Any) -> None:
-    """The colours of the listed pixels, shape (3, pixels): lines over the ground in their order, marks over lines."""
+def composed(
+    rows: Any,
+    columns: Any,
+    ground: Any,
+    lines: Any,
+    marks: Any,
+    inks: Any,
+    order: Any,
+    seen: Any,
+    usual: Any,
+    calm: float,
+    out: Any,
+) -> Any:
+    """The colours of the listed pixels into `out`, shape (3, pixels): lines over the ground in their order, marks over lines.
+
+    Returns how far each differs from those `seen`, in squares of what is `usual`; beyond `calm` of it in proportion.
+    """
+    losses = np.zeros(3)
     for i in range(rows.shape[0]):
         r, c = rows[i], columns[i]
         for channel in range(3):
@@ -106,6 +122,9 @@ def composed(rows: Any, columns: Any, ground: Any, lines: Any, marks: Any, inks:
             for k in order:
                 value += marks[k, kind, r, c] * (inks[k, channel] - value)
             out[channel, i] = value
+            off = abs(value - seen[channel, i]) / usual[channel]
+            losses[channel] += off * off if off < calm else calm * (2 * off - calm)
+    return losses
 
 
 @_compiled

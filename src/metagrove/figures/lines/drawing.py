@@ -145,7 +145,11 @@ class Drawing:
 
     def loss(self) -> float:
         """How far picture and drawing differ, in squares of what is usual."""
-        cells.composed(
+        return float(self._losses().sum())
+
+    def _losses(self) -> Array:
+        """The loss of lightness and of each colour."""
+        losses = cells.composed(
             self._rows,
             self._columns,
             self.ground,
@@ -153,14 +157,12 @@ class Drawing:
             self._marks,
             self.inks,
             self.order,
+            self._seen,
+            self._usual,
+            self._calm,
             self._colours,
         )
-        return float(self._losses().sum())
-
-    def _losses(self) -> Array:
-        """The loss of lightness and of each colour."""
-        off = np.abs(self._colours - self._seen) / self._usual[:, None]
-        return np.asarray(np.where(off < self._calm, off * off, self._calm * (2 * off - self._calm)).sum(axis=1))
+        return np.asarray(losses)
 
     def _tables(self) -> tuple[Array, Array]:
         return soft_edge(self.blurs[0]), soft_edge(self.blurs[1])
@@ -203,7 +205,6 @@ class Drawing:
         for value in values:
             put(value)
             self._draw(only)
-            self.loss()
             losses.append(self._losses()[part].sum())
         put(values[int(np.argmin(losses))])
         self._draw(only)
