@@ -37,6 +37,9 @@ class MissingStudies:
 #: Estimators of the number of missing studies, from signed ranks of the deviations, shape (k,).
 MISSING_STUDIES: Registry[Callable[[Array], MissingStudies]] = Registry("estimator of missing studies")
 
+#: Share of the largest effect up to which a deviation is taken for rounding.
+ROUNDING = 1e-13
+
 #: The centre of a funnel, from effects and variances.
 Centre: TypeAlias = Callable[[Array, Array], float]
 
@@ -114,6 +117,12 @@ def _signed_ranks(deviation: Array) -> Array:
     return np.asarray(np.sign(deviation) * rank, dtype=np.float64)
 
 
+def _off(y: Array, middle: float) -> Array:
+    """How far studies lie off the centre; those that differ from it by rounding alone lie on it."""
+    off = y - middle
+    return np.asarray(np.where(np.abs(off) <= ROUNDING * max(float(np.abs(y).max()), abs(middle)), 0.0, off))
+
+
 def filled_funnel(
     funnel: FunnelData, centre: Centre, *, estimator: str = "L0", side: str = "left", max_iterations: int = 100
 ) -> FilledFunnel:
@@ -144,7 +153,7 @@ def filled_funnel(
             )
         last = k0
         middle = centre(y[: y.size - k0], v[: v.size - k0])
-        found = missing(_signed_ranks(y - middle))
+        found = missing(_signed_ranks(_off(y, middle)))
         k0 = min(max(0, round(found.k0)), y.size - 2)
     trimmed = slice(y.size - k0, None)
     names = [funnel.labels[i] for i in order[trimmed]]
