@@ -18,7 +18,7 @@ from metagrove.figures.legend.marker_keys import marker_keys
 from metagrove.figures.legend.numerals import relabelled, with_numerals
 from metagrove.figures.legend.samples import legend_samples
 from metagrove.figures.legend.shades import whole_inks
-from metagrove.figures.legend.unusual_keys import patch_keys
+from metagrove.figures.legend.unusual_keys import patch_keys, step_keys
 from metagrove.figures.lines.evidence import ArmLook, canvas
 from metagrove.figures.lines.inks import Ink
 from metagrove.figures.lines.tracking import Dash, Path
@@ -372,3 +372,45 @@ def test_patches_before_numbers_or_letters_that_follow_each_other_are_keys(names
         words.append(Word(name, 59.0, top, 65.0, top + 12, 0, 0.95, (0, 0, 0)))
     found = patch_keys(picture, darkness(picture), words)
     assert [s.name for s in found] == list(names[:known])
+
+
+def stepped(picture, x, y, ink, width=28, high=10, thick=2):
+    """A step of a curve, as legends of SPSS have it, with its upper left corner at a place."""
+    half = x + width // 2
+    picture[y : y + thick, x : half + thick] = ink
+    picture[y : y + high, half : half + thick] = ink
+    picture[y + high - thick : y + high, half : x + width] = ink
+
+
+def test_steps_of_curves_before_names_are_keys_though_one_was_read_as_letters():
+    picture = np.full((160, 300, 3), 255, np.uint8)
+    words = []
+    for k, (name, ink) in enumerate((("Placebo", (30, 140, 230)), ("Sorafenib", (240, 80, 90)))):
+        stepped(picture, 40, 30 + 18 * k, ink)
+        words.append(Word(name, 80.0, 30 + 18 * k, 140.0, 40 + 18 * k, 0, 0.98, (0, 0, 0)))
+    words.append(Word("Jr", 40.0, 48.0, 68.0, 58.0, 0, 0.8, (240, 80, 90)))
+    for k, name in enumerate(("Placebo-censored", "Sorafenib-censored")):
+        picture[70 + 18 * k : 72 + 18 * k, 40:68] = words[k].colour
+        words.append(Word(name, 80.0, 66 + 18 * k, 200.0, 76 + 18 * k, 0, 0.98, (0, 0, 0)))
+    ink = darkness(picture)
+    assert [(s.name, s.colour) for s in step_keys(picture, ink, words)] == [
+        ("Placebo", (30, 140, 230)),
+        ("Sorafenib", (240, 80, 90)),
+    ]
+    assert samples_of(Picture(picture), ink, words, []) == step_keys(picture, ink, words)
+    whole = picture.copy()
+    whole[30:40, 40:68] = (30, 140, 230)
+    assert step_keys(whole, darkness(whole), words) == []
+
+
+def test_a_piece_of_a_curve_read_as_a_name_is_no_entry_of_a_legend_in_black():
+    picture = np.full((400, 500, 3), 255, np.uint8)
+    inks = ((0, 143, 213), (252, 79, 48), (229, 174, 56))
+    words = []
+    for k, ink in enumerate(inks):
+        picture[50 + 40 * k : 56 + 40 * k, 200:260] = ink
+        words.append(Word(f"Stage {'ABC'[k]}", 280.0, 43 + 40 * k, 360.0, 63 + 40 * k, 0, 0.99, (0, 0, 0)))
+    picture[250:254, 200:240] = inks[2]
+    scrap = Word("MIIFL", 280.0, 242.0, 340.0, 262.0, 0, 0.6, inks[2])
+    entries = legend_samples(picture, darkness(picture), [*words, scrap])
+    assert [s.name for s in entries] == ["Stage A", "Stage B", "Stage C"]

@@ -149,6 +149,9 @@ def test_a_name_printed_in_the_colour_of_a_curve_ties_its_black_row():
     assert (tied(rows, arms, words).order, tied(rows, arms, words).how) == ((1, 0), "colour")
     plain = [replace(w, colour=(0, 0, 0)) for w in words]
     assert not tied(rows, arms, plain).sure
+    # the labels of the rows themselves, a fraction of a pixel above the counts
+    labels = [Word(r.label, 10, r.height - 5.5, 60, r.height + 4.5, colour=(0, 0, 0)) for r in rows]
+    assert tied(rows, arms, [words[1], *labels]).how == "colour"
 
 
 def test_the_order_of_the_legend_decides_where_names_and_counts_lean_its_way():

@@ -1,5 +1,6 @@
 """Writing told from what it stands on, legends from what surrounds them, confidence limits from curves."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,12 +14,11 @@ from metagrove.figures.page import Word
 from metagrove.figures.scales.axes import column_axes
 from metagrove.figures.scales.frame import dark_lines
 from metagrove.figures.writing.lettering import text_boxes, writing
+from metagrove.figures.writing.ocr import can_read, picture_words
 from metagrove.figures.writing.words import legible
 
 
 def lettered(page, text, at, ink=(20, 20, 20)):
-    import cv2
-
     cv2.putText(page, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.7, ink, 2, cv2.LINE_AA)
     return page
 
@@ -34,6 +34,17 @@ def test_letters_are_cut_out_alike_on_paper_band_and_filled_box(band):
     (box,) = words_at(lettered(page, "Median", (150, 110)), 100)
     assert len(box.pieces) >= 6
     assert box.box[0] == pytest.approx(151, abs=4)
+
+
+@pytest.mark.skipif(not can_read(), reason="needs the extra 'ocr'")
+def test_large_labels_are_read_beside_many_small_marks():
+    page = np.full((700, 900, 3), 255, np.uint8)
+    for k, text in enumerate(("100", "90", "80")):
+        cv2.putText(page, text, (40, 120 + 200 * k), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (0, 0, 0), 2, cv2.LINE_AA)
+    for k in range(60):
+        x, y = 150 + 12 * k, 100 + 8 * k
+        page[y : y + 7, x : x + 2] = page[y + 1 : y + 8, x + 4 : x + 6] = (180, 0, 0)
+    assert {"100", "90", "80"} <= {w.text for w in picture_words(page, threads=1)}
 
 
 def test_white_letters_on_dark_paper():

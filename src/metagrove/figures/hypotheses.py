@@ -16,7 +16,7 @@ from metagrove.figures.lines.symbols import passed
 from metagrove.figures.lines.tracing import Trace, traced
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB
-from metagrove.figures.plot import Plot
+from metagrove.figures.plot import MARGIN, Plot
 
 __all__ = ["supposed"]
 
@@ -27,6 +27,8 @@ _TRACED = 0.03
 _MOST, _TRIALS, _SHARE = 3, 4, 0.6
 # an arm that is no line: seen over less than a tenth of itself, or ended within a twentieth of the time axis
 _UNSEEN, _SHORT = 0.1, 0.05
+# the share of the time axis within which a curve does not fall to 0
+_AT_ONCE = 0.01
 _SHOWN, _LONG, _STRONG = 0.25, 0.2, 0.1
 # a line with dashes: the share of its levels that gaps take, how well a pattern fits, how many columns tell
 _GAPS, _FITS, _FEWEST = 0.15, 0.3, 25
@@ -242,9 +244,11 @@ def _trace(scene: Scene, specs: Sequence[ArmSpec], start: float) -> tuple[Canvas
 
 
 def _void(trace: Trace, index: int, field: Canvas) -> bool:
-    """Whether an arm has no line of its own."""
-    length = len(trace.paths[index].leave) / field.rgb.shape[1]
-    return trace.visible[index] < _UNSEEN or length < _SHORT
+    """Whether an arm has no line of its own, or one that falls to the foot of the plot at once, along the side of its frame."""
+    path = trace.paths[index]
+    tall, wide = field.rgb.shape[:2]
+    at_once = path.leave[min(round(_AT_ONCE * wide), len(path.leave) - 1)] > tall - 2 * MARGIN
+    return bool(trace.visible[index] < _UNSEEN or len(path.leave) < _SHORT * wide or at_once)
 
 
 def _line(trace: Trace, index: int, field: Canvas) -> bool:

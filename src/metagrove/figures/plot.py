@@ -24,7 +24,7 @@ from metagrove.figures.legend.clearing import (
 )
 from metagrove.figures.legend.marker_keys import marker_keys
 from metagrove.figures.legend.samples import Sample, legend_samples, parted
-from metagrove.figures.legend.unusual_keys import keys_after, patch_keys
+from metagrove.figures.legend.unusual_keys import keys_after, patch_keys, step_keys
 from metagrove.figures.lines.stripes import stripes
 from metagrove.figures.page import Word, colour_distance
 from metagrove.figures.scales.calibration import Scales
@@ -65,10 +65,13 @@ class Plot:
 def samples_of(
     picture: Picture, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str]
 ) -> list[Sample]:
-    """The legend, keys after names and filled patches last; where lines inside filled keys, or keys that were read as letters, give these entries and more, that."""
+    """The legend, keys after names and filled patches last; where steps of curves, lines inside filled keys, or keys that were read as letters, give these entries and more, that."""
     samples = legend_samples(picture.rgb, ink, names, labels)
     if not names:
         return samples
+    steps = step_keys(picture.rgb, ink, names, labels)
+    if len(steps) > 1 and len(steps) >= len(samples):
+        return steps
     marked = marker_keys(picture.rgb, names)
     if marked and len(marked) >= len(samples):
         apart = all(colour_distance(a.colour, b.colour) > _TWO for a, b in combinations(marked, 2))

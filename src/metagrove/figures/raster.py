@@ -131,7 +131,8 @@ def _reading(
     rows = relabelled(_counted(picture, near, names, scales, find), read, names)
     samples = _apart(samples_of(picture, ink, names, [r.label for r in rows]), rows, scales.x)
     samples = [s for s in samples if not names_a_fit(s.name)]
-    if len(samples) == 1 and any(r.label for r in rows) and samples[0].name not in [r.label for r in rows]:
+    labels = [r.label for r in rows if r.label]
+    if len(samples) == 1 and labels and [samples[0].name] != labels:
         samples = []
     plot, scene = scene_of(picture, ink, scales, near, samples, hints)
     scene = with_marks(scene, samples)
@@ -222,7 +223,7 @@ def _pointing(names: Sequence[Word], rows: Sequence[RiskRow]) -> list[Word]:
     words = [w for w in names if sum(c.isalpha() for c in w.text) > 2 and number(w.text) is None]
     if not labels:
         return [w for w in words if w.score > 0.8 and not any(c.isdigit() for c in w.text)]
-    return [w for w in towards_plot(words, rows, off=1.0) if named_like(w.text, labels) is not None]
+    return [w for w in towards_plot(words, rows) if named_like(w.text, labels) is not None]
 
 
 def _arrows(seen: TracedPlot, plot: Plot, names: Sequence[Word]) -> list[tuple[Word, Pointer]]:

@@ -34,6 +34,8 @@ _INCIDENCE = (
 )
 # survival at the end of a line that might as well be a grid line
 _FALLEN = 0.995
+# a curve is gone at once: below this survival at this share of its own time
+_GONE, _AT_FIRST = 0.02, 0.01
 # the name of an earlier arm with a number, as `unique_names` gives it
 _AGAIN = re.compile(r"(.+) \(\d\)$")
 # how far below the plot, of its height, a heading of numbers at risk stands at most, and how many letters it has
@@ -108,6 +110,7 @@ _ONE_ALONE = "one curve, and neither legend nor numbers at risk to confirm that 
 _OTHER_COUNT = "{count} curves, but {witness} in the legend or the numbers at risk"
 _START = "'{arm}' starts at {level}, not at 1"
 _FLAT = "'{arm}' never falls"
+_AT_ONCE = "'{arm}' falls to 0 at once, as the side of a frame does"
 _TWICE = "'{arm}' is read as the name of more than one curve"
 _SAME = "'{arm}' and '{other}' are the same line"
 
@@ -123,7 +126,7 @@ def _number_of_arms(read: Read) -> list[Finding]:
 
 
 def _arms(read: Read) -> list[Finding]:
-    """Doubts about arms that begin below 1, never fall, share a name or are one line."""
+    """Doubts about arms that begin below 1, never fall, fall at once to 0, share a name or are one line."""
     arms = read.reading.arms
     out = [
         _START.format(arm=arm.name, level=f"{float(arm.survival[0]):.3f}")
@@ -131,6 +134,7 @@ def _arms(read: Read) -> list[Finding]:
         if abs(arm.survival[0] - 1) > max(0.004, 2 * float(arm.survival_error[0]))
     ]
     out += [_FLAT.format(arm=arm.name) for arm in arms if float(arm.survival[-1]) > _FALLEN]
+    out += [_AT_ONCE.format(arm=arm.name) for arm in arms if float(arm.at(_AT_FIRST * arm.end)) < _GONE]
     names = {a.name for a in arms}
     again = (m[1] for m in map(_AGAIN.match, names) if m and m[1] in names and not read.hints.arms)
     out += [_TWICE.format(arm=name) for name in again]
@@ -211,8 +215,8 @@ NUMBER = Check(
 )
 ARMS = Check(
     "arms",
-    "curves that do not begin at 1, never fall, share a name or are one line",
-    (_START, _FLAT, _TWICE, _SAME),
+    "curves that do not begin at 1, never fall, fall at once to 0, share a name or are one line",
+    (_START, _FLAT, _AT_ONCE, _TWICE, _SAME),
     _arms,
 )
 COUNTS = Check(

@@ -23,6 +23,8 @@ _BESIDE = 5
 # columns beyond the ends of a key that are compared with it; what counts as a line's ink, and how much longer and higher
 # than a key a curve is
 _ENDS, _LINE_INK, _MUCH_LONGER = 4, 0.3, 3.0
+# a pale line at time 0: how dark it is, in how many columns, along how much of the plot, and the column that shows the paper beside
+_PALE_LINE, _AT_ZERO, _ALONG, _ASIDE = 0.05, 3, 0.85, 6
 _SECOND_P = re.compile(r"[?pP<>=≤ ]*[01o]?[.,]\d{2,}")
 _P_VALUE = re.compile(r"(?i)^p ?(-?value)? ?[-<=>≤]? ?[01o]?[.,] ?\d{2,}$")
 
@@ -140,12 +142,16 @@ def _thin(ink: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def axis_mask(dark: NDArray[np.float32], foot: int) -> NDArray[np.bool_]:
-    """Columns at the sides and rows at the foot and head that are dark for most of their length."""
+    """Columns at the sides and rows at the foot and head that are dark for most of their length, and a pale line at time 0."""
     mask = np.zeros(dark.shape, dtype=bool)
     tall, wide = dark.shape
     inked = dark > 0.15
     for c in [*range(min(7, wide)), *range(max(wide - 9, 0), wide)]:
         mask[:, c] |= _ruled(inked[:, max(c - 1, 0) : c + 2], c - max(c - 1, 0))
+    if wide > _ASIDE:
+        # a grid line where the axis would stand
+        pale = (dark[:, : _ASIDE + 1] > _PALE_LINE).mean(axis=0)
+        mask[:, :_AT_ZERO] |= (pale[:_AT_ZERO] > _ALONG) & (pale[_ASIDE] < _ALONG / 2)
     for r in [*range(min(9, tall)), *range(max(foot - 4, 0), tall)]:
         mask[r] |= _ruled(inked[max(r - 1, 0) : r + 2].T, r - max(r - 1, 0))
     return mask

@@ -40,6 +40,8 @@ _SURE, _KEYS_APART, _ENDED = 0.5, 6.0, 0.7
 _TURN = re.compile(r"\d{1,2}|[A-H]")
 # letter heights that a line is long at least, and no square
 _LINE = 1.5
+# how far from grey the colour of a name is, and how far from its key's at most, of 441
+_COLOURED = 60
 _CENSORED = re.compile(r"(?i)^\W*censored\W*$")
 _STATISTIC = re.compile(r"(?i)^(hr|p|log.?rank|hazard)\b|95 ?%|\bCI\b|censored")
 
@@ -78,12 +80,28 @@ def legend_samples(
             continue
         sample = key_before(rgb, bare, word, paper)
         if sample is not None:
-            found.append(sample)
+            found.append((word, sample))
     entries = [w for w in names if not _STATISTIC.search(w.text) and not _marks(w, names)]
-    samples = completed(_listed(found, labels), rgb, ink, entries, labels)
+    samples = completed(_listed(_printed(found), labels), rgb, ink, entries, labels)
     # a scrap of a curve read as letters is a legend of one
     in_turn = _numbers(rgb, bare, names, paper) if len(samples) < 2 else []
     return in_turn or samples
+
+
+def _printed(found: Sequence[tuple[Word, Sample]]) -> list[Sample]:
+    """The entries without those whose name is in the colour of its key where the surest names are grey: pieces of a curve."""
+    own = [_in_ink(w, s) for w, s in found]
+    surest = sorted(range(len(found)), key=lambda k: -found[k][0].score)[:2]
+    grey = len(surest) == 2 and not any(own[k] for k in surest)
+    return [s for (_, s), inked in zip(found, own, strict=True) if not (grey and inked)]
+
+
+def _in_ink(word: Word, sample: Sample) -> bool:
+    """Whether a name is in a colour, that of its key."""
+    colour = word.colour
+    if colour is None or max(colour) - min(colour) < _COLOURED:
+        return False
+    return colour_distance(colour, sample.colour) < _COLOURED
 
 
 def _marks(word: Word, names: Sequence[Word]) -> bool:

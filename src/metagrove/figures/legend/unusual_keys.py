@@ -1,8 +1,8 @@
-"""Legends in pictures whose keys are not lines before the names: lines after the names, and filled patches."""
+"""Legends in pictures whose keys are not lines before the names: lines after the names, filled patches, steps."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import Word
 from metagrove.figures.writing.naming import named_like
 
-__all__ = ["keys_after", "patch_keys"]
+__all__ = ["keys_after", "patch_keys", "step_keys"]
 
 # letter heights: how far names of one column begin off it, to the next line, how much of a key may be hidden
 _OFF, _LINE, _SHORTER = 0.35, 2.4, 0.2
@@ -27,6 +27,9 @@ _FILLED, _SEEN, _ALIKE = 0.68, 30.0, 0.2
 _SMALLEST, _THIN = 5, 3
 # letter heights between a patch and the name behind it at least
 _APART = 0.2
+# a step: how wide it is for its height, the share of its width at which it falls, its thickest line in pixels, and how much
+# of it and of what is drawn is the same
+_LEVEL, _FALLS, _THICKEST, _SAME = 1.6, (0.3, 0.7), 5, 0.75
 
 
 def keys_after(
@@ -71,16 +74,29 @@ def patch_keys(
     """The entries of a legend with squares, bars or circles of colour before its names; empty where there are no two."""
     paper = np.median(rgb[ink < 0.03], axis=0) if (ink < 0.03).any() else np.full(3, 255.0)
     worded = [_behind_patch(w, rgb, paper) for w in names if sum(c.isalnum() for c in w.text) > 1]
-    best = _entries([w for w in worded if any(c.isalpha() for c in w.text)], rgb, paper, labels)
+    best = _entries([w for w in worded if any(c.isalpha() for c in w.text)], rgb, paper, labels, _patch)
     if len(best) > 1:
         return best
-    numbers = _entries(turns(names), rgb, paper, labels)
+    numbers = _entries(turns(names), rgb, paper, labels, _patch)
     return numbers if in_turn(numbers) else []
 
 
-def _entries(names: Sequence[Word], rgb: Pixels, paper: Array, labels: Sequence[str]) -> list[Sample]:
-    """The most entries in one column or row whose patches are as wide as each other."""
-    found = [s for w in names if (s := _patch(rgb, w, paper)) is not None]
+def step_keys(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str] = ()) -> list[Sample]:
+    """The entries of a legend whose keys are a step of a curve, as SPSS draws it; empty where there are no two."""
+    paper = np.median(rgb[ink < 0.03], axis=0) if (ink < 0.03).any() else np.full(3, 255.0)
+    found = _entries([w for w in names if sum(c.isalnum() for c in w.text) > 1], rgb, paper, labels, _step)
+    return found if len(found) > 1 else []
+
+
+def _entries(
+    names: Sequence[Word],
+    rgb: Pixels,
+    paper: Array,
+    labels: Sequence[str],
+    find: Callable[[Pixels, Word, Array], Sample | None],
+) -> list[Sample]:
+    """The most entries in one column or row whose keys are as wide as each other."""
+    found = [s for w in names if (s := find(rgb, w, paper)) is not None]
     best: list[Sample] = []
     for anchor in found:
         even = [s for s in found if abs(s.length - anchor.length) <= max(_ALIKE * anchor.length, 2.0)]
@@ -140,3 +156,52 @@ def _patch(rgb: Pixels, word: Word, paper: Array) -> Sample | None:
             word.text.rstrip(" -–—.:"), ink_colour(inner, paper), "solid", Dash(), box, 2.0, word.x0, float(w)
         )
     return None
+
+
+def _step(rgb: Pixels, word: Word, paper: Array) -> Sample | None:
+    """The entry of a name with the one step of a curve before it, apart from everything else; None where there is none."""
+    import cv2
+
+    size = max(word.size, 6.0)
+    if word.angle:
+        return None
+    top, foot = max(round(word.cy - 1.4 * size), 0), round(word.cy + 1.4 * size) + 1
+    left, right = max(round(word.x0 - (_WIDE + _BEFORE) * size), 0), round(word.x0)
+    block = rgb[top:foot, left:right]
+    if min(block.shape[:2]) < _SMALLEST:
+        return None
+    seen = (np.linalg.norm(block.astype(np.float32) - paper, axis=2) > 2 * _SEEN).astype(np.uint8)
+    _, marks, stats, _ = cv2.connectedComponentsWithStats(seen, connectivity=8)
+    fits = [
+        k
+        for k, (x, y, w, h, _) in enumerate(stats.tolist())
+        if k > 0
+        and _LOW * size <= h <= _HIGH * size
+        and _LEVEL * h <= w <= _WIDE * size
+        and len(seen[0]) - x - w < _BEFORE * size
+        and abs(top + y + h / 2 - word.cy) <= _ASIDE * size
+    ]
+    if len(fits) != 1:
+        return None
+    x, y, w, h, _ = (int(v) for v in stats[fits[0]])
+    own = marks[y : y + h, x : x + w] == fits[0]
+    thick = _step_width(own)
+    if not thick:
+        return None
+    box = (left + x - 1.0, min(word.y0, top + y), word.x1, max(word.y1, top + y + h))
+    colour = ink_colour(block[y : y + h, x : x + w][own][None], paper)
+    return Sample(word.text.rstrip(" -–—.:"), colour, "solid", Dash(), box, float(thick), word.x0, float(w))
+
+
+def _step_width(own: NDArray[np.bool_]) -> int:
+    """How thick the line is of a shape that is one step down, in pixels; 0 where it is another shape."""
+    high, wide = own.shape
+    best, width = _SAME, 0
+    for thick in range(1, min(_THICKEST, high // 2) + 1):
+        for fall in range(round(_FALLS[0] * wide), round(_FALLS[1] * wide) + 1):
+            step = np.zeros_like(own)
+            step[:thick, : fall + thick] = step[:, fall : fall + thick] = step[-thick:, fall:] = True
+            same = float((own & step).sum() / (own | step).sum())
+            if same > best:
+                best, width = same, thick
+    return width

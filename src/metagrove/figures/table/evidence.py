@@ -152,7 +152,7 @@ def in_order(count: int) -> float:
 
 def ordered(rows: Sequence[RiskRow], arms: Sequence[ArmReading], names: Sequence[Word]) -> tuple[int, ...] | None:
     """The order of the arms in the legend, where their names stand beside the table in a column, a row or both."""
-    names = towards_plot(names, rows, off=1.0)
+    names = towards_plot(names, rows)
     found = [[w for w in names if plain_name(a.name) and plain_name(w.text) == plain_name(a.name)] for a in arms]
     if [plain_name(r.label) for r in rows] == [str(k + 1) for k in range(len(arms))] and not any(found):
         return tuple(range(len(arms)))

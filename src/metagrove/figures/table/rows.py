@@ -53,10 +53,10 @@ class RiskRow:
         return all(a.n >= b.n for a, b in zip(self.cells, self.cells[1:], strict=False))
 
 
-def towards_plot(words: Sequence[Word], rows: Sequence[RiskRow], *, off: float = 0.0) -> list[Word]:
-    """The words on the plot's side of a table, `off` letter heights away from it or more."""
+def towards_plot(words: Sequence[Word], rows: Sequence[RiskRow]) -> list[Word]:
+    """The words on the plot's side of a table, a letter height away from it or more."""
     if rows[0].over:
         foot = max(r.height for r in rows)
-        return [w for w in words if w.cy > foot + off * w.size]
+        return [w for w in words if w.cy > foot + w.size]
     top = min(r.height for r in rows)
-    return [w for w in words if w.cy < top - off * w.size]
+    return [w for w in words if w.cy < top - w.size]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from metagrove.figures.files.image import Pixels
 
-__all__ = ["Box", "TextBox", "text_boxes", "writing"]
+__all__ = ["TALLEST", "Box", "TextBox", "text_boxes", "writing"]
 
 Box: TypeAlias = tuple[int, int, int, int]
 
@@ -19,7 +19,8 @@ _GAP = 0.36
 # ones stand as far apart as other digits, but their ink is thin
 _THIN_GAP = 0.1
 _LARGE = 12
-_TALLEST = 46
+#: How tall a letter is at most, in pixels.
+TALLEST = 46
 _SHORTEST = 5
 _REACH = 25
 _BLURRED, _PLAIN = 0.62, 90.0
@@ -125,7 +126,7 @@ def text_boxes(ink: NDArray[np.float32]) -> list[TextBox]:
     boxes: list[Box] = []
     for i in range(1, count):
         x, y, w, h, area = (int(v) for v in stats[i])
-        if max(w, h) <= 3 * _TALLEST and min(w, h) <= _TALLEST and area >= 2:
+        if max(w, h) <= 3 * TALLEST and min(w, h) <= TALLEST and area >= 2:
             boxes.append((x, y, x + w, y + h))
     upright = _words(boxes, turned=False)
     turned = [w for w in _words(boxes, turned=True) if len(w.pieces) > (1 if _lying(w) or _run(w) else 2)]
@@ -148,9 +149,9 @@ def _words(boxes: Sequence[Box], *, turned: bool) -> list[TextBox]:
     """Words along one direction; turned text is handled by exchanging the coordinates."""
     places = [_turn(b) if turned else b for b in boxes]
     letters = sorted(
-        i for i, b in enumerate(places) if _SHORTEST <= b[3] - b[1] <= _TALLEST and b[2] - b[0] <= 2.2 * _TALLEST
+        i for i, b in enumerate(places) if _SHORTEST <= b[3] - b[1] <= TALLEST and b[2] - b[0] <= 2.2 * TALLEST
     )
-    crumbs = [i for i, b in enumerate(places) if b[3] - b[1] < _TALLEST // 2 and b[2] - b[0] < _TALLEST // 2]
+    crumbs = [i for i, b in enumerate(places) if b[3] - b[1] < TALLEST // 2 and b[2] - b[0] < TALLEST // 2]
     small = {i for i in crumbs if i not in letters}
     paired = _paired([places[i] for i in letters])
     whole = {i for i, pair in zip(letters, paired, strict=True) if pair}

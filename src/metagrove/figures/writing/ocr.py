@@ -30,7 +30,7 @@ from metagrove.figures.writing.digits import (
     read_digits,
     weighed,
 )
-from metagrove.figures.writing.lettering import Box, TextBox, text_boxes, writing
+from metagrove.figures.writing.lettering import TALLEST, Box, TextBox, text_boxes, writing
 from metagrove.figures.writing.signs import with_equals
 from metagrove.figures.writing.strips import moved, strip
 from metagrove.figures.writing.words import pointed
@@ -327,7 +327,18 @@ def _in_turned_column(found: Sequence[tuple[TextBox, Word]], index: int, dropped
 def _boxes(ink: NDArray[np.float32]) -> list[TextBox]:
     """The words of a picture; small letters are looked for at twice their size."""
     boxes = text_boxes(ink)
-    return _finer(text_boxes(_doubled(ink))) if _letter_height(boxes) < _COARSE else boxes
+    if _letter_height(boxes) >= _COARSE:
+        return boxes
+    fine = _finer(text_boxes(_doubled(ink)))
+    # at twice their size large letters are larger than letters may be
+    return [*fine, *(b for b in boxes if 2 * b.size > 0.9 * TALLEST and not any(_share(b, f) for f in fine))]
+
+
+def _share(one: TextBox, other: TextBox) -> bool:
+    """Whether a word holds more than a corner of another word of its direction."""
+    left, top = max(one.box[0], other.box[0]), max(one.box[1], other.box[1])
+    right, bottom = min(one.box[2], other.box[2]), min(one.box[3], other.box[3])
+    return one.angle == other.angle and min(right - left, bottom - top) > 0.5 * other.size
 
 
 def _letter_height(boxes: Sequence[TextBox]) -> float:
