@@ -134,7 +134,7 @@ def _arms(read: Read) -> list[Finding]:
         if abs(arm.survival[0] - 1) > max(0.004, 2 * float(arm.survival_error[0]))
     ]
     out += [_FLAT.format(arm=arm.name) for arm in arms if float(arm.survival[-1]) > _FALLEN]
-    out += [_AT_ONCE.format(arm=arm.name) for arm in arms if float(arm.at(_AT_FIRST * arm.end)) < _GONE]
+    out += [_AT_ONCE.format(arm=arm.name) for arm in arms if float(arm.at(np.asarray(_AT_FIRST * arm.end))) < _GONE]
     names = {a.name for a in arms}
     again = (m[1] for m in map(_AGAIN.match, names) if m and m[1] in names and not read.hints.arms)
     out += [_TWICE.format(arm=name) for name in again]
