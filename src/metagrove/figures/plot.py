@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,29 +15,23 @@ from metagrove.figures.legend.arms import Scene
 from metagrove.figures.legend.clearing import (
     axis_mask,
     enclosed,
-    grown_together,
     key_lines,
     letters,
     unframed,
     unguided,
 )
-from metagrove.figures.legend.marker_keys import marker_keys
-from metagrove.figures.legend.samples import Sample, legend_samples, parted
-from metagrove.figures.legend.unusual_keys import keys_after, patch_keys
-from metagrove.figures.lines.stripes import stripes
-from metagrove.figures.page import Word, colour_distance
+from metagrove.figures.legend.samples import Sample
+from metagrove.figures.page import Word
 from metagrove.figures.scales.calibration import Scales
 from metagrove.figures.scales.frame import dark_lines
 from metagrove.figures.writing.words import statistics
 
-__all__ = ["MARGIN", "Plot", "inside", "samples_of", "scene_of"]
+__all__ = ["MARGIN", "Plot", "inside", "scene_of"]
 
 MARGIN = 7
 _IN_COLUMN = 6.0
 # the share of a plot's height that a side of its frame is seen along at least, and pixels right of the last label
 _FRAME, _ASIDE = 0.9, 3.0
-# colours that are two
-_TWO = 25.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,50 +53,6 @@ class Plot:
     def time(self, column: Array) -> Array:
         """Time at columns of the cut."""
         return self.scales.x.value(self.columns[0] + column)
-
-
-def samples_of(
-    picture: Picture, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str]
-) -> list[Sample]:
-    """The legend, keys after names and filled patches last; where lines inside filled keys, or keys that were read as letters, give these entries and more, that."""
-    samples = legend_samples(picture.rgb, ink, names, labels)
-    if not names:
-        return samples
-    marked = marker_keys(picture.rgb, names)
-    if marked and len(marked) >= len(samples):
-        apart = all(colour_distance(a.colour, b.colour) > _TWO for a, b in combinations(marked, 2))
-        if not apart or not _same_places(marked, samples):
-            return marked
-    bare = parted(names, picture.rgb)
-    reach = round(0.42 * float(np.median([w.size for w in names])))
-    both = [*names, *(w for w, n in zip(bare, names, strict=True) if w is not n)]
-    offers = [legend_samples(picture.rgb, stripes(picture.rgb, max(reach, 3)), both, labels)]
-    if len(both) > len(names):
-        offers.append(legend_samples(picture.rgb, ink, bare, labels))
-    for offer in offers:
-        if len(offer) > max(len(samples), 1) and {s.name for s in samples[1:]} <= {s.name for s in offer}:
-            samples = offer
-    if len(samples) < 2:
-        others = (find(picture.rgb, ink, names, labels) for find in (keys_after, patch_keys))
-        samples = next((offer for offer in others if offer), samples)
-    else:
-        # patches may pass for lines, one less easily than another
-        patches = patch_keys(picture.rgb, ink, names, labels)
-        more = len(patches) > len(samples) and {s.name for s in samples} <= {s.name for s in patches}
-        samples = patches if more else samples
-    return [] if len(samples) == 1 and grown_together(ink, samples[0]) else samples
-
-
-def _same_places(marked: Sequence[Sample], samples: Sequence[Sample]) -> bool:
-    """Whether two readings of a legend have their names at the same places."""
-    found = [
-        any(
-            abs(m.start - s.start) < _IN_COLUMN and abs(m.box[1] + m.box[3] - s.box[1] - s.box[3]) < m.box[3] - m.box[1]
-            for s in samples
-        )
-        for m in marked
-    ]
-    return len(marked) == len(samples) and all(found)
 
 
 def scene_of(

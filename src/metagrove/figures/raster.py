@@ -21,9 +21,10 @@ from metagrove.figures.last_drop import with_last_drops
 from metagrove.figures.legend.arms import arm_specs, with_marks
 from metagrove.figures.legend.numerals import relabelled, with_numerals
 from metagrove.figures.legend.pointers import Pointer, pointers
-from metagrove.figures.legend.samples import Sample, unlined
+from metagrove.figures.legend.samples import unlined
+from metagrove.figures.legend.searches import listed_arms, samples_of
 from metagrove.figures.page import Word, number
-from metagrove.figures.plot import Plot, samples_of, scene_of
+from metagrove.figures.plot import Plot, scene_of
 from metagrove.figures.reading import ArmReading, FigureReading
 from metagrove.figures.scales.axes import Axis, axis_unit, near_plot
 from metagrove.figures.scales.calibration import Scales, plot_scales
@@ -38,7 +39,7 @@ from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.rows import RiskRow, towards_plot
 from metagrove.figures.table.swatches import coloured_patches, keyed
 from metagrove.figures.table.tying import Ground, named_and_counted, respelled
-from metagrove.figures.writing.naming import named_like, names_a_fit
+from metagrove.figures.writing.naming import named_like
 from metagrove.figures.writing.ocr import Finder
 from metagrove.figures.writing.words import legible, phrases, romans, tenths, tokens
 
@@ -129,10 +130,7 @@ def _reading(
     read = phrases(near)
     names = with_numerals(read, ink)
     rows = relabelled(_counted(picture, near, names, scales, find), read, names)
-    samples = _apart(samples_of(picture, ink, names, [r.label for r in rows]), rows, scales.x)
-    samples = [s for s in samples if not names_a_fit(s.name)]
-    if len(samples) == 1 and any(r.label for r in rows) and samples[0].name not in [r.label for r in rows]:
-        samples = []
+    samples = listed_arms(samples_of(picture.rgb, ink, names, [r.label for r in rows]), rows, scales.x)
     plot, scene = scene_of(picture, ink, scales, near, samples, hints)
     scene = with_marks(scene, samples)
     specs, witnesses, findings = arm_specs(scene, samples, rows, names, hints)
@@ -202,18 +200,6 @@ def _called(
     if near > 1:
         return arms, [near], [Finding("the names beside the curves do not say clearly which is whose")]
     return arms, witnesses if len(arms) == 1 or max(witnesses, default=1) > 1 else [], []
-
-
-def _apart(samples: list[Sample], rows: Sequence[RiskRow], x: Axis) -> list[Sample]:
-    """The legend without strokes in the heading of a table whose rows bear other names."""
-    labels = [r.label for r in rows if r.label]
-    if len(labels) < len(rows) or not rows or x.band == (0.0, 0.0):
-        return samples
-    foot = max(r.height for r in rows)
-    heading = [
-        s for s in samples if x.band[1] < (s.box[1] + s.box[3]) / 2 < foot and named_like(s.name, labels) is None
-    ]
-    return [] if heading and len(heading) == len(samples) else [s for s in samples if s not in heading]
 
 
 def _pointing(names: Sequence[Word], rows: Sequence[RiskRow]) -> list[Word]:
