@@ -26,6 +26,7 @@ from metagrove.figures.scales.axes import (
     snapped,
     with_flush,
 )
+from metagrove.figures.scales.insets import is_inset
 from metagrove.figures.strokes.dash_chains import with_lines
 from metagrove.figures.strokes.left import all_explained, beyond_end, outlined_dashes, unread_bars
 from metagrove.figures.strokes.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
@@ -83,19 +84,10 @@ def page_readings(page: Page, hints: Hints | None = None, *, find: Finder | None
         return []
     words = tokens(page.words)
     plots = _plots(page, words, curves, hints)
-    plots = [p for p in plots if not any(_inset(p, other) for other in plots)]
+    axes = [(p.x, p.y) for p in plots]
+    plots = [p for p in plots if not is_inset((p.x, p.y), axes)]
     readings = [_reading(page, words, plot, [p for p in plots if p is not plot], hints, find) for plot in plots]
     return sorted(readings, key=lambda r: (round(r.frame[1] / 40), r.frame[0]))
-
-
-def _inset(plot: _Plot, other: _Plot) -> bool:
-    """Whether a plot is drawn inside another, to show its curves larger."""
-
-    def box(p: _Plot) -> tuple[float, float, float, float]:
-        return min(p.x.pixels), min(p.y.pixels), max(p.x.pixels), max(p.y.pixels)
-
-    (left, top, right, foot), around = box(plot), box(other)
-    return around[0] < left and around[1] < top and right <= around[2] and foot < around[3]
 
 
 def _plots(page: Page, words: list[Word], curves: list[Staircase], hints: Hints) -> list[_Plot]:

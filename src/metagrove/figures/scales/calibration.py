@@ -25,6 +25,7 @@ from metagrove.figures.scales.axes import (
     with_flush,
 )
 from metagrove.figures.scales.frame import Line, dark_lines, darkness, panel_edges, ridges, tick_places
+from metagrove.figures.scales.insets import inset_boxes
 
 __all__ = ["Scales", "hinted_here", "plot_scales"]
 
@@ -127,20 +128,7 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
         for y_read, y in columns
         if min(x.on_ticks, y.on_ticks) >= MIN_LABELS and y.slope < 0 and _corner(x_read, y_read)
     ]
-    return [replace(s, insets=_insets(s, ticked)) for s in _apart([scales for _, scales in found])]
-
-
-def _insets(outer: Scales, ticked: Sequence[tuple[Axis, Axis]]) -> tuple[tuple[float, float, float, float], ...]:
-    """The boxes of the plots among pairs of axes with tick marks that lie inside another, both axes of their own."""
-    left, right = min(outer.x.pixels), max(outer.x.pixels)
-    top, low = min(outer.y.pixels), max(outer.y.pixels)
-    out = []
-    for x, y in ticked:
-        letter = x.band[1] - x.band[0]
-        box = (y.band[0], min(y.pixels) - letter, max(x.pixels) + letter, x.band[1])
-        if left < box[0] and max(x.pixels) <= right and top < min(y.pixels) and box[3] < low:
-            out.append(box)
-    return tuple(out)
+    return [replace(s, insets=inset_boxes((s.x, s.y), ticked)) for s in _apart([scales for _, scales in found])]
 
 
 def _least(axes: Sequence[Axis], usual: float) -> float:
