@@ -29,8 +29,7 @@ from metagrove.figures.reading import ArmReading, FigureReading
 from metagrove.figures.scales.axes import Axis, axis_unit, near_plot
 from metagrove.figures.scales.calibration import Scales, plot_scales
 from metagrove.figures.scales.frame import darkness, levelled
-from metagrove.figures.scales.grid import ungridded
-from metagrove.figures.scales.squared import unsquared
+from metagrove.figures.scales.grid import unruled
 from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.columns import column_axis
 from metagrove.figures.table.doubted_counts import centred
@@ -82,8 +81,7 @@ def _readings(
     for scales in plots:
         if not _spacious(scales):
             continue
-        plain = unsquared(picture.rgb, scales.x, scales.y)
-        clear = replace(picture, rgb=ungridded(plain, scales.x, scales.y))
+        clear = replace(picture, rgb=unruled(picture.rgb, scales.x, scales.y))
         reading = _reading(clear, _around(words, scales, plots), scales, hints, find)
         if reading is not None:
             found[id(scales)] = reading
