@@ -21,7 +21,6 @@ from metagrove.figures.hints import Hints, labelled
 from metagrove.figures.page import Page, Word
 from metagrove.figures.raster import picture_readings
 from metagrove.figures.reading import REVIEW, FigureReading
-from metagrove.figures.scales.axes import Axis
 from metagrove.figures.scales.inverted import (
     flipped_hints,
     flipped_page,
@@ -241,19 +240,12 @@ def _finer(figure: Figure, picture: Picture, redraw: Redraw, hints: Hints, threa
 
 def _hints_within(hints: Hints, box: Box) -> Hints:
     """The hints for a part of the page that begins at the corner of `box`."""
-    x = _shifted(hints.x, -box[0]) if hints.x is not None else None
-    y = _shifted(hints.y, -box[1]) if hints.y is not None else None
+    x = hints.x.moved(-box[0]) if hints.x is not None else None
+    y = hints.y.moved(-box[1]) if hints.y is not None else None
     region = hints.region
     if region is not None:
         region = region[0] - box[0], region[1] - box[1], region[2] - box[0], region[3] - box[1]
     return replace(hints, x=x, y=y, region=region)
-
-
-def _shifted(axis: Axis, by: float) -> Axis:
-    """The same scale, its pixels counted from another corner."""
-    pixels = tuple(p + by for p in axis.pixels)
-    band = (axis.band[0], axis.band[1])
-    return replace(axis, pixels=pixels, intercept=axis.intercept - axis.slope * by, band=band)
 
 
 def _moved(reading: FigureReading, right: float, down: float) -> FigureReading:
@@ -263,7 +255,7 @@ def _moved(reading: FigureReading, right: float, down: float) -> FigureReading:
         return box[0] + right, box[1] + down, box[2] + right, box[3] + down
 
     cells = tuple(replace(c, box=moved(c.box)) for c in reading.cells)
-    x, y = _shifted(reading.x, right), _shifted(reading.y, down)
+    x, y = reading.x.moved(right), reading.y.moved(down)
     return replace(reading, x=x, y=y, frame=moved(reading.frame), cells=cells)
 
 

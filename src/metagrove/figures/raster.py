@@ -26,10 +26,10 @@ from metagrove.figures.legend.searches import listed_arms, samples_of
 from metagrove.figures.page import Word, number
 from metagrove.figures.plot import Plot, scene_of
 from metagrove.figures.reading import ArmReading, FigureReading
-from metagrove.figures.scales.axes import Axis, axis_unit, near_plot
 from metagrove.figures.scales.calibration import Scales, plot_scales
 from metagrove.figures.scales.frame import darkness, levelled
 from metagrove.figures.scales.grid import unruled
+from metagrove.figures.scales.surroundings import axis_unit, near_plot
 from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.columns import column_axis
 from metagrove.figures.table.doubted_counts import centred
@@ -108,17 +108,11 @@ def _in_file(reading: FigureReading, picture: Picture) -> FigureReading:
     if picture.scale == 1 and picture.rotation == 0:
         return reading
     low, left = max(reading.y.pixels), min(reading.x.pixels)
-    x = _refit(reading.x, [picture.there(p, low)[0] for p in reading.x.pixels])
-    y = _refit(reading.y, [picture.there(left, p)[1] for p in reading.y.pixels])
+    x = reading.x.refitted([picture.there(p, low)[0] for p in reading.x.pixels])
+    y = reading.y.refitted([picture.there(left, p)[1] for p in reading.y.pixels])
     corners = picture.there(*reading.frame[:2]) + picture.there(*reading.frame[2:])
     cells = tuple(replace(c, box=picture.there(*c.box[:2]) + picture.there(*c.box[2:])) for c in reading.cells)
     return replace(reading, x=x, y=y, frame=corners, cells=cells, rotation=picture.rotation)
-
-
-def _refit(axis: Axis, pixels: Sequence[float]) -> Axis:
-    values = np.log10(axis.values) if axis.log else np.asarray(axis.values)
-    slope, intercept = np.polyfit(np.asarray(pixels), values, 1)
-    return replace(axis, pixels=tuple(map(float, pixels)), slope=float(slope), intercept=float(intercept))
 
 
 def _reading(

@@ -15,18 +15,11 @@ from metagrove.figures.hints import Hints
 from metagrove.figures.legend.entries import coloured_name, legend_entries, sample_names
 from metagrove.figures.page import Page, Stroke, Word, colour_distance
 from metagrove.figures.reading import ArmReading, FigureReading
-from metagrove.figures.scales.axes import (
-    MIN_LABELS,
-    Axis,
-    axis_unit,
-    column_axes,
-    from_zero,
-    near_plot,
-    row_axes,
-    snapped,
-    with_flush,
-)
+from metagrove.figures.scales.axes import MIN_LABELS, Axis, column_axes, row_axes
 from metagrove.figures.scales.insets import is_inset
+from metagrove.figures.scales.surroundings import axis_unit, near_plot
+from metagrove.figures.scales.survival_axis import drawn_scale, from_zero, hinted_scale
+from metagrove.figures.scales.tick_marks import snapped, with_flush
 from metagrove.figures.strokes.dash_chains import with_lines
 from metagrove.figures.strokes.left import all_explained, beyond_end, outlined_dashes, unread_bars
 from metagrove.figures.strokes.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
@@ -106,13 +99,11 @@ def _plots(page: Page, words: list[Word], curves: list[Staircase], hints: Hints)
         for y in columns:
             if hints.x is None and hints.y is None and not _corner(x, y):
                 continue
-            for scale in _scales(y, hinted=hints.y is not None):
-                own = [c for c in curves if _starts(c, x, y, scale)]
-                if own:
-                    plot = _Plot(x, y, scale, tuple(own))
-                    offers.append(
-                        ((len(own), x.on_ticks + y.on_ticks, len(x.values) + len(y.values), -x.band[0]), plot)
-                    )
+            scale = hinted_scale(y) if hints.y is not None else drawn_scale(y)
+            own = [c for c in curves if scale is not None and _starts(c, x, y, scale)]
+            if scale is not None and own:
+                support = (len(own), x.on_ticks + y.on_ticks, len(x.values) + len(y.values), -x.band[0])
+                offers.append((support, _Plot(x, y, scale, tuple(own))))
     chosen: list[_Plot] = []
     taken: set[int] = set()
     for _, plot in sorted(offers, key=lambda o: o[0], reverse=True):
@@ -131,15 +122,6 @@ def _corner(x: Axis, y: Axis) -> bool:
     beside = y.band[1] < min(x.pixels) + 0.2 * width and min(x.pixels) - y.band[1] < 0.5 * width
     under = x.band[0] > low - 0.1 * height and x.band[0] - low < 0.8 * height
     return beside and under
-
-
-def _scales(y: Axis, *, hinted: bool) -> tuple[float, ...]:
-    top = max(y.values)
-    if hinted:
-        return (1.0 if top <= 1 else 100.0,)
-    if min(y.values) < -0.01 * top:
-        return ()
-    return (1.0,) if top <= 1.3 else (100.0,) if 5 < top <= 130 else ()
 
 
 def _starts(curve: Staircase, x: Axis, y: Axis, scale: float) -> bool:
@@ -290,7 +272,7 @@ def _uncrisped(plot: _Plot) -> _Plot:
     slack = max(_FIRM, plot.x.residual, plot.y.residual)
     if np.ptp(off, axis=0).max() > _FIRM or abs(right - down) > slack or not _CRISP[0] < abs(right) < _CRISP[1]:
         return plot
-    return replace(plot, x=_moved(plot.x, float(right)), y=_moved(plot.y, float(down)))
+    return replace(plot, x=plot.x.moved(float(right)), y=plot.y.moved(float(down)))
 
 
 def _anchored(plot: _Plot) -> _Plot:
@@ -309,10 +291,6 @@ def _confirmed(axis: Axis) -> Axis:
     """An even scale of four labels or more, straight to a fraction of a point, as good as on tick marks."""
     firm = not axis.on_ticks and len(axis.values) > MIN_LABELS and axis.even and axis.residual < _STRAIGHT
     return replace(axis, on_ticks=len(axis.values)) if firm else axis
-
-
-def _moved(axis: Axis, by: float) -> Axis:
-    return replace(axis, pixels=tuple(p + by for p in axis.pixels), intercept=axis.intercept - axis.slope * by)
 
 
 def _named_count(listed: int, found: Sequence[str | None], names: Sequence[Word], plot: _Plot) -> int:
