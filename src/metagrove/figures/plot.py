@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,13 @@ class Plot:
         place = self.rows[1] - row if self.rising else self.rows[0] + row
         value = self.scales.y.value(place) / self.scales.scale
         return 1 - value if self.rising else value
+
+    def here(self, word: Word) -> Word:
+        """The word of the picture in rows and columns of the cut."""
+        y0, y1 = word.y0 - self.rows[0], word.y1 - self.rows[0]
+        tall = self.rows[1] - self.rows[0]
+        y0, y1 = (tall - y1, tall - y0) if self.rising else (y0, y1)
+        return replace(word, x0=word.x0 - self.columns[0], x1=word.x1 - self.columns[0], y0=y0, y1=y1)
 
     def time(self, column: Array) -> Array:
         """Time at columns of the cut."""
