@@ -14,7 +14,7 @@ from metagrove.figures.doubts.ink import witnesses_of
 from metagrove.figures.doubts.traced_plot import traced_plot
 from metagrove.figures.files.image import Picture
 from metagrove.figures.hints import Hints
-from metagrove.figures.hypotheses import supposed
+from metagrove.figures.hypotheses import listed_arms_traced, unlisted_arms_traced
 from metagrove.figures.last_drop import with_last_drops
 from metagrove.figures.legend.arms import arm_specs, with_marks
 from metagrove.figures.legend.arrows import arrows_from, counted_by_arrows, names_with_arrows, pointed_at
@@ -126,21 +126,24 @@ def _reading(
     if not specs:
         return None
     prose = words_in(plot, near)
-    free = len(samples) < 2 and not hints.arms
-    specs, field, trace, limits = supposed(scene, plot, specs, prose, most=len(rows), free=free)
-    seen = traced_plot(plot, specs, field, trace, picture.rgb)
-    pointing = names_with_arrows(names, rows) if any(not s.name for s in specs) else []
+    listed = len(samples) > 1 or bool(hints.arms)
+    if listed:
+        found = listed_arms_traced(scene, plot, specs, prose)
+    else:
+        found = unlisted_arms_traced(scene, plot, specs, prose, most=len(rows))
+    seen = traced_plot(plot, found.specs, found.field, found.trace, picture.rgb)
+    pointing = names_with_arrows(names, rows) if any(not s.name for s in found.specs) else []
     arrows = arrows_from([plot.here(w) for w in pointing], seen.field, seen.trace, seen.looks)
     arms = pointed_at(seen.arms, arrows)
     witnesses = counted_by_arrows(arms, arrows, witnesses)
     if not plot.rising and picture.rotation == 0:
         arms = with_last_drops(arms, scales.x, scales.y, scales.scale, picture.rgb)
     ground = Ground(scales.x, scales.y, scales.scale, plot.rising)
-    if free and not rows and not arrows and (len(arms) < 2 or not all(a.name for a in arms)):
+    if not (listed or rows or arrows) and (len(arms) < 2 or not all(a.name for a in arms)):
         arms, witnesses, more = called(arms, phrases(near, gap=1.1), ground, witnesses)
         findings = [*findings, *more]
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
-    seen = seen.named(arms, np.any([prose, limits, *(a.ink for a in arrows)], axis=0))
+    seen = seen.named(arms, np.any([prose, found.limits, *(a.ink for a in arrows)], axis=0))
     if seen.curveless and not hints.arms:
         return None
     findings = [*findings, *more, *trace_doubts(seen)]
