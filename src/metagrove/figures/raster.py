@@ -157,7 +157,7 @@ def _reading(
         "ok",
         (),
         tuple(cells),
-        unit=axis_unit(near, scales.x) if scales.x.band != (0.0, 0.0) else "",
+        unit=axis_unit(near, scales.x) if scales.x.printed else "",
         direction="incidence" if plot.rising else "survival",
         frame=_frame(scales, plot),
     )

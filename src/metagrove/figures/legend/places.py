@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.figures.files.image import Pixels
-from metagrove.figures.legend.keys import Sample, alike, drawn_style, ink_colour, runs_of
+from metagrove.figures.legend.keys import Sample, alike, drawn_style, ink_colour, paper_of
 from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import Word, number
+from metagrove.figures.runs import runs_of
 from metagrove.figures.writing.naming import likeness, named_like
 
 __all__ = ["completed"]
@@ -64,7 +65,7 @@ def completed(
     out = list(samples)
     if not out:
         return out
-    paper = np.median(rgb[ink < 0.03], axis=0) if (ink < 0.03).any() else np.full(3, 255.0)
+    paper = paper_of(rgb, ink)
     for _ in range(_GROWS):
         keys = _keys(out, ink)
         found = [_entry(rgb, ink, word, keys, paper) for word in _level_names(out, names, keys)]

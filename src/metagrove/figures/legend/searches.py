@@ -80,7 +80,7 @@ def _same_places(marked: Sequence[Sample], samples: Sequence[Sample]) -> bool:
 def _outside_heading(samples: Sequence[Sample], rows: Sequence[RiskRow], x: Axis) -> list[Sample]:
     """The legend without strokes in the heading of a table whose rows bear other names."""
     labels = [r.label for r in rows if r.label]
-    if len(labels) < len(rows) or not rows or x.band == (0.0, 0.0):
+    if len(labels) < len(rows) or not rows or not x.printed:
         return list(samples)
     foot = max(r.height for r in rows)
     heading = [

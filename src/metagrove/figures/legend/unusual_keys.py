@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.figures.files.image import Pixels
-from metagrove.figures.legend.keys import Sample, ink_colour, runs_of
+from metagrove.figures.legend.keys import Sample, ink_colour, paper_of
 from metagrove.figures.legend.samples import in_turn, legend_samples, named_entries, turns
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import Word
+from metagrove.figures.runs import runs_of
 from metagrove.figures.writing.naming import named_like
 
 __all__ = ["keys_after", "patch_keys"]
@@ -69,7 +70,7 @@ def patch_keys(
     rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str] = ()
 ) -> list[Sample]:
     """The entries of a legend with squares, bars or circles of colour before its names; empty where there are no two."""
-    paper = np.median(rgb[ink < 0.03], axis=0) if (ink < 0.03).any() else np.full(3, 255.0)
+    paper = paper_of(rgb, ink)
     worded = [_behind_patch(w, rgb, paper) for w in names if sum(c.isalnum() for c in w.text) > 1]
     best = _entries([w for w in worded if any(c.isalpha() for c in w.text)], rgb, paper, labels)
     if len(best) > 1:

@@ -64,6 +64,11 @@ class Axis:
         return np.asarray((v - self.intercept) / self.slope)
 
     @property
+    def printed(self) -> bool:
+        """Whether it is known where its labels stand; hints do not say."""
+        return self.band != (0.0, 0.0)
+
+    @property
     def pairs(self) -> list[list[float]]:
         """`[[pixel, value], …]`: the two ends of the fitted line on a linear axis, every label on a log axis."""
         ends = sorted(self.values) if self.log else [min(self.values), max(self.values)]
@@ -135,11 +140,9 @@ def axis_through(pixels: ArrayLike, values: ArrayLike, *, tolerance: float, log:
         slope,
         intercept,
         residual,
-        log,
-        0,
-        (0.0, 0.0),
-        stray,
-        even,
+        log=log,
+        left_out=stray,
+        even=even,
     )
 
 

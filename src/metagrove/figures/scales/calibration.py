@@ -335,5 +335,5 @@ def _axis_line(x: Axis, y: Axis, lines: Sequence[Line]) -> tuple[float, float]:
     ]
     if not found:
         return float("nan"), float("nan")
-    own = [line for line in found if x.band == (0.0, 0.0) or line.place < x.band[0] + 2]
+    own = [line for line in found if not x.printed or line.place < x.band[0] + 2]
     return float(min(line.end for line in found)), float(max((line.place for line in own), default=np.nan))

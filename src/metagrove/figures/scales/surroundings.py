@@ -37,7 +37,7 @@ def near_plot(words: Sequence[Word], x: Axis, y: Axis, others: Sequence[tuple[Ax
         beside = min(bottom, max(b.pixels)) > max(top, min(b.pixels))
         in_line = min(right, max(a.pixels)) > max(left, min(a.pixels))
         if beside and min(a.pixels) > right:
-            box[2] = min(box[2], b.band[0] - 1 if b.band != (0.0, 0.0) else (right + min(a.pixels)) / 2)
+            box[2] = min(box[2], b.band[0] - 1 if b.printed else (right + min(a.pixels)) / 2)
         elif beside and max(a.pixels) < left:
             box[0] = max(box[0], max(a.pixels) + 0.05 * wide)
         elif in_line and min(b.pixels) > bottom:
