@@ -12,9 +12,9 @@ import numpy as np
 
 from metagrove.core.errors import DataError, MetagroveError
 from metagrove.figures.files.image import LONGEST, Box, Picture, Pixels, bitmaps, deskewed
-from metagrove.figures.files.insets import inset_picture, laid_out
 from metagrove.figures.files.painting import overlay_png, painted
 from metagrove.figures.files.pdf import pdf_image, pdf_pages
+from metagrove.figures.files.plates import laid_out, plate_picture
 from metagrove.figures.files.svg import svg_page
 from metagrove.figures.files.turned import lying, turned_page, turned_picture
 from metagrove.figures.hints import Hints, labelled
@@ -287,8 +287,8 @@ def _in_svg(content: bytes, hints: Hints, threads: int) -> list[Figure]:
         page = replace(page, words=page.words + _outlined_words(drawn, scale, threads))
         readings = _page_readings(page, hints, number_finder(drawn, threads=threads, scale=scale))
     found = [Figure(r, painted(page, scale), scale) for r in readings] or _on_side(page, hints, scale)
-    if page.insets:
-        found += _besides(found, _on_insets(page, hints, threads))
+    if page.plates:
+        found += _besides(found, _on_plates(page, hints, threads))
     if not found and page.outside:
         raise DataError(f"the SVG only points to a picture, '{page.outside[0]}'; nothing is fetched, so give that file")
     return found
@@ -319,10 +319,10 @@ def _besides(found: list[Figure], more: list[Figure]) -> list[Figure]:
     return [m for m in more if all(apart(m.reading.frame, f.reading.frame) for f in found)]
 
 
-def _on_insets(page: Page, hints: Hints, threads: int) -> list[Figure]:
+def _on_plates(page: Page, hints: Hints, threads: int) -> list[Figure]:
     """The figures on the bitmaps inside a drawing, the drawing's own strokes and words over them."""
-    pictures = [(inset, inset_picture(inset)) for inset in page.insets[:MOST_SCANS]]
-    fineness = max(p.rgb.shape[1] / max(i.box[2] - i.box[0], 1e-9) for i, p in pictures)
+    pictures = [(plate, plate_picture(plate)) for plate in page.plates[:MOST_SCANS]]
+    fineness = max(p.rgb.shape[1] / max(plate.box[2] - plate.box[0], 1e-9) for plate, p in pictures)
     scale = min(fineness, LONGEST / max(page.width, page.height))
     rgb = laid_out(page, pictures, scale)
     words = tuple(replace(w, x0=w.x0 * scale, x1=w.x1 * scale, y0=w.y0 * scale, y1=w.y1 * scale) for w in page.words)
