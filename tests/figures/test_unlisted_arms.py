@@ -16,7 +16,7 @@ from metagrove.figures.legend.curve_labels import labels_beside
 from metagrove.figures.page import Word
 from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import axis_through
-from metagrove.figures.table.tying import Ground
+from metagrove.figures.table.evidence import Ground
 from metagrove.figures.writing.ocr import can_read
 from seen_lines import blank_page, draw, traced_lines
 

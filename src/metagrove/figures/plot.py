@@ -20,7 +20,7 @@ from metagrove.figures.legend.clearing import (
     unframed,
     unguided,
 )
-from metagrove.figures.legend.samples import Sample
+from metagrove.figures.legend.keys import Sample
 from metagrove.figures.page import Word
 from metagrove.figures.scales.calibration import Scales
 from metagrove.figures.scales.frame import dark_lines

@@ -32,11 +32,12 @@ from metagrove.figures.scales.surroundings import axis_unit, near_plot
 from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.columns import column_axis
 from metagrove.figures.table.doubted_counts import centred
+from metagrove.figures.table.evidence import Ground
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.rows import RiskRow
 from metagrove.figures.table.swatches import coloured_patches, keyed
-from metagrove.figures.table.tying import Ground, named_and_counted, respelled
+from metagrove.figures.table.tying import named_and_counted, respelled
 from metagrove.figures.writing.ocr import Finder
 from metagrove.figures.writing.words import legible, phrases, romans, tenths, tokens
 
@@ -59,29 +60,24 @@ def picture_readings(
     plots = plot_scales(picture, small, hints)
     plots = [p for p in plots if _ruled(p)] or plots
     readings = _readings(picture, small, plots, hints, find)
-    if 0 < len(readings) < len(plots):
+    real = [p for p, r in zip(plots, readings, strict=True) if r is not None]
+    if 0 < len(real) < len(plots):
         # numbers of a table that pass for the scales of a plot keep it from the plot that it belongs to
-        real = [p for p in plots if id(p) in readings]
         around = [_around(small, p, plots) for p in real]
         if around != [_around(small, p, real) for p in real]:
             readings = _readings(picture, small, real, hints, find)
-    found = sorted(readings.values(), key=lambda r: (round(r.frame[1] / 60), r.frame[0]))
+    found = sorted((r for r in readings if r is not None), key=lambda r: (round(r.frame[1] / 60), r.frame[0]))
     return [_in_file(r, picture) for r in found]
 
 
 def _readings(
     picture: Picture, words: list[Word], plots: Sequence[Scales], hints: Hints, find: Finder | None
-) -> dict[int, FigureReading]:
-    """What was read in each plot that has curves, by the identity of its scales."""
-    found = {}
-    for scales in plots:
-        if not _spacious(scales):
-            continue
-        clear = replace(picture, rgb=unruled(picture.rgb, scales.x, scales.y))
-        reading = _reading(clear, _around(words, scales, plots), scales, hints, find)
-        if reading is not None:
-            found[id(scales)] = reading
-    return found
+) -> list[FigureReading | None]:
+    """What was read in each plot; None where it has no curves."""
+    return [
+        _reading(picture, _around(words, scales, plots), scales, hints, find) if _spacious(scales) else None
+        for scales in plots
+    ]
 
 
 def _around(words: list[Word], scales: Scales, plots: Sequence[Scales]) -> list[Word]:
@@ -114,6 +110,7 @@ def _in_file(reading: FigureReading, picture: Picture) -> FigureReading:
 def _reading(
     picture: Picture, near: list[Word], scales: Scales, hints: Hints, find: Finder | None
 ) -> FigureReading | None:
+    picture = replace(picture, rgb=unruled(picture.rgb, scales.x, scales.y))
     ink = darkness(picture.rgb)
     read = phrases(near)
     names = with_numerals(read, ink)

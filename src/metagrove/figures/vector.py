@@ -25,10 +25,11 @@ from metagrove.figures.strokes.left import all_explained, beyond_end, outlined_d
 from metagrove.figures.strokes.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
 from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.columns import column_axis
+from metagrove.figures.table.evidence import Ground
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.swatches import drawn_patches, keyed
-from metagrove.figures.table.tying import Ground, named_and_counted
+from metagrove.figures.table.tying import named_and_counted
 from metagrove.figures.writing.ocr import Finder
 from metagrove.figures.writing.words import phrases, tokens
 

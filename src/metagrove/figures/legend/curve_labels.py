@@ -13,7 +13,7 @@ from metagrove.core.values import Array
 from metagrove.figures.findings import Finding
 from metagrove.figures.page import Word
 from metagrove.figures.reading import ArmReading
-from metagrove.figures.table.tying import Ground
+from metagrove.figures.table.evidence import Ground
 
 __all__ = ["called", "labels_beside"]
 

@@ -22,7 +22,7 @@ from metagrove.figures.runs import runs_of
 from metagrove.figures.table.lines import lines_of
 from metagrove.figures.writing.naming import named_like, plain_name
 
-__all__ = ["Sample", "in_turn", "legend_samples", "named_entries", "parted", "turns", "unlined"]
+__all__ = ["in_turn", "legend_samples", "named_entries", "parted", "turns", "unlined"]
 
 # names of one legend are printed in one size; descenders make boxes taller
 _UNEVEN = 2.1

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.legend.clearing import grown_together
 from metagrove.figures.legend.fits import without_fits
+from metagrove.figures.legend.keys import Sample
 from metagrove.figures.legend.marker_keys import marker_keys
-from metagrove.figures.legend.samples import Sample, legend_samples, parted
+from metagrove.figures.legend.samples import legend_samples, parted
 from metagrove.figures.legend.unusual_keys import keys_after, patch_keys
 from metagrove.figures.lines.stripes import stripes
 from metagrove.figures.page import Word, colour_distance
