@@ -28,6 +28,7 @@ from metagrove.figures.table.columns import column_axis
 from metagrove.figures.table.evidence import Ground
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
+from metagrove.figures.table.rows import RiskRow
 from metagrove.figures.table.swatches import drawn_patches, keyed
 from metagrove.figures.table.tying import named_and_counted
 from metagrove.figures.writing.ocr import Finder
@@ -192,14 +193,9 @@ def _reading(
 ) -> FigureReading:
     findings: list[Finding] = []
     plot = plot if hints.x is not None or hints.y is not None else _anchored(_uncrisped(plot))
-    near = _nearby(words, plot, others)
+    near = near_plot(words, plot.x, plot.y, [(p.x, p.y) for p in others])
     names = phrases(near)
-    below = min(plot.frame[3], max(plot.y.pixels)) + 1
-    x = column_axis(near, plot.x, below=below)
-    above = min(plot.frame[1], *plot.y.pixels)
-    rows = recounted(risk_rows(near, x, below=below, above=above), x, find)
-    rows = with_blanks(rows, x, None) if find is None else rows
-    rows = keyed(rows, drawn_patches(rows, near, page.strokes))
+    rows = _counted(page, near, plot, find)
     entries = {w.text for _, w in legend_entries(page.strokes, names)}
     listed = len(entries)
     curves, limits = without_limits(plot.curves, ragged_lines(page.strokes), expected=len(rows) or listed)
@@ -223,13 +219,7 @@ def _reading(
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
     findings += more
     witnesses = [w for w in (_named_count(listed, found, names, plot), len(rows)) if w]
-    looks = {(c.colour, c.dash) for c in curves}
-    # lines of one look may be an arm and its limits
-    if (
-        not witnesses
-        and len(looks) == len(curves)
-        and all_explained(page.strokes, [c.points for c in plot.curves], plot.frame)
-    ):
+    if not witnesses and _all_drawn(page, plot, curves):
         witnesses = [len(arms)]
     unread = max(outlined_dashes(page.strokes, plot.frame), unread_bars(page.strokes, plot.frame))
     reading = FigureReading(
@@ -253,6 +243,21 @@ def _reading(
         ),
     )
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
+
+
+def _counted(page: Page, near: list[Word], plot: _Plot, find: Finder | None) -> list[RiskRow]:
+    """The rows of numbers at risk under or over the plot."""
+    below, above = min(plot.frame[3], max(plot.y.pixels)) + 1, min(plot.frame[1], *plot.y.pixels)
+    x = column_axis(near, plot.x, below=below)
+    rows = recounted(risk_rows(near, x, below=below, above=above), x, find)
+    rows = with_blanks(rows, x, None) if find is None else rows
+    return keyed(rows, drawn_patches(rows, near, page.strokes))
+
+
+def _all_drawn(page: Page, plot: _Plot, curves: Sequence[Staircase]) -> bool:
+    """Whether the curves are all that the plot shows; lines of one look may be an arm and its limits."""
+    looks = {(c.colour, c.dash) for c in curves}
+    return len(looks) == len(curves) and all_explained(page.strokes, [c.points for c in plot.curves], plot.frame)
 
 
 def _uncrisped(plot: _Plot) -> _Plot:
@@ -318,11 +323,6 @@ def _thin_limit(curve: Staircase, curves: Sequence[Staircase], names: Sequence[s
         name is not None and colour_distance(c.colour, curve.colour) < 6 and curve.width < 0.8 * c.width
         for c, name in zip(curves, names, strict=True)
     )
-
-
-def _nearby(words: list[Word], plot: _Plot, others: Sequence[_Plot]) -> list[Word]:
-    """Words that can belong to the figure: round its plot, not across a neighbouring one."""
-    return near_plot(words, plot.x, plot.y, [(p.x, p.y) for p in others])
 
 
 def _within(stroke: Stroke, plot: _Plot) -> bool:
