@@ -64,7 +64,9 @@ def _ring_filled(block: NDArray[np.float32]) -> NDArray[np.float32]:
 def _extent(column: NDArray[np.bool_]) -> int:
     """The height of the longest run of ink in a column that comes near its middle."""
     middle = len(column) // 2
-    near = [b - a for a, b in runs_of(column) if a - 0.25 * len(column) <= middle < b + 0.25 * len(column)]
+    change = np.diff(np.concatenate([[0], column.astype(np.int8), [0]]))
+    runs = zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True)
+    near = [b - a for a, b in runs if a - 0.25 * len(column) <= middle < b + 0.25 * len(column)]
     return max(near, default=0)
 
 
