@@ -170,8 +170,7 @@ def _ink_of(field: Canvas, look: ArmLook, trace: Trace, index: int) -> Ink:
 def _clear_marks(field: Canvas, look: ArmLook, trace: Trace, index: int, steps: Steps) -> Array:
     """1 in the columns where a mark clearly stands out of an arm's line, else 0."""
     own = np.where(trace.foreign(index), 0, coverage(field, look))
-    tallest = max(4.0, 2.2 * look.width + 2, 0.02 * len(own))
-    places = mark_places(trace.paths[index], steps, own, look.width, tallest=tallest)
+    places = mark_places(trace.paths[index], steps, own, look.width)
     marks = np.zeros(own.shape[1])
     marks[np.clip(places.astype(int), 0, len(marks) - 1)] = 1.0
     return marks
