@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metagrove.figures.legend.clearing import enclosed, unframed
-from metagrove.figures.legend.samples import Sample
+from metagrove.figures.legend.keys import Sample
 from metagrove.figures.lines.evidence import ArmLook, canvas
 from metagrove.figures.lines.tracing import traced
 from metagrove.figures.lines.tracking import Dash

@@ -68,7 +68,7 @@ def test_marks_beside_drops_are_found_and_drops_are_none():
     marks = (30, 60, 150, 208, 250)
     ink, row = drawn([(40, 6), (90, 4), (200, 12)], 3, marks)
     path, steps = read(ink, row, 3)
-    found = mark_places(path, steps, ink, 3.0, tallest=9.0)
+    found = mark_places(path, steps, ink, 3.0)
     assert len(found) == len(marks)
     assert np.abs(np.sort(found) - np.array(marks)).max() < 1.0
 
@@ -101,7 +101,7 @@ def test_thin_and_short_marks_are_found_where_the_line_is_level(cover):
         level = row[column]
         ink[level - 4 : level + 5, column] = np.maximum(ink[level - 4 : level + 5, column], cover)
     path, steps = read(ink, row, 3)
-    found = mark_places(path, steps, ink, 3.0, tallest=9.0)
+    found = mark_places(path, steps, ink, 3.0)
     assert np.abs(found[:, None] - (np.array(marks) + 0.5)).min(axis=1).max() < 1.0
     assert len(found) >= len(marks) - 1
 
@@ -111,7 +111,7 @@ def test_marks_on_a_line_that_is_never_level_are_found():
     marks = tuple(range(25, 285, 18))
     ink, row = drawn(drops, 3, marks)
     path, steps = read(ink, row, 3)
-    found = mark_places(path, steps, ink, 3.0, tallest=9.0)
+    found = mark_places(path, steps, ink, 3.0)
     assert len(found) >= 0.6 * len(marks)
     assert np.abs(found[:, None] - np.array(marks)).min(axis=1).max() < 1.6
 
@@ -122,7 +122,7 @@ def test_marks_that_touch_are_told_by_the_dip_between_them():
         ink[row[column] - 6 : row[column] + 7, column - 1 : column + 1] = 1
         ink[row[column] - 4 : row[column] + 5, column + 1] = 1
     path, steps = read(ink, row, 3)
-    found = mark_places(path, steps, ink, 3.0, tallest=9.0)
+    found = mark_places(path, steps, ink, 3.0)
     assert [c for c in found if 140 < c < 170] == pytest.approx([150, 153, 156], abs=0.7)
 
 
@@ -131,7 +131,7 @@ def test_a_staircase_without_marks_shows_none_even_on_a_tinted_band():
     ink, row = drawn(drops, 3, ())
     ripple = np.random.default_rng(3).uniform(0, 0.3, ink.shape).astype(np.float32)
     path, steps = read(ink, row, 3)
-    assert not len(mark_places(path, steps, np.maximum(ink, ripple), 3.0, tallest=9.0))
+    assert not len(mark_places(path, steps, np.maximum(ink, ripple), 3.0))
 
 
 @pytest.mark.parametrize("covered", [False, True])

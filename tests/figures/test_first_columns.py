@@ -5,7 +5,7 @@ import pytest
 
 from metagrove.figures.doubts.reading_checks import ARMS, Read
 from metagrove.figures.hints import Hints
-from metagrove.figures.hypotheses import _void
+from metagrove.figures.hypotheses import Supposition, _void
 from metagrove.figures.legend.clearing import axis_mask
 from metagrove.figures.reading import ArmReading, FigureReading
 from metagrove.figures.scales.axes import axis_through
@@ -42,4 +42,5 @@ def test_a_line_that_falls_along_the_side_of_the_frame_draws_nothing():
     page[TOP - 1 : FOOT, 0:2] = page[FOOT - 2 : FOOT, :500] = (0, 150, 160)
     seen = traced_lines(page, [(200, 40, 40), (0, 150, 160)])
     # the plot of a picture ends a margin below its axis
-    assert [_void(seen.trace, k, seen.field) for k in (0, 1)] == [False, True]
+    one = Supposition((), seen.field, seen.trace, np.zeros(page.shape[:2], bool))
+    assert [_void(one, k) for k in (0, 1)] == [False, True]

@@ -9,11 +9,12 @@ from metagrove.figures.hints import Hints
 from metagrove.figures.page import Word
 from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import axis_through
+from metagrove.figures.table.evidence import Ground
 from metagrove.figures.table.lattice import with_lost_rows
 from metagrove.figures.table.lines import CountLine
 from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.rows import Cell, RiskRow
-from metagrove.figures.table.tying import Ground, named_and_counted
+from metagrove.figures.table.tying import named_and_counted
 from metagrove.figures.writing.cells import centred_runs, cut_from_name, inked_run
 from metagrove.figures.writing.ocr import Sight
 from metagrove.figures.writing.signs import with_equals

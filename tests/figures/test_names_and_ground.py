@@ -10,20 +10,19 @@ from hypothesis import strategies as st
 
 from metagrove.figures.doubts.furniture import letters_beside, shaded
 from metagrove.figures.doubts.identity import EDGES
-from metagrove.figures.files.image import Picture
 from metagrove.figures.legend.clearing import grown_together, key_lines, unguided, written
 from metagrove.figures.legend.entries import legend_entries
 from metagrove.figures.legend.keys import Sample
 from metagrove.figures.legend.marker_keys import marker_keys
 from metagrove.figures.legend.numerals import relabelled, with_numerals
 from metagrove.figures.legend.samples import legend_samples
+from metagrove.figures.legend.searches import samples_of
 from metagrove.figures.legend.shades import whole_inks
 from metagrove.figures.legend.unusual_keys import patch_keys, step_keys
 from metagrove.figures.lines.evidence import ArmLook, canvas
 from metagrove.figures.lines.inks import Ink
 from metagrove.figures.lines.tracking import Dash, Path
 from metagrove.figures.page import Stroke, Word
-from metagrove.figures.plot import samples_of
 from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import axis_through
 from metagrove.figures.scales.frame import darkness
@@ -338,7 +337,7 @@ def test_patches_whose_names_were_boxed_with_them_are_keys():
     assert [(s.name, s.colour) for s in found] == list(
         zip(("Control", "Treatment", "Combination"), colours, strict=True)
     )
-    assert samples_of(Picture(picture), darkness(picture), words, []) == found
+    assert samples_of(picture, darkness(picture), words, []) == found
 
 
 def test_stairs_are_keys_of_curves_and_marks_and_fits_have_none():
@@ -397,7 +396,7 @@ def test_steps_of_curves_before_names_are_keys_though_one_was_read_as_letters():
         ("Placebo", (30, 140, 230)),
         ("Sorafenib", (240, 80, 90)),
     ]
-    assert samples_of(Picture(picture), ink, words, []) == step_keys(picture, ink, words)
+    assert samples_of(picture, ink, words, []) == step_keys(picture, ink, words)
     whole = picture.copy()
     whole[30:40, 40:68] = (30, 140, 230)
     assert step_keys(whole, darkness(whole), words) == []

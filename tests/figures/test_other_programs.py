@@ -9,9 +9,10 @@ from metagrove.figures.files.svg import svg_page
 from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.legend.unusual_keys import keys_after, patch_keys
 from metagrove.figures.page import Word, rgb_colour
-from metagrove.figures.scales.axes import Axis, row_axes, with_flush
+from metagrove.figures.scales.axes import Axis, row_axes
 from metagrove.figures.scales.frame import levelled
 from metagrove.figures.scales.grid import ungridded
+from metagrove.figures.scales.tick_marks import with_flush
 
 STEPS = ((0, 1.0), (2, 0.9), (5, 0.7), (9, 0.45), (16, 0.3), (20, 0.3))
 

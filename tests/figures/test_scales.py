@@ -11,8 +11,10 @@ from metagrove.figures.files.image import Picture
 from metagrove.figures.files.skew import skew_angle
 from metagrove.figures.hints import Hints
 from metagrove.figures.page import Word
-from metagrove.figures.scales.axes import axis_through, column_axes, confirmed, continued, from_zero, row_axes, snapped
+from metagrove.figures.scales.axes import axis_through, column_axes, row_axes
 from metagrove.figures.scales.calibration import plot_scales
+from metagrove.figures.scales.survival_axis import from_zero
+from metagrove.figures.scales.tick_marks import confirmed, continued, snapped
 from metagrove.figures.writing.words import pointed
 
 

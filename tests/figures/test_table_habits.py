@@ -12,12 +12,13 @@ from metagrove.figures.scales.axes import axis_through
 from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.columns import column_axis
 from metagrove.figures.table.doubted_counts import centred
+from metagrove.figures.table.evidence import Ground
 from metagrove.figures.table.likelihood import interval_of, losses_and_drops
 from metagrove.figures.table.posterior import settled_by_curve
 from metagrove.figures.table.recount import expected_times, recounted
 from metagrove.figures.table.risk_table import risk_rows
 from metagrove.figures.table.rows import Cell, RiskRow
-from metagrove.figures.table.tying import Ground, named_and_counted
+from metagrove.figures.table.tying import named_and_counted
 from metagrove.figures.writing.cells import crowded
 from metagrove.figures.writing.naming import in_numerals
 from metagrove.figures.writing.ocr import Sight

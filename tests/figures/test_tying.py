@@ -11,9 +11,10 @@ from metagrove.figures.hints import Hints
 from metagrove.figures.page import Word
 from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import axis_through
+from metagrove.figures.table.evidence import Ground
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.rows import Cell, RiskRow
-from metagrove.figures.table.tying import Ground, named_and_counted, respelled, tied
+from metagrove.figures.table.tying import named_and_counted, respelled, tied
 from metagrove.figures.writing.naming import named_like
 from metagrove.figures.writing.ocr import Sight
 

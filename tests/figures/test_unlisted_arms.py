@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from metagrove.figures.curve_labels import labels_beside
 from metagrove.figures.digitizing import figures_in
 from metagrove.figures.hints import read_hints
+from metagrove.figures.legend.arrows import arrows_from
+from metagrove.figures.legend.curve_labels import labels_beside
 from metagrove.figures.page import Word
-from metagrove.figures.raster import _arrows
 from metagrove.figures.reading import ArmReading
 from metagrove.figures.scales.axes import axis_through
-from metagrove.figures.table.tying import Ground
+from metagrove.figures.table.evidence import Ground
 from metagrove.figures.writing.ocr import can_read
 from seen_lines import blank_page, draw, traced_lines
 
@@ -231,4 +231,5 @@ def test_a_row_of_marks_in_a_curves_colour_is_no_arrow_of_a_black_name(shaft, na
     page[92:104, 372:430:4] = 0
     seen = traced_lines(page, [(40, 70, 190)])
     word = Word("Drug A", 372.0, 92.0, 430.0, 104.0)
-    assert [w.text for w, _ in _arrows(seen, seen.plot, [word])] == names
+    found = arrows_from([seen.plot.here(word)], seen.field, seen.trace, seen.looks)
+    assert [a.name for a in found] == names

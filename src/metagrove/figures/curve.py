@@ -48,9 +48,7 @@ def curve_of(
     s_error = np.where(seen > 0, 0.5 + y.residual, 0.5 + y.residual + look.width) * per_y
     # a drop inside a gap of a dashed line may stand anywhere in it
     t_error = np.full(len(seen), 0.75 + x.residual + look.dash.off / 2) * per_x
-    marks = mark_places(
-        trace.paths[index], steps, own, look.width, tallest=max(4.0, 2.2 * look.width + 2, 0.02 * len(own))
-    )
+    marks = mark_places(trace.paths[index], steps, own, look.width)
     marks = marks[marks <= steps.end + 1]
     if level[0] < 1 and trace.paths[index].enter[0] + 0.5 - plot.start < 4.5 + look.width:
         # the first drop falls into the first column

@@ -12,16 +12,15 @@ import numpy as np
 
 from metagrove.core.errors import DataError, MetagroveError
 from metagrove.figures.files.image import LONGEST, Box, Picture, Pixels, bitmaps, deskewed
-from metagrove.figures.files.insets import inset_picture, laid_out
 from metagrove.figures.files.painting import overlay_png, painted
 from metagrove.figures.files.pdf import pdf_image, pdf_pages
+from metagrove.figures.files.plates import laid_out, plate_picture
 from metagrove.figures.files.svg import svg_page
 from metagrove.figures.files.turned import lying, turned_page, turned_picture
 from metagrove.figures.hints import Hints, labelled
 from metagrove.figures.page import Page, Word
 from metagrove.figures.raster import picture_readings
 from metagrove.figures.reading import REVIEW, FigureReading
-from metagrove.figures.scales.axes import Axis
 from metagrove.figures.scales.inverted import (
     flipped_hints,
     flipped_page,
@@ -241,19 +240,12 @@ def _finer(figure: Figure, picture: Picture, redraw: Redraw, hints: Hints, threa
 
 def _hints_within(hints: Hints, box: Box) -> Hints:
     """The hints for a part of the page that begins at the corner of `box`."""
-    x = _shifted(hints.x, -box[0]) if hints.x is not None else None
-    y = _shifted(hints.y, -box[1]) if hints.y is not None else None
+    x = hints.x.moved(-box[0]) if hints.x is not None else None
+    y = hints.y.moved(-box[1]) if hints.y is not None else None
     region = hints.region
     if region is not None:
         region = region[0] - box[0], region[1] - box[1], region[2] - box[0], region[3] - box[1]
     return replace(hints, x=x, y=y, region=region)
-
-
-def _shifted(axis: Axis, by: float) -> Axis:
-    """The same scale, its pixels counted from another corner."""
-    pixels = tuple(p + by for p in axis.pixels)
-    band = (axis.band[0], axis.band[1])
-    return replace(axis, pixels=pixels, intercept=axis.intercept - axis.slope * by, band=band)
 
 
 def _moved(reading: FigureReading, right: float, down: float) -> FigureReading:
@@ -263,7 +255,7 @@ def _moved(reading: FigureReading, right: float, down: float) -> FigureReading:
         return box[0] + right, box[1] + down, box[2] + right, box[3] + down
 
     cells = tuple(replace(c, box=moved(c.box)) for c in reading.cells)
-    x, y = _shifted(reading.x, right), _shifted(reading.y, down)
+    x, y = reading.x.moved(right), reading.y.moved(down)
     return replace(reading, x=x, y=y, frame=moved(reading.frame), cells=cells)
 
 
@@ -295,8 +287,8 @@ def _in_svg(content: bytes, hints: Hints, threads: int) -> list[Figure]:
         page = replace(page, words=page.words + _outlined_words(drawn, scale, threads))
         readings = _page_readings(page, hints, number_finder(drawn, threads=threads, scale=scale))
     found = [Figure(r, painted(page, scale), scale) for r in readings] or _on_side(page, hints, scale)
-    if page.insets:
-        found += _besides(found, _on_insets(page, hints, threads))
+    if page.plates:
+        found += _besides(found, _on_plates(page, hints, threads))
     if not found and page.outside:
         raise DataError(f"the SVG only points to a picture, '{page.outside[0]}'; nothing is fetched, so give that file")
     return found
@@ -327,10 +319,10 @@ def _besides(found: list[Figure], more: list[Figure]) -> list[Figure]:
     return [m for m in more if all(apart(m.reading.frame, f.reading.frame) for f in found)]
 
 
-def _on_insets(page: Page, hints: Hints, threads: int) -> list[Figure]:
+def _on_plates(page: Page, hints: Hints, threads: int) -> list[Figure]:
     """The figures on the bitmaps inside a drawing, the drawing's own strokes and words over them."""
-    pictures = [(inset, inset_picture(inset)) for inset in page.insets[:MOST_SCANS]]
-    fineness = max(p.rgb.shape[1] / max(i.box[2] - i.box[0], 1e-9) for i, p in pictures)
+    pictures = [(plate, plate_picture(plate)) for plate in page.plates[:MOST_SCANS]]
+    fineness = max(p.rgb.shape[1] / max(plate.box[2] - plate.box[0], 1e-9) for plate, p in pictures)
     scale = min(fineness, LONGEST / max(page.width, page.height))
     rgb = laid_out(page, pictures, scale)
     words = tuple(replace(w, x0=w.x0 * scale, x1=w.x1 * scale, y0=w.y0 * scale, y1=w.y1 * scale) for w in page.words)

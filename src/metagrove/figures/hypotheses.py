@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB
 from metagrove.figures.plot import MARGIN, Plot
 
-__all__ = ["supposed"]
+__all__ = ["Supposition", "listed_arms_traced", "unlisted_arms_traced"]
 
 # a plot is explained once less than this share of its ink is left; another arm must take this share of what was left
 _EXPLAINED, _TAKES = 0.05, 0.3
@@ -38,153 +38,179 @@ _MORE_SYMBOLS = 3
 _WORSE = 0.01
 
 
-def supposed(
-    scene: Scene, plot: Plot, specs: Sequence[ArmSpec], prose: NDArray[np.bool_], *, most: int, free: bool
-) -> tuple[list[ArmSpec], Canvas, Trace, NDArray[np.bool_]]:
-    """The arms that explain the plot's ink best, the plot made ready for them, their trace, and the pixels of dashed limits.
+@dataclass(frozen=True, slots=True, eq=False)
+class Supposition:
+    """Arms that a plot may show, the plot made ready for them, their trace, and the pixels of dashed confidence limits."""
+
+    specs: tuple[ArmSpec, ...]
+    field: Canvas
+    trace: Trace
+    limits: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Unexplained:
+    """A plot whose arms are looked for; `prose` marks words, which no arm need explain."""
+
+    scene: Scene
+    plot: Plot
+    prose: NDArray[np.bool_]
+
+    def by(self, specs: Sequence[ArmSpec]) -> Supposition:
+        """The supposition that the plot shows these arms."""
+        field = canvas(self.scene.rgb, [s.look.colour for s in specs], self.scene.blank, self.scene.marks)
+        trace = traced(field, [s.look for s in specs], start=self.plot.start)
+        return Supposition(tuple(specs), field, trace, np.zeros_like(self.prose))
+
+    def left(self, one: Supposition) -> tuple[float, NDArray[np.bool_]]:
+        """The share of the ink that no arm explains, and where it is."""
+        import cv2
+
+        inked = (one.field.e_paper > 70.0**2) & ~one.field.blank & ~self.prose & ~one.limits
+        width = max(s.look.width for s in one.specs)
+        core = np.any([cover == 2 for cover in one.trace.covers], axis=0).astype(np.uint8)
+        reach = 2 * round(width + 2) + 1
+        left = inked & (cv2.dilate(core, np.ones((reach, reach), np.uint8)) == 0)
+        return float(left.sum() / max(int(inked.sum()), 1)), left
+
+
+def listed_arms_traced(scene: Scene, plot: Plot, specs: Sequence[ArmSpec], prose: NDArray[np.bool_]) -> Supposition:
+    """The arms that a legend or hints list, those among them that are limits of others left out.
 
     Parameters
     ----------
-    specs : the arms that legend, rows or colours suggest.
+    specs : the arms that legend or hints give.
+    prose : pixels of words, which no arm need explain.
+    """
+    unexplained = _Unexplained(scene, plot, prose)
+    return _settled(unexplained, _dashed_after_all(unexplained, unexplained.by(specs)))
+
+
+def unlisted_arms_traced(
+    scene: Scene, plot: Plot, specs: Sequence[ArmSpec], prose: NDArray[np.bool_], *, most: int
+) -> Supposition:
+    """The arms that explain the plot's ink best where nothing lists them, those among them that are limits of others left out.
+
+    Parameters
+    ----------
+    specs : the arms that rows or colours suggest.
     prose : pixels of words, which no arm need explain.
     most : how many arms there are at most (rows of numbers at risk), 0 where nothing says.
-    free : whether the arms come from the inks alone; else `specs` stand.
 
     Mixtures of two inks are taken for a third now and then: such an arm draws nothing and is dropped. Lines of one ink
     told apart by dashes alone first count as one arm: while much ink is left, the dash patterns found in it are tried,
     and kept if they take a good part of it.
     """
-    kept, field, trace = _listed(scene, specs, prose, start=plot.start, most=most, free=free)
-    kept, field, trace = _by_symbols(scene, kept, field, trace, plot.start)
-    return _unlimited(scene, plot, kept, field, trace, prose)
+    unexplained = _Unexplained(scene, plot, prose)
+    return _settled(unexplained, _best_explained(unexplained, specs, most))
 
 
-def _by_symbols(
-    scene: Scene, specs: list[ArmSpec], field: Canvas, trace: Trace, start: float
-) -> tuple[list[ArmSpec], Canvas, Trace]:
+def _settled(unexplained: _Unexplained, one: Supposition) -> Supposition:
+    """The arms under the names that their symbols tell, without those that are limits of others."""
+    return _unlimited(unexplained, _by_symbols(unexplained, one))
+
+
+def _by_symbols(unexplained: _Unexplained, one: Supposition) -> Supposition:
     """The arms, those of one ink under the names whose symbols their lines bear.
 
     A symbol hides the middle of a key, so that its dashes may have been read as another's.
     """
     from scipy.optimize import linear_sum_assignment
 
+    specs, marks = one.specs, one.field.marks
     bearing = [k for k, s in enumerate(specs) if s.look.symbol]
-    if field.marks is None or len(bearing) < 2:
-        return specs, field, trace
-    told = field.marks.told
+    if marks is None or len(bearing) < 2:
+        return one
     counts = np.array(
         [
-            [int((passed(field.marks, trace.paths[i]) & (told == specs[j].look.symbol)).sum()) for j in bearing]
+            [int((passed(marks, one.trace.paths[i]) & (marks.told == specs[j].look.symbol)).sum()) for j in bearing]
             for i in bearing
         ]
     )
     lines, names = linear_sum_assignment(-counts)
     if counts[lines, names].sum() < np.trace(counts) + _MORE_SYMBOLS:
-        return specs, field, trace
+        return one
     moved = list(specs)
     for line, name in zip(lines.tolist(), names.tolist(), strict=True):
         own, drawn = specs[bearing[name]], specs[bearing[line]].look
         moved[bearing[name]] = ArmSpec(own.name, replace(drawn, symbol=own.look.symbol))
-    return moved, *_trace(scene, moved, start)
+    return unexplained.by(moved)
 
 
-def _unlimited(
-    scene: Scene, plot: Plot, kept: list[ArmSpec], field: Canvas, trace: Trace, prose: NDArray[np.bool_]
-) -> tuple[list[ArmSpec], Canvas, Trace, NDArray[np.bool_]]:
+def _unlimited(unexplained: _Unexplained, one: Supposition) -> Supposition:
     """The arms without those that are limits of others, and the pixels of limits, which are looked for in what is left."""
-    limits = np.zeros(prose.shape, dtype=bool)
-    for spec in list(kept):
-        for lines, tried in _with_companions(scene, spec, kept, field, trace, prose | limits, plot.start):
-            known = limited(lines, tried, plot.survival)
+    for spec in one.specs:
+        for tried in _with_companions(unexplained, one, spec):
+            lines = tried.specs
+            known = limited(lines, tried.trace, unexplained.plot.survival)
             pair = next((p for k, p in known.items() if lines[k] is spec), None)
             if pair is not None:
-                limits |= stroke_of(tried, pair, lines[pair[0]].look.width)
-                arms = [k for k in range(len(kept)) if k not in pair]
-                kept, trace = [kept[k] for k in arms], part_of(tried, arms)
+                limits = one.limits | stroke_of(tried.trace, pair, lines[pair[0]].look.width)
+                arms = [k for k in range(len(one.specs)) if k not in pair]
+                kept = tuple(one.specs[k] for k in arms)
+                one = replace(one, specs=kept, trace=part_of(tried.trace, arms), limits=limits)
                 break
-    return kept, field, trace, limits
+    return one
 
 
-def _with_companions(
-    scene: Scene,
-    spec: ArmSpec,
-    kept: list[ArmSpec],
-    field: Canvas,
-    trace: Trace,
-    known: NDArray[np.bool_],
-    start: float,
-) -> Iterator[tuple[list[ArmSpec], Trace]]:
+def _with_companions(unexplained: _Unexplained, one: Supposition, spec: ArmSpec) -> Iterator[Supposition]:
     """The lines as they are, and with two more in a solid arm's ink in each dash pattern that what is left shows."""
-    if spec not in kept or spec.look.dash.off:
+    if spec not in one.specs or spec.look.dash.off:
         return
-    yield kept, trace
-    share, left = _left(field, trace, kept, known)
+    yield one
+    share, left = unexplained.left(one)
     if share < _TRACED:
         return
-    for offer in [o for o in _offers(field, left, [spec]) if o.look.dash.off]:
-        lines = [*kept, offer, offer]
-        yield lines, _trace(scene, lines, start)[1]
+    for offer in [o for o in _offers(one.field, left, [spec]) if o.look.dash.off]:
+        yield unexplained.by([*one.specs, offer, offer])
 
 
-def _listed(
-    scene: Scene, specs: Sequence[ArmSpec], prose: NDArray[np.bool_], *, start: float, most: int, free: bool
-) -> tuple[list[ArmSpec], Canvas, Trace]:
+def _best_explained(unexplained: _Unexplained, specs: Sequence[ArmSpec], most: int) -> Supposition:
     """The arms that explain the plot's ink best, whatever they are."""
-    kept = list(specs)
-    field, trace = _trace(scene, kept, start)
-    if not free:
-        return _dashed_after_all(scene, kept, field, trace, prose, start)
-    if len({s.look.colour for s in kept}) == len(kept) > 1:
-        kept, field, trace = _dashed_after_all(scene, kept, field, trace, prose, start)
-    plain = [ArmSpec(s.name, replace(s.look, style="solid", dash=Dash())) for s in kept]
-    if len(kept) == 1 and kept[0].look.style != "solid":
+    one = unexplained.by(specs)
+    if len({s.look.colour for s in specs}) == len(specs) > 1:
+        one = _dashed_after_all(unexplained, one)
+    if len(one.specs) == 1 and one.specs[0].look.style != "solid":
         # a name at the end of a dashed line looks like a legend of one entry
-        other, trial = _trace(scene, plain, start)
-        if _left(other, trial, plain, prose)[0] < _left(field, trace, kept, prose)[0]:
-            kept, field, trace = plain, other, trial
-    drawn = [k for k in range(len(kept)) if not _void(trace, k, field)]
-    if max(most, 1) <= len(drawn) < len(kept):
-        kept = [kept[k] for k in drawn]
-        field, trace = _trace(scene, kept, start)
+        other = unexplained.by([ArmSpec(s.name, replace(s.look, style="solid", dash=Dash())) for s in specs])
+        one = other if unexplained.left(other)[0] < unexplained.left(one)[0] else one
+    drawn = [s for k, s in enumerate(one.specs) if not _void(one, k)]
+    if max(most, 1) <= len(drawn) < len(one.specs):
+        one = unexplained.by(drawn)
     for _ in range(_MOST):
-        share, left = _left(field, trace, kept, prose)
-        if share < _EXPLAINED or len(kept) == most:
+        share, left = unexplained.left(one)
+        if share < _EXPLAINED or len(one.specs) == most:
             break
         offers = []
-        for spec in _offers(field, left, kept):
-            canvas_, trial = _trace(scene, [*kept, spec], start)
-            rest, _ = _left(canvas_, trial, [*kept, spec], prose)
-            if rest < (1 - _TAKES) * share and _line(trial, len(kept), field):
-                offers.append((rest, spec, canvas_, trial))
+        for spec in _offers(one.field, left, one.specs):
+            trial = unexplained.by([*one.specs, spec])
+            rest, _ = unexplained.left(trial)
+            if rest < (1 - _TAKES) * share and _line(trial, len(one.specs)):
+                offers.append((rest, trial))
         if not offers:
             break
-        _, spec, field, trace = min(offers, key=lambda offer: offer[0])
-        kept.append(spec)
-    if len(kept) > len(drawn):
-        finer = [_patterned(spec, field, trace, k) for k, spec in enumerate(kept)]
-        canvas_, trial = _trace(scene, finer, start)
-        if _left(canvas_, trial, finer, prose)[0] <= _left(field, trace, kept, prose)[0] + 0.01:
-            kept, field, trace = finer, canvas_, trial
-    return kept, field, trace
+        one = min(offers, key=lambda offer: offer[0])[1]
+    if len(one.specs) > len(drawn):
+        finer = unexplained.by([_patterned(one, k) for k in range(len(one.specs))])
+        one = finer if unexplained.left(finer)[0] <= unexplained.left(one)[0] + _WORSE else one
+    return one
 
 
-def _dashed_after_all(
-    scene: Scene, specs: list[ArmSpec], field: Canvas, trace: Trace, prose: NDArray[np.bool_], start: float
-) -> tuple[list[ArmSpec], Canvas, Trace]:
+def _dashed_after_all(unexplained: _Unexplained, one: Supposition) -> Supposition:
     """The arms with those taken as solid traced anew by the dashes that their own ink shows, where it shows any.
 
     A small sample in a legend looks solid, and hints may give a colour alone.
     """
-    finer = [_broken(spec, field, trace, k) for k, spec in enumerate(specs)]
-    if finer == specs:
-        return specs, field, trace
-    canvas_, trial = _trace(scene, finer, start)
-    better = _left(canvas_, trial, finer, prose)[0] <= _left(field, trace, specs, prose)[0] + _WORSE
-    return (finer, canvas_, trial) if better else (specs, field, trace)
+    specs = tuple(_broken(one, k) for k in range(len(one.specs)))
+    if specs == one.specs:
+        return one
+    finer = unexplained.by(specs)
+    return finer if unexplained.left(finer)[0] <= unexplained.left(one)[0] + _WORSE else one
 
 
-def _broken(spec: ArmSpec, field: Canvas, trace: Trace, index: int) -> ArmSpec:
+def _broken(one: Supposition, index: int) -> ArmSpec:
     """The arm with the dash pattern along its solid line, if gaps take a good part of its levels and fit the pattern."""
+    spec, field, trace = one.specs[index], one.field, one.trace
     path, hidden = trace.paths[index], trace.foreign(index)
     if field.marks is not None:
         hidden = hidden | field.marks.taken
@@ -226,11 +252,12 @@ def _beside(trace: Trace, index: int) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate((trace.covers[index] > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
 
 
-def _patterned(spec: ArmSpec, field: Canvas, trace: Trace, index: int) -> ArmSpec:
+def _patterned(one: Supposition, index: int) -> ArmSpec:
     """The arm with the dash pattern that shows along its own path."""
+    spec, trace = one.specs[index], one.trace
     if not spec.look.dash.off:
         return spec
-    own = np.where(_beside(trace, index) & ~trace.foreign(index), coverage(field, spec.look), 0)
+    own = np.where(_beside(trace, index) & ~trace.foreign(index), coverage(one.field, spec.look), 0)
     found = dash_patterns(own.T.copy(), spec.look.width) | dash_patterns(own, spec.look.width)
     style = spec.look.style
     if style not in found and len(found) == 1:
@@ -238,37 +265,18 @@ def _patterned(spec: ArmSpec, field: Canvas, trace: Trace, index: int) -> ArmSpe
     return replace(spec, look=replace(spec.look, style=style, dash=found.get(style, spec.look.dash)))
 
 
-def _trace(scene: Scene, specs: Sequence[ArmSpec], start: float) -> tuple[Canvas, Trace]:
-    field = canvas(scene.rgb, [s.look.colour for s in specs], scene.blank, scene.marks)
-    return field, traced(field, [s.look for s in specs], start=start)
-
-
-def _void(trace: Trace, index: int, field: Canvas) -> bool:
+def _void(one: Supposition, index: int) -> bool:
     """Whether an arm has no line of its own, or one that falls to the foot of the plot at once, along the side of its frame."""
-    path = trace.paths[index]
-    tall, wide = field.rgb.shape[:2]
+    path = one.trace.paths[index]
+    tall, wide = one.field.rgb.shape[:2]
     at_once = path.leave[min(round(_AT_ONCE * wide), len(path.leave) - 1)] > tall - 2 * MARGIN
-    return bool(trace.visible[index] < _UNSEEN or len(path.leave) < _SHORT * wide or at_once)
+    return bool(one.trace.visible[index] < _UNSEEN or len(path.leave) < _SHORT * wide or at_once)
 
 
-def _line(trace: Trace, index: int, field: Canvas) -> bool:
+def _line(one: Supposition, index: int) -> bool:
     """Whether an arm shows a line of its own along a good part of the plot."""
-    length = len(trace.paths[index].leave) / field.rgb.shape[1]
-    return trace.visible[index] > _SHOWN and length > _LONG and trace.strength[index] > _STRONG
-
-
-def _left(
-    field: Canvas, trace: Trace, specs: Sequence[ArmSpec], prose: NDArray[np.bool_]
-) -> tuple[float, NDArray[np.bool_]]:
-    """The share of the ink that no arm explains, and where it is."""
-    import cv2
-
-    inked = (field.e_paper > 70.0**2) & ~field.blank & ~prose
-    width = max(s.look.width for s in specs)
-    core = np.any([cover == 2 for cover in trace.covers], axis=0).astype(np.uint8)
-    reach = 2 * round(width + 2) + 1
-    left = inked & (cv2.dilate(core, np.ones((reach, reach), np.uint8)) == 0)
-    return float(left.sum() / max(int(inked.sum()), 1)), left
+    length = len(one.trace.paths[index].leave) / one.field.rgb.shape[1]
+    return one.trace.visible[index] > _SHOWN and length > _LONG and one.trace.strength[index] > _STRONG
 
 
 def _offers(field: Canvas, left: NDArray[np.bool_], specs: Sequence[ArmSpec]) -> list[ArmSpec]:

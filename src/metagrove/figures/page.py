@@ -14,7 +14,7 @@ import numpy as np
 
 from metagrove.core.values import Array
 
-__all__ = ["RGB", "Inset", "Page", "Stroke", "Word", "boxed", "colour_distance", "hex_colour", "number", "rgb_colour"]
+__all__ = ["RGB", "Page", "Plate", "Stroke", "Word", "boxed", "colour_distance", "hex_colour", "number", "rgb_colour"]
 
 RGB: TypeAlias = tuple[int, int, int]
 
@@ -85,7 +85,7 @@ class Stroke:
 
 
 @dataclass(frozen=True, slots=True)
-class Inset:
+class Plate:
     """A bitmap set upright into a drawing: the bytes of its file, and its box (left, top, right, bottom) on the page."""
 
     content: bytes
@@ -97,7 +97,7 @@ class Page:
     """Everything on one page; `number` counts from 1, `pictured` says that a bitmap covers a good part of it.
 
     `fineness` is the pixels per unit of the finest bitmap that covers a good part of the page, 0 where none does;
-    `insets` are bitmaps that the drawing holds itself, `outside` names pictures that it only points to.
+    `plates` are bitmaps that the drawing holds itself, `outside` names pictures that it only points to.
     """
 
     width: float
@@ -107,7 +107,7 @@ class Page:
     number: int = 1
     pictured: bool = False
     fineness: float = 0.0
-    insets: tuple[Inset, ...] = ()
+    plates: tuple[Plate, ...] = ()
     outside: tuple[str, ...] = ()
 
 

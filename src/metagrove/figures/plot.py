@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,29 +15,23 @@ from metagrove.figures.legend.arms import Scene
 from metagrove.figures.legend.clearing import (
     axis_mask,
     enclosed,
-    grown_together,
     key_lines,
     letters,
     unframed,
     unguided,
 )
-from metagrove.figures.legend.marker_keys import marker_keys
-from metagrove.figures.legend.samples import Sample, legend_samples, parted
-from metagrove.figures.legend.unusual_keys import keys_after, patch_keys, step_keys
-from metagrove.figures.lines.stripes import stripes
-from metagrove.figures.page import Word, colour_distance
+from metagrove.figures.legend.keys import Sample
+from metagrove.figures.page import Word
 from metagrove.figures.scales.calibration import Scales
-from metagrove.figures.scales.frame import dark_lines
+from metagrove.figures.scales.frame import Line, dark_lines
 from metagrove.figures.writing.words import statistics
 
-__all__ = ["MARGIN", "Plot", "inside", "samples_of", "scene_of"]
+__all__ = ["MARGIN", "Plot", "inside", "scene_of"]
 
 MARGIN = 7
 _IN_COLUMN = 6.0
 # the share of a plot's height that a side of its frame is seen along at least, and pixels right of the last label
 _FRAME, _ASIDE = 0.9, 3.0
-# colours that are two
-_TWO = 25.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,56 +50,16 @@ class Plot:
         value = self.scales.y.value(place) / self.scales.scale
         return 1 - value if self.rising else value
 
+    def here(self, word: Word) -> Word:
+        """The word of the picture in rows and columns of the cut."""
+        y0, y1 = word.y0 - self.rows[0], word.y1 - self.rows[0]
+        tall = self.rows[1] - self.rows[0]
+        y0, y1 = (tall - y1, tall - y0) if self.rising else (y0, y1)
+        return replace(word, x0=word.x0 - self.columns[0], x1=word.x1 - self.columns[0], y0=y0, y1=y1)
+
     def time(self, column: Array) -> Array:
         """Time at columns of the cut."""
         return self.scales.x.value(self.columns[0] + column)
-
-
-def samples_of(
-    picture: Picture, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str]
-) -> list[Sample]:
-    """The legend, keys after names and filled patches last; where steps of curves, lines inside filled keys, or keys that were read as letters, give these entries and more, that."""
-    samples = legend_samples(picture.rgb, ink, names, labels)
-    if not names:
-        return samples
-    steps = step_keys(picture.rgb, ink, names, labels)
-    if len(steps) > 1 and len(steps) >= len(samples):
-        return steps
-    marked = marker_keys(picture.rgb, names)
-    if marked and len(marked) >= len(samples):
-        apart = all(colour_distance(a.colour, b.colour) > _TWO for a, b in combinations(marked, 2))
-        if not apart or not _same_places(marked, samples):
-            return marked
-    bare = parted(names, picture.rgb)
-    reach = round(0.42 * float(np.median([w.size for w in names])))
-    both = [*names, *(w for w, n in zip(bare, names, strict=True) if w is not n)]
-    offers = [legend_samples(picture.rgb, stripes(picture.rgb, max(reach, 3)), both, labels)]
-    if len(both) > len(names):
-        offers.append(legend_samples(picture.rgb, ink, bare, labels))
-    for offer in offers:
-        if len(offer) > max(len(samples), 1) and {s.name for s in samples[1:]} <= {s.name for s in offer}:
-            samples = offer
-    if len(samples) < 2:
-        others = (find(picture.rgb, ink, names, labels) for find in (keys_after, patch_keys))
-        samples = next((offer for offer in others if offer), samples)
-    else:
-        # patches may pass for lines, one less easily than another
-        patches = patch_keys(picture.rgb, ink, names, labels)
-        more = len(patches) > len(samples) and {s.name for s in samples} <= {s.name for s in patches}
-        samples = patches if more else samples
-    return [] if len(samples) == 1 and grown_together(ink, samples[0]) else samples
-
-
-def _same_places(marked: Sequence[Sample], samples: Sequence[Sample]) -> bool:
-    """Whether two readings of a legend have their names at the same places."""
-    found = [
-        any(
-            abs(m.start - s.start) < _IN_COLUMN and abs(m.box[1] + m.box[3] - s.box[1] - s.box[3]) < m.box[3] - m.box[1]
-            for s in samples
-        )
-        for m in marked
-    ]
-    return len(marked) == len(samples) and all(found)
 
 
 def scene_of(
@@ -118,57 +71,84 @@ def scene_of(
     hints: Hints,
 ) -> tuple[Plot, Scene]:
     """The plot cut out, with letters and legend painted over and axis lines marked as saying nothing."""
-    tall, wide = ink.shape
+    cut = _cut_of(scales, ink.shape)
+    (r0, r1), (c0, c1) = cut.rows, cut.columns
+    erased = _erased(ink, words, samples)
+    for inset in scales.insets:
+        erased[_within(inset)] = True
+    crop, dark = picture.rgb[r0:r1, c0:c1].copy(), ink[r0:r1, c0:c1]
+    crop[erased[r0:r1, c0:c1]] = np.median(crop.reshape(-1, 3), axis=0).astype(np.uint8)
+    level = dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.18)
+    upright = dark_lines(ink, level=False, least=_FRAME * (cut.bottom - cut.top), threshold=0.18)
+    blank: NDArray[np.bool_] = np.array(axis_mask(dark, round(cut.bottom) - r0) | erased[r0:r1, c0:c1])
+    blank[round(cut.bottom) - r0 + 2 :] = True
+    _without_frame(blank, cut, [*level, *upright], max(scales.x.pixels))
+    if not scales.y.log:
+        unguided(blank, dark, float(scales.y.pixel(0.5 * scales.scale)) - r0, cut.bottom - r0)
+    # where the axis line runs clear of survival 0, lines that lie on 0 show
+    clear = np.isfinite(scales.foot) and scales.foot > cut.bottom + 4
+    floor = cut.bottom - r0 + (1.5 if clear else -1)
+    rising = hints.direction == "incidence" or (
+        hints.direction is None and (_below_one(scales) or _rises(dark, blank, cut.top - r0, cut.bottom - r0, floor))
+    )
+    start = cut.top - r0
+    if rising:
+        _without_head(blank, cut, level)
+        crop, blank, start = crop[::-1], blank[::-1], r1 - float(scales.y.pixel(0.0))
+    plot = Plot(scales, cut.rows, cut.columns, start, rising)
+    crop = np.ascontiguousarray(crop)
+    return plot, Scene(picture.rgb, ink, crop, np.ascontiguousarray(blank), (r0, c0), erased)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """The rows and columns of a picture that a plot takes; curves run between rows `top` and `bottom`."""
+
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    top: float
+    bottom: float
+
+
+def _cut_of(scales: Scales, shape: tuple[int, ...]) -> _Cut:
+    tall, wide = shape
     left = float(scales.x.pixel(0.0)) if not scales.x.log else min(scales.x.pixels)
     last = max(scales.x.pixels)
     right = scales.right if np.isfinite(scales.right) else last + 0.6 * scales.x.spacing
     right = min(max(right, last) + 2, last + 1.2 * scales.x.spacing, wide)
-    top = float(scales.y.pixel(scales.scale))
-    bottom = _foot(scales, tall)
-    r0, r1 = max(int(top) - MARGIN, 0), min(int(np.ceil(bottom)) + MARGIN, tall)
-    c0, c1 = max(int(left), 0), int(right)
-    cut = picture.rgb.copy()
-    paper = np.median(cut[r0:r1, c0:c1].reshape(-1, 3), axis=0).astype(np.uint8)
-    keys = [*letters(words), *statistics(words), *_keys(samples)]
-    erased = enclosed(ink, keys) | key_lines(ink, samples)
-    cut[erased] = paper
+    top, bottom = float(scales.y.pixel(scales.scale)), _foot(scales, tall)
+    rows = max(int(top) - MARGIN, 0), min(int(np.ceil(bottom)) + MARGIN, tall)
+    return _Cut(rows, (max(int(left), 0), int(right)), top, bottom)
+
+
+def _erased(ink: NDArray[np.float32], words: list[Word], samples: Sequence[Sample]) -> NDArray[np.bool_]:
+    """The pixels of the picture that letters, statistics and the legend take."""
+    erased = enclosed(ink, [*letters(words), *statistics(words), *_keys(samples)]) | key_lines(ink, samples)
     unframed(erased, ink, samples)
-    for inset in scales.insets:
-        erased[_within(inset)] = True
-    cut[erased] = paper
-    crop, dark = cut[r0:r1, c0:c1], ink[r0:r1, c0:c1]
-    blank: NDArray[np.bool_] = np.array(axis_mask(dark, round(bottom) - r0) | erased[r0:r1, c0:c1])
-    blank[round(bottom) - r0 + 2 :] = True
-    lines = dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.18)
+    return erased
+
+
+def _without_frame(blank: NDArray[np.bool_], cut: _Cut, lines: Sequence[Line], last: float) -> None:
+    """Also let the sides of the frame say nothing; `last` is the column of the last label."""
+    (r0, _), (c0, c1) = cut.rows, cut.columns
+    top = cut.top - r0
     for line in lines:
-        row = round(line.place - 0.5) - r0
-        beyond = line.begin < c0 - 2 and line.end > min(c1 - 12, last - 3) and abs(row - (top - r0)) > 3
-        if 0 <= row < len(blank) and (beyond or row < top - r0 - 3):
-            blank[max(row - 2, 0) : row + 3] = True
-    for line in dark_lines(ink, level=False, least=_FRAME * (bottom - top), threshold=0.18):
-        column = round(line.place - 0.5) - c0
-        # a side of the frame, drawn at the last label or right of it
-        if last - _ASIDE < line.place < c1 and line.begin < top + 3 and line.end > bottom - 3:
-            blank[:, max(column - 2, 0) :] = True
-    if not scales.y.log:
-        unguided(blank, dark, float(scales.y.pixel(0.5 * scales.scale)) - r0, bottom - r0)
-    # where the axis line runs clear of survival 0, lines that lie on 0 show
-    clear = np.isfinite(scales.foot) and scales.foot > bottom + 4
-    floor = bottom - r0 + (1.5 if clear else -1)
-    rising = hints.direction == "incidence" or (
-        hints.direction is None and (_below_one(scales) or _rises(dark, blank, top - r0, bottom - r0, floor))
-    )
-    start = top - r0
-    if rising:
-        # no rising curve is level from side to side but at 0: such a line is the frame's head
-        for line in lines:
+        if line.level:
             row = round(line.place - 0.5) - r0
-            if line.begin < c0 + 3 and 0 <= row < bottom - r0 - 4:
+            beyond = line.begin < c0 - 2 and line.end > min(c1 - 12, last - 3) and abs(row - top) > 3
+            if 0 <= row < len(blank) and (beyond or row < top - 3):
                 blank[max(row - 2, 0) : row + 3] = True
-        crop, blank, start = crop[::-1], blank[::-1], r1 - float(scales.y.pixel(0.0))
-    plot = Plot(scales, (r0, r1), (c0, c1), start, rising)
-    crop = np.ascontiguousarray(crop)
-    return plot, Scene(picture.rgb, ink, crop, np.ascontiguousarray(blank), (r0, c0), erased)
+        # a side of the frame, drawn at the last label or right of it
+        elif last - _ASIDE < line.place < c1 and line.begin < cut.top + 3 and line.end > cut.bottom - 3:
+            blank[:, max(round(line.place - 0.5) - c0 - 2, 0) :] = True
+
+
+def _without_head(blank: NDArray[np.bool_], cut: _Cut, lines: Sequence[Line]) -> None:
+    """Also let the frame's head say nothing: no rising curve is level from side to side but at 0."""
+    for line in lines:
+        row = round(line.place - 0.5) - cut.rows[0]
+        if line.begin < cut.columns[0] + 3 and 0 <= row < cut.bottom - cut.rows[0] - 4:
+            blank[max(row - 2, 0) : row + 3] = True
 
 
 def _below_one(scales: Scales) -> bool:

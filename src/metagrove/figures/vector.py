@@ -15,26 +15,22 @@ from metagrove.figures.hints import Hints
 from metagrove.figures.legend.entries import coloured_name, legend_entries, sample_names
 from metagrove.figures.page import Page, Stroke, Word, colour_distance
 from metagrove.figures.reading import ArmReading, FigureReading
-from metagrove.figures.scales.axes import (
-    MIN_LABELS,
-    Axis,
-    axis_unit,
-    column_axes,
-    from_zero,
-    near_plot,
-    row_axes,
-    snapped,
-    with_flush,
-)
+from metagrove.figures.scales.axes import MIN_LABELS, Axis, column_axes, row_axes
+from metagrove.figures.scales.insets import is_inset
+from metagrove.figures.scales.surroundings import axis_unit, near_plot
+from metagrove.figures.scales.survival_axis import drawn_scale, from_zero, hinted_scale
+from metagrove.figures.scales.tick_marks import snapped, with_flush
 from metagrove.figures.strokes.dash_chains import with_lines
 from metagrove.figures.strokes.left import all_explained, beyond_end, outlined_dashes, unread_bars
 from metagrove.figures.strokes.staircases import Staircase, censor_marks, ragged_lines, staircases, without_limits
 from metagrove.figures.table.blanks import with_blanks
 from metagrove.figures.table.columns import column_axis
+from metagrove.figures.table.evidence import Ground
 from metagrove.figures.table.recount import recounted
 from metagrove.figures.table.risk_table import risk_rows
+from metagrove.figures.table.rows import RiskRow
 from metagrove.figures.table.swatches import drawn_patches, keyed
-from metagrove.figures.table.tying import Ground, named_and_counted
+from metagrove.figures.table.tying import named_and_counted
 from metagrove.figures.writing.ocr import Finder
 from metagrove.figures.writing.words import phrases, tokens
 
@@ -83,19 +79,10 @@ def page_readings(page: Page, hints: Hints | None = None, *, find: Finder | None
         return []
     words = tokens(page.words)
     plots = _plots(page, words, curves, hints)
-    plots = [p for p in plots if not any(_inset(p, other) for other in plots)]
+    axes = [(p.x, p.y) for p in plots]
+    plots = [p for p in plots if not is_inset((p.x, p.y), axes)]
     readings = [_reading(page, words, plot, [p for p in plots if p is not plot], hints, find) for plot in plots]
     return sorted(readings, key=lambda r: (round(r.frame[1] / 40), r.frame[0]))
-
-
-def _inset(plot: _Plot, other: _Plot) -> bool:
-    """Whether a plot is drawn inside another, to show its curves larger."""
-
-    def box(p: _Plot) -> tuple[float, float, float, float]:
-        return min(p.x.pixels), min(p.y.pixels), max(p.x.pixels), max(p.y.pixels)
-
-    (left, top, right, foot), around = box(plot), box(other)
-    return around[0] < left and around[1] < top and right <= around[2] and foot < around[3]
 
 
 def _plots(page: Page, words: list[Word], curves: list[Staircase], hints: Hints) -> list[_Plot]:
@@ -114,13 +101,11 @@ def _plots(page: Page, words: list[Word], curves: list[Staircase], hints: Hints)
         for y in columns:
             if hints.x is None and hints.y is None and not _corner(x, y):
                 continue
-            for scale in _scales(y, hinted=hints.y is not None):
-                own = [c for c in curves if _starts(c, x, y, scale)]
-                if own:
-                    plot = _Plot(x, y, scale, tuple(own))
-                    offers.append(
-                        ((len(own), x.on_ticks + y.on_ticks, len(x.values) + len(y.values), -x.band[0]), plot)
-                    )
+            scale = hinted_scale(y) if hints.y is not None else drawn_scale(y)
+            own = [c for c in curves if scale is not None and _starts(c, x, y, scale)]
+            if scale is not None and own:
+                support = (len(own), x.on_ticks + y.on_ticks, len(x.values) + len(y.values), -x.band[0])
+                offers.append((support, _Plot(x, y, scale, tuple(own))))
     chosen: list[_Plot] = []
     taken: set[int] = set()
     for _, plot in sorted(offers, key=lambda o: o[0], reverse=True):
@@ -139,15 +124,6 @@ def _corner(x: Axis, y: Axis) -> bool:
     beside = y.band[1] < min(x.pixels) + 0.2 * width and min(x.pixels) - y.band[1] < 0.5 * width
     under = x.band[0] > low - 0.1 * height and x.band[0] - low < 0.8 * height
     return beside and under
-
-
-def _scales(y: Axis, *, hinted: bool) -> tuple[float, ...]:
-    top = max(y.values)
-    if hinted:
-        return (1.0 if top <= 1 else 100.0,)
-    if min(y.values) < -0.01 * top:
-        return ()
-    return (1.0,) if top <= 1.3 else (100.0,) if 5 < top <= 130 else ()
 
 
 def _starts(curve: Staircase, x: Axis, y: Axis, scale: float) -> bool:
@@ -217,14 +193,9 @@ def _reading(
 ) -> FigureReading:
     findings: list[Finding] = []
     plot = plot if hints.x is not None or hints.y is not None else _anchored(_uncrisped(plot))
-    near = _nearby(words, plot, others)
+    near = near_plot(words, plot.x, plot.y, [(p.x, p.y) for p in others])
     names = phrases(near)
-    below = min(plot.frame[3], max(plot.y.pixels)) + 1
-    x = column_axis(near, plot.x, below=below)
-    above = min(plot.frame[1], *plot.y.pixels)
-    rows = recounted(risk_rows(near, x, below=below, above=above), x, find)
-    rows = with_blanks(rows, x, None) if find is None else rows
-    rows = keyed(rows, drawn_patches(rows, near, page.strokes))
+    rows = _counted(page, near, plot, find)
     entries = {w.text for _, w in legend_entries(page.strokes, names)}
     listed = len(entries)
     curves, limits = without_limits(plot.curves, ragged_lines(page.strokes), expected=len(rows) or listed)
@@ -248,13 +219,7 @@ def _reading(
     arms, cells, more = named_and_counted(arms, rows, hints, names, ground)
     findings += more
     witnesses = [w for w in (_named_count(listed, found, names, plot), len(rows)) if w]
-    looks = {(c.colour, c.dash) for c in curves}
-    # lines of one look may be an arm and its limits
-    if (
-        not witnesses
-        and len(looks) == len(curves)
-        and all_explained(page.strokes, [c.points for c in plot.curves], plot.frame)
-    ):
+    if not witnesses and _all_drawn(page, plot, curves):
         witnesses = [len(arms)]
     unread = max(outlined_dashes(page.strokes, plot.frame), unread_bars(page.strokes, plot.frame))
     reading = FigureReading(
@@ -280,6 +245,21 @@ def _reading(
     return judged(reading, findings, witnesses=witnesses, hints=hints, words=near)
 
 
+def _counted(page: Page, near: list[Word], plot: _Plot, find: Finder | None) -> list[RiskRow]:
+    """The rows of numbers at risk under or over the plot."""
+    below, above = min(plot.frame[3], max(plot.y.pixels)) + 1, min(plot.frame[1], *plot.y.pixels)
+    x = column_axis(near, plot.x, below=below)
+    rows = recounted(risk_rows(near, x, below=below, above=above), x, find)
+    rows = with_blanks(rows, x, None) if find is None else rows
+    return keyed(rows, drawn_patches(rows, near, page.strokes))
+
+
+def _all_drawn(page: Page, plot: _Plot, curves: Sequence[Staircase]) -> bool:
+    """Whether the curves are all that the plot shows; lines of one look may be an arm and its limits."""
+    looks = {(c.colour, c.dash) for c in curves}
+    return len(looks) == len(curves) and all_explained(page.strokes, [c.points for c in plot.curves], plot.frame)
+
+
 def _uncrisped(plot: _Plot) -> _Plot:
     """The plot with its axes where its curves begin, if these stand off them by the same across and down.
 
@@ -298,7 +278,7 @@ def _uncrisped(plot: _Plot) -> _Plot:
     slack = max(_FIRM, plot.x.residual, plot.y.residual)
     if np.ptp(off, axis=0).max() > _FIRM or abs(right - down) > slack or not _CRISP[0] < abs(right) < _CRISP[1]:
         return plot
-    return replace(plot, x=_moved(plot.x, float(right)), y=_moved(plot.y, float(down)))
+    return replace(plot, x=plot.x.moved(float(right)), y=plot.y.moved(float(down)))
 
 
 def _anchored(plot: _Plot) -> _Plot:
@@ -317,10 +297,6 @@ def _confirmed(axis: Axis) -> Axis:
     """An even scale of four labels or more, straight to a fraction of a point, as good as on tick marks."""
     firm = not axis.on_ticks and len(axis.values) > MIN_LABELS and axis.even and axis.residual < _STRAIGHT
     return replace(axis, on_ticks=len(axis.values)) if firm else axis
-
-
-def _moved(axis: Axis, by: float) -> Axis:
-    return replace(axis, pixels=tuple(p + by for p in axis.pixels), intercept=axis.intercept - axis.slope * by)
 
 
 def _named_count(listed: int, found: Sequence[str | None], names: Sequence[Word], plot: _Plot) -> int:
@@ -347,11 +323,6 @@ def _thin_limit(curve: Staircase, curves: Sequence[Staircase], names: Sequence[s
         name is not None and colour_distance(c.colour, curve.colour) < 6 and curve.width < 0.8 * c.width
         for c, name in zip(curves, names, strict=True)
     )
-
-
-def _nearby(words: list[Word], plot: _Plot, others: Sequence[_Plot]) -> list[Word]:
-    """Words that can belong to the figure: round its plot, not across a neighbouring one."""
-    return near_plot(words, plot.x, plot.y, [(p.x, p.y) for p in others])
 
 
 def _within(stroke: Stroke, plot: _Plot) -> bool:

@@ -20,6 +20,7 @@ __all__ = [
     "dotted_grid",
     "frame_pieces",
     "furniture",
+    "in_cells",
     "in_line",
     "landmarks",
     "letters_beside",

@@ -36,7 +36,7 @@ _INCIDENCE = (
 _FALLEN = 0.995
 # a curve is gone at once: below this survival at this share of its own time
 _GONE, _AT_FIRST = 0.02, 0.01
-# the name of an earlier arm with a number, as `unique_names` gives it
+# a name with a number behind it, as the second arm of one name bears it
 _AGAIN = re.compile(r"(.+) \(\d\)$")
 # how far below the plot, of its height, a heading of numbers at risk stands at most, and how many letters it has
 _BELOW, _HEADING = 1.8, 40

@@ -12,6 +12,7 @@ from metagrove.figures.doubts.check import Check
 from metagrove.figures.doubts.traced_plot import TracedPlot
 from metagrove.figures.findings import Finding
 from metagrove.figures.lines.symbols import Marks, passed
+from metagrove.figures.runs import runs_of
 
 __all__ = ["SYMBOLS"]
 
@@ -77,11 +78,9 @@ def _stretches(seen: TracedPlot, i: int, j: int) -> list[tuple[int, int, float]]
     n = min(len(a.leave), len(b.leave))
     gap = np.maximum(a.enter[:n], b.enter[:n]) - np.minimum(a.leave[:n], b.leave[:n])
     apart = gap > (seen.looks[i].width + seen.looks[j].width) / 2 + 1
-    change = np.diff(np.concatenate([[0], apart.astype(np.int8), [0]]))
-    ends = zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True)
     tall = (seen.plot.rows[1] - seen.plot.rows[0]) * (seen.plot.columns[1] - seen.plot.columns[0])
     between = np.abs(a.leave[:n] - b.leave[:n])
-    return [(p, q, float(between[p:q].sum()) / tall) for p, q in ends]
+    return [(p, q, float(between[p:q].sum()) / tall) for p, q in runs_of(apart)]
 
 
 SYMBOLS = Check(

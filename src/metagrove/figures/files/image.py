@@ -31,6 +31,8 @@ MAX_PIXELS = 130_000_000
 MAX_FRAMES = 60
 LONGEST = 2400
 _SMALLEST = 80
+# degrees that a picture is turned at most
+_FURTHEST = 2.5
 _BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8", b"RIFF", b"BM")
 # Pillow would hand some other formats to programs outside
 _FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP")
@@ -236,14 +238,14 @@ def _on_white(image: Image, deepest: float) -> Image:
     return image.convert("RGB")
 
 
-def deskewed(picture: Picture, *, furthest: float = 2.5) -> Picture:
+def deskewed(picture: Picture) -> Picture:
     """The picture turned so that its straight lines run level; unchanged under a twentieth of a degree.
 
     The angle is the one that gathers the edges of straight lines best.
     """
     import cv2
 
-    angle = skew_angle(picture.rgb, furthest=furthest)
+    angle = skew_angle(picture.rgb, furthest=_FURTHEST)
     if abs(angle) < 0.05:
         return picture
     tall, wide = picture.rgb.shape[:2]

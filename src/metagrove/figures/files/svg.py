@@ -21,7 +21,7 @@ from metagrove.core.values import Array
 from metagrove.figures.files.svg_path import affine, flattened
 from metagrove.figures.files.svg_style import Rule, declarations, declared, rules_of
 from metagrove.figures.files.svg_text import ADVANCE, font_size, length, text_runs
-from metagrove.figures.page import RGB, Inset, Page, Stroke, Word, boxed, rgb_colour
+from metagrove.figures.page import RGB, Page, Plate, Stroke, Word, boxed, rgb_colour
 
 __all__ = ["svg_page"]
 
@@ -145,14 +145,25 @@ def _measured(root: _Node, width: float, height: float) -> None:
                 node.attributes[key] = repr(length(said)) if length(said, -1e9) > -1e9 else said
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outlined:
+    """Letters drawn as outlines: what a comment says they are, their box and angle, colour, and the outline of each."""
+
+    text: str
+    box: Array
+    angle: int
+    colour: RGB | None
+    glyphs: list[str]
+
+
 @dataclass(slots=True)
 class _Walk:
     rules: list[Rule]
     ids: dict[str, _Node]
     strokes: list[Stroke] = field(default_factory=list)
     words: list[Word] = field(default_factory=list)
-    outlined: list[tuple[str, Array, list[str], RGB | None, int]] = field(default_factory=list)
-    insets: list[Inset] = field(default_factory=list)
+    outlined: list[_Outlined] = field(default_factory=list)
+    plates: list[Plate] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     serial: int = 0
     visits: int = 0
@@ -214,7 +225,7 @@ class _Walk:
             x, y = length(node.attributes.get("x")), length(node.attributes.get("y"))
             left, top, _ = place @ [x, y, 1.0]
             right, bottom, _ = place @ [x + wide, y + tall, 1.0]
-            self.insets.append(Inset(content, (float(left), float(top), float(right), float(bottom))))
+            self.plates.append(Plate(content, (float(left), float(top), float(right), float(bottom))))
 
     def _group(self, node: _Node, place: Array, style: Mapping[str, str], depth: int) -> None:
         remark = ""
@@ -225,10 +236,10 @@ class _Walk:
             before = len(self.strokes)
             self.visit(child, place, style, depth + 1)
             if remark and child.tag in {"g", "use", "path"}:
-                self._remarked(remark, child, before, style)
+                self._remarked(remark, child, before)
             remark = ""
 
-    def _remarked(self, remark: str, child: _Node, before: int, style: Mapping[str, str]) -> None:
+    def _remarked(self, remark: str, child: _Node, before: int) -> None:
         """Letters drawn as outlines under a comment that says what they are."""
         glyphs = [n.attributes.get("href", "") for n in child.children if n.tag == "use"]
         drawn = [s for s in self.strokes[before:] if s.fill is not None]
@@ -239,7 +250,7 @@ class _Walk:
         points = np.vstack([s.points for s in drawn])
         box = np.concatenate([points.min(axis=0), points.max(axis=0)])
         turn = 90 if "rotate(-90" in child.attributes.get("transform", "") else 0
-        self.outlined.append((remark, box, glyphs, drawn[0].fill, turn))
+        self.outlined.append(_Outlined(remark, box, turn, drawn[0].fill, glyphs))
         del self.strokes[before:]
 
     def _shape(self, node: _Node, place: Array, style: Mapping[str, str]) -> None:
@@ -324,17 +335,14 @@ def _embedded(link: str) -> bytes:
         return b""
 
 
-def _agreed(outlined: list[tuple[str, Array, list[str], RGB | None, int]]) -> list[Word]:
+def _agreed(outlined: list[_Outlined]) -> list[Word]:
     """The commented words whose letters always stand for the same outline; contradictions give none."""
     letter_of: dict[str, set[str]] = {}
-    for text, _, glyphs, _, _ in outlined:
-        for glyph, letter in zip(glyphs, text.replace(" ", ""), strict=True):
+    for o in outlined:
+        for glyph, letter in zip(o.glyphs, o.text.replace(" ", ""), strict=True):
             letter_of.setdefault(glyph, set()).add(letter)
-    words = []
-    for text, box, glyphs, colour, turn in outlined:
-        if all(len(letter_of[g]) == 1 for g in glyphs):
-            words.append(boxed(text, box, turn, colour))
-    return words
+    sure = [o for o in outlined if all(len(letter_of[g]) == 1 for g in o.glyphs)]
+    return [boxed(o.text, o.box, o.angle, o.colour) for o in sure]
 
 
 def svg_page(content: bytes) -> Page:
@@ -367,7 +375,7 @@ def svg_page(content: bytes) -> Page:
     if not (0 < width < 1e6 and 0 < height < 1e6 and max(width, height) < 1000 * min(width, height)):
         raise DataError(f"the SVG is {width:g} x {height:g} points; no figure has such a shape")
     return Page(
-        width, height, tuple(words), tuple(walk.strokes), insets=tuple(walk.insets), outside=tuple(walk.outside)
+        width, height, tuple(words), tuple(walk.strokes), plates=tuple(walk.plates), outside=tuple(walk.outside)
     )
 
 

@@ -13,7 +13,7 @@ from metagrove.core.values import Array
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.findings import Finding
 from metagrove.figures.hints import ArmHint, Hints
-from metagrove.figures.legend.samples import Sample
+from metagrove.figures.legend.keys import Sample
 from metagrove.figures.legend.shades import along, whole_inks
 from metagrove.figures.lines.dashes import dash_patterns
 from metagrove.figures.lines.evidence import ArmLook, Canvas, arm_width, canvas, coverage
@@ -110,23 +110,19 @@ def arm_specs(
     field = canvas(scene.rgb, [s.colour for s in samples], scene.blank)
     shape = scene.rgb.shape
     inks = inks_of(scene.rgb, field.paper, scene.blank, least=max(40.0, 0.35 * shape[1]), noise=_noise(scene.rgb))
-    inks = whole_inks(scene.rgb, inks, np.asarray(field.paper[0], dtype=float), scene.blank)
-    labelled = _coloured_names(scene, names, inks, rows, np.asarray(field.paper[0], dtype=float))
-    samples = samples if len(samples) > 1 or len(rows) < 2 else []
-    labels = {plain_name(r.label) for r in rows if r.label}
-    if len(rows) == len(labels) == 1 and not _all_drawn(samples, inks):
-        samples = [s for s in samples if plain_name(s.name) in labels]
-    listed = [s for s in samples if plain_name(s.name) in labels]
-    samples = listed if len(listed) == len(rows) > 0 and not _all_drawn(samples, inks) else samples
+    paper = np.asarray(field.paper[0], dtype=float)
+    inks = whole_inks(scene.rgb, inks, paper, scene.blank)
+    labelled = _coloured_names(scene, names, inks, rows, paper)
+    samples = _beside_table(samples, rows, inks)
     counts = [c for c in (len(samples), len(rows)) if c]
     findings: list[Finding] = []
     if hints.arms and all(a.colour is not None for a in hints.arms):
         seeds = _hinted(hints, samples)
         counts = []
     elif len(samples) > 1 or (samples and len(rows) <= 1 and len(labelled) <= len(samples)):
-        seeds = _listed(samples, inks, np.asarray(field.paper[0], dtype=float), scene.marks)
+        seeds = _listed(samples, inks, paper, scene.marks)
         if len(samples) != len(rows):
-            seeds += _unlisted(scene, inks, seeds, np.asarray(field.paper[0], dtype=float))
+            seeds += _unlisted(scene, inks, seeds, paper)
     elif len(labelled) > 1:
         seeds = labelled + _rest(inks, labelled, len(rows))
         counts = [len(rows)] if rows else [len(seeds)]
@@ -143,6 +139,14 @@ def arm_specs(
     widest = _EVEN_WIDTHS * _thinnest([look.width for look in looks if look.reach])
     looks = [replace(look, width=min(look.width, widest)) for look in looks]
     return [ArmSpec(s.name, look) for s, look in zip(seeds, looks, strict=True)], counts, findings
+
+
+def _beside_table(samples: Sequence[Sample], rows: Sequence[RiskRow], inks: Sequence[Ink]) -> list[Sample]:
+    """The entries of a legend that count beside numbers at risk: those that the table names where these are as many."""
+    labels = {plain_name(r.label) for r in rows if r.label}
+    named = [s for s in samples if plain_name(s.name) in labels]
+    only = len(rows) == len(labels) == 1 or len(named) == len(rows) > 0
+    return named if only and not _all_drawn(samples, inks) else list(samples)
 
 
 def _thinnest(widths: Sequence[float]) -> float:

@@ -8,11 +8,21 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from metagrove.figures.legend.samples import Sample, runs_of
+from metagrove.figures.legend.keys import Sample
 from metagrove.figures.page import Word
+from metagrove.figures.runs import runs_of
 from metagrove.figures.writing.words import phrases
 
-__all__ = ["axis_mask", "enclosed", "letters", "unframed", "unguided", "written"]
+__all__ = [
+    "axis_mask",
+    "enclosed",
+    "grown_together",
+    "key_lines",
+    "letters",
+    "unframed",
+    "unguided",
+    "written",
+]
 
 # dashes of an upright guide from one half to the foot
 _DASHES = 6

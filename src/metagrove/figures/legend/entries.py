@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from metagrove.core.values import Array
+from metagrove.figures.legend.fits import without_fits
 from metagrove.figures.page import RGB, Stroke, Word, colour_distance, number
 from metagrove.figures.strokes.staircases import Staircase
-from metagrove.figures.writing.naming import names_a_fit
 
 __all__ = ["coloured_name", "legend_entries", "sample_names"]
 
@@ -21,10 +21,9 @@ _OF_MARKS = re.compile(r"(?i)\bcensored\W*$")
 def legend_entries(strokes: Sequence[Stroke], names: Sequence[Word]) -> list[tuple[Stroke, Word]]:
     """The entries of the legend, whether or not a curve was found for them: sample lines of one length with a name.
 
-    They stand in one column or one row and differ in colour, dash or width; the largest such group is the legend. Entries of
-    curves that were fitted to the data are none.
+    They stand in one column or one row and differ in colour, dash or width; the largest such group is the legend.
     """
-    samples = [(s, w) for s, w in _samples(strokes, names) if not names_a_fit(w.text)]
+    samples = without_fits(_samples(strokes, names), lambda entry: entry[1].text)
     best: list[tuple[Stroke, Word]] = []
     for anchor, _ in samples:
         left, top, right, _ = anchor.box

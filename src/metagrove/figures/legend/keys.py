@@ -14,13 +14,14 @@ from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.lines.symbols import TWO_SYMBOLS, Symbol, unlike
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB, Word, colour_distance
+from metagrove.figures.runs import runs_of
 
-__all__ = ["Sample", "alike", "drawn_style", "ink_colour", "key_before", "runs_of"]
+__all__ = ["Sample", "alike", "drawn_style", "ink_colour", "key_before", "paper_of"]
 
 _LONGEST, _SHORTEST = 110, 9
 _FAINT, _PALE = 0.14, 0.6
-# a line must differ this much from the paper
-_BLANK = 40.0
+# a line must differ this much from the paper; less ink than this is paper
+_BLANK, _BARE = 40.0, 0.03
 _ONE_COLOUR, _UNLIKE = 25.0, 0.22
 
 
@@ -87,12 +88,6 @@ def key_before(rgb: Pixels, ink: NDArray[np.float32], word: Word, paper: Array) 
     return Sample(word.text.rstrip(" -–—.:"), colour, style, dash, box, thick, word.x0, float(end - begin))
 
 
-def runs_of(inked: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """The beginnings and ends of the stretches of a row that are inked."""
-    change = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
-    return list(zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True))
-
-
 def _row_runs(block: NDArray[np.float32], *, nearest: float, whole: float) -> tuple[int, list[tuple[int, int]]] | None:
     """The row with most ink that comes within `nearest` of the right end, and its runs, leftwards to a wide gap.
 
@@ -154,6 +149,12 @@ def _thickness(block: NDArray[np.float32], row: int, pieces: list[tuple[int, int
             bottom += 1
         sums.append(float(block[top : bottom + 1, c].sum() / max(float(block[row, c]), 0.3)))
     return float(np.median(sums))
+
+
+def paper_of(rgb: Pixels, ink: NDArray[np.float32]) -> Array:
+    """The colour of the paper, of a picture and its ink (0 to 1); white where ink is everywhere."""
+    bare = ink < _BARE
+    return np.asarray(np.median(rgb[bare], axis=0) if bare.any() else np.full(3, 255.0))
 
 
 def ink_colour(patch: Pixels, paper: Array) -> RGB:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from metagrove.figures.runs import runs_of
+
 __all__ = ["unmarked"]
 
 _INK = 0.3
@@ -33,8 +35,7 @@ def unmarked(block: NDArray[np.float32]) -> NDArray[np.float32]:
     if not upright.any():
         return block
     out = block.copy()
-    change = np.diff(np.concatenate([[0], upright.astype(np.int8), [0]]))
-    for a, b in zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True):
+    for a, b in runs_of(upright):
         high = float(extent[a:b].max())
         if b - a > max(_WIDEST * high, 3.0):
             continue
@@ -49,9 +50,8 @@ def _ring_filled(block: NDArray[np.float32]) -> NDArray[np.float32]:
     middle = inked[row]
     above = np.asarray(inked[:row].any(axis=0))
     below = np.asarray(inked[row + 1 :].any(axis=0))
-    change = np.diff(np.concatenate([[0], (~middle).astype(np.int8), [0]]))
     out = block
-    for a, b in zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True):
+    for a, b in runs_of(~middle):
         left, right = middle[max(a - _ARM, 0) : a], middle[b : b + _ARM]
         # an upright mark stands in the gap of a dashed key, a ring lies over and under all of it
         ring = (above & below)[a:b].mean() > _ROUND and 2 < b - a <= len(block)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.legend.hidden_dashes import dashes_shown
-from metagrove.figures.legend.keys import Sample, alike, ink_colour, runs_of
+from metagrove.figures.legend.keys import Sample, alike, ink_colour
 from metagrove.figures.lines.symbols import Symbol, symbol_of
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB, Word
+from metagrove.figures.runs import runs_of
 from metagrove.figures.writing.words import cut_to
 
 __all__ = ["marker_keys"]
@@ -131,7 +132,7 @@ def _keys(rgb: Pixels, size: float) -> list[_Key]:
     for k in np.flatnonzero(fits):
         place = slice(int(y[k]), int(y[k] + h[k])), slice(int(x[k]), int(x[k] + w[k]))
         own = np.asarray(labels)[place] == k
-        key = _key(own, place, filled, far, size)
+        key = _key(own, place, filled, size)
         if key is not None:
             out.append(_drawn(key, rgb, far, np.asarray(paper, dtype=float)))
     return [k for k in out if k is not None]
@@ -162,7 +163,6 @@ def _key(
     own: NDArray[np.bool_],
     place: tuple[slice, slice],
     filled: NDArray[np.bool_],
-    far: NDArray[np.uint8],
     size: float,
 ) -> _Place | None:
     """The place of a key whose symbol a piece of ink bears, None where it is none; `own` is the piece within its box."""

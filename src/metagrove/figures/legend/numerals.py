@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.figures.page import Word
+from metagrove.figures.runs import runs_of
 from metagrove.figures.table.rows import RiskRow
 from metagrove.figures.writing.naming import plain_name
 
@@ -180,7 +181,7 @@ def _tail(word: Word, stem: str, ink: NDArray[np.float32]) -> Tail | None:
     if not block.size or float(block.max()) < _INK / 2:
         return None
     block = block / float(np.quantile(block[:, : int(word.x1) - left], 0.98) + 1e-6)
-    runs = _runs(block.max(axis=0) > _INK)
+    runs = runs_of(block.max(axis=0) > _INK)
     if not runs:
         return None
     first = np.flatnonzero((block[:, runs[0][0] : runs[0][1]] > _INK).any(axis=1))
@@ -218,11 +219,6 @@ def _width(part: NDArray[np.float32]) -> float:
     """How wide a piece of ink is, in pixels, soft columns at its ends by their share."""
     profile = np.clip(part.max(axis=0), 0.0, 1.0)
     return float(len(profile) - 2 + profile[0] + profile[-1]) if len(profile) > 1 else float(profile[0])
-
-
-def _runs(inked: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    change = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
-    return list(zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True))
 
 
 def _spelled(tails: Sequence[Tail]) -> list[str]:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.figures.files.image import Pixels
-from metagrove.figures.legend.keys import Sample, alike, drawn_style, ink_colour, runs_of
+from metagrove.figures.legend.keys import Sample, alike, drawn_style, ink_colour, paper_of
 from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import Word, number
+from metagrove.figures.runs import runs_of
 from metagrove.figures.writing.naming import likeness, named_like
 
 __all__ = ["completed"]
@@ -48,6 +49,17 @@ class _Keys:
     rows: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A line at the place of a key: its ink, style, dashes and thickness, and whether it has its ends there."""
+
+    ink: float
+    style: str
+    dash: Dash
+    thick: float
+    alone: bool
+
+
 def completed(
     samples: Sequence[Sample], rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str] = ()
 ) -> list[Sample]:
@@ -64,13 +76,13 @@ def completed(
     out = list(samples)
     if not out:
         return out
-    paper = np.median(rgb[ink < 0.03], axis=0) if (ink < 0.03).any() else np.full(3, 255.0)
+    paper = paper_of(rgb, ink)
     for _ in range(_GROWS):
         keys = _keys(out, ink)
         found = [_entry(rgb, ink, word, keys, paper) for word in _level_names(out, names, keys)]
         for word in _promised(out, labels, keys):
             clear = _entry(rgb, ink, word, keys, paper)
-            found.append(clear or _entry(rgb, ink, word, keys, paper, free=False))
+            found.append(clear or _entry(rgb, ink, word, keys, paper, crossed=True))
         if len(out) == 1:
             found += [_entry(rgb, ink, word, keys, paper) for word in _next_to(out[0], labels, keys)]
         known = len(out)
@@ -203,9 +215,9 @@ def _next_to(sample: Sample, labels: Sequence[str], keys: _Keys) -> list[Word]:
 
 
 def _entry(
-    rgb: Pixels, ink: NDArray[np.float32], word: Word, keys: _Keys, paper: Array, *, free: bool = True
+    rgb: Pixels, ink: NDArray[np.float32], word: Word, keys: _Keys, paper: Array, *, crossed: bool = False
 ) -> Sample | None:
-    """The entry whose key stands before a name as the other keys do; curves may run through it only where not `free`."""
+    """The entry whose key stands before a name as the other keys do; curves may run through it only where `crossed`."""
     a = round(word.x0 - keys.before)
     b = a + round(keys.length)
     half = max(3, round(0.45 * keys.size))
@@ -214,21 +226,18 @@ def _entry(
         return None
     best: tuple[float, Sample] | None = None
     for row in range(middle - round(_ROWS * keys.size), middle + round(_ROWS * keys.size) + 1):
-        seen = _key_in(ink, row, (a, b), half, keys, free=free)
-        if seen is None or (best is not None and best[0] >= seen[0]):
+        seen = _key_in(ink, row, (a, b), half, keys)
+        if seen is None or not (seen.alone or crossed) or (best is not None and best[0] >= seen.ink):
             continue
-        total, style, dash, thick = seen
         colour = ink_colour(rgb[row - 1 : row + 2, a:b], paper)
         box = (float(a) - 1, word.y0, word.x1, word.y1)
-        sample = Sample(word.text.rstrip(" -–—.:"), colour, style, dash, box, thick, word.x0, float(b - a))
-        best = total, sample
+        name = word.text.rstrip(" -–—.:")
+        best = seen.ink, Sample(name, colour, seen.style, seen.dash, box, seen.thick, word.x0, float(b - a))
     return None if best is None else best[1]
 
 
-def _key_in(
-    ink: NDArray[np.float32], row: int, columns: tuple[int, int], half: int, keys: _Keys, *, free: bool
-) -> tuple[float, str, Dash, float] | None:
-    """How much ink the key in a row has, its style, dashes and thickness; None where none has its ends there."""
+def _key_in(ink: NDArray[np.float32], row: int, columns: tuple[int, int], half: int, keys: _Keys) -> _Key | None:
+    """The key that a row shows at its place; None where no line runs there."""
     a, b = columns
     block = unmarked(ink[row - half : row + half + 1, a:b])
     line = block[half]
@@ -240,10 +249,8 @@ def _key_in(
     if sum(q - p for p, q in pieces) < _LEAST * (b - a) or thick > max(_THICKER * keys.thick, keys.thick + 1.5):
         return None
     beyond = np.concatenate([ink[row, a - 4 : a - 2], ink[row, b + 3 : b + 5]])
-    if free and (pieces[0][0] > _ENDS or pieces[-1][1] < 0.6 * (b - a) or float(beyond.max()) > 0.5 * level):
-        return None
-    style, dash = _drawn(line / level, pieces, thick)
-    return float(line.sum()), style, dash, thick
+    alone = pieces[0][0] <= _ENDS and pieces[-1][1] >= 0.6 * (b - a) and float(beyond.max()) <= 0.5 * level
+    return _Key(float(line.sum()), *_drawn(line / level, pieces, thick), thick, alone)
 
 
 def _drawn(row: NDArray[np.float32], pieces: list[tuple[int, int]], thick: float) -> tuple[str, Dash]:

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.findings import Finding
-from metagrove.figures.legend.keys import Sample, alike, key_before, runs_of
+from metagrove.figures.legend.keys import Sample, alike, key_before, paper_of
 from metagrove.figures.legend.places import completed
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import Word, colour_distance, number
+from metagrove.figures.runs import runs_of
 from metagrove.figures.table.lines import lines_of
 from metagrove.figures.writing.naming import named_like, plain_name
 
-__all__ = ["Sample", "in_turn", "legend_samples", "named_entries", "parted", "runs_of", "turns", "unlined"]
+__all__ = ["in_turn", "legend_samples", "named_entries", "parted", "turns", "unlined"]
 
 # names of one legend are printed in one size; descenders make boxes taller
 _UNEVEN = 2.1
@@ -60,7 +61,7 @@ def legend_samples(
     """
     found = []
     bare = _without_words(ink, names)
-    paper = np.median(rgb[bare < 0.03], axis=0) if (bare < 0.03).any() else np.full(3, 255.0)
+    paper = paper_of(rgb, bare)
     headings = _headings(names)
     for word in sorted(names, key=lambda w: -w.score):
         coded = bool(_CODE.fullmatch(word.text)) and word.score > 0.8

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from metagrove.core.values import Array
 from metagrove.figures.files.image import Pixels
-from metagrove.figures.legend.keys import Sample, ink_colour, runs_of
+from metagrove.figures.legend.keys import Sample, ink_colour, paper_of
 from metagrove.figures.legend.samples import in_turn, legend_samples, named_entries, turns
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import Word
+from metagrove.figures.runs import runs_of
 from metagrove.figures.writing.naming import named_like
 
 __all__ = ["keys_after", "patch_keys", "step_keys"]
@@ -72,7 +73,7 @@ def patch_keys(
     rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str] = ()
 ) -> list[Sample]:
     """The entries of a legend with squares, bars or circles of colour before its names; empty where there are no two."""
-    paper = np.median(rgb[ink < 0.03], axis=0) if (ink < 0.03).any() else np.full(3, 255.0)
+    paper = paper_of(rgb, ink)
     worded = [_behind_patch(w, rgb, paper) for w in names if sum(c.isalnum() for c in w.text) > 1]
     best = _entries([w for w in worded if any(c.isalpha() for c in w.text)], rgb, paper, labels, _patch)
     if len(best) > 1:
@@ -83,7 +84,7 @@ def patch_keys(
 
 def step_keys(rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str] = ()) -> list[Sample]:
     """The entries of a legend whose keys are a step of a curve, as SPSS draws it; empty where there are no two."""
-    paper = np.median(rgb[ink < 0.03], axis=0) if (ink < 0.03).any() else np.full(3, 255.0)
+    paper = paper_of(rgb, ink)
     found = _entries([w for w in names if sum(c.isalnum() for c in w.text) > 1], rgb, paper, labels, _step)
     return found if len(found) > 1 else []
 
@@ -123,16 +124,19 @@ def _behind_patch(word: Word, rgb: Pixels, paper: Array) -> Word:
     return replace(word, x0=float(max(left, 0) + runs[1][0])) if filled and wide else word
 
 
+def _before(rgb: Pixels, word: Word) -> tuple[tuple[int, int], Pixels]:
+    """The part of the picture in which a key before a name stands, with its left upper corner; empty for turned names."""
+    size = max(word.size, 6.0)
+    top, foot = max(round(word.cy - 1.4 * size), 0), round(word.cy + 1.4 * size) + 1
+    left, right = max(round(word.x0 - (_WIDE + _BEFORE) * size), 0), round(word.x0)
+    return (left, top), rgb[top:foot, left : left if word.angle else right]
+
+
 def _patch(rgb: Pixels, word: Word, paper: Array) -> Sample | None:
     """The entry of a name with the one patch of colour before it, apart from everything else; None where there is none."""
     import cv2
 
-    size = max(word.size, 6.0)
-    if word.angle:
-        return None
-    top, foot = max(round(word.cy - 1.4 * size), 0), round(word.cy + 1.4 * size) + 1
-    left, right = max(round(word.x0 - (_WIDE + _BEFORE) * size), 0), round(word.x0)
-    block = rgb[top:foot, left:right]
+    size, (left, top), block = max(word.size, 6.0), *_before(rgb, word)
     if min(block.shape[:2]) < _SMALLEST:
         return None
     seen = (np.linalg.norm(block.astype(np.float32) - paper, axis=2) > _SEEN).astype(np.uint8)
@@ -162,12 +166,7 @@ def _step(rgb: Pixels, word: Word, paper: Array) -> Sample | None:
     """The entry of a name with the one step of a curve before it, apart from everything else; None where there is none."""
     import cv2
 
-    size = max(word.size, 6.0)
-    if word.angle:
-        return None
-    top, foot = max(round(word.cy - 1.4 * size), 0), round(word.cy + 1.4 * size) + 1
-    left, right = max(round(word.x0 - (_WIDE + _BEFORE) * size), 0), round(word.x0)
-    block = rgb[top:foot, left:right]
+    size, (left, top), block = max(word.size, 6.0), *_before(rgb, word)
     if min(block.shape[:2]) < _SMALLEST:
         return None
     seen = (np.linalg.norm(block.astype(np.float32) - paper, axis=2) > 2 * _SEEN).astype(np.uint8)

@@ -27,7 +27,6 @@ F = TypeVar("F", bound=Callable[..., object])
 
 #: Cells a pixel in which the two edges are laid over each other.
 CELLS = 4
-_FAINT = 0.22
 _BRIDGE = 9
 _DOUBTFUL = 0.05
 _ASTRAY = 0.75

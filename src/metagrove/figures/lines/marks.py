@@ -21,6 +21,8 @@ _LEAST, _PER_WIDTH, _SHARE = 1.0, 0.3, 0.45
 _FEWEST, _ALIKE, _MOST_ALIKE = 2, 0.25, 0.6
 _QUIET_SHARE, _STILL = 0.4, 0.6
 _LONGEST = 12
+# half the height of a mark at most: in pixels, in line widths and two pixels, and of the plot's height
+_TALLEST, _PENS, _OF_PLOT = 4.0, 2.2, 0.02
 # where the line is nowhere level: how many alike make marks, which share of all they are, and their least height
 _CROWD, _CROWD_SHARE, _CROWD_HEIGHT = 8, 0.7, 1.8
 # two marks that touch: the ink between them is less than this share of theirs
@@ -29,20 +31,20 @@ _DIP = 0.85
 _NEXT = 1.2
 
 
-def mark_places(path: Path, steps: Steps, ink: NDArray[np.float32], width: float, *, tallest: float) -> Array:
+def mark_places(path: Path, steps: Steps, ink: NDArray[np.float32], width: float) -> Array:
     """Columns, to a fraction of a pixel, at which ink stands out above and below the curve by the same small amount.
 
     Parameters
     ----------
     ink : the arm's coverage of each pixel, 0 to 1, other arms' ink removed; shape (rows, columns).
     width : line width in pixels.
-    tallest : the largest half-height of a mark in pixels.
 
     A step reaches out to one side only; a mark reaches out to both. The size of a curve's marks is learnt where the line
     runs level; none are told where too few stand there or most differ, since ripples beside steps then look like marks,
     unless many stand all along a line that is never level and nearly all are of one height. Elsewhere only ink of that
     size counts. A block of marks that touch is as many as its dips and its ink need at least.
     """
+    tallest = max(_TALLEST, _PENS * width + 2, _OF_PLOT * len(ink))
     ink = above_tints(ink, 2 * int(np.ceil(2 * tallest + width)) + 1)
     # dense marks thicken what is seen of the line
     half = min(steps.width, width + 0.2) / 2

@@ -53,12 +53,11 @@ def redrawn(field: Canvas, looks: Sequence[ArmLook], trace: Trace, start: float)
     guesses = [(max(look.width - _SOFT, _THINNEST), s.width) for look, s in zip(looks, began, strict=True)]
     shown = [pen_of(ink, s.begin, s.height, s.end, g) for ink, s, g in zip(inks, began, guesses, strict=True)]
     pens = [_pen(shown, guesses, i) for i in range(len(looks))]
+    widths = [pen.width if pen else sum(guess) / 2 for pen, guess in zip(pens, guesses, strict=True)]
     lines = [
-        _line(s, look, pen.width if pen else sum(guess) / 2, _share(look, path, field.blank.shape[1]))
-        for s, path, look, pen, guess in zip(began, trace.paths, looks, pens, guesses, strict=True)
+        _line(s, look, width, _share(look, path, field.blank.shape[1]), _clear_marks(field, look, trace, i, s))
+        for i, (s, path, look, width) in enumerate(zip(began, trace.paths, looks, widths, strict=True))
     ]
-    for i, line in enumerate(lines):
-        _mark(line, looks[i], trace.paths[i], began[i], np.where(trace.foreign(i), 0, coverage(field, looks[i])))
     blur = next((pen.blur for pen in pens if pen), _SOFTNESS)
     drawing = Drawing(
         tones(field.rgb),
@@ -85,13 +84,14 @@ def _told(field: Canvas) -> NDArray[np.bool_]:
     return np.asarray(told)
 
 
-def _line(steps: Steps, look: ArmLook, width: float, share: Array) -> Line:
-    """An arm as it is drawn, a row for each cell."""
+def _line(steps: Steps, look: ArmLook, width: float, share: Array, marks: Array) -> Line:
+    """An arm as it is drawn, a row for each cell, with the marks that are known."""
     count = max(int(np.ceil(steps.end * PER)), 2)
     middle = (np.arange(count) + 0.5) / PER
     rows = steps.height[np.clip(np.searchsorted(steps.begin, middle, side="right") - 1, 0, None)]
     reach = _REACH * look.width + 2
-    return Line(np.maximum.accumulate(rows), float(steps.end), width, reach, share, np.zeros_like(share))
+    half = _HALF * width if marks.any() else 0.0
+    return Line(np.maximum.accumulate(rows), float(steps.end), width, reach, share, marks, half)
 
 
 def _read(line: Line, steps: Steps, path: Path) -> Steps:
@@ -167,13 +167,13 @@ def _ink_of(field: Canvas, look: ArmLook, trace: Trace, index: int) -> Ink:
     return Ink(amount.astype(np.float64), known)
 
 
-def _mark(line: Line, look: ArmLook, path: Path, steps: Steps, own: NDArray[np.float32]) -> None:
-    """Puts the marks on a line that clearly stand out of it."""
-    tallest = max(4.0, 2.2 * look.width + 2, 0.02 * len(own))
-    places = mark_places(path, steps, own, look.width, tallest=tallest)
-    if len(places):
-        line.marks[np.clip(places.astype(int), 0, len(line.marks) - 1)] = 1.0
-        line.half = _HALF * line.width
+def _clear_marks(field: Canvas, look: ArmLook, trace: Trace, index: int, steps: Steps) -> Array:
+    """1 in the columns where a mark clearly stands out of an arm's line, else 0."""
+    own = np.where(trace.foreign(index), 0, coverage(field, look))
+    places = mark_places(trace.paths[index], steps, own, look.width)
+    marks = np.zeros(own.shape[1])
+    marks[np.clip(places.astype(int), 0, len(marks) - 1)] = 1.0
+    return marks
 
 
 def _share(look: ArmLook, path: Path, wide: int) -> Array:

@@ -17,31 +17,17 @@ __all__ = [
     "MIN_LABELS",
     "Axis",
     "axis_through",
-    "axis_unit",
     "column_axes",
-    "confirmed",
-    "continued",
-    "from_zero",
-    "near_plot",
+    "is_even",
+    "line_through",
+    "printed_numbers",
     "row_axes",
-    "snapped",
-    "with_flush",
 ]
 
 #: Fewer labels than this are no scale, but for two on the y axis that stand on tick marks.
 MIN_LABELS = 3
-# of the distance of two labels: farther off, a scale is another plot's
-_ELSEWHERE = 0.5
-# how far an axis goes on below 0 at most, as a share of what it shows above
-_BELOW_ZERO = 0.25
-# more labels than this are many
-_MANY = 4
-# pixels: a tick mark this far off the line through the others is none; the middle of a label is known to about this
-_SPOILT, _CENTRED = 0.8, 1.5
 # letter heights between two digits of one number at most, and round a point between them
 _GAP, _POINT = 0.5, 0.8
-# tick marks that make two labels a scale, and how near their ends come to 0 and 1, in half intervals
-_LATTICE, _ROUND = 5, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +64,26 @@ class Axis:
         return np.asarray((v - self.intercept) / self.slope)
 
     @property
+    def printed(self) -> bool:
+        """Whether it is known where its labels stand; hints do not say."""
+        return self.band != (0.0, 0.0)
+
+    @property
     def pairs(self) -> list[list[float]]:
         """`[[pixel, value], …]`: the two ends of the fitted line on a linear axis, every label on a log axis."""
         ends = sorted(self.values) if self.log else [min(self.values), max(self.values)]
         return [[round(float(self.pixel(v)), 4), v] for v in ends]
+
+    def moved(self, by: float) -> Axis:
+        """The same scale that many pixels further on."""
+        return replace(self, pixels=tuple(p + by for p in self.pixels), intercept=self.intercept - self.slope * by)
+
+    def refitted(self, pixels: ArrayLike) -> Axis:
+        """The scale through the same labels at other places."""
+        places = np.asarray(pixels, dtype=float)
+        values = np.log10(self.values) if self.log else np.asarray(self.values)
+        slope, intercept = np.polyfit(places, values, 1)
+        return replace(self, pixels=tuple(places.tolist()), slope=float(slope), intercept=float(intercept))
 
     @property
     def spacing(self) -> float:
@@ -89,7 +91,7 @@ class Axis:
         return float(np.diff(np.sort(self.pixels)).min()) if len(self.pixels) > 1 else math.inf
 
 
-def _line(pixels: Array, values: Array) -> tuple[float, float]:
+def line_through(pixels: Array, values: Array) -> tuple[float, float]:
     """Slope and intercept of the least-squares line, values on pixels."""
     centre = pixels.mean()
     spread = ((pixels - centre) ** 2).sum()
@@ -123,11 +125,11 @@ def axis_through(pixels: ArrayLike, values: ArrayLike, *, tolerance: float, log:
     if best is None:
         return None
     chosen = best[2] if log else _without_odd(v, best[2])
-    slope, intercept = _line(p[chosen], v[chosen])
+    slope, intercept = line_through(p[chosen], v[chosen])
     residual = float(np.abs((v[chosen] - intercept) / slope - p[chosen]).max())
     shown = 10.0 ** v[chosen] if log else v[chosen]
     values_out = tuple(float(f"{x:.10g}") for x in shown)
-    even = _even(np.sort(v[chosen])) or (log and _round_decades(shown))
+    even = is_even(np.sort(v[chosen])) or (log and _round_decades(shown))
     reach = 0.5 * np.ptp(p[chosen]) / max(len(chosen) - 1, 1)
     # two labels fit any scale, so every other number in line with them speaks against it
     within = (p > p[chosen].min() - reach) & (p < p[chosen].max() + reach) | (len(chosen) == 2)
@@ -138,11 +140,9 @@ def axis_through(pixels: ArrayLike, values: ArrayLike, *, tolerance: float, log:
         slope,
         intercept,
         residual,
-        log,
-        0,
-        (0.0, 0.0),
-        stray,
-        even,
+        log=log,
+        left_out=stray,
+        even=even,
     )
 
 
@@ -152,9 +152,9 @@ def _without_odd(values: Array, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
     Inner labels only, of five at least: 0, 7.2, 14.4, 21.0, 28.8 and 36 lose the 21.0.
     """
     order = chosen[np.argsort(values[chosen])]
-    if len(order) < MIN_LABELS + 2 or _even(values[order]):
+    if len(order) < MIN_LABELS + 2 or is_even(values[order]):
         return chosen
-    left = [k for k in range(1, len(order) - 1) if _even(np.delete(values[order], k))]
+    left = [k for k in range(1, len(order) - 1) if is_even(np.delete(values[order], k))]
     return np.delete(order, left[0]) if len(left) == 1 else chosen
 
 
@@ -164,7 +164,7 @@ def _round_decades(values: Array) -> bool:
     return len(values) > MIN_LABELS and bool(np.isin(lead, (1, 2, 3, 4, 5, 6, 8)).all())
 
 
-def _even(values: Array) -> bool:
+def is_even(values: Array) -> bool:
     """Whether the values lie on one arithmetic progression with at most half of its places empty."""
     gaps = np.diff(values)
     if not len(gaps):
@@ -174,7 +174,7 @@ def _even(values: Array) -> bool:
     return bool(np.allclose(ratio, np.round(ratio), atol=0.02) and ratio.sum() <= 2 * len(gaps) + 1)
 
 
-def _labels(words: Sequence[Word]) -> list[tuple[Word, float]]:
+def printed_numbers(words: Sequence[Word]) -> list[tuple[Word, float]]:
     """Words that print a number, with that number; `1.000` may also be a thousand and offers both."""
     # a tick mark that touches its label is read as a dash behind it
     found = [
@@ -193,7 +193,7 @@ def _labels(words: Sequence[Word]) -> list[tuple[Word, float]]:
 def row_axes(words: Sequence[Word], *, tolerance: float) -> list[Axis]:
     """Every row of at least three numbers that grow evenly along the page: the candidates for an x axis."""
     found: list[Axis] = []
-    labels = [(w, v) for w, v in _labels(words) if w.angle == 0]
+    labels = [(w, v) for w, v in printed_numbers(words) if w.angle == 0]
     for row in _clustered([(w.cy, w, v) for w, v in labels]):
         size = float(np.median([w.size for w, _ in row]))
         # panels side by side share a row: what one scale leaves may hold another
@@ -213,7 +213,7 @@ def row_axes(words: Sequence[Word], *, tolerance: float) -> list[Axis]:
 def column_axes(words: Sequence[Word], *, tolerance: float) -> list[Axis]:
     """Every column of numbers on one line down the page: the candidates for a y axis; two labels are let through."""
     found: list[Axis] = []
-    labels = _labels(words)
+    labels = printed_numbers(words)
     for angle in (0, 90, 270):
         own = [(w, v) for w, v in labels if w.angle == angle or (angle and _lying(w))]
         for edge in ("x1", "cx", "x0") if angle == 0 else ("cx",):
@@ -232,19 +232,6 @@ def column_axes(words: Sequence[Word], *, tolerance: float) -> list[Axis]:
                     if not any(_same(axis, other) for other in found):
                         found.append(axis)
     return found
-
-
-def from_zero(axis: Axis) -> Axis:
-    """The axis without its labels below 0, where it begins a little below it and three labels or more are left.
-
-    No survival and no time lies there: the scale is the same, but the plot begins at 0.
-    """
-    kept = [k for k, v in enumerate(axis.values) if v >= 0]
-    low, high = min(axis.values), max(axis.values)
-    if axis.log or len(kept) in (0, len(axis.values)) or len(kept) < MIN_LABELS or -low > _BELOW_ZERO * high:
-        return axis
-    places, values = tuple(axis.pixels[k] for k in kept), tuple(axis.values[k] for k in kept)
-    return replace(axis, pixels=places, values=values, on_ticks=max(axis.on_ticks - len(axis.values) + len(kept), 0))
 
 
 def _joined(row: list[tuple[Word, float]], tolerance: float) -> list[tuple[Word, float]]:
@@ -306,198 +293,3 @@ def _clustered(items: list[tuple[float, Word, float]]) -> list[list[tuple[Word, 
         else:
             groups.append([item])
     return [[(w, v) for _, w, v in group] for group in groups if len(group) > 1]
-
-
-def snapped(axis: Axis, ticks: ArrayLike, *, reach: float) -> Axis:
-    """The scale refitted to the tick marks under its labels; unchanged where fewer than two labels have one.
-
-    A constant shift between labels and ticks is allowed for (numbers set beside their tick), up to `reach`.
-    """
-    t = np.asarray(ticks, dtype=float)
-    if not len(t):
-        return axis
-    p = np.asarray(axis.pixels)
-    nearest = t[np.abs(t[None, :] - p[:, None]).argmin(axis=1)]
-    near = np.abs(nearest - p) <= reach
-    if near.sum() < 2:
-        return axis
-    shift = float(np.median((nearest - p)[near]))
-    nearest = t[np.abs(t[None, :] - (p + shift)[:, None]).argmin(axis=1)]
-    near = np.abs(nearest - p - shift) <= reach / 2
-    distinct = len(set(nearest[near].tolist())) == int(near.sum())
-    # where a scale has tick marks most labels have one: what two of many meet are a line's end and the axis beside it
-    if near.sum() < (3 if len(near) > _MANY and axis.even else 2) or not distinct:
-        return axis
-    return _on_marks(axis, np.asarray(nearest), np.asarray(near), shift, reach)
-
-
-def _on_marks(axis: Axis, marks: Array, near: NDArray[np.bool_], shift: float, reach: float) -> Axis:
-    """The scale through the tick marks of the labels that are `near` one.
-
-    A mark that spoils the line through many others belongs to something else. Labels without a mark of their own agree
-    with the scale where they stand on the line through three marks or more, at least half of all.
-    """
-    shown = np.log10(axis.values) if axis.log else np.asarray(axis.values)
-    slope, intercept = _line(marks[near], shown[near])
-    off = np.where(near, np.abs((shown - intercept) / slope - marks), 0.0)
-    while off.max() > _SPOILT and near.sum() > max(MIN_LABELS, 0.7 * len(near)):
-        # beside a mark at the end its neighbour is as far off: the one to go is the one without which the rest is straight
-        fewer = [near & (np.arange(len(near)) != k) for k in np.flatnonzero(near)]
-        lines = [_line(marks[rest], shown[rest]) for rest in fewer]
-        left = [np.where(rest, np.abs((shown - b) / m - marks), 0.0) for rest, (m, b) in zip(fewer, lines, strict=True)]
-        k = int(np.argmin([o.max() for o in left]))
-        if left[k].max() > 0.6 * off.max():
-            break
-        near, (slope, intercept), off = fewer[k], lines[k], left[k]
-    line = (shown - intercept) / slope
-    firm = near.sum() >= max(MIN_LABELS, len(near) / 2)
-    # two marks and a third label in line with them are a scale as well, though that label has no mark
-    third = not firm and near.sum() == 2 and len(near) == MIN_LABELS
-    stays = ~near & (firm | third) & (np.abs(line - np.asarray(axis.pixels) - shift) <= max(_CENTRED, reach / 4))
-    pixels = np.where(near, marks, line)
-    kept = near | stays
-    return replace(
-        axis,
-        pixels=tuple(map(float, pixels[kept])),
-        values=tuple(v for v, k in zip(axis.values, kept, strict=True) if k),
-        slope=slope,
-        intercept=intercept,
-        residual=float(off.max()),
-        on_ticks=int((near if third else kept).sum()),
-        left_out=axis.left_out + int((~kept).sum()),
-    )
-
-
-def continued(axis: Axis, ticks: ArrayLike) -> Axis:
-    """The axis with the tick marks that go on after its last label at the labels' distance, two of them at least.
-
-    Labels that run into each other are not read; the marks over them say how far the scale goes.
-    """
-    marks, values = np.asarray(ticks, dtype=float), np.asarray(axis.values)
-    steps = np.diff(values)
-    if axis.log or axis.on_ticks < len(values) or len(values) < MIN_LABELS or np.ptp(steps) > 1e-6 * steps[0]:
-        return axis
-    more: list[tuple[float, float]] = []
-    while True:
-        value = float(values[-1] + (len(more) + 1) * steps[0])
-        gaps = np.abs(marks - axis.pixel(value))
-        if not len(gaps) or gaps.min() > _SPOILT:
-            break
-        more.append((float(marks[gaps.argmin()]), value))
-    if len(more) < 2:
-        return axis
-    pixels, beyond = zip(*more, strict=True)
-    return replace(
-        axis, pixels=(*axis.pixels, *pixels), values=(*axis.values, *beyond), on_ticks=axis.on_ticks + len(more)
-    )
-
-
-def confirmed(axis: Axis, ticks: ArrayLike) -> Axis:
-    """The axis with the first and the last of its tick marks, where these say that the scale runs from 0 to 1 or 100.
-
-    Labels that would touch are not printed: 25 and 75 % may be the only two. Five even tick marks or more, two of them
-    under the labels, of which the first comes to stand at 0 and the last at 1 or 100, are no chance.
-    """
-    marks = np.sort(np.asarray(ticks, dtype=float))
-    if axis.log or len(axis.values) != 2 or axis.on_ticks != 2 or len(marks) < _LATTICE:
-        return axis
-    even = np.linspace(marks[0], marks[-1], len(marks))
-    ends = axis.value(marks[[-1, 0]])
-    top = 1.0 if max(axis.values) <= 1 else 100.0
-    near = 0.5 * abs(axis.slope) * np.ptp(marks) / (len(marks) - 1) * _ROUND
-    if np.abs(even - marks).max() > _SPOILT or np.abs(ends - (0.0, top)).max() > near:
-        return axis
-    known = {round(v, 9): float(p) for v, p in zip(axis.values, axis.pixels, strict=True)}
-    known |= {0.0: float(marks[-1]), top: float(marks[0])}
-    values = tuple(sorted(known))
-    pixels = tuple(known[v] for v in values)
-    slope, intercept = _line(np.array(pixels), np.array(values))
-    off = float(np.abs((np.array(values) - intercept) / slope - pixels).max())
-    whole = replace(axis, pixels=pixels, values=values, slope=slope, intercept=intercept, residual=off)
-    return replace(whole, on_ticks=len(values), even=_even(np.array(values)))
-
-
-def with_flush(axis: Axis, words: Sequence[Word], ticks: ArrayLike, *, across: bool, reach: float) -> Axis:
-    """The scale with labels that are set flush with their tick marks instead of centred on them, as the outermost often are.
-
-    Every number in line with the labels counts for the tick mark nearest to its middle, if that stands under it; where these
-    agree on one scale within `reach` pixels, it is taken if more labels stand on it.
-    """
-    t = np.asarray(ticks, dtype=float)
-    if axis.log or not len(t):
-        return axis
-    pixels, values = [], []
-    for word, value in _labels([w for w in words if w.angle == 0]):
-        low, high, middle = (word.x0, word.x1, word.cx) if across else (word.y0, word.y1, word.cy)
-        near = float(t[int(np.abs(t - middle).argmin())])
-        aside = word.cy if across else word.x1 - 0.5
-        if axis.band[0] <= aside <= axis.band[1] and low - reach - 1 <= near <= high + reach + 1:
-            pixels.append(near)
-            values.append(_whole(word.text, value, float(axis.value(near))))
-    found = axis_through(pixels, values, tolerance=reach) if len(pixels) > axis.on_ticks else None
-    own = len(found.values) if found is not None else 0
-    if found is None or own < MIN_LABELS or own <= axis.on_ticks or found.slope * axis.slope < 0 or not found.even:
-        return axis
-    # a neighbouring plot's labels may stand on the same line
-    moved = np.abs(found.pixel(axis.values) - axis.pixel(axis.values)).max()
-    return replace(found, on_ticks=own, band=axis.band) if moved < _ELSEWHERE * axis.spacing else axis
-
-
-def _whole(text: str, value: float, expected: float) -> float:
-    """The number of a label; the one expected there where that is the printed one and a last 0, which readers lose."""
-    rounded = float(f"{expected:.3g}")
-    lost = text.isdigit() and value > 0 and f"{rounded:g}" == text + "0" and abs(expected / rounded - 1) < _MISSED
-    return rounded if lost else value
-
-
-def near_plot(words: Sequence[Word], x: Axis, y: Axis, others: Sequence[tuple[Axis, Axis]]) -> list[Word]:
-    """The words round the plot of two axes: names, titles, numbers at risk; those of neighbouring plots left out."""
-    left, right, top, bottom = min(x.pixels), max(x.pixels), min(y.pixels), max(y.pixels)
-    wide, tall = right - left, bottom - top
-    # under a low plot the table is higher than the plot
-    below = max(_BELOW * tall, _TABLE * (x.band[1] - x.band[0]))
-    # the highest label may be one below the head of the axis
-    above = 0.4 * tall + (y.spacing if 3 * y.spacing <= tall else 0.0)
-    box = [left - 0.7 * wide, top - above, right + 0.8 * wide, bottom + below]
-    for a, b in others:
-        beside = min(bottom, max(b.pixels)) > max(top, min(b.pixels))
-        in_line = min(right, max(a.pixels)) > max(left, min(a.pixels))
-        if beside and min(a.pixels) > right:
-            box[2] = min(box[2], b.band[0] - 1 if b.band != (0.0, 0.0) else (right + min(a.pixels)) / 2)
-        elif beside and max(a.pixels) < left:
-            box[0] = max(box[0], max(a.pixels) + 0.05 * wide)
-        elif in_line and min(b.pixels) > bottom:
-            box[3] = min(box[3], min(b.pixels) - 0.12 * tall)
-        elif in_line and max(b.pixels) < top:
-            box[1] = max(box[1], (max(b.pixels) + top) / 2)
-    return [w for w in words if box[0] < w.cx < box[2] and box[1] < w.cy < box[3]]
-
-
-# how exactly a number is expected of which a 0 was lost
-_MISSED = 0.02
-# heights of the plot that a table with a block for each arm takes at most below it
-_BELOW = 1.8
-# letter heights that a table of numbers at risk takes at most
-_TABLE = 32.0
-_UNITS = {
-    "day": "days",
-    "week": "weeks",
-    "wk": "weeks",
-    "month": "months",
-    "mo": "months",
-    "year": "years",
-    "yr": "years",
-}
-
-
-def axis_unit(words: Sequence[Word], axis: Axis) -> str:
-    """The unit of time named under the labels of an x axis; empty where none is printed."""
-    low, high = min(axis.pixels), max(axis.pixels)
-    size = max(axis.band[1] - axis.band[0], 4.0)
-    for word in sorted(words, key=lambda w: w.cy):
-        if word.angle == 0 and low - size < word.cx < high + 4 * size and 0 <= word.cy - axis.band[0] < 5 * size:
-            text = word.text.strip("()[],.:; ").lower()
-            for stem, unit in _UNITS.items():
-                if text in (stem, stem + "s") or (text.startswith(stem) and len(stem) > 3):
-                    return unit
-    return ""

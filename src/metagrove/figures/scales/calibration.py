@@ -13,26 +13,17 @@ from metagrove.figures.files.image import Picture, Pixels
 from metagrove.figures.hints import Hints
 from metagrove.figures.lines.readout import grid_phase
 from metagrove.figures.page import Word
-from metagrove.figures.scales.axes import (
-    MIN_LABELS,
-    Axis,
-    column_axes,
-    confirmed,
-    continued,
-    from_zero,
-    row_axes,
-    snapped,
-    with_flush,
-)
+from metagrove.figures.scales.axes import MIN_LABELS, Axis, column_axes, row_axes
 from metagrove.figures.scales.frame import Line, dark_lines, darkness, panel_edges, ridges, tick_places
+from metagrove.figures.scales.insets import inset_boxes
+from metagrove.figures.scales.survival_axis import from_zero, hinted_scale, printed_scale
+from metagrove.figures.scales.tick_marks import confirmed, continued, snapped, with_flush
 
 __all__ = ["Scales", "hinted_here", "plot_scales"]
 
 _PALE = 0.2
 # pixels: how straight labels without tick marks must stand, and how near the ends of their axis line
 _EVEN, _ENDS = 0.7, 2.6
-# the lowest end of an axis of cumulative incidence
-_LEAST = 0.02
 _SHORTEST = 80.0
 # pixels: how near tick marks with labels set flush stand to one scale
 _FLUSH = 1.2
@@ -72,16 +63,10 @@ def hinted_here(hints: Hints, picture: Picture) -> tuple[Axis | None, Axis | Non
     left = min(x.pixels) if x is not None else 0.0
     here_x = here_y = None
     if x is not None:
-        here_x = _moved(x, [picture.here(p, low)[0] for p in x.pixels])
+        here_x = x.refitted([picture.here(p, low)[0] for p in x.pixels])
     if y is not None:
-        here_y = _moved(y, [picture.here(left, p)[1] for p in y.pixels])
+        here_y = y.refitted([picture.here(left, p)[1] for p in y.pixels])
     return here_x, here_y
-
-
-def _moved(axis: Axis, pixels: Sequence[float]) -> Axis:
-    values = np.log10(axis.values) if axis.log else np.asarray(axis.values)
-    slope, intercept = np.polyfit(np.asarray(pixels), values, 1)
-    return replace(axis, pixels=tuple(map(float, pixels)), slope=float(slope), intercept=float(intercept))
 
 
 def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[Scales]:
@@ -113,7 +98,7 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
     found: list[tuple[tuple[float, ...], Scales]] = []
     for x_read, x in rows:
         for y_read, y in columns:
-            scale = _scale(y, words, hinted=y_hint is not None)
+            scale = hinted_scale(y) if y_hint is not None else printed_scale(y, words)
             if scale is None or not (x_hint is not None or y_hint is not None or _corner(x_read, y_read)):
                 continue
             right, foot = _axis_line(x, y, level)
@@ -127,44 +112,13 @@ def plot_scales(picture: Picture, words: Sequence[Word], hints: Hints) -> list[S
         for y_read, y in columns
         if min(x.on_ticks, y.on_ticks) >= MIN_LABELS and y.slope < 0 and _corner(x_read, y_read)
     ]
-    return [replace(s, insets=_insets(s, ticked)) for s in _apart([scales for _, scales in found])]
-
-
-def _insets(outer: Scales, ticked: Sequence[tuple[Axis, Axis]]) -> tuple[tuple[float, float, float, float], ...]:
-    """The boxes of the plots among pairs of axes with tick marks that lie inside another, both axes of their own."""
-    left, right = min(outer.x.pixels), max(outer.x.pixels)
-    top, low = min(outer.y.pixels), max(outer.y.pixels)
-    out = []
-    for x, y in ticked:
-        letter = x.band[1] - x.band[0]
-        box = (y.band[0], min(y.pixels) - letter, max(x.pixels) + letter, x.band[1])
-        if left < box[0] and max(x.pixels) <= right and top < min(y.pixels) and box[3] < low:
-            out.append(box)
-    return tuple(out)
+    return [replace(s, insets=inset_boxes((s.x, s.y), ticked)) for s in _apart([scales for _, scales in found])]
 
 
 def _least(axes: Sequence[Axis], usual: float) -> float:
     """How long an axis line is at least: a figure may be a small part of its page."""
     spans = [max(a.pixels) - min(a.pixels) for a in axes if len(a.values) > MIN_LABELS]
     return min([usual, *(max(0.7 * s, _SHORTEST) for s in spans)])
-
-
-def _scale(y: Axis, words: Sequence[Word], *, hinted: bool) -> float | None:
-    """What 100 % is on the axis; None where no survival is drawn.
-
-    A small cumulative incidence from 0 may end far below 1; between 2 and 20 its numbers are percent if a sign says so.
-    """
-    top = max(y.values)
-    if hinted:
-        return 1.0 if top <= 1 else 100.0
-    if min(y.values) < 0 or y.slope >= 0:
-        return None
-    if min(y.values) < 0.4 * top and y.on_ticks >= MIN_LABELS and len(y.values) >= MIN_LABELS and not y.log:
-        if _LEAST <= top <= 1.3:
-            return 1.0
-        if 2 <= top < 20 and any("%" in w.text and (w.angle or w.x1 < y.band[1] + 4 * w.size) for w in words):
-            return 100.0
-    return 1.0 if 0.3 <= top <= 1.3 else 100.0 if 20 <= top <= 130 else None
 
 
 def _corner(x: Axis, y: Axis) -> bool:
@@ -344,8 +298,7 @@ def _refined(axis: Axis, dark: NDArray[np.float32], lines: Sequence[Line], *, ac
         return axis
     shift = max(shifts)[1]
     move = shift / 2 if abs(shift) <= 1 else shift
-    moved = replace(axis, pixels=tuple(p + move for p in axis.pixels), intercept=axis.intercept - axis.slope * move)
-    return replace(moved, on_ticks=max(shifts)[0])
+    return replace(axis.moved(move), on_ticks=max(shifts)[0])
 
 
 def _banded(axis: Axis, rows: Sequence[Axis], y: Axis | None) -> Axis:
@@ -382,5 +335,5 @@ def _axis_line(x: Axis, y: Axis, lines: Sequence[Line]) -> tuple[float, float]:
     ]
     if not found:
         return float("nan"), float("nan")
-    own = [line for line in found if x.band == (0.0, 0.0) or line.place < x.band[0] + 2]
+    own = [line for line in found if not x.printed or line.place < x.band[0] + 2]
     return float(min(line.end for line in found)), float(max((line.place for line in own), default=np.nan))

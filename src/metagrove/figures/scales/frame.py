@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.runs import runs_of
 
 __all__ = ["Line", "dark_lines", "darkness", "levelled", "panel_edges", "ridges", "tick_places"]
 
 _TICK_NEAR, _TICK_FAR = 2, 6
+# ink of a tick mark
+_TICK = 0.2
 # a row inked along more than this share of an axis line is its soft edge
 _BESIDE = 0.5
 # how many pixels to either side of a panel's edge are looked at, and how much the colour changes there, of 255
@@ -36,6 +39,20 @@ class Line:
     def length(self) -> float:
         """How long it is."""
         return self.end - self.begin
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A stretch of one row that is inked, and how strongly."""
+
+    row: int
+    begin: int
+    end: int
+    strength: float
+
+    @property
+    def ink(self) -> float:
+        return self.strength * (self.end - self.begin)
 
 
 def darkness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -125,19 +142,14 @@ def dark_lines(dark: NDArray[np.float32], *, level: bool, least: float, threshol
     field = dark if level else dark.T
     inked = field > threshold
     tall, wide = inked.shape
-    found: list[tuple[int, int, int, float]] = []
+    found: list[_Run] = []
     for r in np.flatnonzero(inked.sum(axis=1) >= least):
-        row = _closed(inked[r])
-        change = np.diff(np.concatenate([[0], row.astype(np.int8), [0]]))
-        begins, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
         # two figures on a page may have their lines in one row
-        found += [
-            (int(r), int(begins[k]), int(ends[k]), float(field[r, begins[k] : ends[k]].mean()))
-            for k in np.flatnonzero(ends - begins >= least)
-        ]
-    groups: list[list[tuple[int, int, int, float]]] = []
+        runs = [(a, b) for a, b in runs_of(_closed(inked[r])) if b - a >= least]
+        found += [_Run(int(r), a, b, float(field[r, a:b].mean())) for a, b in runs]
+    groups: list[list[_Run]] = []
     for item in found:
-        near = [g for g in groups[-8:] if item[0] - g[-1][0] <= 1 and _along(item, g[-1], 0.2 * wide)]
+        near = [g for g in groups[-8:] if item.row - g[-1].row <= 1 and _along(item, g[-1], 0.2 * wide)]
         if near:
             near[-1].append(item)
         else:
@@ -146,23 +158,23 @@ def dark_lines(dark: NDArray[np.float32], *, level: bool, least: float, threshol
     for group in groups:
         if len(group) > 9:
             continue
-        weight = np.array([g[3] * (g[2] - g[1]) for g in group])
-        rows = np.array([g[0] for g in group]) + 0.5
-        core = max(group, key=lambda g: g[3] * (g[2] - g[1]))
-        low, high = max(group[0][0] - 1, 0), min(group[-1][0] + 2, tall)
-        span = field[low:high, core[1] : core[2]].mean(axis=1)
+        weight = np.array([g.ink for g in group])
+        rows = np.array([g.row for g in group]) + 0.5
+        core = max(group, key=lambda g: g.ink)
+        low, high = max(group[0].row - 1, 0), min(group[-1].row + 2, tall)
+        span = field[low:high, core.begin : core.end].mean(axis=1)
         place = (
             float((span * (np.arange(low, high) + 0.5)).sum() / max(float(span.sum()), 1e-6))
             if len(span)
             else float(np.average(rows, weights=weight))
         )
-        lines.append(Line(place, float(core[1]), float(core[2]), level, core[3]))
+        lines.append(Line(place, float(core.begin), float(core.end), level, core.strength))
     return sorted(lines, key=lambda line: -line.length)
 
 
-def _along(a: tuple[int, int, int, float], b: tuple[int, int, int, float], reach: float) -> bool:
+def _along(a: _Run, b: _Run, reach: float) -> bool:
     """Whether two runs of neighbouring rows are one line: they overlap and begin near each other."""
-    return abs(a[1] - b[1]) < reach and min(a[2], b[2]) > max(a[1], b[1])
+    return abs(a.begin - b.begin) < reach and min(a.end, b.end) > max(a.begin, b.begin)
 
 
 def _closed(row: NDArray[np.bool_], gap: int = 2) -> NDArray[np.bool_]:
@@ -175,21 +187,19 @@ def _closed(row: NDArray[np.bool_], gap: int = 2) -> NDArray[np.bool_]:
     return out
 
 
-def _half_thickness(field: NDArray[np.float32], line: Line, outward: int, threshold: float) -> int:
+def _half_thickness(field: NDArray[np.float32], line: Line, outward: int) -> int:
     """How many pixels a line goes on beyond the two that every line takes, to its `outward` side."""
     base, middle = round(line.place - 0.5), slice(max(round(line.begin), 0), round(line.end))
     half = 0
     while half < 6:
         row = base + outward * (_TICK_NEAR + half)
-        if not 0 <= row < field.shape[0] or float((field[row, middle] > threshold).mean()) < 0.8:
+        if not 0 <= row < field.shape[0] or float((field[row, middle] > _TICK).mean()) < 0.8:
             break
         half += 1
     return half
 
 
-def tick_places(
-    dark: NDArray[np.float32], line: Line, *, outward: int, threshold: float = 0.2, short: bool = False
-) -> Array:
+def tick_places(dark: NDArray[np.float32], line: Line, *, outward: int, short: bool = False) -> Array:
     """Where tick marks meet an axis line, in pixels along it, to a fraction of a pixel.
 
     `outward` is +1 where ticks point down or right of the line, -1 up or left. A tick is ink in the strip 2 to 6 pixels
@@ -198,23 +208,22 @@ def tick_places(
     """
     field = dark if line.level else dark.T
     base = round(line.place - 0.5)
-    half = _half_thickness(field, line, outward, threshold)
+    half = _half_thickness(field, line, outward)
     first, deep = (1, 2) if short else (_TICK_NEAR + half, 3)
     rows = [base + outward * k for k in range(first, _TICK_FAR + half + 1)]
     rows = [r for r in rows if 0 <= r < field.shape[0]]
     if short:
         middle = slice(max(round(line.begin), 0), round(line.end))
-        rows = [r for r in rows if float((field[r, middle] > threshold).mean()) < _BESIDE]
+        rows = [r for r in rows if float((field[r, middle] > _TICK).mean()) < _BESIDE]
     if len(rows) < deep:
         return np.zeros(0)
     strip = field[rows[:deep]].mean(axis=0)
     begin, end = max(round(line.begin) - 4, 0), min(round(line.end) + 4, field.shape[1])
-    inked = strip > threshold
+    inked = strip > _TICK
     inked[:begin] = False
     inked[end:] = False
-    change = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
     out = []
-    for a, b in zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True):
+    for a, b in runs_of(inked):
         if b - a <= 7 + 2 * half:
             low, high = max(a - 1, 0), min(b + 1, len(strip))
             weight = strip[low:high]

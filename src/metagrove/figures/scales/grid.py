@@ -1,4 +1,4 @@
-"""Grid lines of a plot: straight lines at the labels of an axis, in one pale colour, taken off the picture."""
+"""Ruled paper taken off a plot: squared paper, then grid lines, straight and in one pale colour, at the labels of an axis."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.figures.scales.axes import Axis
+from metagrove.figures.scales.squared import unsquared
 
-__all__ = ["ungridded"]
+__all__ = ["ungridded", "unruled"]
 
 # distances of colours, 0 to 441: ink from paper, the strongest grid line, how grey it must be, how exactly it is met
 _SEEN, _STRONGEST, _GREY, _ALIKE = 9.0, 150.0, 30.0, 20.0
@@ -23,6 +24,15 @@ _REACH, _STEP = 3, 2.0
 _ASIDE, _CLEAR = 5, 0.12
 # intervals of labels
 _BEYOND = 1.2
+
+
+def unruled(rgb: NDArray[np.uint8], x: Axis, y: Axis) -> NDArray[np.uint8]:
+    """The picture without the lattice behind the plot with these scales; untouched where there is none.
+
+    Squared paper goes first: its lines at the labels alone would pass for a grid, and the fine ones between them stay. What
+    runs beyond it, a frame or a coarser grid, is left for the second look.
+    """
+    return ungridded(unsquared(rgb, x, y), x, y)
 
 
 def ungridded(rgb: NDArray[np.uint8], x: Axis, y: Axis) -> NDArray[np.uint8]:

@@ -91,7 +91,7 @@ def _between(
 
 def _outside(height: float, x: Axis, size: float) -> bool:
     """Whether a line is none of the labels of the axis."""
-    return not x.band[0] - size <= height <= x.band[1] + size or x.band == (0.0, 0.0)
+    return not x.band[0] - size <= height <= x.band[1] + size or not x.printed
 
 
 def _seen(

@@ -26,7 +26,7 @@ from metagrove.figures.table.posterior import settled_by_curve
 from metagrove.figures.table.rows import RiskRow
 from metagrove.figures.writing.naming import in_numerals, likeness, name_alone, named_like, numbered, plain_name
 
-__all__ = ["Ground", "Tie", "named_and_counted", "respelled", "tied"]
+__all__ = ["Tie", "named_and_counted", "respelled", "tied"]
 
 # how far the best assignment must be ahead of the next, as a log likelihood: one in 150 is wrong
 _AHEAD = 5.0
@@ -168,7 +168,7 @@ def named_and_counted(
     An arm that no legend names takes the label of its row; a row of no curve keeps its cells under its own label.
     """
     if not rows:
-        return unique_names(arms, hints), [], []
+        return _unique_names(arms, hints), [], []
     arms = _numeralled(arms, rows)
     tie = tied(rows, arms, names, ground)
     if any(not a.name for a in arms) and tie.sure:
@@ -176,7 +176,7 @@ def named_and_counted(
         arms = [a if a.name else replace(a, name=labels.get(i, "")) for i, a in enumerate(arms)]
     if tie.sure:
         arms = _told_apart(arms, {i: r.label for r, i in zip(rows, tie.order, strict=True) if i is not None})
-    arms = unique_names(arms, hints)
+    arms = _unique_names(arms, hints)
     findings = [] if tie.sure else [Finding(tie.how)]
     known = [a.name for a in arms]
     cells: list[RiskCell] = []
@@ -217,7 +217,7 @@ def _free(label: str, names: Sequence[str]) -> str:
     return label if label not in names else f"{label} (row)"
 
 
-def unique_names(arms: Sequence[ArmReading], hints: Hints) -> list[ArmReading]:
+def _unique_names(arms: Sequence[ArmReading], hints: Hints) -> list[ArmReading]:
     """The arms under distinct names: from the hints, else as read, else a number."""
     named = list(arms)
     if len(hints.arms) == len(arms):

@@ -9,7 +9,7 @@ from itertools import takewhile
 
 import numpy as np
 
-__all__ = ["in_numerals", "likeness", "name_alone", "named_like", "names_a_fit", "numbered", "plain_name"]
+__all__ = ["in_numerals", "likeness", "name_alone", "named_like", "numbered", "plain_name"]
 
 _LIKE, _APART = 0.75, 0.08
 _NUMERALS = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii")
@@ -18,20 +18,6 @@ _STEM = 3
 _STATED = re.compile(
     r"(?i)[\s,;:(\[–—-]*\b(?:n\s*=\s*\d|(?<=[(\[])n\s*\d|median\b.*\d|hr\s*[=:,]?\s*\d|\d+\s*/\s*\d+|\d+\s+(?:events|deaths|patients)).*$"
 )
-
-_FIT = re.compile(
-    r"(?i)\b(weibull|exponential|gompertz|log-?normal|log-?logistic|generali[sz]ed gamma|gamma|splines?|royston|extrapolat\w*|"
-    r"parametric|(?:model|curve)?[ -]?fit(?:ted)?|modell?ed)\b"
-)
-
-
-def names_a_fit(text: str) -> bool:
-    """Whether a legend's entry is of a curve that was fitted, not of patients.
-
-    >>> [names_a_fit(n) for n in ("Surgery - Weibull", "Lobectomy, fitted", "Interferon gamma-1b", "Surgery - KM")]
-    [True, True, False, False]
-    """
-    return bool(_FIT.search(text)) and not re.search(r"(?i)interferon|IFN|gamma[ -]?\w*(?:knife|globulin|\d)", text)
 
 
 def plain_name(text: str) -> str:

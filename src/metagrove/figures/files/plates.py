@@ -7,27 +7,27 @@ import numpy as np
 from metagrove.core.errors import DataError
 from metagrove.figures.files.image import Picture, Pixels, bitmaps
 from metagrove.figures.files.painting import painted
-from metagrove.figures.page import Inset, Page
+from metagrove.figures.page import Page, Plate
 
-__all__ = ["inset_picture", "laid_out"]
+__all__ = ["laid_out", "plate_picture"]
 
 
-def inset_picture(inset: Inset) -> Picture:
+def plate_picture(plate: Plate) -> Picture:
     """The bitmap set into a drawing; raises DataError that says where it is broken."""
     try:
-        return bitmaps(inset.content)[0].picture()
+        return bitmaps(plate.content)[0].picture()
     except DataError as error:
         raise DataError(f"a picture inside the SVG: {error}") from None
 
 
-def laid_out(page: Page, pictures: list[tuple[Inset, Picture]], scale: float) -> Pixels:
+def laid_out(page: Page, pictures: list[tuple[Plate, Picture]], scale: float) -> Pixels:
     """The page with its bitmaps at `scale` pixels a point, strokes over them."""
     import cv2
 
     drawn = painted(page, scale)
     out = np.full_like(drawn, 255)
-    for inset, picture in pictures:
-        left, top, right, bottom = inset.box
+    for plate, picture in pictures:
+        left, top, right, bottom = plate.box
         tall, wide = picture.rgb.shape[:2]
         k = min((right - left) / wide, (bottom - top) / tall) * scale
         # a bitmap keeps its shape and stands in the middle of its box

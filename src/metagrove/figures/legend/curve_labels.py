@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from metagrove.core.values import Array
+from metagrove.figures.findings import Finding
 from metagrove.figures.page import Word
 from metagrove.figures.reading import ArmReading
-from metagrove.figures.table.tying import Ground
+from metagrove.figures.table.evidence import Ground
 
-__all__ = ["labels_beside"]
+__all__ = ["called", "labels_beside"]
 
 # letter heights: how far a name may stand from its curve; any other assignment of the names must stand this much further off
 _FARTHEST, _CLEARER = 6.0, 1.4
@@ -23,6 +25,18 @@ _NO_NAME = re.compile(
     r"|survival|probability|events?|nr|n\.?s)\b|%|\bp ?[=<>]",
     re.IGNORECASE,
 )
+
+
+def called(
+    arms: list[ArmReading], names: Sequence[Word], ground: Ground, witnesses: list[int]
+) -> tuple[list[ArmReading], list[int], list[Finding]]:
+    """The arms under the names beside their curves, which confirm their number; a legend of one entry says nothing."""
+    near, labels = labels_beside(arms, names, ground)
+    if labels is not None:
+        return [replace(a, name=label) for a, label in zip(arms, labels, strict=True)], [len(arms)], []
+    if near > 1:
+        return arms, [near], [Finding("the names beside the curves do not say clearly which is whose")]
+    return arms, witnesses if len(arms) == 1 or max(witnesses, default=1) > 1 else [], []
 
 
 def labels_beside(arms: Sequence[ArmReading], names: Sequence[Word], ground: Ground) -> tuple[int, list[str] | None]:
