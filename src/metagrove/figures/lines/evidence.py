@@ -17,7 +17,7 @@ from metagrove.figures.lines.symbols import Marks
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB
 
-__all__ = ["ArmLook", "Canvas", "above_tints", "arm_width", "canvas", "coverage", "gains", "line_evidence"]
+__all__ = ["ArmLook", "Canvas", "above_tints", "arm_width", "canvas", "coverage", "gains", "inked", "line_evidence"]
 
 _OTHER_ARM = -0.1
 # the gain of a pixel of a symbol for the arm that bears it, and for another of the same ink that does not
@@ -210,17 +210,35 @@ def effective_ink(look: ArmLook, main: NDArray[np.float32]) -> NDArray[np.float3
     return main + np.float32(reach) * (np.array(look.colour, dtype=np.float32) - main)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Inked:
+    """What does not change while arms are traced: how far each pixel is from each arm's ink and from its mixtures with paper.
+
+    `inks` are the darkest colours that the lines reach; distances are squared, one array (rows, columns) for each arm.
+    """
+
+    inks: tuple[NDArray[np.float32], ...]
+    to_ink: tuple[NDArray[np.float32], ...]
+    to_mixture: tuple[NDArray[np.float32], ...]
+
+
+def inked(plot: Canvas, looks: Sequence[ArmLook]) -> Inked:
+    """How far the pixels of a plot are from the inks of arms."""
+    inks = tuple(effective_ink(look, plot.main) for look in looks)
+    to_ink = tuple(_to_ink(plot, ink, look) for ink, look in zip(inks, looks, strict=True))
+    mixtures = (_to_segment(plot, np.array(look.colour, dtype=np.float32)) for look in looks)
+    return Inked(inks, to_ink, tuple(mixtures) if len(looks) > 1 else ())
+
+
 def gains(
-    plot: Canvas, looks: Sequence[ArmLook], index: int, covers: Sequence[NDArray[np.uint8] | None]
+    plot: Canvas, looks: Sequence[ArmLook], index: int, covers: Sequence[NDArray[np.uint8] | None], far: Inked
 ) -> NDArray[np.float32]:
     """The gain of arm `index` at each pixel, -1 to 1, given where the other arms are thought to be drawn.
 
     `covers[j]` is 2 in the core of arm j's present stroke, 1 in the ring round it, 0 elsewhere, None at first.
     In a core nothing can be lost (the arm may be hidden); in a ring another arm's soft edge is no ink of ours.
     """
-    inks = [effective_ink(look, plot.main) for look in looks]
-    errors = [_to_ink(plot, ink, look) for ink, look in zip(inks, looks, strict=True)]
-    own, ink = errors[index], inks[index]
+    own, ink = far.to_ink[index], far.inks[index]
     # on a tinted band the ink stands out less than on paper
     contrast = ((plot.paper - ink) ** 2).sum(axis=1)
     scale = np.maximum(contrast, max(_LEAST_CONTRAST * float(contrast[0]), 1.0))[plot.nearest]
@@ -233,12 +251,11 @@ def gains(
         cover = covers[j]
         core = cover == 2 if cover is not None else np.zeros(base.shape, dtype=bool)
         if cover is not None:
-            base = np.where(core, np.minimum(base, errors[j]), base)
-            ring = cover == 1
-            base = np.where(ring, np.minimum(base, _to_segment(plot, np.array(look.colour, dtype=np.float32))), base)
+            np.minimum(base, far.to_ink[j], out=base, where=core)
+            np.minimum(base, far.to_mixture[j], out=base, where=cover == 1)
             hidden |= core
         if _compete(look.colour, looks[index].colour):
-            rival |= (errors[j] < own) & (errors[j] < plot.e_paper) & ~core
+            rival |= (far.to_ink[j] < own) & (far.to_ink[j] < plot.e_paper) & ~core
     gain = np.clip((base - own) / scale, -1, 1)
     gain = np.where(hidden, np.maximum(gain, 0), gain)
     gain = np.where(rival & ~hidden, _OTHER_ARM, gain)

@@ -74,46 +74,74 @@ class Path:
 
 
 @_compiled
-def _go_right(before: Any, across: Any, alive: Any, came: Any, slip: Any, floor: Any, back: Any) -> Any:
-    """Scores after one column to the right; rows that no state reaches above `floor` are given up."""
-    rows, phases = before.shape
-    for r in range(rows):
-        peak = before[r, 0]
-        for p in range(1, phases):
-            peak = max(peak, before[r, p])
-        alive[r] = peak >= floor
-        for p in range(phases):
-            if not alive[r]:
-                across[r, p] = -1e9
-            elif phases == 1:
-                across[r, 0] = before[r, 0]
-            else:
-                best, how = before[r, back[0, p]], 0
-                if before[r, back[1, p]] - slip > best:
-                    best, how = before[r, back[1, p]] - slip, 1
-                if before[r, back[2, p]] - slip > best:
-                    best, how = before[r, back[2, p]] - slip, 2
-                across[r, p] = best
-                came[r, p] = how
+def _turned(scores: Any, out: Any) -> None:
+    """The scores of all phases with those of the last four before them, so that `out[p + 1]` is three steps behind p."""
+    phases = scores.shape[0]
+    for p in range(4):
+        out[p] = scores[(p - 4) % phases]
+    for p in range(phases):
+        out[p + 4] = scores[p]
 
 
 @_compiled
-def _go_down(across: Any, down: Any, r: Any, p: Any, slip: Any, jump: Any, back: Any) -> Any:
-    """The best score of falling into row r at phase p, and the move that gives it (3 more where the fall goes on)."""
-    phases = across.shape[1]
+def _go_right(before: Any, across: Any, came: Any, slip: Any, behind: Any) -> None:
+    """The scores of one row after one column to the right."""
+    phases = before.shape[0]
     if phases == 1:
-        fresh, going = across[r - 1, 0] - jump, down[r - 1, 0]
-        return (fresh, 0) if fresh > going else (going, 3)
-    best, how = np.float32(-2e9), 0
-    for k in range(3):
-        q = back[k, p]
-        cost = slip if k else np.float32(0)
-        fresh, going = across[r - 1, q] - jump - cost, down[r - 1, q] - cost
-        if fresh > best:
-            best, how = fresh, k
-        if going > best:
-            best, how = going, k + 3
-    return best, how
+        across[0] = before[0]
+        return
+    _turned(before, behind)
+    for p in range(phases):
+        best, how = behind[p + 1], np.uint8(0)
+        longer, shorter = behind[p] - slip, behind[p + 2] - slip
+        how = np.uint8(1) if longer > best else how
+        best = max(longer, best)
+        how = np.uint8(2) if shorter > best else how
+        across[p] = max(shorter, best)
+        came[p] = how
+
+
+@_compiled
+def _go_down(above: Any, falling: Any, down: Any, fell: Any, slip: Any, jump: Any, behind: Any, further: Any) -> None:
+    """The best scores of falling into a row, and the moves that give them (3 more where the fall goes on)."""
+    phases = above.shape[0]
+    if phases == 1:
+        fresh, going = above[0] - jump, falling[0]
+        down[0], fell[0] = (fresh, np.uint8(0)) if fresh > going else (going, np.uint8(3))
+        return
+    _turned(above, behind)
+    _turned(falling, further)
+    for p in range(phases):
+        best, how = behind[p + 1] - jump, np.uint8(0)
+        score = further[p + 1]
+        how = np.uint8(3) if score > best else how
+        best = max(score, best)
+        score = behind[p] - jump - slip
+        how = np.uint8(1) if score > best else how
+        best = max(score, best)
+        score = further[p] - slip
+        how = np.uint8(4) if score > best else how
+        best = max(score, best)
+        score = behind[p + 2] - jump - slip
+        how = np.uint8(2) if score > best else how
+        best = max(score, best)
+        score = further[p + 2] - slip
+        how = np.uint8(5) if score > best else how
+        down[p] = max(score, best)
+        fell[p] = how
+
+
+@_compiled
+def _settled(across: Any, down: Any, now: Any, came: Any, on: Any, gain: Any, fall_gain: Any) -> Any:
+    """The scores of one row, from the left or from above; the best of all and the best of those from above."""
+    best, lowest = np.float32(-1e9), np.float32(-1e9)
+    for p in range(on.shape[0]):
+        fallen, right = down[p], across[p]
+        score = max(fallen, right) + on[p] * gain
+        came[p] += np.uint8(8) if fallen > right else np.uint8(0)
+        now[p] = score
+        best, lowest = max(best, score), max(lowest, fallen)
+    return best, lowest
 
 
 @_compiled
@@ -121,43 +149,47 @@ def _column(
     gain: Any,
     fall_gain: Any,
     on: Any,
+    before: Any,
     across: Any,
     down: Any,
     now: Any,
-    alive: Any,
+    peaks: Any,
     came: Any,
     fell: Any,
     slip: Any,
     jump: Any,
     floor: Any,
-    back: Any,
+    behind: Any,
+    further: Any,
 ) -> Any:
-    """All scores of one column from those that came from the left; the best score with its row and phase."""
-    rows, phases = across.shape
-    best, row, phase = np.float32(-1e9), 0, 0
+    """All scores of one column from those of the column before; the best score with its row and phase.
+
+    `peaks` is the best score of each row. Rows that no state reaches above `floor` are given up: they are not looked at.
+    """
+    best, row = np.float32(-1e9), 0
     falling = False
-    for r in range(rows):
-        if not falling and not alive[r]:
-            down[r, :] = -1e9
-            now[r, :] = -1e9
+    for r in range(before.shape[0]):
+        alive = peaks[r] >= floor
+        peaks[r] = -1e9
+        if not falling and not alive:
             continue
-        lowest = np.float32(-1e9)
-        for p in range(phases):
-            if r > 0 and falling:
-                score, how = _go_down(across, down, r, p, slip, jump, back)
-                down[r, p] = score + on[p] * fall_gain[r]
-                fell[r, p] = how
-            else:
-                down[r, p] = -1e9
-            lowest = max(lowest, down[r, p])
-            if down[r, p] > across[r, p]:
-                now[r, p] = down[r, p] + on[p] * gain[r]
-                came[r, p] += 8
-            else:
-                now[r, p] = across[r, p] + on[p] * gain[r]
-            if now[r, p] > best:
-                best, row, phase = now[r, p], r, p
-        falling = alive[r] or lowest >= floor
+        if alive:
+            _go_right(before[r], across[r], came[r], slip, behind)
+        else:
+            across[r, :] = -1e9
+        if r > 0 and falling:
+            _go_down(across[r - 1], down[r - 1], down[r], fell[r], slip, jump, behind, further)
+            for p in range(on.shape[0]):
+                down[r, p] += on[p] * fall_gain[r]
+        else:
+            down[r, :] = -1e9
+        peaks[r], lowest = _settled(across[r], down[r], now[r], came[r], on, gain[r], fall_gain[r])
+        if peaks[r] > best:
+            best, row = peaks[r], r
+        falling = alive or lowest >= floor
+    phase = 0
+    while now[row, phase] < best:
+        phase += 1
     return best, row, phase
 
 
@@ -170,28 +202,39 @@ def _forward(
     before = np.full((rows, phases), -1e9, dtype=np.float32)
     across = np.empty((rows, phases), dtype=np.float32)
     down = np.empty((rows, phases), dtype=np.float32)
-    now = np.empty((rows, phases), dtype=np.float32)
+    now = np.full((rows, phases), -1e9, dtype=np.float32)
     came = np.zeros((columns, rows, phases), dtype=np.uint8)
     fell = np.zeros((columns, rows, phases), dtype=np.uint8)
     ends = np.full(columns, -1e9, dtype=np.float32)
     end_row = np.zeros(columns, dtype=np.int32)
     end_phase = np.zeros(columns, dtype=np.int32)
-    alive = np.ones(rows, dtype=np.bool_)
-    back = np.empty((3, phases), dtype=np.int64)
-    for p in range(phases):
-        back[0, p], back[1, p], back[2, p] = (p - 3) % phases, (p - 4) % phases, (p - 2) % phases
+    peaks = np.full(rows, -1e9, dtype=np.float32)
+    behind, further = np.empty(phases + 4, dtype=np.float32), np.empty(phases + 4, dtype=np.float32)
     for r in range(max(0, start - reach), min(rows, start + reach + 1)):
         before[r, :] = -_OFF_START * abs(r - start)
+        peaks[r] = before[r, 0]
     best = np.float32(0)
     for c in range(columns):
-        floor = best - beam
-        _go_right(before, across, alive, came[c], slip, floor, back)
-        gain, fall_gain = level[:, c], down_gain * upright[:, c]
+        gain, fall_gain = level[:, c].copy(), down_gain * upright[:, c]
         best, row, phase = _column(
-            gain, fall_gain, on, across, down, now, alive, came[c], fell[c], slip, jump, floor, back
+            gain,
+            fall_gain,
+            on,
+            before,
+            across,
+            down,
+            now,
+            peaks,
+            came[c],
+            fell[c],
+            slip,
+            jump,
+            best - beam,
+            behind,
+            further,
         )
         ends[c], end_row[c], end_phase[c] = best, row, phase
-        before[:] = now
+        before, now = now, before
     return ends, end_row, end_phase, came, fell
 
 
