@@ -30,6 +30,7 @@ from metagrove.figures.page import Word, colour_distance
 from metagrove.figures.scales.calibration import Scales
 from metagrove.figures.scales.frame import dark_lines
 from metagrove.figures.writing.words import statistics
+from metagrove.figures.files.colours import middle_colour
 
 __all__ = ["MARGIN", "Plot", "inside", "samples_of", "scene_of"]
 
@@ -125,7 +126,7 @@ def scene_of(
     r0, r1 = max(int(top) - MARGIN, 0), min(int(np.ceil(bottom)) + MARGIN, tall)
     c0, c1 = max(int(left), 0), int(right)
     cut = picture.rgb.copy()
-    paper = np.median(cut[r0:r1, c0:c1].reshape(-1, 3), axis=0).astype(np.uint8)
+    paper = middle_colour(cut[r0:r1, c0:c1]).astype(np.uint8)
     keys = [*letters(words), *statistics(words), *_keys(samples)]
     erased = enclosed(ink, keys) | key_lines(ink, samples)
     cut[erased] = paper

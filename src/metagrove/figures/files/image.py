@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.errors import DataError
 from metagrove.figures.files.skew import skew_angle
+from metagrove.figures.files.colours import middle_colour
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -250,7 +251,7 @@ def deskewed(picture: Picture, *, furthest: float = 2.5) -> Picture:
     centre = (wide / 2, tall / 2)
     # OpenCV counts pixel centres as whole numbers; here pixel i covers [i, i + 1)
     turn = cv2.getRotationMatrix2D((centre[0] - 0.5, centre[1] - 0.5), -angle, 1.0)
-    border = tuple(int(v) for v in np.median(picture.rgb.reshape(-1, 3), axis=0))
+    border = tuple(int(v) for v in middle_colour(picture.rgb))
     rgb = cv2.warpAffine(
         picture.rgb, turn, (wide, tall), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=border
     )

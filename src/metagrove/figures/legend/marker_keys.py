@@ -17,6 +17,7 @@ from metagrove.figures.lines.symbols import Symbol, symbol_of
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB, Word
 from metagrove.figures.writing.words import cut_to
+from metagrove.figures.files.colours import middle_colour
 
 __all__ = ["marker_keys"]
 
@@ -118,7 +119,7 @@ def _keys(rgb: Pixels, size: float) -> list[_Key]:
     """The pieces of ink that are symbols on level lines, whole or in dashes; `size` is the height of letters."""
     import cv2
 
-    paper = np.median(rgb[::_EVERY, ::_EVERY].reshape(-1, 3), axis=0)
+    paper = middle_colour(rgb[::_EVERY, ::_EVERY])
     off = cv2.absdiff(rgb, np.broadcast_to(paper.astype(np.uint8), rgb.shape).copy())
     far = np.maximum(np.maximum(off[..., 0], off[..., 1]), off[..., 2])
     seen = far > _SEEN

@@ -15,6 +15,7 @@ from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import Word, number
 from metagrove.figures.writing.naming import likeness, named_like
+from metagrove.figures.files.colours import middle_colour
 
 __all__ = ["completed"]
 
@@ -64,7 +65,7 @@ def completed(
     out = list(samples)
     if not out:
         return out
-    paper = np.median(rgb[ink < 0.03], axis=0) if (ink < 0.03).any() else np.full(3, 255.0)
+    paper = middle_colour(rgb[ink < 0.03]) if (ink < 0.03).any() else np.full(3, 255.0)
     for _ in range(_GROWS):
         keys = _keys(out, ink)
         found = [_entry(rgb, ink, word, keys, paper) for word in _level_names(out, names, keys)]

@@ -20,6 +20,7 @@ from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import Word, colour_distance, number
 from metagrove.figures.table.lines import lines_of
 from metagrove.figures.writing.naming import named_like, plain_name
+from metagrove.figures.files.colours import middle_colour
 
 __all__ = ["Sample", "in_turn", "legend_samples", "named_entries", "parted", "runs_of", "turns", "unlined"]
 
@@ -58,7 +59,7 @@ def legend_samples(
     """
     found = []
     bare = _without_words(ink, names)
-    paper = np.median(rgb[bare < 0.03], axis=0) if (bare < 0.03).any() else np.full(3, 255.0)
+    paper = middle_colour(rgb[bare < 0.03]) if (bare < 0.03).any() else np.full(3, 255.0)
     headings = _headings(names)
     for word in sorted(names, key=lambda w: -w.score):
         coded = bool(_CODE.fullmatch(word.text)) and word.score > 0.8

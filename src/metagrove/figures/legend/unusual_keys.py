@@ -15,6 +15,7 @@ from metagrove.figures.legend.samples import in_turn, legend_samples, named_entr
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import Word
 from metagrove.figures.writing.naming import named_like
+from metagrove.figures.files.colours import middle_colour
 
 __all__ = ["keys_after", "patch_keys"]
 
@@ -69,7 +70,7 @@ def patch_keys(
     rgb: Pixels, ink: NDArray[np.float32], names: Sequence[Word], labels: Sequence[str] = ()
 ) -> list[Sample]:
     """The entries of a legend with squares, bars or circles of colour before its names; empty where there are no two."""
-    paper = np.median(rgb[ink < 0.03], axis=0) if (ink < 0.03).any() else np.full(3, 255.0)
+    paper = middle_colour(rgb[ink < 0.03]) if (ink < 0.03).any() else np.full(3, 255.0)
     worded = [_behind_patch(w, rgb, paper) for w in names if sum(c.isalnum() for c in w.text) > 1]
     best = _entries([w for w in worded if any(c.isalpha() for c in w.text)], rgb, paper, labels)
     if len(best) > 1:

@@ -16,6 +16,7 @@ from metagrove.core.values import Array
 from metagrove.figures.lines.symbols import Marks
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB
+from metagrove.figures.files.colours import largest, tallied
 
 __all__ = ["ArmLook", "Canvas", "above_tints", "arm_width", "canvas", "coverage", "gains", "inked", "line_evidence"]
 
@@ -105,13 +106,13 @@ def _flat_colours(rgb: NDArray[np.uint8], arms: Sequence[RGB]) -> NDArray[np.flo
     # wide enough that thick lines of a large picture are no flat colour
     size = max(5, round(0.014 * min(rgb.shape[:2])) | 1)
     kernel = np.ones((size, size), np.uint8)
-    spread = (cv2.dilate(rgb, kernel).astype(np.int16) - cv2.erode(rgb, kernel)).max(axis=2)
+    spread = largest(cv2.dilate(rgb, kernel) - cv2.erode(rgb, kernel))
     flat = rgb[spread <= 14].astype(np.int32)
     if len(flat) < 50:
         flat = rgb.reshape(-1, 3).astype(np.int32)
     codes = (flat // 8) @ np.array([1 << 12, 1 << 6, 1])
     found: list[NDArray[np.float32]] = []
-    names, counts = np.unique(codes, return_counts=True)
+    names, counts = tallied(codes)
     for code in names[np.argsort(counts)[::-1]][:60]:
         members = flat[codes == code]
         if found and (len(members) < 0.003 * rgb.shape[0] * rgb.shape[1] or len(found) >= 12):

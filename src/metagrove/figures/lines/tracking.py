@@ -27,6 +27,8 @@ _DOWN_GAIN = 0.7
 # states this far behind the best are given up: more than any gap in a line costs
 _BEAM = 90.0
 _OFF_START = 0.4
+# a move into a pixel: how it came from the left (0 to 2), more where it fell from above, and how it fell (0 to 5) times this
+_FELL, _FALLS = 8, 16
 
 
 def _compiled(function: F) -> F:
@@ -74,172 +76,166 @@ class Path:
 
 
 @_compiled
-def _turned(scores: Any, out: Any) -> None:
-    """The scores of all phases with those of the last four before them, so that `out[p + 1]` is three steps behind p."""
-    phases = scores.shape[0]
-    for p in range(4):
-        out[p] = scores[(p - 4) % phases]
-    for p in range(phases):
-        out[p + 4] = scores[p]
+def _peak(bits: Any) -> Any:
+    """The bits of the largest of some numbers of 32 bits, by their bits: whole numbers compare many at a time."""
+    top = np.int32(-0x7FFFFFFF)
+    for p in range(bits.shape[0]):
+        # negative numbers count down
+        own = bits[p] ^ ((bits[p] >> np.int32(31)) & np.int32(0x7FFFFFFF))
+        top = own if own > top else top
+    return top ^ ((top >> np.int32(31)) & np.int32(0x7FFFFFFF))
 
 
 @_compiled
-def _go_right(before: Any, across: Any, came: Any, slip: Any, behind: Any) -> None:
-    """The scores of one row after one column to the right."""
-    phases = before.shape[0]
-    if phases == 1:
-        across[0] = before[0]
-        return
-    _turned(before, behind)
-    for p in range(phases):
-        best, how = behind[p + 1], np.uint8(0)
-        longer, shorter = behind[p] - slip, behind[p + 2] - slip
-        how = np.uint8(1) if longer > best else how
-        best = max(longer, best)
-        how = np.uint8(2) if shorter > best else how
-        across[p] = max(shorter, best)
-        came[p] = how
-
-
-@_compiled
-def _go_down(above: Any, falling: Any, down: Any, fell: Any, slip: Any, jump: Any, behind: Any, further: Any) -> None:
-    """The best scores of falling into a row, and the moves that give them (3 more where the fall goes on)."""
-    phases = above.shape[0]
-    if phases == 1:
-        fresh, going = above[0] - jump, falling[0]
-        down[0], fell[0] = (fresh, np.uint8(0)) if fresh > going else (going, np.uint8(3))
-        return
-    _turned(above, behind)
-    _turned(falling, further)
-    for p in range(phases):
-        best, how = behind[p + 1] - jump, np.uint8(0)
-        score = further[p + 1]
-        how = np.uint8(3) if score > best else how
-        best = max(score, best)
-        score = behind[p] - jump - slip
-        how = np.uint8(1) if score > best else how
-        best = max(score, best)
-        score = further[p] - slip
-        how = np.uint8(4) if score > best else how
-        best = max(score, best)
-        score = behind[p + 2] - jump - slip
-        how = np.uint8(2) if score > best else how
-        best = max(score, best)
-        score = further[p + 2] - slip
-        how = np.uint8(5) if score > best else how
-        down[p] = max(score, best)
-        fell[p] = how
-
-
-@_compiled
-def _settled(across: Any, down: Any, now: Any, came: Any, on: Any, gain: Any, fall_gain: Any) -> Any:
-    """The scores of one row, from the left or from above; the best of all and the best of those from above."""
-    best, lowest = np.float32(-1e9), np.float32(-1e9)
-    for p in range(on.shape[0]):
-        fallen, right = down[p], across[p]
-        score = max(fallen, right) + on[p] * gain
-        came[p] += np.uint8(8) if fallen > right else np.uint8(0)
-        now[p] = score
-        best, lowest = max(best, score), max(lowest, fallen)
-    return best, lowest
-
-
-@_compiled
-def _column(
-    gain: Any,
-    fall_gain: Any,
-    on: Any,
+def _row(
     before: Any,
+    above: Any,
+    falling: Any,
     across: Any,
     down: Any,
     now: Any,
-    peaks: Any,
-    came: Any,
-    fell: Any,
+    moves: Any,
+    on: Any,
+    gain: Any,
+    fall_gain: Any,
     slip: Any,
     jump: Any,
-    floor: Any,
-    behind: Any,
-    further: Any,
-) -> Any:
-    """All scores of one column from those of the column before; the best score with its row and phase.
+) -> None:
+    """The scores of one row: from the left (`before`), or fallen from the row above, at once (`above`) or going on (`falling`).
 
-    `peaks` is the best score of each row. Rows that no state reaches above `floor` are given up: they are not looked at.
+    Rows of scores have those of the last four phases before those of all, so that `row[p + 1]` is three steps behind phase p.
     """
-    best, row = np.float32(-1e9), 0
-    falling = False
-    for r in range(before.shape[0]):
-        alive = peaks[r] >= floor
-        peaks[r] = -1e9
-        if not falling and not alive:
-            continue
-        if alive:
-            _go_right(before[r], across[r], came[r], slip, behind)
-        else:
-            across[r, :] = -1e9
-        if r > 0 and falling:
-            _go_down(across[r - 1], down[r - 1], down[r], fell[r], slip, jump, behind, further)
-            for p in range(on.shape[0]):
-                down[r, p] += on[p] * fall_gain[r]
-        else:
-            down[r, :] = -1e9
-        peaks[r], lowest = _settled(across[r], down[r], now[r], came[r], on, gain[r], fall_gain[r])
-        if peaks[r] > best:
-            best, row = peaks[r], r
-        falling = alive or lowest >= floor
-    phase = 0
-    while now[row, phase] < best:
-        phase += 1
-    return best, row, phase
+    for p in range(on.shape[0]):
+        right, came = before[p + 1], np.int32(0)
+        score = before[p] - slip
+        came = np.int32(1) if score > right else came
+        right = score if score > right else right
+        score = before[p + 2] - slip
+        came = np.int32(2) if score > right else came
+        right = score if score > right else right
+        across[p + 4] = right
+        best, fell = above[p + 1] - jump, np.int32(0)
+        score = falling[p + 1]
+        fell = np.int32(3) if score > best else fell
+        best = score if score > best else best
+        score = above[p] - jump - slip
+        fell = np.int32(1) if score > best else fell
+        best = score if score > best else best
+        score = falling[p] - slip
+        fell = np.int32(4) if score > best else fell
+        best = score if score > best else best
+        score = above[p + 2] - jump - slip
+        fell = np.int32(2) if score > best else fell
+        best = score if score > best else best
+        score = falling[p + 2] - slip
+        fell = np.int32(5) if score > best else fell
+        best = (score if score > best else best) + on[p] * fall_gain
+        down[p + 4] = best
+        came = came + np.int32(_FELL) if best > right else came
+        now[p + 4] = (best if best > right else right) + on[p] * gain
+        moves[p] = came + np.int32(_FALLS) * fell
+    for row in (across, down, now):
+        for p in range(4):
+            row[p] = row[p + on.shape[0]]
 
 
 @_compiled
-def _forward(
+def _solid(level: Any, upright: Any, start: Any, reach: Any, jump: Any, down_gain: Any, beam: Any) -> Any:
+    """The best score in each column of a line without dashes, its row, and the move into each pixel."""
+    rows, columns = level.shape
+    moves = np.zeros((columns, rows, 1), dtype=np.uint8)
+    ends, end_row = np.full(columns, -1e9, dtype=np.float32), np.zeros(columns, dtype=np.int32)
+    before = np.full(rows, -1e9, dtype=np.float32)
+    for r in range(max(0, start - reach), min(rows, start + reach + 1)):
+        before[r] = -_OFF_START * abs(r - start)
+    best = np.float32(0)
+    for c in range(columns):
+        floor = best - beam
+        best, row = np.float32(-1e9), 0
+        across, down, falling = np.float32(-1e9), np.float32(-1e9), False
+        for r in range(rows):
+            alive = before[r] >= floor
+            if not falling and not alive:
+                before[r] = -1e9
+                continue
+            move = 0
+            if falling:
+                fresh = across - jump
+                if fresh <= down:
+                    fresh, move = down, 3 * _FALLS
+                down = fresh + down_gain * upright[r, c]
+            else:
+                down = np.float32(-1e9)
+            across = before[r] if alive else np.float32(-1e9)
+            move += _FELL if down > across else 0
+            before[r] = max(down, across) + level[r, c]
+            moves[c, r, 0] = move
+            if before[r] > best:
+                best, row = before[r], r
+            falling = alive or down >= floor
+        ends[c], end_row[c] = best, row
+    return ends, end_row, np.zeros(columns, dtype=np.int32), moves
+
+
+@_compiled
+def _dashed(
     level: Any, upright: Any, on: Any, start: Any, reach: Any, slip: Any, jump: Any, down_gain: Any, beam: Any
 ) -> Any:
+    """The best score in each column of a dashed line, its row and phase, and the move into each pixel at each phase."""
     rows, columns = level.shape
     phases = on.shape[0]
-    before = np.full((rows, phases), -1e9, dtype=np.float32)
-    across = np.empty((rows, phases), dtype=np.float32)
-    down = np.empty((rows, phases), dtype=np.float32)
-    now = np.full((rows, phases), -1e9, dtype=np.float32)
-    came = np.zeros((columns, rows, phases), dtype=np.uint8)
-    fell = np.zeros((columns, rows, phases), dtype=np.uint8)
-    ends = np.full(columns, -1e9, dtype=np.float32)
-    end_row = np.zeros(columns, dtype=np.int32)
+    moves = np.zeros((columns, rows, phases), dtype=np.uint8)
+    ends, end_row = np.full(columns, -1e9, dtype=np.float32), np.zeros(columns, dtype=np.int32)
     end_phase = np.zeros(columns, dtype=np.int32)
+    none = np.full(phases + 4, -1e9, dtype=np.float32)
+    across, down = np.empty((2, phases + 4), dtype=np.float32), np.empty((2, phases + 4), dtype=np.float32)
+    before = np.full((rows, phases + 4), -1e9, dtype=np.float32)
+    now = np.full((rows, phases + 4), -1e9, dtype=np.float32)
     peaks = np.full(rows, -1e9, dtype=np.float32)
-    behind, further = np.empty(phases + 4, dtype=np.float32), np.empty(phases + 4, dtype=np.float32)
+    top = np.zeros(1, dtype=np.float32)
     for r in range(max(0, start - reach), min(rows, start + reach + 1)):
         before[r, :] = -_OFF_START * abs(r - start)
         peaks[r] = before[r, 0]
     best = np.float32(0)
     for c in range(columns):
-        gain, fall_gain = level[:, c].copy(), down_gain * upright[:, c]
-        best, row, phase = _column(
-            gain,
-            fall_gain,
-            on,
-            before,
-            across,
-            down,
-            now,
-            peaks,
-            came[c],
-            fell[c],
-            slip,
-            jump,
-            best - beam,
-            behind,
-            further,
-        )
-        ends[c], end_row[c], end_phase[c] = best, row, phase
+        floor = best - beam
+        best, row = np.float32(-1e9), 0
+        falling = False
+        for r in range(rows):
+            alive = peaks[r] >= floor
+            peaks[r] = -1e9
+            if not falling and not alive:
+                continue
+            own, other = r % 2, (r + 1) % 2
+            _row(
+                before[r] if alive else none,
+                across[other] if falling else none,
+                down[other] if falling else none,
+                across[own],
+                down[own],
+                now[r],
+                moves[c, r],
+                on,
+                level[r, c],
+                down_gain * upright[r, c],
+                slip,
+                jump,
+            )
+            top.view(np.int32)[0] = _peak(now[r].view(np.int32))
+            peaks[r] = top[0]
+            if peaks[r] > best:
+                best, row = peaks[r], r
+            falling = alive or np.max(down[own]) >= floor
+        ends[c], end_row[c] = best, row
+        while now[row, 4 + end_phase[c]] < best:
+            end_phase[c] += 1
         before, now = now, before
-    return ends, end_row, end_phase, came, fell
+    return ends, end_row, end_phase, moves
 
 
 @_compiled
-def _backward(last: Any, row: Any, phase: Any, came: Any, fell: Any, phases: Any) -> Any:
+def _backward(last: Any, row: Any, phase: Any, moves: Any) -> Any:
+    phases = moves.shape[2]
     enter = np.zeros(last + 1, dtype=np.int32)
     leave = np.zeros(last + 1, dtype=np.int32)
     at = np.zeros(last + 1, dtype=np.int32)
@@ -247,16 +243,16 @@ def _backward(last: Any, row: Any, phase: Any, came: Any, fell: Any, phases: Any
     for c in range(last, -1, -1):
         leave[c] = row
         at[c] = phase
-        if came[c, row, phase] >= 8:
+        if moves[c, row, phase] & _FELL:
             while True:
-                how = fell[c, row, phase]
+                how = moves[c, row, phase] // _FALLS
                 row -= 1
                 phase = (phase - steps[how % 3]) % phases if phases > 1 else 0
                 if how < 3:
                     break
         enter[c] = row
         if phases > 1:
-            phase = (phase - steps[came[c, row, phase] % 8]) % phases
+            phase = (phase - steps[moves[c, row, phase] % _FELL]) % phases
     return enter, leave, at
 
 
@@ -274,8 +270,11 @@ def tracked(level: Array, upright: Array, dash: Dash, *, start: int, reach: int)
     on = dash.phases()
     level32 = np.ascontiguousarray(level, dtype=np.float32)
     upright32 = np.ascontiguousarray(upright, dtype=np.float32)
-    costs = (np.float32(v) for v in (_SLIP, _JUMP, _DOWN_GAIN, _BEAM))
-    ends, rows, phases, came, fell = _forward(level32, upright32, on, start, reach, *costs)
+    slip, jump, down_gain, beam = (np.float32(v) for v in (_SLIP, _JUMP, _DOWN_GAIN, _BEAM))
+    if dash.off:
+        ends, rows, phases, moves = _dashed(level32, upright32, on, start, reach, slip, jump, down_gain, beam)
+    else:
+        ends, rows, phases, moves = _solid(level32, upright32, start, reach, jump, down_gain, beam)
     last = int(np.argmax(ends))
-    enter, leave, at = _backward(last, int(rows[last]), int(phases[last]), came, fell, len(on))
+    enter, leave, at = _backward(last, int(rows[last]), int(phases[last]), moves)
     return Path(0, enter, leave, on[at] > 0.5, float(ends[last]))
