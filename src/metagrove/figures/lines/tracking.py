@@ -134,16 +134,14 @@ def _row(
         came = came + np.int32(_FELL) if best > right else came
         now[p + 4] = (best if best > right else right) + on[p] * gain
         moves[p] = came + np.int32(_FALLS) * fell
-    for row in (across, down, now):
-        for p in range(4):
-            row[p] = row[p + on.shape[0]]
+    for p in range(4):
+        across[p], down[p], now[p] = across[p + on.shape[0]], down[p + on.shape[0]], now[p + on.shape[0]]
 
 
 @_compiled
-def _solid(level: Any, upright: Any, start: Any, reach: Any, jump: Any, down_gain: Any, beam: Any) -> Any:
-    """The best score in each column of a line without dashes, its row, and the move into each pixel."""
+def _solid(level: Any, upright: Any, start: Any, reach: Any, jump: Any, down_gain: Any, beam: Any, moves: Any) -> Any:
+    """The best score in each column of a line without dashes, and its row; `moves` takes the move into each pixel."""
     rows, columns = level.shape
-    moves = np.zeros((columns, rows, 1), dtype=np.uint8)
     ends, end_row = np.full(columns, -1e9, dtype=np.float32), np.zeros(columns, dtype=np.int32)
     before = np.full(rows, -1e9, dtype=np.float32)
     for r in range(max(0, start - reach), min(rows, start + reach + 1)):
@@ -174,17 +172,25 @@ def _solid(level: Any, upright: Any, start: Any, reach: Any, jump: Any, down_gai
                 best, row = before[r], r
             falling = alive or down >= floor
         ends[c], end_row[c] = best, row
-    return ends, end_row, np.zeros(columns, dtype=np.int32), moves
+    return ends, end_row, np.zeros(columns, dtype=np.int32)
 
 
 @_compiled
 def _dashed(
-    level: Any, upright: Any, on: Any, start: Any, reach: Any, slip: Any, jump: Any, down_gain: Any, beam: Any
+    level: Any,
+    upright: Any,
+    on: Any,
+    start: Any,
+    reach: Any,
+    slip: Any,
+    jump: Any,
+    down_gain: Any,
+    beam: Any,
+    moves: Any,
 ) -> Any:
-    """The best score in each column of a dashed line, its row and phase, and the move into each pixel at each phase."""
+    """The best score in each column of a dashed line, its row and phase; `moves` takes the move into each pixel and phase."""
     rows, columns = level.shape
     phases = on.shape[0]
-    moves = np.zeros((columns, rows, phases), dtype=np.uint8)
     ends, end_row = np.full(columns, -1e9, dtype=np.float32), np.zeros(columns, dtype=np.int32)
     end_phase = np.zeros(columns, dtype=np.int32)
     none = np.full(phases + 4, -1e9, dtype=np.float32)
@@ -225,12 +231,15 @@ def _dashed(
             peaks[r] = top[0]
             if peaks[r] > best:
                 best, row = peaks[r], r
-            falling = alive or np.max(down[own]) >= floor
+            falling = alive
+            if not alive:
+                top.view(np.int32)[0] = _peak(down[own].view(np.int32))
+                falling = top[0] >= floor
         ends[c], end_row[c] = best, row
         while now[row, 4 + end_phase[c]] < best:
             end_phase[c] += 1
         before, now = now, before
-    return ends, end_row, end_phase, moves
+    return ends, end_row, end_phase
 
 
 @_compiled
@@ -271,10 +280,11 @@ def tracked(level: Array, upright: Array, dash: Dash, *, start: int, reach: int)
     level32 = np.ascontiguousarray(level, dtype=np.float32)
     upright32 = np.ascontiguousarray(upright, dtype=np.float32)
     slip, jump, down_gain, beam = (np.float32(v) for v in (_SLIP, _JUMP, _DOWN_GAIN, _BEAM))
+    moves = np.zeros((level.shape[1], level.shape[0], len(on)), dtype=np.uint8)
     if dash.off:
-        ends, rows, phases, moves = _dashed(level32, upright32, on, start, reach, slip, jump, down_gain, beam)
+        ends, rows, phases = _dashed(level32, upright32, on, start, reach, slip, jump, down_gain, beam, moves)
     else:
-        ends, rows, phases, moves = _solid(level32, upright32, start, reach, jump, down_gain, beam)
+        ends, rows, phases = _solid(level32, upright32, start, reach, jump, down_gain, beam, moves)
     last = int(np.argmax(ends))
     enter, leave, at = _backward(last, int(rows[last]), int(phases[last]), moves)
     return Path(0, enter, leave, on[at] > 0.5, float(ends[last]))
