@@ -215,10 +215,10 @@ def effective_ink(look: ArmLook, main: NDArray[np.float32]) -> NDArray[np.float3
 class Inked:
     """What does not change while arms are traced: how far each pixel is from each arm's ink and from its mixtures with paper.
 
-    `inks` are the darkest colours that the lines reach; distances are squared, one array (rows, columns) for each arm.
+    Distances are squared, one array (rows, columns) for each arm, as is `contrast`, how far its ink is from the paper there.
     """
 
-    inks: tuple[NDArray[np.float32], ...]
+    contrast: tuple[NDArray[np.float32], ...]
     to_ink: tuple[NDArray[np.float32], ...]
     to_mixture: tuple[NDArray[np.float32], ...]
 
@@ -227,8 +227,15 @@ def inked(plot: Canvas, looks: Sequence[ArmLook]) -> Inked:
     """How far the pixels of a plot are from the inks of arms."""
     inks = tuple(effective_ink(look, plot.main) for look in looks)
     to_ink = tuple(_to_ink(plot, ink, look) for ink, look in zip(inks, looks, strict=True))
+    contrast = tuple(_contrast(plot, ink) for ink in inks)
     mixtures = (_to_segment(plot, np.array(look.colour, dtype=np.float32)) for look in looks)
-    return Inked(inks, to_ink, tuple(mixtures) if len(looks) > 1 else ())
+    return Inked(contrast, to_ink, tuple(mixtures) if len(looks) > 1 else ())
+
+
+def _contrast(plot: Canvas, ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far an ink is from the paper of each pixel: on a tinted band it stands out less."""
+    contrast = ((plot.paper - ink) ** 2).sum(axis=1)
+    return np.asarray(np.maximum(contrast, max(_LEAST_CONTRAST * float(contrast[0]), 1.0))[plot.nearest])
 
 
 def gains(
@@ -239,10 +246,7 @@ def gains(
     `covers[j]` is 2 in the core of arm j's present stroke, 1 in the ring round it, 0 elsewhere, None at first.
     In a core nothing can be lost (the arm may be hidden); in a ring another arm's soft edge is no ink of ours.
     """
-    own, ink = far.to_ink[index], far.inks[index]
-    # on a tinted band the ink stands out less than on paper
-    contrast = ((plot.paper - ink) ** 2).sum(axis=1)
-    scale = np.maximum(contrast, max(_LEAST_CONTRAST * float(contrast[0]), 1.0))[plot.nearest]
+    own = far.to_ink[index]
     base = plot.e_paper.copy()
     rival = np.zeros(base.shape, dtype=bool)
     hidden = np.zeros(base.shape, dtype=bool)
@@ -257,7 +261,7 @@ def gains(
             hidden |= core
         if _compete(look.colour, looks[index].colour):
             rival |= (far.to_ink[j] < own) & (far.to_ink[j] < plot.e_paper) & ~core
-    gain = np.clip((base - own) / scale, -1, 1)
+    gain = np.clip((base - own) / far.contrast[index], -1, 1)
     gain = np.where(hidden, np.maximum(gain, 0), gain)
     gain = np.where(rival & ~hidden, _OTHER_ARM, gain)
     if plot.marks is not None and looks[index].symbol:

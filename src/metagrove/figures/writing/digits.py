@@ -154,6 +154,9 @@ def _likeliest(scores: Array) -> Reading:
     for row in scores.tolist():
         likely = {SIGNS[c - 1]: chance for c, chance in enumerate(row) if c and chance > _LEAST}
         none = row[0]
+        if not likely:
+            beam = {text: ((blank + last) * none, 0.0) for text, (blank, last) in beam.items()}
+            continue
         grown: dict[str, tuple[float, float]] = {}
         for text, (blank, last) in beam.items():
             end, either = text[-1:], blank + last
@@ -162,6 +165,8 @@ def _likeliest(scores: Array) -> Reading:
             for sign, chance in likely.items():
                 before = grown.get(text + sign, (0.0, 0.0))
                 grown[text + sign] = before[0], before[1] + (blank if end == sign else either) * chance
-        beam = dict(sorted(grown.items(), key=lambda g: (-g[1][0] - g[1][1], g[0]))[:_BEAM])
+        if len(grown) > _BEAM:
+            grown = dict(sorted(grown.items(), key=lambda g: (-g[1][0] - g[1][1], g[0]))[:_BEAM])
+        beam = grown
     ranked = sorted(((sum(p), t) for t, p in beam.items()), key=lambda g: (-g[0], g[1]))[:_KEPT]
     return Reading(tuple((t, p) for p, t in ranked))
