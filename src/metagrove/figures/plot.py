@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.files.colours import middle_colour
 from metagrove.figures.files.image import Picture
 from metagrove.figures.hints import Hints
 from metagrove.figures.legend.arms import Scene
@@ -30,7 +31,6 @@ from metagrove.figures.page import Word, colour_distance
 from metagrove.figures.scales.calibration import Scales
 from metagrove.figures.scales.frame import dark_lines
 from metagrove.figures.writing.words import statistics
-from metagrove.figures.files.colours import middle_colour
 
 __all__ = ["MARGIN", "Plot", "inside", "samples_of", "scene_of"]
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.errors import DataError
-from metagrove.figures.files.skew import skew_angle
 from metagrove.figures.files.colours import middle_colour
+from metagrove.figures.files.skew import skew_angle
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.files.colours import middle_colour
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.legend.hidden_dashes import dashes_shown
 from metagrove.figures.legend.keys import Sample, alike, ink_colour, runs_of
@@ -17,7 +18,6 @@ from metagrove.figures.lines.symbols import Symbol, symbol_of
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB, Word
 from metagrove.figures.writing.words import cut_to
-from metagrove.figures.files.colours import middle_colour
 
 __all__ = ["marker_keys"]
 

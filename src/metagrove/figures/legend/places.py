@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.files.colours import middle_colour
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.legend.keys import Sample, alike, drawn_style, ink_colour, runs_of
 from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import Word, number
 from metagrove.figures.writing.naming import likeness, named_like
-from metagrove.figures.files.colours import middle_colour
 
 __all__ = ["completed"]
 

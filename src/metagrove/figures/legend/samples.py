@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.files.colours import middle_colour
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.findings import Finding
 from metagrove.figures.legend.keys import Sample, alike, key_before, runs_of
@@ -20,7 +21,6 @@ from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import Word, colour_distance, number
 from metagrove.figures.table.lines import lines_of
 from metagrove.figures.writing.naming import named_like, plain_name
-from metagrove.figures.files.colours import middle_colour
 
 __all__ = ["Sample", "in_turn", "legend_samples", "named_entries", "parted", "runs_of", "turns", "unlined"]
 

@@ -71,9 +71,7 @@ def spread(table: Any, width: float, per: int) -> Any:
 
 
 @_compiled
-def line_drawn(
-    h: Any, end: float, width: float, share: Any, table: Any, across: Any, bounds: Any, out: Any
-) -> None:
+def line_drawn(h: Any, end: float, width: float, share: Any, table: Any, across: Any, bounds: Any, out: Any) -> None:
     """The line's share of each pixel within bounds, into `out`; dashes take a `share` of each column."""
     count, per, far = h.shape[0], across.shape[0], across.shape[2] // 2
     run, first, upper, lower = _edges_down(h, width, table)

@@ -109,7 +109,7 @@ class Drawing:
         self._draw()
 
     @property
-    def usual(self) -> Array:
+    def usual(self) -> NDArray[np.float32]:
         """How far picture and drawing usually differ where there is ink, in lightness and two colours."""
         return self._usual
 

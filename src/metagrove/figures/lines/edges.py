@@ -223,7 +223,8 @@ def _fewest_levels(fitted: Array, low: Array, high: Array) -> Array:
     cuts.append(len(fitted))
     for n in range(1, len(cuts) - 1):
         a, k, b = cuts[n - 1], cuts[n], cuts[n + 1]
-        own = min(max(float(fitted[k:b].sum()) / (b - k), max(lows[k:b])), min(highs[k:b]))
+        least, most = max(lows[k:b]), min(highs[k:b])
+        own = min(max(float(fitted[k:b].sum()) / (b - k), least), most)
         # the next level may begin earlier
         first = k
         while first > a + 1 and lows[first - 1] <= own <= highs[first - 1]:

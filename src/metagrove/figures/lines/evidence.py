@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.files.colours import largest, tallied
 from metagrove.figures.lines.symbols import Marks
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB
-from metagrove.figures.files.colours import largest, tallied
 
 __all__ = ["ArmLook", "Canvas", "above_tints", "arm_width", "canvas", "coverage", "gains", "inked", "line_evidence"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from metagrove.figures.files.image import Pixels
 from metagrove.figures.files.colours import largest
+from metagrove.figures.files.image import Pixels
 
 __all__ = ["marked", "stripes"]
 

@@ -9,8 +9,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from metagrove.figures.files.image import Pixels
 from metagrove.figures.files.colours import largest
+from metagrove.figures.files.image import Pixels
 
 __all__ = ["Box", "TextBox", "text_boxes", "writing"]
 
