@@ -166,7 +166,8 @@ def _likeliest(scores: Array) -> Reading:
                 before = grown.get(text + sign, (0.0, 0.0))
                 grown[text + sign] = before[0], before[1] + (blank if end == sign else either) * chance
         if len(grown) > _BEAM:
-            grown = dict(sorted(grown.items(), key=lambda g: (-g[1][0] - g[1][1], g[0]))[:_BEAM])
+            ranked = sorted((-blank - last, text) for text, (blank, last) in grown.items())[:_BEAM]
+            grown = {text: grown[text] for _, text in ranked}
         beam = grown
     ranked = sorted(((sum(p), t) for t, p in beam.items()), key=lambda g: (-g[0], g[1]))[:_KEPT]
     return Reading(tuple((t, p) for p, t in ranked))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import import_module
@@ -50,7 +51,7 @@ class Sight:
 Finder: TypeAlias = Callable[[float, float, float], Sight | None]
 
 _HEIGHT = 48
-_BATCH = 24
+_BATCH, _AT_ONCE = 24, 8
 _MARGIN = 0.22
 _COARSE = 9.5
 # the probability from which on the reader of digits goes before the other
@@ -83,6 +84,7 @@ def _model_path() -> Path | None:
 @dataclass(frozen=True, slots=True)
 class _Reader:
     session: Any
+    threads: int
     letters: tuple[str, ...]
     allowed: NDArray[np.intp]
     numeric: NDArray[np.intp]
@@ -95,7 +97,7 @@ def _reader(threads: int) -> _Reader | None:
         return None
     onnxruntime = import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -104,7 +106,7 @@ def _reader(threads: int) -> _Reader | None:
     # figures are labelled in Latin letters; without the mask a zero is now and then an ideographic full stop
     allowed = np.flatnonzero([len(c) == 0 or ord(c[0]) < 0x250 or c in "–—−·≤≥" for c in known])
     numeric = np.flatnonzero([len(c) == 0 or c in "0123456789.,·%()-−–" for c in known])
-    return _Reader(session, known, allowed, numeric)
+    return _Reader(session, threads, known, allowed, numeric)
 
 
 class Written:
@@ -404,7 +406,17 @@ def _read(reader: _Reader, crops: Sequence[Pixels]) -> list[tuple[str, str, floa
 
 
 def _scored(reader: _Reader, crops: Sequence[Pixels]) -> list[NDArray[np.float32]]:
-    """The probability of each letter along each crop, shape (places, letters); crops go in batches of similar width."""
+    """The probability of each letter along each crop, shape (places, letters); crops go in batches of similar width.
+
+    A batch is read in parts that a processor's own memory holds, on as many threads as the reader has.
+    """
+    name = reader.session.get_inputs()[0].name
+
+    def read(block: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(reader.session.run(None, {name: block})[0])
+
+    blocks: list[NDArray[np.float32]] = []
+    places: list[list[int]] = []
     out: list[NDArray[np.float32]] = [np.zeros((0, 0), np.float32)] * len(crops)
     order = sorted(range(len(crops)), key=lambda i: crops[i].shape[1])
     at = 0
@@ -418,9 +430,13 @@ def _scored(reader: _Reader, crops: Sequence[Pixels]) -> list[NDArray[np.float32
         block = np.zeros((len(batch), 3, _HEIGHT, wide), dtype=np.float32)
         for k, i in enumerate(batch):
             block[k, :, :, : crops[i].shape[1]] = crops[i].astype(np.float32) / 127.5 - 1
-        scores = reader.session.run(None, {reader.session.get_inputs()[0].name: block})[0]
-        for k, i in enumerate(batch):
-            out[i] = scores[k][: crops[i].shape[1] // 8 + 2]
+        for first in range(0, len(batch), _AT_ONCE):
+            blocks.append(block[first : first + _AT_ONCE])
+            places.append(batch[first : first + _AT_ONCE])
+    with ThreadPoolExecutor(reader.threads) as pool:
+        for own, scores in zip(places, pool.map(read, blocks), strict=True):
+            for i, score in zip(own, scores, strict=True):
+                out[i] = score[: crops[i].shape[1] // 8 + 2]
     return out
 
 
