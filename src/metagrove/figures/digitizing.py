@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
+from importlib import import_module
 from typing import TypeAlias
 
 import numpy as np
@@ -18,6 +20,7 @@ from metagrove.figures.files.pdf import pdf_image, pdf_pages
 from metagrove.figures.files.svg import svg_page
 from metagrove.figures.files.turned import lying, turned_page, turned_picture
 from metagrove.figures.hints import Hints, labelled
+from metagrove.figures.lines.tracking import Dash, tracked
 from metagrove.figures.page import Page, Word
 from metagrove.figures.raster import picture_readings
 from metagrove.figures.reading import REVIEW, FigureReading
@@ -171,7 +174,10 @@ def _in_picture(
         return _in_inverted(picture, hints, threads)
     upright = deskewed(_within(picture, hints))
     page = Written(upright.rgb)
-    words = picture_words(page, threads=threads)
+    with ThreadPoolExecutor(1) as aside:
+        if threads > 1:
+            aside.submit(_loaded)
+        words = picture_words(page, threads=threads)
     if printed and not upright.rotation:
         words = [*words, *printed]
     if not upright.rotation:
@@ -187,6 +193,13 @@ def _in_picture(
         return found
     coarse = _in_picture(_halved(picture), hints, threads)
     return coarse if len(coarse) >= len(found) and all(f.reading.status != REVIEW for f in coarse) else found
+
+
+def _loaded() -> None:
+    """Loads what a figure needs once its words are read: compiled loops and special functions take half a second."""
+    import_module("scipy.special")
+    nothing = np.zeros((4, 4))
+    tracked(nothing, nothing, Dash(), start=1, reach=1)
 
 
 def _halved(picture: Picture) -> Picture:
