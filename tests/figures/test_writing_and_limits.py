@@ -14,7 +14,7 @@ from metagrove.figures.page import Word
 from metagrove.figures.scales.axes import column_axes
 from metagrove.figures.scales.frame import dark_lines
 from metagrove.figures.writing.lettering import text_boxes, writing
-from metagrove.figures.writing.ocr import can_read, picture_words
+from metagrove.figures.writing.ocr import Written, can_read, picture_words
 from metagrove.figures.writing.words import legible
 
 
@@ -44,7 +44,7 @@ def test_large_labels_are_read_beside_many_small_marks():
     for k in range(60):
         x, y = 150 + 12 * k, 100 + 8 * k
         page[y : y + 7, x : x + 2] = page[y + 1 : y + 8, x + 4 : x + 6] = (180, 0, 0)
-    assert {"100", "90", "80"} <= {w.text for w in picture_words(page, threads=1)}
+    assert {"100", "90", "80"} <= {w.text for w in picture_words(Written(page), threads=1)}
 
 
 def test_white_letters_on_dark_paper():

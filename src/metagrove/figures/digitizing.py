@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
+from importlib import import_module
 from typing import TypeAlias
 
 import numpy as np
@@ -18,6 +20,7 @@ from metagrove.figures.files.plates import laid_out, plate_picture
 from metagrove.figures.files.svg import svg_page
 from metagrove.figures.files.turned import lying, turned_page, turned_picture
 from metagrove.figures.hints import Hints, labelled
+from metagrove.figures.lines.tracking import Dash, tracked
 from metagrove.figures.page import Page, Word
 from metagrove.figures.raster import picture_readings
 from metagrove.figures.reading import REVIEW, FigureReading
@@ -32,7 +35,7 @@ from metagrove.figures.scales.inverted import (
 from metagrove.figures.strokes.dash_chains import with_lines
 from metagrove.figures.strokes.staircases import staircases
 from metagrove.figures.vector import page_readings
-from metagrove.figures.writing.ocr import Finder, can_read, number_finder, picture_words
+from metagrove.figures.writing.ocr import Finder, Written, can_read, number_finder, picture_words
 
 __all__ = ["Figure", "figures_in", "file_kind"]
 
@@ -169,13 +172,17 @@ def _in_picture(
     if runs_down(hints):
         return _in_inverted(picture, hints, threads)
     upright = deskewed(_within(picture, hints))
-    words = picture_words(upright.rgb, threads=threads)
+    page = Written(upright.rgb)
+    with ThreadPoolExecutor(1) as aside:
+        if threads > 1:
+            aside.submit(_loaded)
+        words = picture_words(page, threads=threads)
     if printed and not upright.rotation:
         words = [*words, *printed]
     if not upright.rotation:
         k = upright.scale
         hints = labelled(hints, [replace(w, x0=w.x0 / k, x1=w.x1 / k, y0=w.y0 / k, y1=w.y1 / k) for w in words])
-    find = number_finder(upright.rgb, threads=threads)
+    find = number_finder(page, threads=threads)
     original = upright.rgb if not upright.rotation else _turned_back(upright)
     found = [Figure(r, original, upright.scale) for r in picture_readings(upright, words, hints, find=find)]
     if redraw is not None:
@@ -185,6 +192,13 @@ def _in_picture(
         return found
     coarse = _in_picture(_halved(picture), hints, threads)
     return coarse if len(coarse) >= len(found) and all(f.reading.status != REVIEW for f in coarse) else found
+
+
+def _loaded() -> None:
+    """Loads what a figure needs once its words are read: compiled loops and special functions take half a second."""
+    import_module("scipy.special")
+    nothing = np.zeros((4, 4))
+    tracked(nothing, nothing, Dash(), start=1, reach=1)
 
 
 def _halved(picture: Picture) -> Picture:
@@ -203,7 +217,7 @@ def _in_inverted(picture: Picture, hints: Hints, threads: int) -> list[Figure]:
     hints = flipped_hints(hints, height)
     upright = deskewed(_within(flipped_picture(picture), hints))
     rows = upright.rgb.shape[0]
-    words = flipped_words(picture_words(np.ascontiguousarray(upright.rgb[::-1]), threads=threads), rows)
+    words = flipped_words(picture_words(Written(np.ascontiguousarray(upright.rgb[::-1])), threads=threads), rows)
     readings = picture_readings(upright, words, hints)
     return [Figure(flipped_reading(r, height), picture.rgb, picture.scale) for r in readings]
 
@@ -283,7 +297,7 @@ def _in_svg(content: bytes, hints: Hints, threads: int) -> list[Figure]:
     readings = _page_readings(page, hints)
     scale = 1600 / max(page.width, page.height)
     if not readings and can_read() and _unread(page):
-        drawn = painted(page, scale)
+        drawn = Written(painted(page, scale))
         page = replace(page, words=page.words + _outlined_words(drawn, scale, threads))
         readings = _page_readings(page, hints, number_finder(drawn, threads=threads, scale=scale))
     found = [Figure(r, painted(page, scale), scale) for r in readings] or _on_side(page, hints, scale)
@@ -335,10 +349,10 @@ def _unread(page: Page) -> bool:
     return digits < 6 and bool(staircases(with_lines(page.strokes)))
 
 
-def _outlined_words(rgb: Pixels, scale: float, threads: int) -> tuple[Word, ...]:
+def _outlined_words(drawn: Written, scale: float, threads: int) -> tuple[Word, ...]:
     return tuple(
         replace(w, x0=w.x0 / scale, x1=w.x1 / scale, y0=w.y0 / scale, y1=w.y1 / scale)
-        for w in picture_words(rgb, threads=threads)
+        for w in picture_words(drawn, threads=threads)
     )
 
 
@@ -361,7 +375,7 @@ def _in_pdf(content: bytes, hints: Hints, threads: int) -> list[Figure]:
         readings = _page_readings(page, hints)
         scale = min(1600 / max(page.width, page.height), 3.0)
         if not readings and can_read() and _unread(page):
-            drawn = pdf_image(content, page.number, 2 * scale)
+            drawn = Written(pdf_image(content, page.number, 2 * scale))
             words = _outlined_words(drawn, 2 * scale, threads)
             find = number_finder(drawn, threads=threads, scale=2 * scale)
             readings = _page_readings(replace(page, words=page.words + words), hints, find)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from metagrove.figures.assignment import assigned
 from metagrove.figures.confidence_lines import limited, part_of, stroke_of
 from metagrove.figures.legend.arms import ArmSpec, Scene
 from metagrove.figures.lines.dashes import dash_fit, dash_patterns
@@ -115,8 +116,6 @@ def _by_symbols(unexplained: _Unexplained, one: Supposition) -> Supposition:
 
     A symbol hides the middle of a key, so that its dashes may have been read as another's.
     """
-    from scipy.optimize import linear_sum_assignment
-
     specs, marks = one.specs, one.field.marks
     bearing = [k for k, s in enumerate(specs) if s.look.symbol]
     if marks is None or len(bearing) < 2:
@@ -127,7 +126,7 @@ def _by_symbols(unexplained: _Unexplained, one: Supposition) -> Supposition:
             for i in bearing
         ]
     )
-    lines, names = linear_sum_assignment(-counts)
+    lines, names = assigned(-counts)
     if counts[lines, names].sum() < np.trace(counts) + _MORE_SYMBOLS:
         return one
     moved = list(specs)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.files.colours import middle_colour
 from metagrove.figures.files.image import Picture
 from metagrove.figures.hints import Hints
 from metagrove.figures.legend.arms import Scene
@@ -77,7 +78,7 @@ def scene_of(
     for inset in scales.insets:
         erased[_within(inset)] = True
     crop, dark = picture.rgb[r0:r1, c0:c1].copy(), ink[r0:r1, c0:c1]
-    crop[erased[r0:r1, c0:c1]] = np.median(crop.reshape(-1, 3), axis=0).astype(np.uint8)
+    crop[erased[r0:r1, c0:c1]] = middle_colour(crop).astype(np.uint8)
     level = dark_lines(ink, level=True, least=0.9 * (c1 - c0), threshold=0.18)
     upright = dark_lines(ink, level=False, least=_FRAME * (cut.bottom - cut.top), threshold=0.18)
     blank: NDArray[np.bool_] = np.array(axis_mask(dark, round(cut.bottom) - r0) | erased[r0:r1, c0:c1])

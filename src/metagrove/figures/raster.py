@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metagrove.figures.anchors import anchored
 from metagrove.figures.doubts.checks import judged, trace_doubts
@@ -114,7 +115,7 @@ def _reading(
     ink = darkness(picture.rgb)
     read = phrases(near)
     names = with_numerals(read, ink)
-    rows = relabelled(_counted(picture, near, names, scales, find), read, names)
+    rows = relabelled(_counted(picture, ink, near, names, scales, find), read, names)
     samples = listed_arms(samples_of(picture.rgb, ink, names, [r.label for r in rows]), rows, scales.x)
     plot, scene = scene_of(picture, ink, scales, near, samples, hints)
     scene = with_marks(scene, samples)
@@ -162,13 +163,18 @@ def _reading(
 
 
 def _counted(
-    picture: Picture, near: list[Word], names: Sequence[Word], scales: Scales, find: Finder | None
+    picture: Picture,
+    ink: NDArray[np.float32],
+    near: list[Word],
+    names: Sequence[Word],
+    scales: Scales,
+    find: Finder | None,
 ) -> list[RiskRow]:
     """The rows of numbers at risk under or over the plot."""
     foot = max(scales.y.pixels) if scales.y.log else min(float(scales.y.pixel(0.0)), max(scales.y.pixels))
     x = column_axis(near, scales.x, below=foot + 2)
     rows = recounted(risk_rows(near, x, below=foot + 2, above=min(scales.y.pixels), find=find), x, find)
-    rows = with_blanks(rows, x, darkness(picture.rgb))
+    rows = with_blanks(rows, x, ink)
     rows = keyed(rows, coloured_patches(rows, picture.rgb))
     return respelled(centred(rows, x), names)
 

@@ -48,23 +48,15 @@ def _strokes(loose: NDArray[np.bool_], angle: int) -> NDArray[np.bool_]:
 
 def _repeated(strokes: NDArray[np.bool_]) -> bool:
     """Whether strokes stand in fives or more at one distance, below or beside each other, with paper between them."""
-    total = int(strokes.sum())
+    far = 2 * max(_PITCHES)
     for way in (strokes, strokes.T):
+        rows, columns = np.nonzero(way)
+        rows += far
+        framed = np.pad(way, ((far, far), (0, 0)))
         for pitch in _PITCHES:
-            five = way.copy()
+            five = ~(framed[rows - pitch // 2, columns] | framed[rows + pitch // 2, columns])
             for k in (-2, -1, 1, 2):
-                five &= _moved(way, k * pitch)
-            five &= ~(_moved(way, pitch // 2) | _moved(way, -(pitch // 2)))
-            if five.sum() > _BETWEEN * total:
+                five &= framed[rows + k * pitch, columns]
+            if five.sum() > _BETWEEN * len(rows):
                 return True
     return False
-
-
-def _moved(field: NDArray[np.bool_], down: int) -> NDArray[np.bool_]:
-    """The field moved down or up, what comes in blank."""
-    out = np.zeros_like(field)
-    if down > 0:
-        out[down:] = field[:-down]
-    else:
-        out[:down] = field[-down:]
-    return out

@@ -9,7 +9,7 @@ from metagrove.figures.doubts.check import Check
 from metagrove.figures.doubts.traced_plot import TracedPlot
 from metagrove.figures.findings import Finding
 from metagrove.figures.lines.dashes import dash_fit, gaps_along
-from metagrove.figures.lines.evidence import ArmLook, Canvas, gains
+from metagrove.figures.lines.evidence import ArmLook, Canvas, Inked, gains, inked
 from metagrove.figures.lines.hues import fitting_order
 from metagrove.figures.lines.tracking import Path
 from metagrove.figures.page import colour_distance
@@ -47,6 +47,7 @@ def _dashes(seen: TracedPlot) -> list[Finding]:
     """Doubts whether arms of one ink were told apart by their dashes: each must fit its own pattern best."""
     out = []
     looks = seen.looks
+    far: Inked | None = None
     for i, look in enumerate(looks):
         rivals = [
             j
@@ -55,7 +56,8 @@ def _dashes(seen: TracedPlot) -> list[Finding]:
         ]
         if not rivals:
             continue
-        gain = gains(seen.field, looks, i, [None] * len(looks))
+        far = far or inked(seen.field, looks)
+        gain = gains(seen.field, looks, i, [None] * len(looks), far)
         hidden = seen.foreign[i] | seen.field.unclear
         own = dash_fit(seen.trace.paths[i], gain, hidden, look.dash)
         count = 0 if look.dash.off else gaps_along(seen.trace.paths[i], gain, hidden)

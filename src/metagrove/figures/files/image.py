@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.errors import DataError
+from metagrove.figures.files.colours import middle_colour
 from metagrove.figures.files.skew import skew_angle
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ def deskewed(picture: Picture) -> Picture:
     centre = (wide / 2, tall / 2)
     # OpenCV counts pixel centres as whole numbers; here pixel i covers [i, i + 1)
     turn = cv2.getRotationMatrix2D((centre[0] - 0.5, centre[1] - 0.5), -angle, 1.0)
-    border = tuple(int(v) for v in np.median(picture.rgb.reshape(-1, 3), axis=0))
+    border = tuple(int(v) for v in middle_colour(picture.rgb))
     rgb = cv2.warpAffine(
         picture.rgb, turn, (wide, tall), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=border
     )

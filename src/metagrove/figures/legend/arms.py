@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.assignment import assigned
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.findings import Finding
 from metagrove.figures.hints import ArmHint, Hints
@@ -200,8 +201,6 @@ def _known_style(arm: ArmHint, hints: Hints, samples: Sequence[Sample]) -> tuple
 
 def _listed(samples: Sequence[Sample], inks: Sequence[Ink], paper: Array, marks: Marks | None) -> list[_Seed]:
     """The arms of a legend, each colour of the legend in an ink of the plot of its own where there is one near it."""
-    from scipy.optimize import linear_sum_assignment
-
     colours: list[RGB] = []
     for sample in samples:
         if not any(colour_distance(sample.colour, c) <= 12 for c in colours):
@@ -209,7 +208,7 @@ def _listed(samples: Sequence[Sample], inks: Sequence[Ink], paper: Array, marks:
     far = np.array([[_unlike(c, i.colour, paper) for i in inks] for c in colours]).reshape(len(colours), len(inks))
     # each colour may also keep to itself
     alone = np.where(np.eye(len(colours), dtype=bool), _BLURRED, 1e6)
-    rows, columns = linear_sum_assignment(np.concatenate([far, alone], axis=1))
+    rows, columns = assigned(np.concatenate([far, alone], axis=1))
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
     own = {colours[r]: inks[c].colour for r, c in pairs if c < len(inks)}
     out = []

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.files.colours import middle_colour
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.legend.marked_keys import unmarked
 from metagrove.figures.lines.symbols import TWO_SYMBOLS, Symbol, unlike
@@ -154,7 +155,7 @@ def _thickness(block: NDArray[np.float32], row: int, pieces: list[tuple[int, int
 def paper_of(rgb: Pixels, ink: NDArray[np.float32]) -> Array:
     """The colour of the paper, of a picture and its ink (0 to 1); white where ink is everywhere."""
     bare = ink < _BARE
-    return np.asarray(np.median(rgb[bare], axis=0) if bare.any() else np.full(3, 255.0))
+    return middle_colour(rgb[bare]) if bare.any() else np.full(3, 255.0)
 
 
 def ink_colour(patch: Pixels, paper: Array) -> RGB:

@@ -28,7 +28,7 @@ def unmarked(block: NDArray[np.float32]) -> NDArray[np.float32]:
         return block
     block = _ring_filled(block)
     inked = block > _INK
-    extent = np.array([_extent(inked[:, c]) for c in range(wide)])
+    extent = _extents(inked)
     line = extent[extent > 0]
     usual = float(np.median(line)) if len(line) else 0.0
     upright = extent > max(_HIGHER * usual, usual + 2.5)
@@ -61,13 +61,18 @@ def _ring_filled(block: NDArray[np.float32]) -> NDArray[np.float32]:
     return out
 
 
-def _extent(column: NDArray[np.bool_]) -> int:
-    """The height of the longest run of ink in a column that comes near its middle."""
-    middle = len(column) // 2
-    change = np.diff(np.concatenate([[0], column.astype(np.int8), [0]]))
-    runs = zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True)
-    near = [b - a for a, b in runs if a - 0.25 * len(column) <= middle < b + 0.25 * len(column)]
-    return max(near, default=0)
+def _extents(inked: NDArray[np.bool_]) -> NDArray[np.int_]:
+    """The height of the longest run of ink in each column that comes near its middle."""
+    tall, wide = inked.shape
+    framed = np.zeros((wide, tall + 2), dtype=np.int8)
+    framed[:, 1:-1] = inked.T
+    change = np.diff(framed, axis=1)
+    columns, begins = np.nonzero(change == 1)
+    ends = np.nonzero(change == -1)[1]
+    near = (begins - 0.25 * tall <= tall // 2) & (tall // 2 < ends + 0.25 * tall)
+    out = np.zeros(wide, dtype=int)
+    np.maximum.at(out, columns[near], (ends - begins)[near])
+    return out
 
 
 def _taken_off(block: NDArray[np.float32], columns: tuple[int, int], high: float) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.files.colours import middle_colour
 from metagrove.figures.files.image import Pixels
 from metagrove.figures.legend.hidden_dashes import dashes_shown
 from metagrove.figures.legend.keys import Sample, alike, ink_colour
@@ -119,7 +120,7 @@ def _keys(rgb: Pixels, size: float) -> list[_Key]:
     """The pieces of ink that are symbols on level lines, whole or in dashes; `size` is the height of letters."""
     import cv2
 
-    paper = np.median(rgb[::_EVERY, ::_EVERY].reshape(-1, 3), axis=0)
+    paper = middle_colour(rgb[::_EVERY, ::_EVERY])
     off = cv2.absdiff(rgb, np.broadcast_to(paper.astype(np.uint8), rgb.shape).copy())
     far = np.maximum(np.maximum(off[..., 0], off[..., 1]), off[..., 2])
     seen = far > _SEEN

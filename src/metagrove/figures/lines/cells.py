@@ -18,7 +18,18 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 
-__all__ = ["best_fall", "changed", "composed", "descended", "fewer", "line_drawn", "marks_drawn", "slopes", "spread"]
+__all__ = [
+    "best_fall",
+    "changed",
+    "composed",
+    "descended",
+    "fewer",
+    "inked_down",
+    "line_drawn",
+    "marks_drawn",
+    "slopes",
+    "spread",
+]
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -60,33 +71,68 @@ def spread(table: Any, width: float, per: int) -> Any:
 
 
 @_compiled
-def line_drawn(h: Any, end: float, width: float, table: Any, across: Any, bounds: Any, out: Any) -> None:
-    """The line's share of each pixel within bounds, into `out`."""
+def line_drawn(h: Any, end: float, width: float, share: Any, table: Any, across: Any, bounds: Any, out: Any) -> None:
+    """The line's share of each pixel within bounds, into `out`; dashes take a `share` of each column."""
     count, per, far = h.shape[0], across.shape[0], across.shape[2] // 2
+    run, first, upper, lower = _edges_down(h, width, table)
+    tall = upper.shape[1]
+    ink = np.empty(out.shape[0], np.float32)
     for column in range(out.shape[1]):
         top, bottom = bounds[0, column], bounds[1, column]
-        for r in range(top, bottom):
-            out[r, column] = 0.0
         if bottom <= top:
             continue
+        ink[top:bottom] = 0.0
         for t in range(2 * far + 1):
             for p in range(per):
-                upper, lower = across[p, 0, t], across[p, 1, t]
-                if upper == 0 and lower == 0:
+                above, below = across[p, 0, t], across[p, 1, t]
+                if above == 0 and below == 0:
                     continue
-                row = h[min(max((column + far - t) * per + p, 0), count - 1)]
-                for r in range(top, bottom):
-                    y = r + 0.5 - row
-                    out[r, column] += upper * _part(table, y + width / 2) - lower * _part(table, y - width / 2)
+                k = run[min(max((column + far - t) * per + p, 0), count - 1)]
+                begin = max(first[k], top)
+                stop = max(min(first[k] + tall, bottom), begin)
+                high, low = upper[k, begin - first[k] :], lower[k, begin - first[k] :]
+                partly = ink[begin:stop]
+                for r in range(partly.shape[0]):
+                    partly[r] += above * high[r] - below * low[r]
+                wholly = ink[stop:bottom]
+                for r in range(wholly.shape[0]):
+                    wholly[r] += above - below
         part = min(max(end - column, 0.0), 1.0)
         for r in range(top, bottom):
-            out[r, column] = min(max(out[r, column], 0.0), 1.0) * part
+            out[r, column] = np.float32(min(max(ink[r], 0.0), 1.0) * part) * share[column]
+
+
+@_compiled
+def _edges_down(h: Any, width: float, table: Any) -> Any:
+    """The run of equal rows that each cell is in, and for each run the first row that its pen touches.
+
+    With them come the shares of the rows from there on that lie beyond the pen's upper and its lower edge, until both are 1.
+    """
+    reach = table.shape[0] // 2 / 32.0
+    tall = int(width + 2 * reach) + 4
+    run = np.zeros(h.shape[0], np.int64)
+    for c in range(1, h.shape[0]):
+        run[c] = run[c - 1] + (1 if h[c] != h[c - 1] else 0)
+    first = np.empty(run[-1] + 1, np.int64)
+    upper, lower = np.empty((first.shape[0], tall)), np.empty((first.shape[0], tall))
+    for c in range(h.shape[0]):
+        if c > 0 and run[c] == run[c - 1]:
+            continue
+        k = run[c]
+        first[k] = int(np.floor(h[c] - width / 2 - reach - 0.5))
+        for r in range(tall):
+            y = first[k] + r + 0.5 - h[c]
+            upper[k, r], lower[k, r] = _part(table, y + width / 2), _part(table, y - width / 2)
+    return run, first, upper, lower
 
 
 @_compiled
 def marks_drawn(h: Any, per: int, amount: Any, half: float, table: Any, bounds: Any, out: Any) -> None:
     """The share of each pixel within bounds that marks on the line cover, into `out`."""
     for column in range(out.shape[1]):
+        if amount[column] == 0:
+            out[bounds[0, column] : bounds[1, column], column] = 0.0
+            continue
         row = h[min(column * per + per // 2, h.shape[0] - 1)]
         for r in range(bounds[0, column], bounds[1, column]):
             y = r + 0.5 - row
@@ -95,6 +141,9 @@ def marks_drawn(h: Any, per: int, amount: Any, half: float, table: Any, bounds: 
 
 @_compiled
 def composed(
+    stale: Any,
+    first: int,
+    last: int,
     rows: Any,
     columns: Any,
     ground: Any,
@@ -106,32 +155,54 @@ def composed(
     usual: Any,
     calm: float,
     out: Any,
+    losses: Any,
 ) -> Any:
     """The colours of the listed pixels into `out`, shape (3, pixels): lines over the ground in their order, marks over lines.
 
-    Returns how far each differs from those `seen`, in squares of what is `usual`; beyond `calm` of it in proportion.
+    `losses`, of the same shape, is how far each differs from those `seen`, in squares of what is `usual`; beyond `calm` of
+    it in proportion. Only the channels from `first` to before `last` are asked for, and only pixels that are `stale`
+    (in lightness and in colour) are looked at again. Returns the sums of the losses by channel.
     """
-    losses = np.zeros(3)
-    for i in range(rows.shape[0]):
-        r, c = rows[i], columns[i]
-        for channel in range(3):
-            kind = min(channel, 1)
-            value = ground[channel, r, c]
-            for k in order:
-                value += lines[k, kind, r, c] * (inks[k, channel] - value)
-            for k in order:
-                value += marks[k, kind, r, c] * (inks[k, channel] - value)
-            out[channel, i] = value
-            off = abs(value - seen[channel, i]) / usual[channel]
-            losses[channel] += off * off if off < calm else calm * (2 * off - calm)
-    return losses
+    sums = np.zeros(3)
+    for channel in range(first, last):
+        kind = min(channel, 1)
+        total = 0.0
+        for i in range(rows.shape[0]):
+            if stale[kind, i]:
+                r, c = rows[i], columns[i]
+                value = ground[channel, r, c]
+                for k in order:
+                    value += lines[k, kind, r, c] * (inks[k, channel] - value)
+                for k in order:
+                    value += marks[k, kind, r, c] * (inks[k, channel] - value)
+                out[channel, i] = value
+                off = abs(value - seen[channel, i]) / usual[channel]
+                losses[channel, i] = off * off if off < calm else calm * (2 * off - calm)
+            total += losses[channel, i]
+        sums[channel] = total
+    for channel in range(first, last):
+        stale[min(channel, 1), :] = False
+    return sums
 
 
 @_compiled
 def slopes(
-    arm: int, rows: Any, columns: Any, ground: Any, lines: Any, marks: Any, inks: Any, order: Any, out: Any
+    arm: int,
+    rows: Any,
+    columns: Any,
+    ground: Any,
+    lines: Any,
+    marks: Any,
+    inks: Any,
+    order: Any,
+    seen: Any,
+    usual: Any,
+    calm: float,
+    inside: Any,
+    scene: Any,
 ) -> None:
-    """The colours of the listed pixels and what full ink of an arm's line and marks changes, into `out` (3, 3, rows, columns)."""
+    """The `scene` of an arm at the listed pixels, of which those in columns that are not `inside` count for nothing."""
+    error, slope, weight, mark_slope = scene
     for i in range(rows.shape[0]):
         r, c = rows[i], columns[i]
         for channel in range(3):
@@ -147,9 +218,33 @@ def slopes(
                 own *= 1 - share
                 mark = inks[k, channel] - value if k == arm else mark * (1 - share)
                 value += share * (inks[k, channel] - value)
-            out[0, channel, r, c] = value
-            out[1, channel, r, c] = own
-            out[2, channel, r, c] = mark
+            off = seen[channel, i] - value
+            error[channel, r, c] = off
+            slope[channel, r, c] = own
+            mark_slope[channel, r, c] = mark
+            far = np.float32(calm) / max(abs(off) / usual[channel], np.float32(1e-9))
+            counts = min(np.float32(1), far) / (usual[channel] * usual[channel])
+            weight[channel, r, c] = counts if inside[c] else np.float32(0)
+
+
+@_compiled
+def inked_down(weight: Any, slope: Any, error: Any, share: Any) -> Any:
+    """What it costs to ink the pixels from the top of a column down to each row, shape (rows + 1, columns).
+
+    The drawing is off by `error` where `share` of a pixel is inked already, in lightness and in colour.
+    """
+    tall, wide = error.shape[1], error.shape[2]
+    out = np.zeros((tall + 1, wide))
+    two = np.float32(2)
+    for r in range(tall):
+        for c in range(wide):
+            cost = 0.0
+            for channel in range(3):
+                own = slope[channel, r, c]
+                aim = error[channel, r, c] + share[min(channel, 1), r, c] * own
+                cost += weight[channel, r, c] * own * (own - two * aim)
+            out[r + 1, c] = out[r, c] + cost
+    return out
 
 
 @_compiled

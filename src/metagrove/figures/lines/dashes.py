@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,15 +53,14 @@ def _triples(cover: NDArray[np.float32], thin: NDArray[np.bool_]) -> list[tuple[
     """Neighbouring runs of a row: length, gap, length and the ink left in the gap, lengths from summed coverage."""
     change = np.diff(np.concatenate([[0], thin.astype(np.int8), [0]]))
     begins, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+    if len(begins) < 2:
+        return []
+    runs = list(zip(begins.tolist(), ends.tolist(), strict=True))
+    lengths = [_soft_length(cover, a, b, float(cover[a:b].max())) for a, b in runs]
     out = []
-    for i in range(len(begins) - 1):
-        peak_a, peak_b = cover[begins[i] : ends[i]].max(), cover[begins[i + 1] : ends[i + 1]].max()
-        on = _soft_length(cover, int(begins[i]), int(ends[i]), float(peak_a))
-        after = _soft_length(cover, int(begins[i + 1]), int(ends[i + 1]), float(peak_b))
-        apart = (begins[i + 1] + ends[i + 1]) / 2 - (begins[i] + ends[i]) / 2
-        gap = float(apart - (on + after) / 2)
-        inside = cover[ends[i] : begins[i + 1]]
-        out.append((on, gap, after, float(inside.min()) if len(inside) else 1.0))
+    for ((a, b), (c, d)), (on, after) in zip(pairwise(runs), pairwise(lengths), strict=True):
+        gap = (c + d) / 2 - (a + b) / 2 - (on + after) / 2
+        out.append((on, gap, after, float(cover[b:c].min())))
     return out
 
 

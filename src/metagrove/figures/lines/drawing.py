@@ -43,6 +43,8 @@ _THINNEST = 0.4
 # the share of a column with a dash that tells where the line is
 _WHOLE = 0.9
 _MOST_ORDERS = 4
+# lightness, colour and both among the channels of a pixel
+_LIGHT, _COLOUR, _ALL = slice(0, 1), slice(1, 3), slice(0, 3)
 
 
 def tones(rgb: NDArray[np.float32] | NDArray[np.uint8]) -> Tones:
@@ -98,20 +100,22 @@ class Drawing:
         self._rows, self._columns = np.nonzero(near & use)
         self._seen = picture[:, self._rows, self._columns]
         self._colours = np.empty_like(self._seen)
-        self._scene = np.zeros((3, *picture.shape), np.float32)
-        self._weight = np.zeros_like(picture)
+        self._each = np.zeros(self._seen.shape)
+        self._stale = np.ones((2, len(self._rows)), bool)
+        self._own = [_within(b, self._rows, self._columns) for b in self._bounds]
+        self._scene = np.zeros((4, *picture.shape), np.float32)
         self._room = np.zeros(use.shape, np.float32)
-        self._usual, self._calm = np.full(3, 10.0), _CALM_AT_FIRST
+        self._usual, self._calm = np.full(3, 10.0, np.float32), _CALM_AT_FIRST
         self._draw()
 
     @property
-    def usual(self) -> Array:
+    def usual(self) -> NDArray[np.float32]:
         """How far picture and drawing usually differ where there is ink, in lightness and two colours."""
         return self._usual
 
     def fit(self) -> None:
         """Moves all lines to where the drawing agrees best, with the widths, blurs, order and marks that do."""
-        self._calm = _CALM
+        self._judge(_CALM)
         self._measure()
         self._look(wide=True)
         self._measure()
@@ -121,10 +125,10 @@ class Drawing:
         for _ in range(3):
             self._search()
         self._mark()
-        self._calm = _CALM_AT_FIRST
+        self._judge(_CALM_AT_FIRST)
         for _ in range(3):
             self._descend((3.0, 2.0, 1.0, 0.4))
-        self._calm = _CALM
+        self._judge(_CALM)
         self._mark()
         self._look()
         self._measure()
@@ -147,9 +151,12 @@ class Drawing:
         """How far picture and drawing differ, in squares of what is usual."""
         return float(self._losses().sum())
 
-    def _losses(self) -> Array:
-        """The loss of lightness and of each colour."""
+    def _losses(self, tone: slice = _ALL) -> Array:
+        """The loss of lightness and of each colour; pixels that nothing has touched since are not looked at again."""
         losses = cells.composed(
+            self._stale,
+            tone.start,
+            tone.stop,
             self._rows,
             self._columns,
             self.ground,
@@ -161,8 +168,14 @@ class Drawing:
             self._usual,
             self._calm,
             self._colours,
+            self._each,
         )
-        return np.asarray(losses)
+        return np.asarray(losses[tone])
+
+    def _judge(self, calm: float) -> None:
+        """Sets up to how many usual differences count squared."""
+        self._calm = calm
+        self._stale[:] = True
 
     def _tables(self) -> tuple[Array, Array]:
         return soft_edge(self.blurs[0]), soft_edge(self.blurs[1])
@@ -175,18 +188,21 @@ class Drawing:
         wide = np.pad(own, 1)
         return np.array([own, 0.25 * wide[:-2] + 0.5 * own + 0.25 * wide[2:]])
 
-    def _draw(self, only: int | None = None) -> None:
+    def _draw(self, only: int | None = None, *, kinds: Sequence[int] = (0, 1), bare: bool = False) -> None:
+        """Draws all lines or one, in lightness (0) and colour (1); `bare` leaves the lines, and draws their marks anew."""
         tables = self._tables()
         for k, line in enumerate(self.lines):
-            if only in (None, k):
-                amounts = self._amounts(k)
-                for kind, table in enumerate(tables):
+            if only not in (None, k):
+                continue
+            amounts = self._amounts(k)
+            for kind in kinds:
+                table, bounds = tables[kind], self._bounds[k]
+                if not bare:
                     across = cells.spread(table, line.width, PER)
-                    cells.line_drawn(line.h, line.end, line.width, table, across, self._bounds[k], self._ink[k, kind])
-                    self._ink[k, kind] *= line.share.astype(np.float32)
-                    cells.marks_drawn(
-                        line.h, PER, amounts[kind], line.half, table, self._bounds[k], self._marks[k, kind]
-                    )
+                    share = line.share.astype(np.float32)
+                    cells.line_drawn(line.h, line.end, line.width, share, table, across, bounds, self._ink[k, kind])
+                cells.marks_drawn(line.h, PER, amounts[kind], line.half, table, bounds, self._marks[k, kind])
+                self._stale[kind, self._own[k]] = True
 
     def _measure(self) -> None:
         """Sets the usual differences by the pixels that are drawn as ink."""
@@ -195,19 +211,26 @@ class Drawing:
         if inked.any():
             off = np.abs(self._colours - self._seen)[:, inked]
             self._usual = np.maximum(1.48 * np.median(off, axis=1), _LEAST)
+            self._stale[:] = True
 
     def _tried(
-        self, put: Callable[[float], None], values: Sequence[float], only: int | None = None, tone: int = 2
+        self,
+        put: Callable[[float], None],
+        values: Sequence[float],
+        only: int | None = None,
+        *,
+        tone: slice = _ALL,
+        bare: bool = False,
     ) -> None:
-        """Puts the value with which the drawing agrees best; `tone` 0 asks lightness, 1 colour, 2 both."""
-        part = (slice(0, 1), slice(1, 3), slice(0, 3))[tone]
+        """Puts the value with which the drawing agrees best in lightness, colour or both; it changes marks alone if `bare`."""
+        kinds = [kind for kind in (0, 1) if tone.start <= kind < tone.stop]
         losses = []
         for value in values:
             put(value)
-            self._draw(only)
-            losses.append(self._losses()[part].sum())
+            self._draw(only, kinds=kinds, bare=bare)
+            losses.append(self._losses(tone).sum())
         put(values[int(np.argmin(losses))])
-        self._draw(only)
+        self._draw(only, bare=bare)
 
     def _look(self, *, wide: bool = False) -> None:
         """Sets blurs, widths, heights of marks and the order of the lines."""
@@ -219,10 +242,10 @@ class Drawing:
             self.blurs = (self.blurs[0], value)
 
         near = [b for b in _BLURS if wide or abs(b - self.blurs[0]) < 0.32]
-        self._tried(light, near, tone=0)
+        self._tried(light, near, tone=_LIGHT)
         for k, line in enumerate(self.lines):
             self._width(k, [max(line.width + step, _THINNEST) for step in (-0.2, 0.0, 0.2)])
-        self._tried(colour, [self.blurs[0] + s for s in _SOFTER], tone=1)
+        self._tried(colour, [self.blurs[0] + s for s in _SOFTER], tone=_COLOUR)
         for k, line in enumerate(self.lines):
             if line.half:
                 self._half(k, [line.half * s for s in (0.6, 0.8, 1.0, 1.25, 1.6)])
@@ -232,13 +255,13 @@ class Drawing:
         def put(value: float) -> None:
             self.lines[k].width = value
 
-        self._tried(put, values, k, 0)
+        self._tried(put, values, k, tone=_LIGHT)
 
     def _half(self, k: int, values: Sequence[float]) -> None:
         def put(value: float) -> None:
             self.lines[k].half = value
 
-        self._tried(put, values, k)
+        self._tried(put, values, k, bare=True)
 
     def _stack(self) -> None:
         """Sets which line lies on which: all orders of a few lines, else neighbours exchanged."""
@@ -250,23 +273,37 @@ class Drawing:
             for k in range(count - 1):
                 swaps[k + 1][[k, k + 1]] = k + 1, k
             offers = [self.order[s] for s in swaps]
+        drawn = (self._ink != 0) | (self._marks != 0)
+        shared = drawn.any(axis=1).sum(axis=0)[self._rows, self._columns] > 1
         losses = []
-        for order in offers:
+        for order in offers if shared.any() else offers[:1]:
             self.order = order
+            self._stale[:, shared] = True
             losses.append(self.loss())
         self.order = offers[int(np.argmin(losses))]
+        self._stale[:, shared] = True
 
     def _scene_of(self, k: int) -> tuple[Tones, Tones, Tones, Tones]:
         """What moves of a line change: errors of the picture, slopes and weights of its pixels."""
-        scene, line = self._scene, self.lines[k]
-        cells.slopes(k, self._rows, self._columns, self.ground, self._ink, self._marks, self.inks, self.order, scene)
-        np.subtract(self.picture, scene[0], out=scene[0])
-        error = scene[0][:, self._rows, self._columns]
-        far = self._calm / np.maximum(np.abs(error) / self._usual[:, None], 1e-9)
-        weight = np.minimum(1.0, far) / self._usual[:, None] ** 2
-        inside = (self._columns < line.end - line.width / 2 - 1) & (line.share[self._columns] > _WHOLE)
-        self._weight[:, self._rows, self._columns] = weight * inside
-        return scene[0], scene[1], self._weight, scene[2]
+        line = self.lines[k]
+        inside = (np.arange(len(line.share)) < line.end - line.width / 2 - 1) & (line.share > _WHOLE)
+        scene = self._scene[0], self._scene[1], self._scene[2], self._scene[3]
+        cells.slopes(
+            k,
+            self._rows,
+            self._columns,
+            self.ground,
+            self._ink,
+            self._marks,
+            self.inks,
+            self.order,
+            self._seen,
+            self._usual,
+            self._calm,
+            inside,
+            scene,
+        )
+        return scene
 
     def _pen(self, k: int) -> tuple[float, float, Array, Array, Array, Array]:
         line, (light, colour) = self.lines[k], self._tables()
@@ -278,8 +315,8 @@ class Drawing:
         for k, line in enumerate(self.lines):
             before, old = self.loss(), line.h
             error, slope, weight, mark_slope = self._scene_of(k)
-            gain = _costs(weight, slope, error + self._ink[k][[0, 1, 1]] * slope)
-            mark_gain = _costs(weight, mark_slope, error + self._marks[k][[0, 1, 1]] * mark_slope)
+            gain = cells.inked_down(weight, slope, error, self._ink[k])
+            mark_gain = cells.inked_down(weight, mark_slope, error, self._marks[k]) if line.half else gain
             line.h = cells.best_fall(
                 line.first, PER, line.width, line.half, line.marks, gain, mark_gain, line.reach, _FINE, line.floor
             )
@@ -300,7 +337,7 @@ class Drawing:
         for k, line in enumerate(self.lines):
             known = {other.half for other in self.lines if other.half}
             line.marks, line.half = np.zeros_like(line.marks), 0.0
-            self._draw(k)
+            self._draw(k, bare=True)
             best = (self.loss(), 0.0, line.marks)
             for half in sorted(known) or [line.width * (0.5 + out) + _OUT for out in _TALL]:
                 line.half, line.marks = half, np.zeros_like(line.marks)
@@ -308,10 +345,10 @@ class Drawing:
                 if (amount > 0).sum() < _FEWEST:
                     continue
                 line.marks = amount
-                self._draw(k)
+                self._draw(k, bare=True)
                 best = min(best, (self.loss() + _MARK * float(amount.sum()), half, amount), key=lambda b: b[0])
             _, line.half, line.marks = best
-            self._draw(k)
+            self._draw(k, bare=True)
 
     def _amount(self, k: int) -> Array:
         """The shares of the columns that marks on an unmarked line cover, by least squares."""
@@ -327,12 +364,6 @@ class Drawing:
         return np.where(amount < _FAINT, 0.0, amount)
 
 
-def _costs(weight: Tones, slope: Tones, aim: Tones) -> Array:
-    """What it costs to ink the pixels from the top of a column down to each row, shape (rows + 1, columns)."""
-    cost = (weight * slope * (slope - 2 * aim)).sum(axis=0, dtype=np.float64)
-    return np.vstack([np.zeros(cost.shape[1]), np.cumsum(cost, axis=0)])
-
-
 def _bounds(line: Line, shape: tuple[int, ...]) -> NDArray[np.int64]:
     """The rows of each column that a line may touch on its way, shape (2, columns)."""
     tall, wide = shape
@@ -344,3 +375,8 @@ def _bounds(line: Line, shape: tuple[int, ...]) -> NDArray[np.int64]:
         last = min((column + beside + 1) * PER, len(line.h) - 1)
         out[:, column] = int(line.h[first] - room), int(line.h[last] + room) + 1
     return np.clip(out, 0, tall)
+
+
+def _within(bounds: NDArray[np.int64], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Which of the listed pixels lie within the bounds of a line."""
+    return np.flatnonzero((rows >= bounds[0, columns]) & (rows < bounds[1, columns]))

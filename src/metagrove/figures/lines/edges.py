@@ -213,26 +213,29 @@ def _fewest_levels(fitted: Array, low: Array, high: Array) -> Array:
     Between two levels the jump stands where the fitted curve passes their middle, as far as the bounds allow.
     """
     cuts, floor, ceiling = [0], -np.inf, np.inf
-    for k in range(len(fitted)):
-        if max(floor, low[k]) > min(ceiling, high[k]):
+    lows, highs = low.tolist(), high.tolist()
+    for k, (least, most) in enumerate(zip(lows, highs, strict=True)):
+        floor, ceiling = max(floor, least), min(ceiling, most)
+        if floor > ceiling:
             cuts.append(k)
-            floor, ceiling = -np.inf, np.inf
-        floor, ceiling = max(floor, low[k]), min(ceiling, high[k])
+            floor, ceiling = least, most
     cuts.append(len(fitted))
     for n in range(1, len(cuts) - 1):
         a, k, b = cuts[n - 1], cuts[n], cuts[n + 1]
-        own = float(np.clip(fitted[k:b].mean(), low[k:b].max(), high[k:b].min()))
+        least, most = max(lows[k:b]), min(highs[k:b])
+        own = min(max(float(fitted[k:b].sum()) / (b - k), least), most)
         # the next level may begin earlier
         first = k
-        while first > a + 1 and low[first - 1] <= own <= high[first - 1]:
+        while first > a + 1 and lows[first - 1] <= own <= highs[first - 1]:
             first -= 1
-        before = float(fitted[a:first].mean()) if first > a else float(fitted[a])
+        before = float(fitted[a:first].sum()) / (first - a) if first > a else float(fitted[a])
         middle = (before + own) / 2
         cuts[n] = first + int(np.searchsorted(fitted[first:k], middle)) if first < k else k
     out = np.empty(len(fitted))
     for a, b in itertools.pairwise(cuts):
         if b > a:
-            out[a:b] = np.clip(fitted[a:b].mean(), low[a:b].max(), max(low[a:b].max(), high[a:b].min()))
+            least = max(lows[a:b])
+            out[a:b] = min(max(float(fitted[a:b].sum()) / (b - a), least), max(least, min(highs[a:b])))
     return np.maximum.accumulate(out)
 
 

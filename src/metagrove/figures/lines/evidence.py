@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.files.colours import largest, tallied
 from metagrove.figures.lines.symbols import Marks
 from metagrove.figures.lines.tracking import Dash
 from metagrove.figures.page import RGB
 
-__all__ = ["ArmLook", "Canvas", "above_tints", "arm_width", "canvas", "coverage", "gains", "line_evidence"]
+__all__ = ["ArmLook", "Canvas", "above_tints", "arm_width", "canvas", "coverage", "gains", "inked", "line_evidence"]
 
 _OTHER_ARM = -0.1
 # the gain of a pixel of a symbol for the arm that bears it, and for another of the same ink that does not
@@ -105,13 +106,13 @@ def _flat_colours(rgb: NDArray[np.uint8], arms: Sequence[RGB]) -> NDArray[np.flo
     # wide enough that thick lines of a large picture are no flat colour
     size = max(5, round(0.014 * min(rgb.shape[:2])) | 1)
     kernel = np.ones((size, size), np.uint8)
-    spread = (cv2.dilate(rgb, kernel).astype(np.int16) - cv2.erode(rgb, kernel)).max(axis=2)
+    spread = largest(cv2.dilate(rgb, kernel) - cv2.erode(rgb, kernel))
     flat = rgb[spread <= 14].astype(np.int32)
     if len(flat) < 50:
         flat = rgb.reshape(-1, 3).astype(np.int32)
     codes = (flat // 8) @ np.array([1 << 12, 1 << 6, 1])
     found: list[NDArray[np.float32]] = []
-    names, counts = np.unique(codes, return_counts=True)
+    names, counts = tallied(codes)
     for code in names[np.argsort(counts)[::-1]][:60]:
         members = flat[codes == code]
         if found and (len(members) < 0.003 * rgb.shape[0] * rgb.shape[1] or len(found) >= 12):
@@ -210,20 +211,42 @@ def effective_ink(look: ArmLook, main: NDArray[np.float32]) -> NDArray[np.float3
     return main + np.float32(reach) * (np.array(look.colour, dtype=np.float32) - main)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Inked:
+    """What does not change while arms are traced: how far each pixel is from each arm's ink and from its mixtures with paper.
+
+    Distances are squared, one array (rows, columns) for each arm, as is `contrast`, how far its ink is from the paper there.
+    """
+
+    contrast: tuple[NDArray[np.float32], ...]
+    to_ink: tuple[NDArray[np.float32], ...]
+    to_mixture: tuple[NDArray[np.float32], ...]
+
+
+def inked(plot: Canvas, looks: Sequence[ArmLook]) -> Inked:
+    """How far the pixels of a plot are from the inks of arms."""
+    inks = tuple(effective_ink(look, plot.main) for look in looks)
+    to_ink = tuple(_to_ink(plot, ink, look) for ink, look in zip(inks, looks, strict=True))
+    contrast = tuple(_contrast(plot, ink) for ink in inks)
+    mixtures = (_to_segment(plot, np.array(look.colour, dtype=np.float32)) for look in looks)
+    return Inked(contrast, to_ink, tuple(mixtures) if len(looks) > 1 else ())
+
+
+def _contrast(plot: Canvas, ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far an ink is from the paper of each pixel: on a tinted band it stands out less."""
+    contrast = ((plot.paper - ink) ** 2).sum(axis=1)
+    return np.asarray(np.maximum(contrast, max(_LEAST_CONTRAST * float(contrast[0]), 1.0))[plot.nearest])
+
+
 def gains(
-    plot: Canvas, looks: Sequence[ArmLook], index: int, covers: Sequence[NDArray[np.uint8] | None]
+    plot: Canvas, looks: Sequence[ArmLook], index: int, covers: Sequence[NDArray[np.uint8] | None], far: Inked
 ) -> NDArray[np.float32]:
     """The gain of arm `index` at each pixel, -1 to 1, given where the other arms are thought to be drawn.
 
     `covers[j]` is 2 in the core of arm j's present stroke, 1 in the ring round it, 0 elsewhere, None at first.
     In a core nothing can be lost (the arm may be hidden); in a ring another arm's soft edge is no ink of ours.
     """
-    inks = [effective_ink(look, plot.main) for look in looks]
-    errors = [_to_ink(plot, ink, look) for ink, look in zip(inks, looks, strict=True)]
-    own, ink = errors[index], inks[index]
-    # on a tinted band the ink stands out less than on paper
-    contrast = ((plot.paper - ink) ** 2).sum(axis=1)
-    scale = np.maximum(contrast, max(_LEAST_CONTRAST * float(contrast[0]), 1.0))[plot.nearest]
+    own = far.to_ink[index]
     base = plot.e_paper.copy()
     rival = np.zeros(base.shape, dtype=bool)
     hidden = np.zeros(base.shape, dtype=bool)
@@ -233,13 +256,12 @@ def gains(
         cover = covers[j]
         core = cover == 2 if cover is not None else np.zeros(base.shape, dtype=bool)
         if cover is not None:
-            base = np.where(core, np.minimum(base, errors[j]), base)
-            ring = cover == 1
-            base = np.where(ring, np.minimum(base, _to_segment(plot, np.array(look.colour, dtype=np.float32))), base)
+            np.minimum(base, far.to_ink[j], out=base, where=core)
+            np.minimum(base, far.to_mixture[j], out=base, where=cover == 1)
             hidden |= core
         if _compete(look.colour, looks[index].colour):
-            rival |= (errors[j] < own) & (errors[j] < plot.e_paper) & ~core
-    gain = np.clip((base - own) / scale, -1, 1)
+            rival |= (far.to_ink[j] < own) & (far.to_ink[j] < plot.e_paper) & ~core
+    gain = np.clip((base - own) / far.contrast[index], -1, 1)
     gain = np.where(hidden, np.maximum(gain, 0), gain)
     gain = np.where(rival & ~hidden, _OTHER_ARM, gain)
     if plot.marks is not None and looks[index].symbol:

@@ -83,8 +83,8 @@ def _companion(ink: NDArray[np.bool_], path: Path, width: float, side: int) -> _
     level = np.asarray(path.leave, dtype=float)
     if ink[:, path.first : path.first + len(level)].any(axis=0).mean() < _SHOWN:
         return _Companion(np.zeros(0, dtype=np.intp), np.zeros(0), alike=False)
-    seen = [(i, _runs(ink[:, path.first + i], level[i], side, tallest=width + 3)) for i in range(len(level))]
-    at, apart = _steadiest([(i, runs) for i, runs in seen if len(runs)])
+    pieces = _pieces(ink[:, path.first : path.first + len(level)], path.leave, side, tallest=width + 3)
+    at, apart = _steadiest([(i, found) for i, found in enumerate(pieces) if len(found)])
     columns = at + path.first
     if len(at) < max(12, _SHOWN * len(level)):
         return _Companion(columns, apart, alike=False)
@@ -127,14 +127,20 @@ def _steadiest(seen: Sequence[tuple[int, Array]]) -> tuple[NDArray[np.intp], Arr
     return np.array([seen[k][0] for k, _ in chain]), np.array([float(seen[k][1][n]) for k, n in chain])
 
 
-def _runs(column: NDArray[np.bool_], level: float, side: int, *, tallest: float) -> Array:
-    """How far from the curve the thin pieces of ink on one side stand, nearest first, in rows."""
-    row = round(level)
-    beside = column[:row][::-1] if side < 0 else column[row + 1 :]
-    change = np.diff(np.concatenate([[0], beside.astype(np.int8), [0]]))
-    begins, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+def _pieces(ink: NDArray[np.bool_], level: NDArray[np.int32], side: int, *, tallest: float) -> list[Array]:
+    """How far from the curve the thin pieces of ink on one side stand in each column, nearest first, in rows."""
+    tall, wide = ink.shape
+    rows = np.arange(tall)[:, None]
+    framed = np.zeros((wide, tall + 2), dtype=np.int8)
+    framed[:, 1:-1] = (ink & ((rows < level) if side < 0 else (rows > level))).T
+    change = np.diff(framed, axis=1)
+    columns, begins = np.nonzero(change == 1)
+    ends = np.nonzero(change == -1)[1]
     thin = ends - begins <= tallest
-    return np.asarray((begins[thin] + ends[thin]) / 2 + 0.5)
+    columns = columns[thin]
+    away = side * ((begins + ends)[thin] / 2 - level[columns] - 0.5)
+    found = np.split(away, np.searchsorted(columns, np.arange(1, wide)))
+    return [own[::-1] for own in found] if side < 0 else found
 
 
 def _drawn(ink: NDArray[np.bool_], path: Path, width: float, line: _Companion, side: int) -> NDArray[np.bool_]:

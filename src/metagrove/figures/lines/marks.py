@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,10 +159,11 @@ def _standing_out(path: Path, steps: Steps, ink: NDArray[np.float32], half: floa
     near = np.maximum(np.maximum(wide[:, :-2], wide[:, 2:]), ink)
     solid = np.where((near >= _SOLID) & (ink >= _PAPER), ink, np.float32(0))
     out = np.zeros(columns)
-    for i in range(columns):
-        c = path.first + i
-        up = _beyond(ink[:, c], solid[:, c], float(before[i]), -1, half + tallest) - half
-        down = _beyond(ink[:, c], solid[:, c], float(after[i]), 1, half + tallest) - half
+    own = slice(path.first, path.first + columns)
+    inks, solids = np.ascontiguousarray(ink[:, own].T), np.ascontiguousarray(solid[:, own].T)
+    for i, (above, below) in enumerate(zip(before.tolist(), after.tolist(), strict=True)):
+        up = _beyond(inks[i], solids[i], above, -1, half + tallest) - half
+        down = _beyond(inks[i], solids[i], below, 1, half + tallest) - half
         if max(up, down) < tallest - 0.5 and abs(up - down) <= 0.5 * max(up, down) + 0.8:
             out[i] = max(min(up, down), 0.0)
     return out
@@ -169,14 +171,15 @@ def _standing_out(path: Path, steps: Steps, ink: NDArray[np.float32], half: floa
 
 def _beyond(ink: NDArray[np.float32], solid: NDArray[np.float32], level: float, way: int, reach: float) -> float:
     """The ink of a column from a level on, up (-1) or down (1), until paper or `reach` pixels."""
-    row = int(np.floor(level))
+    row = math.floor(level)
     if not 0 <= row < len(ink):
         return 0.0
     part = level - row if way < 0 else row + 1 - level
-    stop = int(np.ceil(reach)) + 1
+    stop = math.ceil(reach) + 1
     rest = solid[max(row - stop, 0) : row][::-1] if way < 0 else solid[row + 1 : row + 1 + stop]
-    paper = np.flatnonzero(rest == 0)
-    return float(part * ink[row] + rest[: paper[0] if len(paper) else len(rest)].sum())
+    # what is no paper is more than 0
+    paper = int(rest.argmin()) if len(rest) else 0
+    return float(part * ink[row] + np.add.reduce(rest[:paper] if len(rest) and rest[paper] == 0 else rest))
 
 
 def _height(steps: Steps, columns: Array) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from metagrove.figures.files.colours import largest
 from metagrove.figures.files.image import Pixels
 
 __all__ = ["marked", "stripes"]
@@ -17,18 +18,19 @@ def stripes(rgb: Pixels, reach: int) -> NDArray[np.float32]:
     mark that crosses a sample does not cut it: what lies above and below is looked up beside the mark too, and the middle
     of the three differences counts.
     """
+    import cv2
+
     tall, wide = rgb.shape[:2]
     out = np.zeros((tall, wide), dtype=np.float32)
     if tall <= 2 * reach + 1 or wide <= 2 * reach + 1:
         return out
-    pixels = rgb.astype(np.int16)
-    middle = pixels[reach:-reach, reach:-reach]
+    middle = rgb[reach:-reach, reach:-reach]
     aside = max(2, reach // 2 + 1)
     found = np.full(middle.shape[:2], np.inf, dtype=np.float32)
     for down in (-reach, reach):
         rows = slice(reach + down, tall - reach + down)
         here = [
-            np.abs(middle - pixels[rows, reach + right : wide - reach + right]).max(axis=2)
+            largest(cv2.absdiff(middle, rgb[rows, reach + right : wide - reach + right]))
             for right in (-aside, 0, aside)
         ]
         # the middle one of three: neither the edge of a box on one side nor the mark above changes it

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metagrove.figures.lines.evidence import ArmLook, Canvas, gains, line_evidence
+from metagrove.figures.lines.evidence import ArmLook, Canvas, Inked, gains, inked, line_evidence
 from metagrove.figures.lines.hues import fitting_order
 from metagrove.figures.lines.readout import Steps, steps_of
 from metagrove.figures.lines.tracking import Path, tracked
@@ -48,21 +48,26 @@ def traced(plot: Canvas, looks: Sequence[ArmLook], *, start: float, reach: int |
     covers: list[NDArray[np.uint8] | None] = [None] * count
     paths: list[Path | None] = [None] * count
     near = [reach if reach is not None else 3 + round(look.width) for look in looks]
-    _swept(plot, looks, paths, covers, start=start, reach=near)
+    far = inked(plot, looks)
+    _swept(plot, looks, paths, covers, far, start=start, reach=near)
     order = _best_order(plot, looks, [p for p in paths if p is not None], [c for c in covers if c is not None])
     if order != list(range(count)):
         paths = [paths[k] for k in order]
         covers = [_painted(p, look, plot.rgb.shape[:2]) for p, look in zip(paths, looks, strict=True) if p is not None]
-        _swept(plot, looks, paths, covers, start=start, reach=near)
-    return trace_along(plot, looks, [p for p in paths if p is not None])
+        _swept(plot, looks, paths, covers, far, start=start, reach=near)
+    return _shown(plot, looks, [p for p in paths if p is not None], far)
 
 
 def trace_along(plot: Canvas, looks: Sequence[ArmLook], paths: Sequence[Path]) -> Trace:
     """The trace of arms whose paths are known: their strokes, their step curves and how well each shows."""
+    return _shown(plot, looks, paths, inked(plot, looks))
+
+
+def _shown(plot: Canvas, looks: Sequence[ArmLook], paths: Sequence[Path], far: Inked) -> Trace:
     shown = [_painted(path, look, plot.rgb.shape[:2]) for path, look in zip(paths, looks, strict=True)]
     steps, strength, visible = [], [], []
     for i, path in enumerate(paths):
-        gain = gains(plot, looks, i, [c if j != i else None for j, c in enumerate(shown)])
+        gain = gains(plot, looks, i, [c if j != i else None for j, c in enumerate(shown)], far)
         hidden = _foreign(shown, i)
         steps.append(steps_of(path, gain, hidden, looks[i].width))
         power, share = _strength(path, gain, hidden)
@@ -76,23 +81,30 @@ def _swept(
     looks: Sequence[ArmLook],
     paths: list[Path | None],
     covers: list[NDArray[np.uint8] | None],
+    far: Inked,
     *,
     start: float,
     reach: Sequence[int],
 ) -> None:
     """Trace the arms one after the other, given where the others are, until none moves; fills `paths` and `covers`."""
     count = len(looks)
+    given: dict[int, list[NDArray[np.uint8] | None]] = {}
     order = sorted(range(count), key=lambda i: _ORDER[looks[i].style])
     for sweep in range(_SWEEPS):
         moved = False
         for i in order:
-            gain = gains(plot, looks, i, covers)
+            others = [cover for j, cover in enumerate(covers) if j != i]
+            if i in given and all(a is b for a, b in zip(given[i], others, strict=True)):
+                continue
+            given[i] = others
+            gain = gains(plot, looks, i, covers, far)
             level, upright = line_evidence(gain, looks[i].width)
             path = tracked(level, upright, looks[i].dash, start=round(start - 0.5), reach=reach[i])
             old = paths[i]
             moved |= old is None or _moved(old, path)
+            if old is None or not _same(old, path):
+                covers[i] = _painted(path, looks[i], plot.rgb.shape[:2])
             paths[i] = path
-            covers[i] = _painted(path, looks[i], plot.rgb.shape[:2])
         if not moved or (count == 1 and sweep == 0):
             break
 
@@ -130,6 +142,13 @@ def _moved(old: Path, new: Path) -> bool:
     shared = min(len(old.leave), len(new.leave))
     apart = np.abs(old.leave[:shared] - new.leave[:shared]) > 1
     return abs(len(old.leave) - len(new.leave)) > 2 or float(apart.mean()) > 0.01
+
+
+def _same(old: Path, new: Path) -> bool:
+    """Whether two paths leave the same stroke."""
+    return all(
+        np.array_equal(a, b) for a, b in ((old.enter, new.enter), (old.leave, new.leave), (old.inked, new.inked))
+    )
 
 
 def _painted(path: Path, look: ArmLook, shape: tuple[int, ...]) -> NDArray[np.uint8]:

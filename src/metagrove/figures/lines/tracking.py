@@ -27,6 +27,8 @@ _DOWN_GAIN = 0.7
 # states this far behind the best are given up: more than any gap in a line costs
 _BEAM = 90.0
 _OFF_START = 0.4
+# a move into a pixel: how it came from the left (0 to 2), more where it fell from above, and how it fell (0 to 5) times this
+_FELL, _FALLS = 8, 16
 
 
 def _compiled(function: F) -> F:
@@ -74,129 +76,175 @@ class Path:
 
 
 @_compiled
-def _go_right(before: Any, across: Any, alive: Any, came: Any, slip: Any, floor: Any, back: Any) -> Any:
-    """Scores after one column to the right; rows that no state reaches above `floor` are given up."""
-    rows, phases = before.shape
-    for r in range(rows):
-        peak = before[r, 0]
-        for p in range(1, phases):
-            peak = max(peak, before[r, p])
-        alive[r] = peak >= floor
-        for p in range(phases):
-            if not alive[r]:
-                across[r, p] = -1e9
-            elif phases == 1:
-                across[r, 0] = before[r, 0]
-            else:
-                best, how = before[r, back[0, p]], 0
-                if before[r, back[1, p]] - slip > best:
-                    best, how = before[r, back[1, p]] - slip, 1
-                if before[r, back[2, p]] - slip > best:
-                    best, how = before[r, back[2, p]] - slip, 2
-                across[r, p] = best
-                came[r, p] = how
+def _peak(bits: Any) -> Any:
+    """The bits of the largest of some numbers of 32 bits, by their bits: whole numbers compare many at a time."""
+    top = np.int32(-0x7FFFFFFF)
+    for p in range(bits.shape[0]):
+        # negative numbers count down
+        own = bits[p] ^ ((bits[p] >> np.int32(31)) & np.int32(0x7FFFFFFF))
+        top = own if own > top else top
+    return top ^ ((top >> np.int32(31)) & np.int32(0x7FFFFFFF))
 
 
 @_compiled
-def _go_down(across: Any, down: Any, r: Any, p: Any, slip: Any, jump: Any, back: Any) -> Any:
-    """The best score of falling into row r at phase p, and the move that gives it (3 more where the fall goes on)."""
-    phases = across.shape[1]
-    if phases == 1:
-        fresh, going = across[r - 1, 0] - jump, down[r - 1, 0]
-        return (fresh, 0) if fresh > going else (going, 3)
-    best, how = np.float32(-2e9), 0
-    for k in range(3):
-        q = back[k, p]
-        cost = slip if k else np.float32(0)
-        fresh, going = across[r - 1, q] - jump - cost, down[r - 1, q] - cost
-        if fresh > best:
-            best, how = fresh, k
-        if going > best:
-            best, how = going, k + 3
-    return best, how
-
-
-@_compiled
-def _column(
-    gain: Any,
-    fall_gain: Any,
-    on: Any,
+def _row(
+    before: Any,
+    above: Any,
+    falling: Any,
     across: Any,
     down: Any,
     now: Any,
-    alive: Any,
-    came: Any,
-    fell: Any,
+    moves: Any,
+    on: Any,
+    gain: Any,
+    fall_gain: Any,
     slip: Any,
     jump: Any,
-    floor: Any,
-    back: Any,
-) -> Any:
-    """All scores of one column from those that came from the left; the best score with its row and phase."""
-    rows, phases = across.shape
-    best, row, phase = np.float32(-1e9), 0, 0
-    falling = False
-    for r in range(rows):
-        if not falling and not alive[r]:
-            down[r, :] = -1e9
-            now[r, :] = -1e9
-            continue
-        lowest = np.float32(-1e9)
-        for p in range(phases):
-            if r > 0 and falling:
-                score, how = _go_down(across, down, r, p, slip, jump, back)
-                down[r, p] = score + on[p] * fall_gain[r]
-                fell[r, p] = how
-            else:
-                down[r, p] = -1e9
-            lowest = max(lowest, down[r, p])
-            if down[r, p] > across[r, p]:
-                now[r, p] = down[r, p] + on[p] * gain[r]
-                came[r, p] += 8
-            else:
-                now[r, p] = across[r, p] + on[p] * gain[r]
-            if now[r, p] > best:
-                best, row, phase = now[r, p], r, p
-        falling = alive[r] or lowest >= floor
-    return best, row, phase
+) -> None:
+    """The scores of one row: from the left (`before`), or fallen from the row above, at once (`above`) or going on (`falling`).
+
+    Rows of scores have those of the last four phases before those of all, so that `row[p + 1]` is three steps behind phase p.
+    """
+    for p in range(on.shape[0]):
+        right, came = before[p + 1], np.int32(0)
+        score = before[p] - slip
+        came = np.int32(1) if score > right else came
+        right = score if score > right else right
+        score = before[p + 2] - slip
+        came = np.int32(2) if score > right else came
+        right = score if score > right else right
+        across[p + 4] = right
+        best, fell = above[p + 1] - jump, np.int32(0)
+        score = falling[p + 1]
+        fell = np.int32(3) if score > best else fell
+        best = score if score > best else best
+        score = above[p] - jump - slip
+        fell = np.int32(1) if score > best else fell
+        best = score if score > best else best
+        score = falling[p] - slip
+        fell = np.int32(4) if score > best else fell
+        best = score if score > best else best
+        score = above[p + 2] - jump - slip
+        fell = np.int32(2) if score > best else fell
+        best = score if score > best else best
+        score = falling[p + 2] - slip
+        fell = np.int32(5) if score > best else fell
+        best = (score if score > best else best) + on[p] * fall_gain
+        down[p + 4] = best
+        came = came + np.int32(_FELL) if best > right else came
+        now[p + 4] = (best if best > right else right) + on[p] * gain
+        moves[p] = came + np.int32(_FALLS) * fell
+    for p in range(4):
+        across[p], down[p], now[p] = across[p + on.shape[0]], down[p + on.shape[0]], now[p + on.shape[0]]
 
 
 @_compiled
-def _forward(
-    level: Any, upright: Any, on: Any, start: Any, reach: Any, slip: Any, jump: Any, down_gain: Any, beam: Any
-) -> Any:
+def _solid(level: Any, upright: Any, start: Any, reach: Any, jump: Any, down_gain: Any, beam: Any, moves: Any) -> Any:
+    """The best score in each column of a line without dashes, and its row; `moves` takes the move into each pixel."""
     rows, columns = level.shape
-    phases = on.shape[0]
-    before = np.full((rows, phases), -1e9, dtype=np.float32)
-    across = np.empty((rows, phases), dtype=np.float32)
-    down = np.empty((rows, phases), dtype=np.float32)
-    now = np.empty((rows, phases), dtype=np.float32)
-    came = np.zeros((columns, rows, phases), dtype=np.uint8)
-    fell = np.zeros((columns, rows, phases), dtype=np.uint8)
-    ends = np.full(columns, -1e9, dtype=np.float32)
-    end_row = np.zeros(columns, dtype=np.int32)
-    end_phase = np.zeros(columns, dtype=np.int32)
-    alive = np.ones(rows, dtype=np.bool_)
-    back = np.empty((3, phases), dtype=np.int64)
-    for p in range(phases):
-        back[0, p], back[1, p], back[2, p] = (p - 3) % phases, (p - 4) % phases, (p - 2) % phases
+    ends, end_row = np.full(columns, -1e9, dtype=np.float32), np.zeros(columns, dtype=np.int32)
+    before = np.full(rows, -1e9, dtype=np.float32)
     for r in range(max(0, start - reach), min(rows, start + reach + 1)):
-        before[r, :] = -_OFF_START * abs(r - start)
+        before[r] = -_OFF_START * abs(r - start)
     best = np.float32(0)
     for c in range(columns):
         floor = best - beam
-        _go_right(before, across, alive, came[c], slip, floor, back)
-        gain, fall_gain = level[:, c], down_gain * upright[:, c]
-        best, row, phase = _column(
-            gain, fall_gain, on, across, down, now, alive, came[c], fell[c], slip, jump, floor, back
-        )
-        ends[c], end_row[c], end_phase[c] = best, row, phase
-        before[:] = now
-    return ends, end_row, end_phase, came, fell
+        best, row = np.float32(-1e9), 0
+        across, down, falling = np.float32(-1e9), np.float32(-1e9), False
+        for r in range(rows):
+            alive = before[r] >= floor
+            if not falling and not alive:
+                before[r] = -1e9
+                continue
+            move = 0
+            if falling:
+                fresh = across - jump
+                if fresh <= down:
+                    fresh, move = down, 3 * _FALLS
+                down = fresh + down_gain * upright[r, c]
+            else:
+                down = np.float32(-1e9)
+            across = before[r] if alive else np.float32(-1e9)
+            move += _FELL if down > across else 0
+            before[r] = max(down, across) + level[r, c]
+            moves[c, r, 0] = move
+            if before[r] > best:
+                best, row = before[r], r
+            falling = alive or down >= floor
+        ends[c], end_row[c] = best, row
+    return ends, end_row, np.zeros(columns, dtype=np.int32)
 
 
 @_compiled
-def _backward(last: Any, row: Any, phase: Any, came: Any, fell: Any, phases: Any) -> Any:
+def _dashed(
+    level: Any,
+    upright: Any,
+    on: Any,
+    start: Any,
+    reach: Any,
+    slip: Any,
+    jump: Any,
+    down_gain: Any,
+    beam: Any,
+    moves: Any,
+) -> Any:
+    """The best score in each column of a dashed line, its row and phase; `moves` takes the move into each pixel and phase."""
+    rows, columns = level.shape
+    phases = on.shape[0]
+    ends, end_row = np.full(columns, -1e9, dtype=np.float32), np.zeros(columns, dtype=np.int32)
+    end_phase = np.zeros(columns, dtype=np.int32)
+    none = np.full(phases + 4, -1e9, dtype=np.float32)
+    across, down = np.empty((2, phases + 4), dtype=np.float32), np.empty((2, phases + 4), dtype=np.float32)
+    before = np.full((rows, phases + 4), -1e9, dtype=np.float32)
+    now = np.full((rows, phases + 4), -1e9, dtype=np.float32)
+    peaks = np.full(rows, -1e9, dtype=np.float32)
+    top = np.zeros(1, dtype=np.float32)
+    for r in range(max(0, start - reach), min(rows, start + reach + 1)):
+        before[r, :] = -_OFF_START * abs(r - start)
+        peaks[r] = before[r, 0]
+    best = np.float32(0)
+    for c in range(columns):
+        floor = best - beam
+        best, row = np.float32(-1e9), 0
+        falling = False
+        for r in range(rows):
+            alive = peaks[r] >= floor
+            peaks[r] = -1e9
+            if not falling and not alive:
+                continue
+            own, other = r % 2, (r + 1) % 2
+            _row(
+                before[r] if alive else none,
+                across[other] if falling else none,
+                down[other] if falling else none,
+                across[own],
+                down[own],
+                now[r],
+                moves[c, r],
+                on,
+                level[r, c],
+                down_gain * upright[r, c],
+                slip,
+                jump,
+            )
+            top.view(np.int32)[0] = _peak(now[r].view(np.int32))
+            peaks[r] = top[0]
+            if peaks[r] > best:
+                best, row = peaks[r], r
+            falling = alive
+            if not alive:
+                top.view(np.int32)[0] = _peak(down[own].view(np.int32))
+                falling = top[0] >= floor
+        ends[c], end_row[c] = best, row
+        while now[row, 4 + end_phase[c]] < best:
+            end_phase[c] += 1
+        before, now = now, before
+    return ends, end_row, end_phase
+
+
+@_compiled
+def _backward(last: Any, row: Any, phase: Any, moves: Any) -> Any:
+    phases = moves.shape[2]
     enter = np.zeros(last + 1, dtype=np.int32)
     leave = np.zeros(last + 1, dtype=np.int32)
     at = np.zeros(last + 1, dtype=np.int32)
@@ -204,16 +252,16 @@ def _backward(last: Any, row: Any, phase: Any, came: Any, fell: Any, phases: Any
     for c in range(last, -1, -1):
         leave[c] = row
         at[c] = phase
-        if came[c, row, phase] >= 8:
+        if moves[c, row, phase] & _FELL:
             while True:
-                how = fell[c, row, phase]
+                how = moves[c, row, phase] // _FALLS
                 row -= 1
                 phase = (phase - steps[how % 3]) % phases if phases > 1 else 0
                 if how < 3:
                     break
         enter[c] = row
         if phases > 1:
-            phase = (phase - steps[came[c, row, phase] % 8]) % phases
+            phase = (phase - steps[moves[c, row, phase] % _FELL]) % phases
     return enter, leave, at
 
 
@@ -231,8 +279,12 @@ def tracked(level: Array, upright: Array, dash: Dash, *, start: int, reach: int)
     on = dash.phases()
     level32 = np.ascontiguousarray(level, dtype=np.float32)
     upright32 = np.ascontiguousarray(upright, dtype=np.float32)
-    costs = (np.float32(v) for v in (_SLIP, _JUMP, _DOWN_GAIN, _BEAM))
-    ends, rows, phases, came, fell = _forward(level32, upright32, on, start, reach, *costs)
+    slip, jump, down_gain, beam = (np.float32(v) for v in (_SLIP, _JUMP, _DOWN_GAIN, _BEAM))
+    moves = np.zeros((level.shape[1], level.shape[0], len(on)), dtype=np.uint8)
+    if dash.off:
+        ends, rows, phases = _dashed(level32, upright32, on, start, reach, slip, jump, down_gain, beam, moves)
+    else:
+        ends, rows, phases = _solid(level32, upright32, start, reach, jump, down_gain, beam, moves)
     last = int(np.argmax(ends))
-    enter, leave, at = _backward(last, int(rows[last]), int(phases[last]), came, fell, len(on))
+    enter, leave, at = _backward(last, int(rows[last]), int(phases[last]), moves)
     return Path(0, enter, leave, on[at] > 0.5, float(ends[last]))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.figures.files.colours import commonest_colour, largest
 from metagrove.figures.runs import runs_of
 
 __all__ = ["Line", "dark_lines", "darkness", "levelled", "panel_edges", "ridges", "tick_places"]
@@ -57,11 +58,8 @@ class _Run:
 
 def darkness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """How much each pixel differs from the paper, 0 to 1, on the channel that differs most; shape (rows, columns)."""
-    sample = rgb[::3, ::3].reshape(-1, 3)
-    codes, counts = np.unique((sample // 8).astype(np.int32) @ np.array([4096, 64, 1]), return_counts=True)
-    commonest = codes[np.argmax(counts)]
-    paper = np.median(sample[(sample // 8).astype(np.int32) @ np.array([4096, 64, 1]) == commonest], axis=0)
-    far = np.abs(rgb.astype(np.float32) - paper.astype(np.float32)).max(axis=2)
+    paper = commonest_colour(rgb[::3, ::3].reshape(-1, 3))
+    far = largest(np.abs(rgb.astype(np.float32) - paper.astype(np.float32)))
     return np.asarray(np.clip(far / 255, 0, 1), dtype=np.float32)
 
 
@@ -76,9 +74,8 @@ def levelled(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     inner = sample[np.abs(sample.astype(np.float32) - page).max(axis=1) > _PANEL_APART]
     if len(inner) < _PANEL_LEAST * len(sample) or (np.abs(edge - page).max(axis=1) < _PAGE_FLAT).mean() < _PANEL_FULL:
         return rgb
-    codes, counts = np.unique((inner // 8).astype(np.int32) @ np.array([4096, 64, 1]), return_counts=True)
-    panel = np.median(inner[(inner // 8).astype(np.int32) @ np.array([4096, 64, 1]) == codes[counts.argmax()]], axis=0)
-    own = np.abs(rgb.astype(np.float32) - panel).max(axis=2) < _PAGE_FLAT
+    panel = commonest_colour(inner)
+    own = largest(np.abs(rgb.astype(np.float32) - panel)) < _PAGE_FLAT
     rows, columns = (np.flatnonzero(own.mean(axis=k) > _PANEL_LINE) for k in (1, 0))
     if min(page.min(), panel.min()) < _PALEST_PAGE or not len(rows) or not len(columns):
         return rgb
@@ -102,7 +99,7 @@ def ridges(rgb: NDArray[np.uint8], *, level: bool) -> NDArray[np.float32]:
     field = np.asarray(soft if level else soft.transpose(1, 0, 2), dtype=np.int16)
     out = np.zeros(field.shape[:2], dtype=np.float32)
     before, after = field[4:-4] - field[:-8], field[4:-4] - field[8:]
-    same = np.where(before * after > 0, np.minimum(np.abs(before), np.abs(after)), 0).max(axis=2)
+    same = largest(np.where(before * after > 0, np.minimum(np.abs(before), np.abs(after)), 0))
     out[4:-4] = same / np.float32(255)
     return np.ascontiguousarray(out if level else out.T)
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from metagrove.core.values import Array
+from metagrove.figures.assignment import assigned
 from metagrove.figures.findings import Finding
 from metagrove.figures.hints import Hints
 from metagrove.figures.page import Word, colour_distance
@@ -128,14 +129,12 @@ def _sum(evidence: Array, order: Sequence[int]) -> float:
 
 def _likeliest(evidence: Array) -> list[tuple[int, ...]]:
     """The assignment of largest sum, and for each of its pairs the best one without it; the next best is among them."""
-    from scipy.optimize import linear_sum_assignment
-
-    first = tuple(int(i) for i in linear_sum_assignment(-evidence)[1])
+    first = tuple(int(i) for i in assigned(-evidence)[1])
     out = [first]
     for k, i in enumerate(first):
         without = -evidence.copy()
         without[k, i] = 1e6
-        out.append(tuple(int(j) for j in linear_sum_assignment(without)[1]))
+        out.append(tuple(int(j) for j in assigned(without)[1]))
     return out
 
 

@@ -151,20 +151,23 @@ def _pooled(block: Block, high: int, wide: int) -> Block:
 def _likeliest(scores: Array) -> Reading:
     """The likeliest texts by a beam over prefixes: each prefix with the chances that it ends in none or in its last sign."""
     beam: dict[str, tuple[float, float]] = {"": (1.0, 0.0)}
-    for row in scores:
-        likely = [(SIGNS[c - 1], float(row[c])) for c in np.flatnonzero(row[1:] > _LEAST) + 1]
-        none = float(row[0])
+    for row in scores.tolist():
+        likely = {SIGNS[c - 1]: chance for c, chance in enumerate(row) if c and chance > _LEAST}
+        none = row[0]
+        if not likely:
+            beam = {text: ((blank + last) * none, 0.0) for text, (blank, last) in beam.items()}
+            continue
         grown: dict[str, tuple[float, float]] = {}
         for text, (blank, last) in beam.items():
-            own = dict(likely).get(text[-1:], 0.0)
-            _add(grown, text, (blank + last) * none, last * own)
-            for sign, chance in likely:
-                _add(grown, text + sign, 0.0, (blank if text[-1:] == sign else blank + last) * chance)
-        beam = dict(sorted(grown.items(), key=lambda g: (-sum(g[1]), g[0]))[:_BEAM])
+            end, either = text[-1:], blank + last
+            before = grown.get(text, (0.0, 0.0))
+            grown[text] = before[0] + either * none, before[1] + last * likely.get(end, 0.0)
+            for sign, chance in likely.items():
+                before = grown.get(text + sign, (0.0, 0.0))
+                grown[text + sign] = before[0], before[1] + (blank if end == sign else either) * chance
+        if len(grown) > _BEAM:
+            ranked = sorted((-blank - last, text) for text, (blank, last) in grown.items())[:_BEAM]
+            grown = {text: grown[text] for _, text in ranked}
+        beam = grown
     ranked = sorted(((sum(p), t) for t, p in beam.items()), key=lambda g: (-g[0], g[1]))[:_KEPT]
     return Reading(tuple((t, p) for p, t in ranked))
-
-
-def _add(beam: dict[str, tuple[float, float]], text: str, blank: float, last: float) -> None:
-    before = beam.get(text, (0.0, 0.0))
-    beam[text] = before[0] + blank, before[1] + last

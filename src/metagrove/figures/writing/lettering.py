@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from metagrove.figures.files.colours import largest
 from metagrove.figures.files.image import Pixels
 
 __all__ = ["TALLEST", "Box", "TextBox", "text_boxes", "writing"]
@@ -18,6 +19,7 @@ Box: TypeAlias = tuple[int, int, int, int]
 _GAP = 0.36
 # ones stand as far apart as other digits, but their ink is thin
 _THIN_GAP = 0.1
+_FURTHEST = _GAP + 2 * _THIN_GAP
 _LARGE = 12
 #: How tall a letter is at most, in pixels.
 TALLEST = 46
@@ -88,12 +90,12 @@ def _against_paper(rgb: Pixels) -> NDArray[np.float32]:
     wide = np.ones((13, 13), np.uint8)
     paper = cv2.medianBlur(small, 21).astype(np.int16)
     brightest, darkest = (f(small, wide).astype(np.int16) for f in (cv2.dilate, cv2.erode))
-    inverse = ((brightest - paper).max(axis=2) > (paper - darkest).max(axis=2)).astype(np.uint8)
-    ink = dark.max(axis=2)
+    inverse = (largest(brightest - paper) > largest(paper - darkest)).astype(np.uint8)
+    ink = largest(dark)
     if inverse.any():
         light = rgb.astype(np.int16) - cv2.morphologyEx(soft, cv2.MORPH_OPEN, near, borderType=cv2.BORDER_REPLICATE)
         turned = cv2.resize(inverse, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_NEAREST) > 0
-        ink = np.where(turned, light.max(axis=2), ink)
+        ink = np.where(turned, largest(light), ink)
     # what most of the page shows is the grain of its paper, not ink
     grain = float(np.median(ink[::3, ::3]))
     return np.asarray(np.maximum(ink - grain, 0), dtype=np.float32)
@@ -157,9 +159,13 @@ def _words(boxes: Sequence[Box], *, turned: bool) -> list[TextBox]:
     whole = {i for i, pair in zip(letters, paired, strict=True) if pair}
     lines: list[list[int]] = []
     bands: list[Box] = []
+    near_by: list[int] = []
     for i in sorted([*letters, *small], key=lambda i: places[i][0]):
         best = -1
-        for k, band in enumerate(bands):
+        # lines that end too far to the left for this piece do so for all that follow
+        near_by = [k for k in near_by if places[i][0] - bands[k][2] < _FURTHEST * (bands[k][3] - bands[k][1])]
+        for k in near_by:
+            band = bands[k]
             thin = _thin(places[i]) + _thin(places[lines[k][-1]])
             # small letters are blurred into each other, so only large ones may stand further apart
             gap = _GAP + (thin if thin == 2 or band[3] - band[1] >= _LARGE else 0) * _THIN_GAP
@@ -176,6 +182,7 @@ def _words(boxes: Sequence[Box], *, turned: bool) -> list[TextBox]:
                 low, top, high, bottom = bands[best]
                 bands[best] = (low, top, max(high, places[i][2]), bottom)
         elif i not in small:
+            near_by.append(len(lines))
             lines.append([i])
             bands.append(places[i])
     out = []

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,7 +36,7 @@ from metagrove.figures.writing.signs import with_equals
 from metagrove.figures.writing.strips import moved, strip
 from metagrove.figures.writing.words import pointed
 
-__all__ = ["Finder", "Sight", "can_read", "number_finder", "picture_words"]
+__all__ = ["Finder", "Sight", "Written", "can_read", "number_finder", "picture_words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Sight:
 Finder: TypeAlias = Callable[[float, float, float], Sight | None]
 
 _HEIGHT = 48
-_BATCH = 24
+_BATCH, _AT_ONCE = 24, 8
 _MARGIN = 0.22
 _COARSE = 9.5
 # the probability from which on the reader of digits goes before the other
@@ -83,9 +84,10 @@ def _model_path() -> Path | None:
 @dataclass(frozen=True, slots=True)
 class _Reader:
     session: Any
+    threads: int
     letters: tuple[str, ...]
-    allowed: NDArray[np.bool_]
-    numeric: NDArray[np.bool_]
+    allowed: NDArray[np.intp]
+    numeric: NDArray[np.intp]
 
 
 @cache
@@ -95,25 +97,47 @@ def _reader(threads: int) -> _Reader | None:
         return None
     onnxruntime = import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     letters = session.get_modelmeta().custom_metadata_map["character"].splitlines()
     known = ("", *letters, " ")
     # figures are labelled in Latin letters; without the mask a zero is now and then an ideographic full stop
-    allowed = np.array([len(c) == 0 or ord(c[0]) < 0x250 or c in "–—−·≤≥" for c in known])
-    numeric = np.array([len(c) == 0 or c in "0123456789.,·%()-−–" for c in known])
-    return _Reader(session, known, allowed, numeric)
+    allowed = np.flatnonzero([len(c) == 0 or ord(c[0]) < 0x250 or c in "–—−·≤≥" for c in known])
+    numeric = np.flatnonzero([len(c) == 0 or c in "0123456789.,·%()-−–" for c in known])
+    return _Reader(session, threads, known, allowed, numeric)
 
 
-def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
+class Written:
+    """A picture with its ink and the boxes of its words, found when they are first asked for.
+
+    Parameters
+    ----------
+    rgb : the picture, shape (rows, columns, 3).
+    """
+
+    def __init__(self, rgb: Pixels) -> None:
+        self.rgb = rgb
+
+    @cached_property
+    def ink(self) -> NDArray[np.float32]:
+        """How strongly each pixel is inked, as `writing` says."""
+        return writing(self.rgb)
+
+    @cached_property
+    def boxes(self) -> list[TextBox]:
+        """The words, upright or turned; small letters are looked for at twice their size."""
+        return _boxes(self.ink)
+
+
+def picture_words(page: Written, *, threads: int = 2) -> list[Word]:
     """Every word in the picture with its box, its colour and two readings; empty where no reader is installed."""
     reader = _reader(threads)
     if reader is None:
         return []
-    ink = writing(rgb)
-    boxes = [b for b in _boxes(ink) if b.size <= 60][:900]
+    ink = page.ink
+    boxes = [b for b in page.boxes if b.size <= 60][:900]
     first = _read(reader, [_crop(ink, b) for b in boxes])
     counts = [
         i for i, (text, figures, _) in enumerate(first) if _looks_numeric(text) or re.search(r"\d", text + figures)
@@ -127,7 +151,7 @@ def picture_words(rgb: Pixels, *, threads: int = 2) -> list[Word]:
             text, again, score = "|" * len(box.pieces), "", _BARS
         if text and score > 0.3:
             left, top, right, bottom = (float(v) for v in box.box)
-            word = Word(text, left, top, right, bottom, box.angle, score, _colour(rgb, ink, box), again)
+            word = Word(text, left, top, right, bottom, box.angle, score, _colour(page.rgb, ink, box), again)
             found.append((box, word))
     return with_equals(pointed(_settled(found)), ink)
 
@@ -166,7 +190,7 @@ def _signs(text: str) -> str:
 _BARS = 0.35
 
 
-def number_finder(rgb: Pixels, *, threads: int = 2, scale: float = 1.0) -> Finder:
+def number_finder(page: Written, *, threads: int = 2, scale: float = 1.0) -> Finder:
     """A reader of numbers at places where they are expected: their pieces are chosen by the place, not by their gaps.
 
     Places are in units of `scale` pixels.
@@ -174,14 +198,13 @@ def number_finder(rgb: Pixels, *, threads: int = 2, scale: float = 1.0) -> Finde
     reader = _reader(threads)
 
     @cache
-    def pieces() -> tuple[NDArray[np.float32], list[Box]]:
-        ink = writing(rgb)
-        return ink, [p for b in _boxes(ink) if b.angle == 0 for p in b.pieces]
+    def pieces() -> list[Box]:
+        return [p for b in page.boxes if b.angle == 0 for p in b.pieces]
 
     def find(across: float, down: float, size: float) -> Sight | None:
         if reader is None:
             return None
-        ink, known = pieces()
+        ink, known = page.ink, pieces()
         place = across * scale, down * scale, size * scale
         runs = centred_runs(known, *place)
         run = runs[0] if runs else []
@@ -399,7 +422,17 @@ def _read(reader: _Reader, crops: Sequence[Pixels]) -> list[tuple[str, str, floa
 
 
 def _scored(reader: _Reader, crops: Sequence[Pixels]) -> list[NDArray[np.float32]]:
-    """The probability of each letter along each crop, shape (places, letters); crops go in batches of similar width."""
+    """The probability of each letter along each crop, shape (places, letters); crops go in batches of similar width.
+
+    A batch is read in parts that a processor's own memory holds, on as many threads as the reader has.
+    """
+    name = reader.session.get_inputs()[0].name
+
+    def read(block: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(reader.session.run(None, {name: block})[0])
+
+    blocks: list[NDArray[np.float32]] = []
+    places: list[list[int]] = []
     out: list[NDArray[np.float32]] = [np.zeros((0, 0), np.float32)] * len(crops)
     order = sorted(range(len(crops)), key=lambda i: crops[i].shape[1])
     at = 0
@@ -413,16 +446,21 @@ def _scored(reader: _Reader, crops: Sequence[Pixels]) -> list[NDArray[np.float32
         block = np.zeros((len(batch), 3, _HEIGHT, wide), dtype=np.float32)
         for k, i in enumerate(batch):
             block[k, :, :, : crops[i].shape[1]] = crops[i].astype(np.float32) / 127.5 - 1
-        scores = reader.session.run(None, {reader.session.get_inputs()[0].name: block})[0]
-        for k, i in enumerate(batch):
-            out[i] = scores[k][: crops[i].shape[1] // 8 + 2]
+        for first in range(0, len(batch), _AT_ONCE):
+            blocks.append(block[first : first + _AT_ONCE])
+            places.append(batch[first : first + _AT_ONCE])
+    with ThreadPoolExecutor(reader.threads) as pool:
+        for own, scores in zip(places, pool.map(read, blocks), strict=True):
+            for i, score in zip(own, scores, strict=True):
+                out[i] = score[: crops[i].shape[1] // 8 + 2]
     return out
 
 
-def _decoded(reader: _Reader, scores: NDArray[np.float32], allowed: NDArray[np.bool_]) -> tuple[str, float]:
-    """The best path of the network's output, repeats and blanks removed."""
-    masked = np.where(allowed[: scores.shape[1]], scores, 0)
-    best, level = masked.argmax(axis=1), masked.max(axis=1)
+def _decoded(reader: _Reader, scores: NDArray[np.float32], allowed: NDArray[np.intp]) -> tuple[str, float]:
+    """The best path of the network's output, repeats and blanks removed; `allowed` are the numbers of letters."""
+    known = scores[:, allowed]
+    place = known.argmax(axis=1)
+    best, level = allowed[place], known[np.arange(len(known)), place]
     keep = (best != 0) & np.concatenate([[True], best[1:] != best[:-1]])
     text = "".join(reader.letters[i] for i in best[keep])
     return text.strip(), float(level[keep].mean()) if keep.any() else 0.0
