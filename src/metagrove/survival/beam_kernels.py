@@ -44,7 +44,7 @@ def _prospects(whole: Any, real: Any, op: Any, lim: Any, start: Any, stop: Any, 
         if count >= 0:
             z = count - n * staying
             z2 += z * z / (1.0 + 2.0 * n * staying * (1.0 - staying) + (slack * n) ** 2)
-        real[v, CARRY] = real[v, WEIGHT] * (np.exp(-0.5 * z2) + 1e-12)
+        real[v, CARRY] = real[v, WEIGHT] * ((1.0 if z2 == 0.0 else np.exp(-0.5 * z2)) + 1e-12)
         if last and lim.events >= 0 and whole[v, DIED] != lim.events:
             real[v, CARRY] = 0.0
         best = max(best, real[v, CARRY])

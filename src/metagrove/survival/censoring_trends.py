@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape, hidden_share, mean_levels, shape_from_marks, solved_for_events
+from metagrove.survival.lattice import recorded_grid
 from metagrove.survival.path_weights import VISIBLE
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
@@ -41,7 +42,9 @@ def drawn_shapes(
     but for a normal deviation, or begins or ends within. Behind the last one, and without any, family and size are drawn.
     """
     found = []
-    share = hidden_share(facts.marks, reading, facts) if facts.marks is not None else np.zeros(0)
+    share = (
+        hidden_share(facts.marks, reading, recorded_grid(reading, facts)) if facts.marks is not None else np.zeros(0)
+    )
     for _ in range(count):
         base = beliefs[int(rng.integers(len(beliefs)))]
         if base.blind > 0:

@@ -169,7 +169,7 @@ def widened_paths(
     many = facts.n >= HUGE
     shapes = [*beliefs, *drawn_shapes(beliefs, reading, facts, FEW_VARIANTS if many else VARIANTS, rng)]
     # Draws err as much as the clicks did before they were brought to order, or the area under the curve would be too sure.
-    usual = reading.sigma_s / float(np.median(reading.error)) if spread > 0 and reading.error.size else 1.0
+    usual = reading.sigma_s / reading.usual_error if spread > 0 and reading.error.size else 1.0
     led = facts.risk_time.size > 0
     if led and reading.columns:  # levels so sharp that a narrow pass keeps too few states to serve all courses
         beam = replace(beam, keep=max(beam.keep, KEPT), cut=min(beam.cut, FAINT))

@@ -43,7 +43,7 @@ from metagrove.survival.path_tables import (
     N,
     Table,
 )
-from metagrove.survival.step_kernels import censored, moved
+from metagrove.survival.step_kernels import censored, dropped, told
 
 __all__ = ["Pass", "forward", "forward_each"]
 
@@ -92,8 +92,10 @@ def _passed(
         ends[0], ends[1] = stop, stop
         if op[o, KIND] == CENSOR:
             fine = censored(whole, real, keys, nodes, heads, op[o], lim, start, ends)
+        elif op[o, KIND] == DROP:
+            fine = dropped(whole, real, edges, load, keys, nodes, op[o], lim, start, ends)
         else:
-            fine = moved(whole, real, edges, load, keys, nodes, op[o], lim, start, ends)
+            fine = told(whole, real, edges, load, keys, nodes, op[o], lim, start, ends)
         starts[o + 2] = ends[1]
         if not fine:
             return evidence, -1 - o
@@ -174,12 +176,10 @@ class Pass:
         self.room[1][:linked], self.room[3][:linked] = past[1][:linked], past[3][:linked]
         self.keys, self.nodes = np.empty(2 * self.keys.size, np.uint64), np.full(2 * self.keys.size, -1, np.int32)
 
-    @property
-    def roomy(self) -> Limits:
-        """The bounds with as much room as the pass took: the next one will hardly take less."""
-        return self.lim._replace(
-            nodes=self.size, edges=max(self.size, self.lim.edges), bits=self.keys.size.bit_length() - 1
-        )
+    def anew(self) -> None:
+        """Stand before the first operation again, with the room that there is: memory in use costs nothing to ask for."""
+        self.begin[:] = 0.0
+        self.nodes[:] = -1
 
     def hold(self) -> None:
         """Keep the layer at which the pass stands."""
@@ -223,15 +223,17 @@ def forward_each(
     They come in groups, not in order.
     """
     left = list(range(len(tables)))
+    if not left:
+        return
+    run = Pass(tables[0], lim)
     while left:
         first = left[0]
         alike = {i: _parting(tables[first], tables[i]) for i in left}
         group = [i for i in left if alike[i] >= SHARED * len(tables[i])]
         left = [i for i in left if i not in group]
-        run = Pass(tables[first], lim)
+        run.anew()
         if len(group) == 1:
             yield first, _complete(run, tables[first])
-            lim = run.roomy
             continue
         until = max(min(alike[i] for i in group) - 1, 0)
         evidence, reached = run.gone(tables[first], until)
@@ -246,7 +248,6 @@ def forward_each(
                 continue
             run.back()
             yield i, _complete(run, tables[i])
-        lim = run.roomy
 
 
 @_compiled

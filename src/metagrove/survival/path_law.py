@@ -95,7 +95,7 @@ def law_errors(known: tuple[Plan, Reading, Facts], belief: Shape, shown: Shown) 
     from metagrove.survival.normal_kernels import normal_evidence
 
     plan, reading, facts = known
-    usual = float(np.median(reading.error))
+    usual = reading.usual_error
 
     def likelihood(error: float) -> float:
         tried = replace(reading, error=reading.error * (error / usual))
