@@ -20,6 +20,7 @@ from metagrove.survival.path_search import (
     Run,
     Weighed,
     graph_of,
+    operations_each,
     operations_of,
     run_of,
     runs_each,
@@ -221,7 +222,7 @@ def _through_graph(
 ) -> list[tuple[Pair, float]]:
     """Paths through the states of one pass under each course of censoring that is picked; all count the same."""
     plan, reading, facts = known
-    rows = [operations_of(plan, weights) for weights in weights_all(plan, reading, facts, shapes)]
+    rows = operations_each(plan, weights_all(plan, reading, facts, shapes))
     evidence = np.array([graph.evidence(row) + s.prior for row, s in zip(rows, shapes, strict=True)])
     if not np.isfinite(evidence).any():
         return []

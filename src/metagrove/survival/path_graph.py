@@ -112,7 +112,7 @@ def _arranged(
                     ratio[v] = real[v, SOURCE] / real[s, WEIGHT] if s >= 0 else 0.0
                     i += 1
             continue
-        first, past = past, past
+        first = past
         for v in range(start, stop):
             if not needed[v]:
                 continue

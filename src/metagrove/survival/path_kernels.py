@@ -8,7 +8,7 @@ whole paths. Kept apart because importing it compiles (once; the result is cache
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numba import njit
@@ -143,6 +143,10 @@ def _room(
     return real.reshape(nodes, 4), load, whole.reshape(nodes, 6), links.reshape(edges, 2)
 
 
+#: Several tables of operations, shape (tables, k, 16).
+Tables: TypeAlias = NDArray[np.float64]
+
+
 class Pass:
     """A forward pass that can be held at an operation and gone on with, more than once, under other operations from there on.
 
@@ -215,9 +219,9 @@ def _complete(run: Pass, rows: Table) -> tuple[Beam, Edges, NDArray[np.int64], f
 
 
 def forward_each(
-    tables: list[Table], lim: Limits
+    tables: Tables, lim: Limits
 ) -> Iterator[tuple[int, tuple[Beam, Edges, NDArray[np.int64], float, int]]]:
-    """For several tables of operations, each table's number and what `forward` returns, valid until the next is asked for.
+    """For several tables of operations, shape (tables, k, 16), each table's number and what `forward` returns, valid until the next is asked for.
 
     Tables that begin alike share that part of their pass (what only steers the search is taken from the first of them).
     They come in groups, not in order.
@@ -228,7 +232,7 @@ def forward_each(
     run = Pass(tables[0], lim)
     while left:
         first = left[0]
-        alike = {i: _parting(tables[first], tables[i]) for i in left}
+        alike = dict(zip(left, _partings(tables, np.array(left)).tolist(), strict=True))
         group = [i for i in left if alike[i] >= SHARED * len(tables[i])]
         left = [i for i in left if i not in group]
         run.anew()
@@ -251,15 +255,19 @@ def forward_each(
 
 
 @_compiled
-def _parted(one: Any, other: Any, columns: Any) -> Any:
-    """The first row whose `columns` differ; their number where none does."""
-    for o in range(one.shape[0]):
-        for i in columns:
-            if one[o, i] != other[o, i]:
-                return o
-    return one.shape[0]
+def _parted(tables: Any, left: Any, columns: Any, found: Any) -> None:
+    one = tables[left[0]]
+    for j in range(left.size):
+        other, same, o = tables[left[j]], True, 0
+        while same and o < one.shape[0]:
+            for i in columns:
+                same = same and one[o, i] == other[o, i]
+            o += same
+        found[j] = o
 
 
-def _parting(one: Table, other: Table) -> int:
-    """The first operation whose weights differ; their number where none does."""
-    return int(_parted(one, other, WEIGHED))
+def _partings(tables: Tables, left: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first operation at which the weights of each table differ from those of the first in `left`; their number where none does."""
+    found = np.zeros(left.size, np.int64)
+    _parted(tables, left, WEIGHED, found)
+    return found

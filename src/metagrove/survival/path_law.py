@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape
 from metagrove.survival.path_model import FORCE, LOOK, Plan
-from metagrove.survival.path_search import Beam, limits_of, operations_of, weights_all, weights_kept
+from metagrove.survival.path_search import Beam, limits_of, operations_each, operations_of, weights_all, weights_kept
 from metagrove.survival.path_tables import LOW, A, B
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.reading_error import ERRORS, Shown, error_mode
@@ -54,7 +54,7 @@ def law_evidence(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape
     """Log evidence of each belief under the normal law, its prior included."""
     from metagrove.survival.normal_kernels import normal_evidence
 
-    tables = [operations_of(plan, weights) for weights in weights_all(plan, reading, facts, beliefs)]
+    tables = operations_each(plan, weights_all(plan, reading, facts, beliefs))
     prior = np.array([shape.prior for shape in beliefs])
     return np.asarray(normal_evidence(tables, *_bounds(reading, facts)) + prior)
 

@@ -34,6 +34,7 @@ __all__ = [
     "blurred",
     "graph_of",
     "limits_of",
+    "operations_each",
     "operations_of",
     "passed_through",
     "run_of",
@@ -148,7 +149,7 @@ def runs_each(
     from metagrove.survival.path_kernels import forward_each
 
     weights = weights_all(plan, reading, facts, beliefs)
-    tables = [operations_of(plan, w) for w in weights]
+    tables = operations_each(plan, weights)
     limits = limits_of(reading, facts, beam, plan.kind.size, peak=False, light=light)
     for i, passed in forward_each(tables, limits):
         evidence = float(passed[3]) + beliefs[i].prior if passed[4] == plan.kind.size else -np.inf
@@ -205,19 +206,26 @@ def operations_of(
     near : centre and spread of the number at risk after each operation, for a max-product pass. tilt : for a sum-product
         pass.
     """
-    rows = np.zeros((plan.kind.size, 16))
-    rows[:, tables.KIND] = np.where(plan.kind == WITNESS, DROP, plan.kind)
-    rows[:, tables.A], rows[:, tables.B], rows[:, tables.C] = weights.a, weights.b, weights.c
-    rows[:, tables.HAZARD], rows[:, tables.MASS] = weights.hazard, weights.mass
-    rows[:, tables.LOW], rows[:, tables.MOST] = plan.low, plan.most
-    rows[:, tables.DYING], rows[:, tables.STAYING] = weights.dying, weights.staying
-    rows[:, tables.COUNT], rows[:, tables.SEEN] = weights.count, weights.seen
+    rows: Array = operations_each(plan, [weights])[0]
     if near is not None:
         rows[:, tables.CENTRE], rows[:, tables.SPREAD] = near
     if tilt is not None:
         rows[:, tables.A], rows[:, tables.B] = _tilted_clumps(plan, weights, tilt)
         rows[:, tables.CENTRE], rows[:, tables.PULL] = tilt.centre, tilt.pull
         rows[:, tables.TOLL] = np.where(plan.kind == CENSOR, 0.0, tilt.toll)
+    return rows
+
+
+def operations_each(plan: Plan, weights: list[Weights]) -> Array:
+    """The operations of `plan` under several weights, shape (weights, k, 16)."""
+    rows = np.zeros((len(weights), plan.kind.size, 16))
+    rows[:, :, tables.KIND] = np.where(plan.kind == WITNESS, DROP, plan.kind)
+    rows[:, :, tables.LOW], rows[:, :, tables.MOST] = plan.low, plan.most
+    for row, w in zip(rows, weights, strict=True):
+        row[:, tables.A], row[:, tables.B], row[:, tables.C] = w.a, w.b, w.c
+        row[:, tables.HAZARD], row[:, tables.MASS] = w.hazard, w.mass
+        row[:, tables.DYING], row[:, tables.STAYING] = w.dying, w.staying
+        row[:, tables.COUNT], row[:, tables.SEEN] = w.count, w.seen
     return rows
 
 
