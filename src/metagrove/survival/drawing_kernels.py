@@ -36,10 +36,10 @@ _inlined = njit(cache=True, inline="always")
 
 
 @_inlined
-def _uniform(states: Any, i: Any) -> Any:
-    """The next number in [0, 1) of the SplitMix64 sequence `i`."""
-    states[i] += np.uint64(0x9E3779B97F4A7C15)
-    z = states[i]
+def _uniform(state: Any) -> Any:
+    """The next number in [0, 1) of a SplitMix64 sequence."""
+    state[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = state[0]
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z = z ^ (z >> np.uint64(31))
@@ -54,14 +54,14 @@ def _drawn(
     draws, k = n.shape[1], op.shape[0]
     at = np.empty(draws, np.int32)
     for i in range(draws):
-        total, most = 0.0, -1.0
+        state, total, most = states[i : i + 1], 0.0, -1.0
         for u in range(starts[k], starts[k + 1]):
             w = real[u, WEIGHT]
             if peak == 1 and w > most:
                 at[i], most = u, w
             elif peak == 0 and w > 0.0:
                 total += w
-                if _uniform(states, i) * total < w:
+                if _uniform(state) * total < w:
                     at[i] = u
     for o in range(k - 1, -1, -1):
         # Up the chain of a gap to the node whose source the path came from.
@@ -70,7 +70,7 @@ def _drawn(
         read = -1 if op[o, KIND] != DROP else 1 if op[o, HAZARD] == 0.0 else 0
         y, scale = op[o, A], 0.5 / op[o, B] ** 2
         for i in range(draws):
-            v, share = at[i], stay
+            v, state, share = at[i], states[i : i + 1], stay
             n[o + 1, i] = whole[v, N]
             if read >= 0:
                 fit[read, i] += scale * (real[v, LEVEL] - y) ** 2
@@ -78,7 +78,7 @@ def _drawn(
                 a, c = real[v, SOURCE], real[v, CARRY]
                 if (peak == 1 and a >= c) or c <= 0.0:
                     break
-                if peak == 0 and _uniform(states, i) * (share * a + c) < share * a:
+                if peak == 0 and _uniform(state) * (share * a + c) < share * a:
                     break
                 v, share = whole[v, UP], leave
             e = whole[v, FIRST]
@@ -89,7 +89,7 @@ def _drawn(
             while e >= 0 and not chain:
                 w = load[e]
                 total += w
-                if (peak == 1 and w > most) or (peak == 0 and _uniform(states, i) * total < w):
+                if (peak == 1 and w > most) or (peak == 0 and _uniform(state) * total < w):
                     at[i], most = edges[e, ORIGIN], w
                 e = edges[e, NEXT]
     for i in range(draws):

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from metagrove.survival.beam_kernels import brought_forward, drawn_lots, gathered, thinned
+from metagrove.survival.beam_kernels import MANY, drawn_lots, gathered, thinned
 from metagrove.survival.path_tables import (
     CENSOR,
     CENTRE,
@@ -86,7 +86,8 @@ def _passed(
         if lim.light == 1:
             ends[2] = 0
             if starts[o + 1] > whole.shape[0] // 2:
-                brought_forward(whole, real, nodes, starts, o)
+                starts[o + 1] = gathered(whole, real, nodes, starts[o], starts[o + 1], 0, 0)
+                starts[o] = 0
         begin[0], begin[1], begin[2] = o, evidence, ends[2]
         start, stop = starts[o], starts[o + 1]
         ends[0], ends[1] = stop, stop
@@ -106,7 +107,7 @@ def _passed(
             if op.shape[1] <= OUTLOOK:
                 # What was dropped counts as if it had gone on like what is kept; a belief with many states would lose most.
                 evidence -= np.log(thinned(whole, real, op[o], lim, stop, ends[1], o == final))
-            starts[o + 2] = gathered(whole, real, nodes, stop, ends[1])
+            starts[o + 2] = gathered(whole, real, nodes, stop, ends[1], stop, MANY)
             ends[1] = starts[o + 2]
         scale = 0.0
         for v in range(stop, ends[1]):

@@ -137,7 +137,7 @@ def censored(whole: Any, real: Any, keys: Any, nodes: Any, heads: Any, op: Any, 
     return True
 
 
-@_compiled
+@_inlined
 def _told(op: Any, n: Any, tag: Any, j: Any, w: Any) -> Any:
     """Number at risk, tag and weight of a state after a fact, in its way `j`; a number of -1 where there is none.
 
