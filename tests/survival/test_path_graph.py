@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from metagrove.survival import path_tables
 from metagrove.survival.censoring import shapes
 from metagrove.survival.censoring_trends import drawn_shapes
 from metagrove.survival.click_kernels import disturbed
@@ -56,6 +57,23 @@ def test_a_graph_tells_the_evidence_of_its_own_pass_and_of_beliefs_nearby(marks,
         told = graph.evidence(operations_of(plan, weights_kept(plan, reading, facts, shape))) + shape.prior
         own = run_of(plan, reading, facts, shape, BROAD).evidence
         assert told == pytest.approx(own, abs=0.7), shape.name  # a tenth of what sets beliefs apart
+
+
+@pytest.mark.parametrize("marks", [False, True])
+def test_only_states_that_lead_to_an_allowed_end_are_weighed(marks):
+    plan, reading, facts, beliefs = problem(marks=marks)
+    run, graph = graph_of(plan, reading, facts, beliefs[0])
+    order, _, links, _ = graph.parts
+    spots, made = graph.firsts
+    assert spots[-1] < 0.5 * run.passed[2][-1]
+    assert np.isfinite(graph.evidence(run.operations))
+    # Whatever is kept is left again: by an edge, into a gap, or down a gap to one patient less.
+    whole, gap = run.passed[0].whole, run.operations[:, path_tables.KIND] == path_tables.CENSOR
+    layers = [order[spots[o] : spots[o + 1]] for o in range(gap.size)]
+    for o, layer in enumerate(layers[:-1]):
+        left = whole[layers[o + 1], path_tables.FIRST] if gap[o + 1] else links[made[o + 1] : made[o + 2], 0]
+        down = whole[layer, path_tables.UP] if gap[o] else []
+        assert set(layer.tolist()) <= {*left.tolist(), *map(int, down)}
 
 
 def test_another_reading_error_on_the_same_states():

@@ -77,7 +77,7 @@ def test_passes_that_begin_alike_are_those_made_one_by_one(light, room):
     rows = run_of(plan, reading, facts, shape, NARROW).operations
     limits = limits_of(reading, facts, NARROW, plan.kind.size, peak=False, light=light)
     limits = limits._replace(nodes=room, edges=room, bits=8)
-    tables = [rows.copy() for _ in range(4)]
+    tables = np.array([rows] * 4)
     gaps = np.flatnonzero(rows[:, path_tables.KIND] == path_tables.CENSOR)
     for table, since, factor in zip(tables[1:], (0.9, 0.6, 0.05), (2.0, 0.5, 3.0), strict=True):
         late = gaps[int(since * gaps.size) :]

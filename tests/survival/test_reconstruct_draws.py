@@ -10,6 +10,7 @@ from metagrove.survival.censoring import hidden_share, shapes
 from metagrove.survival.censoring_trends import drawn_shapes
 from metagrove.survival.click_noise import disorder_of
 from metagrove.survival.curve_input import digitized_curve
+from metagrove.survival.lattice import recorded_grid
 from metagrove.survival.path_draws import corrected_paths
 from metagrove.survival.printed_facts import printed_facts
 from metagrove.survival.steps import steps_of
@@ -73,7 +74,8 @@ def test_marks_that_touch_hide_more():
     curve = digitized_curve(np.array([[1.0, 0.9], [4.2, 0.8], [9.1, 0.7], [90.0, 0.7]]))
     marks = np.concatenate((np.arange(20.0, 24, 0.25), [60.0]))
     facts = printed_facts(curve, n=100, marks=marks)
-    share = hidden_share(marks, steps_of(curve, facts), facts)
+    reading = steps_of(curve, facts)
+    share = hidden_share(marks, reading, recorded_grid(reading, facts))
     assert share[8] > 5 * share[-1]
 
 

@@ -20,7 +20,7 @@ from metagrove.survival.path_tables import (
     N,
 )
 
-__all__ = ["brought_forward", "drawn_lots", "gathered", "thinned"]
+__all__ = ["MANY", "drawn_lots", "gathered", "thinned"]
 
 #: States dropped from a layer at once from which on their room is used again.
 MANY = 150
@@ -44,7 +44,7 @@ def _prospects(whole: Any, real: Any, op: Any, lim: Any, start: Any, stop: Any, 
         if count >= 0:
             z = count - n * staying
             z2 += z * z / (1.0 + 2.0 * n * staying * (1.0 - staying) + (slack * n) ** 2)
-        real[v, CARRY] = real[v, WEIGHT] * (np.exp(-0.5 * z2) + 1e-12)
+        real[v, CARRY] = real[v, WEIGHT] * ((1.0 if z2 == 0.0 else np.exp(-0.5 * z2)) + 1e-12)
         if last and lim.events >= 0 and whole[v, DIED] != lim.events:
             real[v, CARRY] = 0.0
         best = max(best, real[v, CARRY])
@@ -151,14 +151,17 @@ def drawn_lots(whole: Any, real: Any, op: Any, lim: Any, start: Any, stop: Any, 
 
 
 @_compiled
-def gathered(whole: Any, real: Any, nodes: Any, start: Any, stop: Any) -> Any:
-    """The end of a layer from which dropped states are taken out where they are many: memory costs more than the states."""
+def gathered(whole: Any, real: Any, nodes: Any, start: Any, stop: Any, place: Any, least: Any) -> Any:
+    """The end of a layer that is moved to `place` without the states dropped, or left as it is where these are fewer than `least`.
+
+    Memory costs more than the states.
+    """
     left = 0
     for v in range(start, stop):
         left += real[v, WEIGHT] > 0.0
-    if stop - start - left < MANY:
+    if stop - start - left < least:
         return stop
-    u = start
+    u = place
     for v in range(start, stop):
         if real[v, WEIGHT] > 0.0:
             for i in range(whole.shape[1]):
@@ -168,16 +171,3 @@ def gathered(whole: Any, real: Any, nodes: Any, start: Any, stop: Any) -> Any:
             u += 1
     nodes[:] = -1
     return u
-
-
-@_compiled
-def brought_forward(whole: Any, real: Any, nodes: Any, starts: Any, o: Any) -> None:
-    """The layer before operation `o` alone, at the first places."""
-    start, size = starts[o], starts[o + 1] - starts[o]
-    for v in range(size):
-        for i in range(whole.shape[1]):
-            whole[v, i] = whole[start + v, i]
-        for i in range(real.shape[1]):
-            real[v, i] = real[start + v, i]
-    nodes[:] = -1
-    starts[o], starts[o + 1] = 0, size

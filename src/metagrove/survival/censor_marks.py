@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import erf
 
@@ -86,8 +87,9 @@ def marks_in_gaps(marks: Array, edges: Array, errors: Array, shares: Array, erro
     expected, share, waiting = np.zeros(gaps), np.zeros(gaps), np.zeros(gaps)
     under = np.zeros(gaps)
     where, waits = np.zeros(marks.size, dtype=np.int64), np.zeros(marks.size, dtype=np.bool_)
-    for j, (mark, near) in enumerate(zip(marks.tolist(), shares.tolist(), strict=True)):
-        first, chance = _chances(mark, edges, np.hypot(errors, error))
+    for j, (near, (first, chance)) in enumerate(
+        zip(shares.tolist(), _chances(marks, edges, np.hypot(errors, error)), strict=True)
+    ):
         where[j], waits[j] = first, len(chance) > 1
         for i, p in enumerate(chance):
             expected[first + i] += p
@@ -106,16 +108,23 @@ def marks_in_gaps(marks: Array, edges: Array, errors: Array, shares: Array, erro
     return MarkPlan(sure, expected, under, arrive, consume, remain, marks, where, waits, shares, error)
 
 
-def _chances(mark: float, edges: Array, errors: Array) -> tuple[int, list[float]]:
-    """The first gap that may hold a mark and the chances of it and the following."""
+def _chances(marks: Array, edges: Array, errors: Array) -> Iterator[tuple[int, list[float]]]:
+    """For each mark the first gap that may hold it and the chances of it and the following."""
     far = NEAR * errors
-    first = int(np.argmax(edges > mark - far)) if np.any(edges > mark - far) else edges.size
-    last = int(edges.size - np.argmax((edges < mark + far)[::-1])) if np.any(edges < mark + far) else 0
-    if last <= first:
+    behind, ahead = edges > marks[:, None] - far, edges < marks[:, None] + far
+    first = np.where(behind.any(axis=1), behind.argmax(axis=1), edges.size) if edges.size else np.zeros(marks.size)
+    last = np.where(ahead.any(axis=1), edges.size - ahead[:, ::-1].argmax(axis=1), 0) if edges.size else first
+    for mark, i, j in zip(marks.tolist(), first.astype(int).tolist(), last.astype(int).tolist(), strict=True):
+        yield _chance(mark, i, edges[i:j].tolist(), errors[i:j].tolist())
+
+
+def _chance(mark: float, first: int, edges: list[float], errors: list[float]) -> tuple[int, list[float]]:
+    """The first gap that may hold a mark and the chances of it and the following; `edges` are those near the mark."""
+    if not edges:
         return first, [1.0]
-    before = [0.5 * (1 + erf((mark - edges[b]) / (errors[b] * 2**0.5))) for b in range(first, last)]
+    before = [0.5 * (1 + erf((mark - edge) / (error * 2**0.5))) for edge, error in zip(edges, errors, strict=True)]
     chance = []
-    for g in range(last - first + 1):
+    for g in range(len(before) + 1):
         product = 1.0
         for i, p in enumerate(before):
             product *= p if i < g else 1 - p

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metagrove.core.values import Array
-from metagrove.survival.lattice import recorded_grid
+from metagrove.survival.lattice import Lattice, recorded_grid
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading, falling
 
@@ -70,7 +70,7 @@ def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
     level = mean_levels(reading)
     if facts.marks is not None and facts.events is None and not facts.risk_time.size:
         # The marks themselves say where; only the share of hidden censorings is open.
-        share = hidden_share(facts.marks, reading, facts)
+        share = hidden_share(facts.marks, reading, recorded_grid(reading, facts))
         found = [shape_from_marks(reading, level, facts, share, x) for x in HIDDEN]
         return [replace(s, prior=-HIDDEN_PRIOR * float(np.log1p(np.log(s.hidden) ** 2))) for s in found]
     if facts.risk_time.size:
@@ -89,7 +89,7 @@ def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
     return _guessed(reading.end)
 
 
-def hidden_share(marks: Array, reading: Reading, facts: Facts) -> Array:
+def hidden_share(marks: Array, reading: Reading, lattice: Lattice | None) -> Array:
     """Censorings expected to hide under each mark, by the marks around it; shape of `marks`.
 
     A mark that would touch the one before is not drawn, and none is drawn twice at one recorded time, as a counter misses
@@ -98,7 +98,6 @@ def hidden_share(marks: Array, reading: Reading, facts: Facts) -> Array:
     grid of times where drops and marks show one.
     """
     pixel = reading.end / 900
-    lattice = recorded_grid(reading, facts, 6)
     width = max(MARK_PIXELS * pixel, lattice.step if lattice is not None else 0.0)
     around = max(AROUND * pixel, 2.5 * width)
     near = np.sum(np.abs(marks[:, None] - marks) <= around, axis=1) - 1
@@ -146,7 +145,9 @@ def _both(one: Shape, other: Shape) -> Shape:
 
 
 def _grid(end: float) -> Array:
-    return np.linspace(0.0, end, 101)
+    grid = np.arange(101.0) * (end / 100)
+    grid[-1] = end
+    return grid
 
 
 def _constant(end: float, rate: float, start: float = 0.0) -> Shape:

@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape, hidden_share, mean_levels, shape_from_marks, solved_for_events
+from metagrove.survival.lattice import recorded_grid
 from metagrove.survival.path_weights import VISIBLE
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import Reading
@@ -30,6 +31,8 @@ STEEP = 0.4
 EYE = 0.25
 #: Share of patients still followed at the end of a wave that takes nearly everybody off.
 LEFT = 0.02
+#: Shares of an interval at which its course is told.
+GRID = np.linspace(0.0, 1.0, 13)
 
 
 def drawn_shapes(
@@ -41,7 +44,9 @@ def drawn_shapes(
     but for a normal deviation, or begins or ends within. Behind the last one, and without any, family and size are drawn.
     """
     found = []
-    share = hidden_share(facts.marks, reading, facts) if facts.marks is not None else np.zeros(0)
+    share = (
+        hidden_share(facts.marks, reading, recorded_grid(reading, facts)) if facts.marks is not None else np.zeros(0)
+    )
     for _ in range(count):
         base = beliefs[int(rng.integers(len(beliefs)))]
         if base.blind > 0:
@@ -99,23 +104,24 @@ def _between(base: Shape, reading: Reading, facts: Facts, rng: np.random.Generat
     """The shape with another course between the numbers at risk and another tail."""
     knots = np.concatenate(([0.0], facts.risk_time[facts.risk_time < reading.end]))
     hazard = base.at(knots)
-    width = np.diff(knots)
-    rate = np.log((np.diff(hazard) + 0.5 / facts.n) / width) if width.size else np.zeros(0)
-    slope = np.clip(np.gradient(rate), -2.0, 2.0) if rate.size > 1 else np.zeros(rate.size)
-    grid = np.linspace(0.0, 1.0, 13)
+    width, more = knots[1:] - knots[:-1], hazard[1:] - hazard[:-1]
+    rate = np.log((more + 0.5 / facts.n) / width) if width.size else np.zeros(0)
+    slope = np.minimum(np.maximum(np.gradient(rate), -2.0), 2.0) if rate.size > 1 else np.zeros(rate.size)
     time, cumulative = [np.zeros(1)], [np.zeros(1)]
-    for i in range(width.size):
-        time.append(knots[i] + width[i] * grid[1:])
-        cumulative.append(hazard[i] + (hazard[i + 1] - hazard[i]) * _course(grid, float(slope[i]), rng)[1:])
+    for i, trend in enumerate(slope.tolist()):
+        time.append(knots[i] + width[i] * GRID[1:])
+        cumulative.append(hazard[i] + more[i] * _course(GRID, trend, rng)[1:])
     past, before = np.concatenate(time), np.concatenate(cumulative)
     left = reading.end - float(knots[-1])
     if left <= 1e-9 * reading.end:
         return replace(base, name="drawn trends", time=past, hazard=before)
-    ahead = float(knots[-1]) + left * grid[1:]
-    tail, size = _tail(grid[1:], base.at(np.array([reading.end]))[0] - hazard[-1], rng)
+    ahead = float(knots[-1]) + left * GRID[1:]
+    tail, size = _tail(GRID[1:], base.at(np.array([reading.end]))[0] - hazard[-1], rng)
+
+    through = np.concatenate((past, ahead))
 
     def family(x: float) -> Shape:
-        return Shape("drawn trends", np.append(past, ahead), np.append(before, before[-1] + tail(x)))
+        return Shape("drawn trends", through, np.concatenate((before, before[-1] + tail(x))))
 
     shape = family(size)
     if facts.events is not None and rng.random() < 0.5:
@@ -128,7 +134,7 @@ def _course(u: Array, slope: float, rng: np.random.Generator) -> Array:
     if rng.random() < WAVE:
         first, last = np.sort(rng.random(2))
         first, last = (first, 1.0) if rng.random() < 0.5 else (0.0, last)
-        return np.clip((u - first) / max(last - first, 0.05), 0.0, 1.0)
+        return np.minimum(np.maximum((u - first) / max(last - first, 0.05), 0.0), 1.0)
     tilt = slope + TILT * rng.standard_normal()
     return np.asarray(np.expm1(tilt * u) / np.expm1(tilt)) if abs(tilt) > 1e-6 else u
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
 import numpy as np
@@ -21,28 +22,29 @@ class _Range:
     """The lowest and highest survival that the curve allows just before a time."""
 
     def __init__(self, reading: Reading) -> None:
-        self.time = reading.time
-        self.level = np.concatenate(([1.0], mean_levels(reading)))
+        self.time = reading.time.tolist()
+        self.level = [1.0, *mean_levels(reading).tolist()]
         self.slack = 3 * reading.sigma_s
         self.shift = max(3 * reading.sigma_t, 0.003 * reading.end)
 
     def low(self, t: float) -> float:
-        level = self.level[np.searchsorted(self.time, t + self.shift, side="right")]
-        return max(float(level) - self.slack, 0.0) if t > 0 else 1.0
+        return max(self.level[bisect_right(self.time, t + self.shift)] - self.slack, 0.0) if t > 0 else 1.0
 
     def high(self, t: float) -> float:
-        level = self.level[np.searchsorted(self.time, t - self.shift, side="left")]
-        return min(float(level) + self.slack, 1.0) if t > 0 else 1.0
+        return min(self.level[bisect_left(self.time, t - self.shift)] + self.slack, 1.0) if t > 0 else 1.0
 
 
-def conflicts(curve: DigitizedCurve, facts: Facts, *, sigma: float | None = None) -> tuple[Contradiction, ...]:
+def conflicts(
+    curve: DigitizedCurve, facts: Facts, *, sigma: float | None = None, first: Reading | None = None
+) -> tuple[Contradiction, ...]:
     """Printed facts that no patient set can meet together, each with the facts involved and the reason in words.
 
     Parameters
     ----------
-    sigma : standard error of a survival reading where it has been estimated, see `steps.steps_of`.
+    sigma : standard error of a survival reading where it has been estimated, see `steps.steps_of`. first : the curve as
+        read without it, where it has been.
     """
-    reading = steps_of(curve, facts, sigma=sigma)
+    reading = first if first is not None and sigma is None else steps_of(curve, facts, sigma=sigma)
     span = _Range(reading)
     found = list(facts.contradictions)
     found += _risk_conflicts(span, facts)

@@ -84,7 +84,13 @@ class LargeArm:
 
 
 def large_arm(
-    curve: DigitizedCurve, facts: Facts, decimals: int, rng: np.random.Generator, *, twice: bool = False
+    curve: DigitizedCurve,
+    facts: Facts,
+    decimals: int,
+    rng: np.random.Generator,
+    *,
+    twice: bool = False,
+    first: Reading | None = None,
 ) -> LargeArm | None:
     """The arm by the normal law; None where single deaths can be seen, or no path comes through.
 
@@ -92,8 +98,9 @@ def large_arm(
     ----------
     twice : whether clicks are taken for twice as far off as usual to begin with; then it is less sure, too, on which side of
         a number at risk a drop lies.
+    first : the curve as read, where it has been.
     """
-    reading = steps_of(curve, facts)
+    reading = steps_of(curve, facts) if first is None else first
     if not reading.level.size or blurred(reading, facts) < LAWFUL or (twice and reading.sigma_t <= 0):
         return None
     if twice:
@@ -143,7 +150,7 @@ def _settled(
         reading = scaled(steps_of(curve, facts, sigma=sigma), left)
         plan = plan_of(reading, facts, decimals)
     else:
-        factor = left * sigma / float(np.median(reading.error))
+        factor = left * sigma / reading.usual_error
         reading = replace(scaled(reading, factor), sigma_s=sigma)
     return None if blurred(reading, facts) < STILL else (plan, reading, spread)
 
@@ -198,7 +205,7 @@ def large_draws(arm: LargeArm, draws: int, rng: np.random.Generator) -> NDArray[
     known = plan, reading, facts
     shapes = [*arm.beliefs, *drawn_shapes(arm.beliefs, reading, facts, VARIANTS, rng)]
     # Draws err as much as the clicks did before they were brought to order, or the area under the curve would be too sure.
-    usual = reading.sigma_s / float(np.median(reading.error)) if arm.spread > 0 else 1.0
+    usual = reading.sigma_s / reading.usual_error if arm.spread > 0 else 1.0
     evidence = law_evidence(plan, reading, facts, shapes)
     evidence[~np.isfinite(evidence)] = -np.inf
     if not np.isfinite(evidence).any():

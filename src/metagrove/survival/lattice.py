@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.survival.curve_input import middle
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.steps import CLICK_T, Reading
 
-__all__ = ["GRIDS", "Lattice", "lattice_of", "recorded_grid"]
+__all__ = ["DIGITS", "GRIDS", "Lattice", "lattice_of", "recorded_grid"]
 
 #: Grids by their step in the unit of the axis.
 GRIDS = (
@@ -30,6 +31,8 @@ GRIDS = (
     (7 / 365.25, "weeks on an axis of years"),
     (1 / 365.25, "days on an axis of years"),
 )
+#: Their steps alone.
+STEPS = np.array([step for step, _ in GRIDS])
 #: Chance of believing a grid where there is none, at most.
 RISK = 0.003
 #: Share of drops that lie off their grid: small ones are read a pixel further off, merged ones between.
@@ -38,6 +41,8 @@ STRAY = 0.05
 PLAIN = 4.0
 #: Step in reading errors (standard deviations, or widths of an interval) below which a grid cannot be seen.
 FINEST = 1.5
+#: Digits after the point with which times are taken to be written where that is not known.
+DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Lattice:
         return np.asarray(np.where(np.abs(on - t) <= self.reach + 1e-9, on, t))
 
 
-def recorded_grid(reading: Reading, facts: Facts, decimals: int) -> Lattice | None:
+def recorded_grid(reading: Reading, facts: Facts, decimals: int = DIGITS) -> Lattice | None:
     """The grid on which drops and censor marks most likely lie, see `lattice_of`."""
     return lattice_of(reading, decimals, time_error=facts.time_error, marks=_marks_read(reading, facts, decimals))
 
@@ -110,67 +115,118 @@ def lattice_of(
     if not time.size or time.size + (marks[0].size if marks is not None else 0) < 3:
         return None
     best, most = None, np.log(len(GRIDS) / RISK)
-    for step, name in GRIDS:
-        ratio, near, reach = _ratios(reading, (time, since), step, decimals, time_error)
-        gain, beside = float(np.sum(np.log((1 - STRAY) * ratio + STRAY))), True
-        if marks is not None:
-            also, close = _marks_beside(*marks, step, reading.end)
-            gain += float(np.sum(np.log((1 - STRAY) * also + STRAY)))
-            beside = close >= (1 - 3 * STRAY) * marks[0].size
+    rows = _rows(reading, (time, since), decimals, time_error)
+    near = rows.near(STEPS)
+    marked = None if marks is None else _marks_rows(*marks, reading.end)
+    close = np.zeros(0) if marked is None else _marks_near(marked)
+    for i in np.flatnonzero(near >= (1 - 3 * STRAY) * time.size).tolist():
+        step, name = GRIDS[i]
+        if marked is not None and close[i] < (1 - 3 * STRAY) * marked.size:
+            continue
+        gain = float(np.sum(np.log((1 - STRAY) * rows.ratio(step) + STRAY)))
+        if marked is not None:
+            gain += float(np.sum(np.log((1 - STRAY) * marked.ratio(step) + STRAY)))
         # Months of 30.44 days are told from those of 30.4375 by exact times only.
         ahead = PLAIN if best is not None and best.name == name else 0.0
-        if gain > most + ahead and beside and near >= (1 - 3 * STRAY) * time.size:
-            best, most = Lattice(step, name, reach, int(time.size), near, _digits(reading)), gain
+        if gain > most + ahead:
+            best, most = Lattice(step, name, rows.reach(step), int(time.size), int(near[i]), _digits(reading)), gain
     return best
 
 
-def _marks_beside(marks: Array, sigma: float, step: float, end: float) -> tuple[Array, int]:
-    """Likelihood of each mark's time on the grid over that without one; how many lie near a multiple."""
-    if sigma <= 0:
-        return _within(marks, np.full(marks.size, 0.006 + 1e-7 * end), step)
-    ratio, near = _scattered(marks, sigma, step)
-    return ratio, near if step >= FINEST * sigma else marks.size
+def _marks_rows(marks: Array, sigma: float, end: float) -> _Within | _Scattered:
+    """What is known of the times of the marks."""
+    return _Scattered(marks, sigma) if sigma > 0 else _Within(marks, np.full(marks.size, 0.006 + 1e-7 * end))
 
 
-def _scattered(time: Array, sigma: float, step: float) -> tuple[Array, int]:
-    """The ratio of times read with a normal error, and how many lie near a multiple of the step."""
-    if step < FINEST * sigma:
-        return np.ones(time.size), 0
-    off = time - step * np.round(time / step)
-    shifted = off[:, None] + step * np.arange(-2, 3)
-    density = np.exp(-0.5 * (shifted / sigma) ** 2).sum(axis=1) / (sigma * np.sqrt(2 * np.pi))
-    return step * density, int(np.sum(np.abs(off) <= 3 * sigma))
+def _marks_near(marked: _Within | _Scattered) -> NDArray[np.int64]:
+    """How many marks may lie near a multiple of each step, shape (grids,); all where the grid cannot be seen."""
+    near = marked.near(STEPS)
+    if isinstance(marked, _Scattered):
+        near[FINEST * marked.sigma > STEPS] = marked.size
+    return near
 
 
-def _ratios(
-    reading: Reading, rows: tuple[Array, Array], step: float, decimals: int, time_error: float | None
-) -> tuple[Array, int, float]:
-    """Likelihood of each drop's time on the grid over that without one; how many lie near a multiple; the reach."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scattered:
+    """Times read with a normal error `sigma`, shape (m,)."""
+
+    time: Array
+    sigma: float
+
+    @property
+    def size(self) -> int:
+        """Number of times."""
+        return self.time.size
+
+    def near(self, steps: Array) -> NDArray[np.int64]:
+        """How many times lie near a multiple of each step, shape (s,); none where the grid cannot be seen."""
+        found = np.zeros(steps.size, dtype=np.int64)
+        seen = steps >= FINEST * self.sigma
+        step = steps[seen, None]
+        found[seen] = (np.abs(self.time - step * np.round(self.time / step)) <= 3 * self.sigma).sum(axis=1)
+        return found
+
+    def ratio(self, step: float) -> Array:
+        """Likelihood of each time on the grid over that without one."""
+        if step < FINEST * self.sigma:
+            return np.ones(self.time.size)
+        off = self.time - step * np.round(self.time / step)
+        shifted = off[:, None] + step * np.arange(-2, 3)
+        density = np.exp(-0.5 * (shifted / self.sigma) ** 2).sum(axis=1) / (self.sigma * np.sqrt(2 * np.pi))
+        return np.asarray(step * density)
+
+    def reach(self, step: float) -> float:
+        """How far a time may lie from the one recorded."""
+        return step / 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Within:
+    """Times known to lie within `half` of `middle`, shape (m,) each; `written` : error with which the edges are written."""
+
+    middle: Array
+    half: Array
+    written: float = 0.0
+    known: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """Number of times."""
+        return self.middle.size
+
+    def _inside(self, step: Array | float) -> Array:
+        slack = np.maximum(1e-7, self.written / step)
+        # A column is seen before the death: its left edge is not in it, or edges that meet the grid would count twice.
+        late = self.middle + self.half
+        inside = np.floor(late / step + slack) - np.floor((self.middle - self.half) / step + slack)
+        return np.where(late < step * (1 - slack), 0, inside)
+
+    def near(self, steps: Array) -> NDArray[np.int64]:
+        """How many times may be a multiple of each step, shape (s,)."""
+        return np.asarray((self._inside(steps[:, None]) > 0).sum(axis=1), dtype=np.int64)
+
+    def ratio(self, step: float) -> Array:
+        """Likelihood of each time on the grid over that without one."""
+        ratio = self._inside(step) * step / np.maximum(2 * self.half, 1e-12)
+        return np.where(step < FINEST * 2 * self.half, 1.0, ratio)
+
+    def reach(self, step: float) -> float:
+        """How far a time may lie from the one recorded."""
+        return self.known
+
+
+def _rows(reading: Reading, rows: tuple[Array, Array], decimals: int, time_error: float | None) -> _Within | _Scattered:
+    """What is known of the times of the drops."""
     time, since = rows
     written = 0.6 * 10.0 ** -max(decimals, 2) + 1e-7 * reading.end
     if reading.columns:
-        middle, half = (time + since) / 2, np.maximum((time - since) / 2, time_error or 0.0)
-        return *_within(middle, half, step, written), float(np.median(half))
+        half = np.maximum((time - since) / 2, time_error or 0.0)
+        return _Within((time + since) / 2, half, written, middle(half))
     if time_error is not None:
-        return *_within(time, np.full(time.size, time_error), step), time_error
+        return _Within(time, np.full(time.size, time_error), known=time_error)
     if reading.sigma_t <= 0:
-        return *_within(time, np.full(time.size, written), step), 0.0
-    return *_scattered(time, reading.sigma_t, step), step / 2 if step >= FINEST * reading.sigma_t else 0.0
-
-
-def _within(middle: Array, half: Array, step: float, written: float = 0.0) -> tuple[Array, int]:
-    """The ratios of drops known to lie within `half` of `middle`, and how many hold a multiple of the step.
-
-    Parameters
-    ----------
-    written : error with which the edges of columns are written.
-    """
-    slack = max(1e-7, written / step)
-    # A column is seen before the death: its left edge is not in it, or edges that meet the grid would count twice.
-    inside = np.floor((middle + half) / step + slack) - np.floor((middle - half) / step + slack)
-    inside = np.where(middle + half < step * (1 - slack), 0, inside)
-    ratio = np.where(step < FINEST * 2 * half, 1.0, inside * step / np.maximum(2 * half, 1e-12))
-    return ratio, int(np.sum(inside > 0))
+        return _Within(time, np.full(time.size, written))
+    return _Scattered(time, reading.sigma_t)
 
 
 def _digits(reading: Reading) -> int:

@@ -110,21 +110,24 @@ class Wanted:
     uncertain: bool
 
 
-def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> Paths | None:
+def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator, first: Reading) -> Paths | None:
     """Best path and draws for one arm, or None where no path explains the curve even without the at-risk table.
 
     The standard error of clicks is estimated along the way. Where nothing fits all facts, the search widens first; then
     the error is doubled; then single facts are left out, and the one that had to go is named in `fallback`.
+
+    Parameters
+    ----------
+    first : the curve as read, see `steps.steps_of`.
     """
     wanted = Wanted(time_decimals(curve), max(draws, DRAWS), draws > 0)
     facts = replace(facts, counted=facts.n < COUNTED)
-    large = _large(curve, facts, wanted, rng)
+    large = _large(curve, facts, first, wanted, rng)
     if large is not None:
         return large
-    first = steps_of(curve, facts)
     for rung, (label, sigma, tried, beam) in enumerate(_ladder(curve, facts, first)):
         if rung == 1:
-            large = _large(curve, facts, wanted, rng, twice=True)
+            large = _large(curve, facts, first, wanted, rng, twice=True)
             if large is not None:
                 return large
         reading = first if sigma is None and tried is facts else steps_of(curve, tried, sigma=sigma)
@@ -146,10 +149,16 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
 
 
 def _large(
-    curve: DigitizedCurve, facts: Facts, wanted: Wanted, rng: np.random.Generator, *, twice: bool = False
+    curve: DigitizedCurve,
+    facts: Facts,
+    first: Reading,
+    wanted: Wanted,
+    rng: np.random.Generator,
+    *,
+    twice: bool = False,
 ) -> Paths | None:
     """The paths of an arm whose states follow the normal law, None where they do not; for `twice` see `large_arm`."""
-    arm = large_arm(curve, facts, wanted.decimals, rng, twice=twice)
+    arm = large_arm(curve, facts, wanted.decimals, rng, twice=twice, first=first)
     if arm is None:
         return None
     beam = _usual_beam(arm.reading, arm.facts)

@@ -17,7 +17,7 @@ from metagrove.survival.papers import GODSILL, PATHS
 from metagrove.survival.path_patients import beside_ticks, patients_of
 from metagrove.survival.printed_facts import Contradiction, Facts
 from metagrove.survival.rebuilt import Draws, Guess, LaterGuesses, RebuiltPatients
-from metagrove.survival.steps import CLICK_S, CLICK_T
+from metagrove.survival.steps import CLICK_S, CLICK_T, steps_of
 
 __all__ = [
     "SEEN",
@@ -127,14 +127,15 @@ def _thickened(time: Array, event: NDArray[np.bool_], facts: Facts, block: int, 
 
 def solved_arm(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Generator) -> SolvedArm | None:
     """The paths of one arm, None where no patients explain curve and totals together."""
-    paths = solve(curve, facts, draws, rng)
+    first = steps_of(curve, facts)
+    paths = solve(curve, facts, draws, rng, first)
     if paths is None:
         return None
     sigma = None
     if not paths.fallback and paths.reading.sigma_t > 0:
         # A path that meets every fact was found: up to twice the usual error, the clicks were off and nothing contradicts.
         sigma = min(max(paths.reading.sigma_s, CLICK_S), 2 * CLICK_S)
-    return SolvedArm(curve, facts, paths, paths.plan.lattice, conflicts(curve, facts, sigma=sigma))
+    return SolvedArm(curve, facts, paths, paths.plan.lattice, conflicts(curve, facts, sigma=sigma, first=first))
 
 
 def likeliest_arm(arm: SolvedArm, draws: int, rng: np.random.Generator) -> RebuiltPatients:

@@ -10,6 +10,7 @@ cached on disk).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -328,7 +329,7 @@ def _outlook(laws: Any, ahead: Any) -> None:
                 ahead[o, 1 + r, s] = after[r, s] - before[r, s]
 
 
-def normal_evidence(tables: list[Table], n: int, events: int, zero: bool) -> NDArray[np.float64]:
+def normal_evidence(tables: Iterable[Table], n: int, events: int, zero: bool) -> NDArray[np.float64]:
     """Log evidence of each table of operations; shape (tables,). `events` : total deaths or -1. `zero` : whether nobody is left."""
     none = np.empty((1, 4, 3)), np.empty((1, 7, 3))
     return np.array([_forward(rows, n, events, zero, *none) for rows in tables])

@@ -20,6 +20,7 @@ from metagrove.survival.path_search import (
     Run,
     Weighed,
     graph_of,
+    operations_each,
     operations_of,
     run_of,
     runs_each,
@@ -169,7 +170,7 @@ def widened_paths(
     many = facts.n >= HUGE
     shapes = [*beliefs, *drawn_shapes(beliefs, reading, facts, FEW_VARIANTS if many else VARIANTS, rng)]
     # Draws err as much as the clicks did before they were brought to order, or the area under the curve would be too sure.
-    usual = reading.sigma_s / float(np.median(reading.error)) if spread > 0 and reading.error.size else 1.0
+    usual = reading.sigma_s / reading.usual_error if spread > 0 and reading.error.size else 1.0
     led = facts.risk_time.size > 0
     if led and reading.columns:  # levels so sharp that a narrow pass keeps too few states to serve all courses
         beam = replace(beam, keep=max(beam.keep, KEPT), cut=min(beam.cut, FAINT))
@@ -221,7 +222,7 @@ def _through_graph(
 ) -> list[tuple[Pair, float]]:
     """Paths through the states of one pass under each course of censoring that is picked; all count the same."""
     plan, reading, facts = known
-    rows = [operations_of(plan, weights) for weights in weights_all(plan, reading, facts, shapes)]
+    rows = operations_each(plan, weights_all(plan, reading, facts, shapes))
     evidence = np.array([graph.evidence(row) + s.prior for row, s in zip(rows, shapes, strict=True)])
     if not np.isfinite(evidence).any():
         return []

@@ -8,13 +8,13 @@ whole paths. Kept apart because importing it compiles (once; the result is cache
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from metagrove.survival.beam_kernels import brought_forward, drawn_lots, gathered, thinned
+from metagrove.survival.beam_kernels import MANY, drawn_lots, gathered, thinned
 from metagrove.survival.path_tables import (
     CENSOR,
     CENTRE,
@@ -43,7 +43,7 @@ from metagrove.survival.path_tables import (
     N,
     Table,
 )
-from metagrove.survival.step_kernels import censored, moved
+from metagrove.survival.step_kernels import censored, dropped, told
 
 __all__ = ["Pass", "forward", "forward_each"]
 
@@ -86,14 +86,17 @@ def _passed(
         if lim.light == 1:
             ends[2] = 0
             if starts[o + 1] > whole.shape[0] // 2:
-                brought_forward(whole, real, nodes, starts, o)
+                starts[o + 1] = gathered(whole, real, nodes, starts[o], starts[o + 1], 0, 0)
+                starts[o] = 0
         begin[0], begin[1], begin[2] = o, evidence, ends[2]
         start, stop = starts[o], starts[o + 1]
         ends[0], ends[1] = stop, stop
         if op[o, KIND] == CENSOR:
             fine = censored(whole, real, keys, nodes, heads, op[o], lim, start, ends)
+        elif op[o, KIND] == DROP:
+            fine = dropped(whole, real, edges, load, keys, nodes, op[o], lim, start, ends)
         else:
-            fine = moved(whole, real, edges, load, keys, nodes, op[o], lim, start, ends)
+            fine = told(whole, real, edges, load, keys, nodes, op[o], lim, start, ends)
         starts[o + 2] = ends[1]
         if not fine:
             return evidence, -1 - o
@@ -104,7 +107,7 @@ def _passed(
             if op.shape[1] <= OUTLOOK:
                 # What was dropped counts as if it had gone on like what is kept; a belief with many states would lose most.
                 evidence -= np.log(thinned(whole, real, op[o], lim, stop, ends[1], o == final))
-            starts[o + 2] = gathered(whole, real, nodes, stop, ends[1])
+            starts[o + 2] = gathered(whole, real, nodes, stop, ends[1], stop, MANY)
             ends[1] = starts[o + 2]
         scale = 0.0
         for v in range(stop, ends[1]):
@@ -141,6 +144,10 @@ def _room(
     return real.reshape(nodes, 4), load, whole.reshape(nodes, 6), links.reshape(edges, 2)
 
 
+#: Several tables of operations, shape (tables, k, 16).
+Tables: TypeAlias = NDArray[np.float64]
+
+
 class Pass:
     """A forward pass that can be held at an operation and gone on with, more than once, under other operations from there on.
 
@@ -174,12 +181,10 @@ class Pass:
         self.room[1][:linked], self.room[3][:linked] = past[1][:linked], past[3][:linked]
         self.keys, self.nodes = np.empty(2 * self.keys.size, np.uint64), np.full(2 * self.keys.size, -1, np.int32)
 
-    @property
-    def roomy(self) -> Limits:
-        """The bounds with as much room as the pass took: the next one will hardly take less."""
-        return self.lim._replace(
-            nodes=self.size, edges=max(self.size, self.lim.edges), bits=self.keys.size.bit_length() - 1
-        )
+    def anew(self) -> None:
+        """Stand before the first operation again, with the room that there is: memory in use costs nothing to ask for."""
+        self.begin[:] = 0.0
+        self.nodes[:] = -1
 
     def hold(self) -> None:
         """Keep the layer at which the pass stands."""
@@ -215,23 +220,25 @@ def _complete(run: Pass, rows: Table) -> tuple[Beam, Edges, NDArray[np.int64], f
 
 
 def forward_each(
-    tables: list[Table], lim: Limits
+    tables: Tables, lim: Limits
 ) -> Iterator[tuple[int, tuple[Beam, Edges, NDArray[np.int64], float, int]]]:
-    """For several tables of operations, each table's number and what `forward` returns, valid until the next is asked for.
+    """For several tables of operations, shape (tables, k, 16), each table's number and what `forward` returns, valid until the next is asked for.
 
     Tables that begin alike share that part of their pass (what only steers the search is taken from the first of them).
     They come in groups, not in order.
     """
     left = list(range(len(tables)))
+    if not left:
+        return
+    run = Pass(tables[0], lim)
     while left:
         first = left[0]
-        alike = {i: _parting(tables[first], tables[i]) for i in left}
+        alike = dict(zip(left, _partings(tables, np.array(left)).tolist(), strict=True))
         group = [i for i in left if alike[i] >= SHARED * len(tables[i])]
         left = [i for i in left if i not in group]
-        run = Pass(tables[first], lim)
+        run.anew()
         if len(group) == 1:
             yield first, _complete(run, tables[first])
-            lim = run.roomy
             continue
         until = max(min(alike[i] for i in group) - 1, 0)
         evidence, reached = run.gone(tables[first], until)
@@ -246,19 +253,22 @@ def forward_each(
                 continue
             run.back()
             yield i, _complete(run, tables[i])
-        lim = run.roomy
 
 
 @_compiled
-def _parted(one: Any, other: Any, columns: Any) -> Any:
-    """The first row whose `columns` differ; their number where none does."""
-    for o in range(one.shape[0]):
-        for i in columns:
-            if one[o, i] != other[o, i]:
-                return o
-    return one.shape[0]
+def _parted(tables: Any, left: Any, columns: Any, found: Any) -> None:
+    one = tables[left[0]]
+    for j in range(left.size):
+        other, same, o = tables[left[j]], True, 0
+        while same and o < one.shape[0]:
+            for i in columns:
+                same = same and one[o, i] == other[o, i]
+            o += same
+        found[j] = o
 
 
-def _parting(one: Table, other: Table) -> int:
-    """The first operation whose weights differ; their number where none does."""
-    return int(_parted(one, other, WEIGHED))
+def _partings(tables: Tables, left: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first operation at which the weights of each table differ from those of the first in `left`; their number where none does."""
+    found = np.zeros(left.size, np.int64)
+    _parted(tables, left, WEIGHED, found)
+    return found

@@ -6,7 +6,9 @@ law has a mean and a covariance in their place, at a hundredth of the time.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.survival.censoring import Shape
 from metagrove.survival.path_model import FORCE, LOOK, Plan
-from metagrove.survival.path_search import Beam, limits_of, operations_of, weights_all, weights_kept
+from metagrove.survival.path_search import Beam, limits_of, operations_each, operations_of, weights_all, weights_kept
 from metagrove.survival.path_tables import LOW, A, B
 from metagrove.survival.printed_facts import Facts
 from metagrove.survival.reading_error import ERRORS, Shown, error_mode
@@ -54,7 +56,7 @@ def law_evidence(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape
     """Log evidence of each belief under the normal law, its prior included."""
     from metagrove.survival.normal_kernels import normal_evidence
 
-    tables = [operations_of(plan, weights) for weights in weights_all(plan, reading, facts, beliefs)]
+    tables = operations_each(plan, weights_all(plan, reading, facts, beliefs))
     prior = np.array([shape.prior for shape in beliefs])
     return np.asarray(normal_evidence(tables, *_bounds(reading, facts)) + prior)
 
@@ -73,17 +75,19 @@ def law_of(plan: Plan, reading: Reading, facts: Facts, shape: Shape, rng: np.ran
 def _placed(plan: Plan, rows: Array, rng: np.random.Generator | None) -> Array:
     """The operations with every number at risk at one of its places; at the others there is none."""
     rows = rows.copy()
-    first = 0
-    for end in np.flatnonzero(plan.kind == FORCE).tolist():
-        looks = first + np.flatnonzero(plan.kind[first:end] == LOOK)
-        weight = rows[looks, B]
-        place = int(np.argmax(weight))
+    looks: list[int] = []
+    for o in np.flatnonzero((plan.kind == LOOK) | (plan.kind == FORCE)).tolist():
+        if plan.kind[o] == LOOK:
+            looks.append(o)
+            continue
+        weight = rows[looks, B].tolist()
+        place = weight.index(max(weight))
         if rng is not None:
-            load = np.cumsum(weight)
-            place = min(int(np.searchsorted(load, load[-1] * rng.random(), side="right")), looks.size - 1)
-        rows[np.delete(looks, place), A] = -1.0
+            load = list(accumulate(weight))
+            place = min(bisect_right(load, load[-1] * rng.random()), len(looks) - 1)
+        rows[looks[:place] + looks[place + 1 :], A] = -1.0
         rows[looks[place], B] = 1.0
-        first = end + 1
+        looks = []
     return rows
 
 
@@ -95,7 +99,7 @@ def law_errors(known: tuple[Plan, Reading, Facts], belief: Shape, shown: Shown) 
     from metagrove.survival.normal_kernels import normal_evidence
 
     plan, reading, facts = known
-    usual = float(np.median(reading.error))
+    usual = reading.usual_error
 
     def likelihood(error: float) -> float:
         tried = replace(reading, error=reading.error * (error / usual))

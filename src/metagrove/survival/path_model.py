@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import erf
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.survival.censor_marks import MarkPlan, mark_error, marks_in_gaps
 from metagrove.survival.censoring import Shape, hidden_share, mean_levels
-from metagrove.survival.lattice import Lattice, recorded_grid
+from metagrove.survival.lattice import DIGITS, Lattice, recorded_grid
 from metagrove.survival.path_tables import ARRIVE, CENSOR, CONSUME, DROP, FORCE, LOOK, SCORE
 from metagrove.survival.printed_facts import Facts, Interval
 from metagrove.survival.steps import Reading
@@ -54,6 +54,12 @@ class Weights:
     staying: Array
     count: Array
     seen: Array
+
+    def read_with(self, drop: NDArray[np.bool_], error: Array) -> Weights:
+        """The same with other errors of the levels, shape (m,), at the operations that are a `drop`."""
+        b = self.b.copy()
+        b[drop] = error
+        return Weights(self.a, b, self.c, self.hazard, self.mass, self.dying, self.staying, self.count, self.seen)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,28 +121,33 @@ class Plan:
     ground: dict[str, tuple[Array, Facts, Ground]] = field(default_factory=dict, repr=False)
 
 
-def _before_tick(reading: Reading, tick: float) -> tuple[int, list[float]]:
-    """The first step that may not lie before `tick`, and the chances of it and the next ones to lie before it.
+def _before_ticks(reading: Reading, ticks: Array) -> list[tuple[int, list[float]]]:
+    """For each tick the first step that may not lie before it, and the chances of it and the next ones to lie before it.
 
     All earlier steps do lie before, all later ones do not. A death at the tick itself is still at risk there.
     """
-    time = reading.time
+    time, width = reading.time, reading.sigma_t * np.sqrt(2)
     if reading.columns:
-        first, last = int(np.searchsorted(time, tick, side="right")), int(np.searchsorted(reading.since, tick))
-        inside = zip(reading.since[first:last].tolist(), time[first:last].tolist(), strict=True)
-        return first, [(tick - since) / max(t - since, 1e-12) for since, t in inside]
-    if reading.sigma_t <= 0:
-        return int(np.searchsorted(time, tick)), []
-    width = reading.sigma_t * np.sqrt(2)
-    first, last = np.searchsorted(time, (tick - NEVER * width, tick + NEVER * width)).tolist()
-    return first, [0.5 * (1 + erf((tick - t) / width)) for t in time[first:last].tolist()]
+        first, last = time.searchsorted(ticks, side="right"), reading.since.searchsorted(ticks)
+    elif reading.sigma_t <= 0:
+        first = last = time.searchsorted(ticks)
+    else:
+        first, last = time.searchsorted(ticks - NEVER * width), time.searchsorted(ticks + NEVER * width)
+    found: list[tuple[int, list[float]]] = []
+    for tick, i, j in zip(ticks.tolist(), first.tolist(), last.tolist(), strict=True):
+        near = time[i:j].tolist()
+        if reading.columns:
+            inside = zip(reading.since[i:j].tolist(), near, strict=True)
+            found.append((i, [(tick - since) / max(t - since, 1e-12) for since, t in inside]))
+        else:
+            found.append((i, [0.5 * (1 + erf((tick - t) / width)) for t in near]))
+    return found
 
 
 def _windows(reading: Reading, ticks: Array) -> list[dict[int, float]]:
     """For each tick, the gaps (numbered by the steps before them) in which it may lie, with their chances."""
     found: list[dict[int, float]] = []
-    for tick in ticks.tolist():
-        first, before = _before_tick(reading, tick)
+    for first, before in _before_ticks(reading, ticks):
         product = dict.fromkeys(range(first, first + len(before) + 1), 1.0)
         for i, chance in enumerate(before):
             for g in range(len(before) + 1):
@@ -180,7 +191,7 @@ def _rate_error(reading: Reading, t: float, printed: Interval) -> float:
     Half a unit of the last digit, and the falls of which it is unknown on which side of `t` they lie.
     """
     level = np.concatenate(([1.0], mean_levels(reading)))
-    first, chances = _before_tick(reading, t)
+    first, chances = _before_ticks(reading, np.array([t]))[0]
     before = np.array(chances)
     fall = np.diff(level[first : first + before.size + 1])
     return float(np.sqrt(min(printed.half_unit, 0.005) ** 2 / 3 + np.sum(before * (1 - before) * fall**2)))
@@ -206,41 +217,37 @@ def _witnesses(reading: Reading, facts: Facts) -> dict[int, list[tuple[float, fl
 
 
 def _pieces(reading: Reading, facts: Facts) -> _Pieces:
-    edges = np.concatenate(([0.0], reading.time, [reading.end]))
+    edges = [0.0, *reading.time.tolist(), reading.end]
     inside: list[tuple[int, float, int, float, float, bool]] = []
-    for j, window in enumerate(_windows(reading, facts.risk_time)):
+    for j, (tick, window) in enumerate(zip(facts.risk_time.tolist(), _windows(reading, facts.risk_time), strict=True)):
         last = max(window)
-        inside += [(g, float(facts.risk_time[j]), j, weight, 0.0, g == last) for g, weight in window.items()]
+        inside += [(g, tick, j, weight, 0.0, g == last) for g, weight in window.items()]
     for g, rates in _witnesses(reading, facts).items():
         inside += [(g, t, -1, value, error, False) for t, value, error in rates]
     inside.sort(key=lambda x: x[:2])
-    m = reading.time.size
-    drops = np.arange(m) + np.bincount([x[0] for x in inside], minlength=m + 1)[:m].cumsum()
-    size = m + len(inside)
-    # A stretch begins where the one before it ended.
-    found = _Pieces(
-        np.zeros(size),
-        np.zeros(size),
-        np.full(size, -1),
-        np.full(size, -1),
-        np.zeros(size),
-        np.zeros(size, dtype=np.bool_),
-        np.ones(size, dtype=np.bool_),
-        np.zeros(size),
-        np.zeros(size),
-    )
-    found.stop[drops], found.row[drops] = reading.time, np.arange(m)
-    for i, (g, time, j, weight, error, force) in enumerate(inside):
-        p = i + g
-        here = float(found.stop[p - 1]) if p else 0.0
+    # Of what lies inside a gap: stop, number at risk, weight, whether it is forced and parts gaps, rate and error.
+    rows: list[tuple[float, int, float, bool, bool, float, float]] = []
+    gap, here = -1, 0.0
+    for g, time, j, weight, error, force in inside:
+        gap, here = g, here if g == gap else edges[g]
         if j < 0:  # survival alone is seen; censorings pass by
-            found.stop[p], found.boundary[p], found.seen[p], found.error[p] = here, False, weight, error
+            rows.append((here, -1, 0.0, False, False, weight, error))
             continue
-        found.stop[p] = min(max(time, here), edges[g + 1])
-        found.look[p], found.weight[p], found.force[p] = j, weight, force
-        found.boundary[p] = weight >= 1.0 or edges[g] < time < edges[g + 1]
-    found.start[1:] = found.stop[:-1]
-    return found
+        here = min(max(time, here), edges[g + 1])
+        rows.append((here, j, weight, force, weight >= 1.0 or edges[g] < time < edges[g + 1], 0.0, 0.0))
+    m, gaps = reading.time.size, np.array([x[0] for x in inside], dtype=np.int64)
+    drops = np.arange(m) + np.bincount(gaps, minlength=m + 1)[:m].cumsum()
+    place, size = np.arange(gaps.size) + gaps, m + gaps.size
+    start, stop, row, look = np.zeros(size), np.zeros(size), np.full(size, -1), np.full(size, -1)
+    weights, seen, errors = np.zeros((3, size))
+    forced, boundary = np.zeros(size, dtype=np.bool_), np.ones(size, dtype=np.bool_)
+    stop[drops], row[drops] = reading.time, np.arange(m)
+    if rows:
+        fields = zip(*rows, strict=True)
+        for field_, values in zip((stop, look, weights, forced, boundary, seen, errors), fields, strict=True):
+            field_[place] = values
+    start[1:] = stop[:-1]  # a stretch begins where the one before it ended
+    return _Pieces(start, stop, row, look, weights, forced, boundary, seen, errors)
 
 
 def _mark_plan(
@@ -254,6 +261,9 @@ def _mark_plan(
     errors = np.zeros(edges.size)
     errors[drops] = spread[row[drops]]
     marks, error = facts.marks, mark_error(reading, facts.marks, facts.axis, decimals, lattice)
+    # Of clicks the grid is the same for any number of digits.
+    clicked = not reading.columns and reading.sigma_t > 0
+    usual = lattice if clicked or decimals == DIGITS else recorded_grid(reading, facts)
     if lattice is None:
         if reading.columns:  # a death of a column lies anywhere in it
             edges[drops] = ((reading.since + reading.time) / 2)[row[drops]]
@@ -265,7 +275,7 @@ def _mark_plan(
         put = lattice.before if reading.columns else lattice.nearest
         edges[drops], errors[drops] = put(edges[drops]), error
     return marks_in_gaps(
-        marks, np.maximum.accumulate(edges), errors + 1e-12 * reading.end, hidden_share(marks, reading, facts), error
+        marks, np.maximum.accumulate(edges), errors + 1e-12 * reading.end, hidden_share(marks, reading, usual), error
     )
 
 
@@ -313,7 +323,7 @@ def plan_of(reading: Reading, facts: Facts, decimals: int = 9) -> Plan:
         wanted[:, 0] = a[:, 0] > 0
         wanted[carrier, 2] = [_waiting(marks, g) for g in here.tolist()]
         ending = np.array(_ending(marks, int(pieces.boundary.sum()), reading), dtype=np.float64).reshape(-1, 8).T
-    return replace(_plan(np.concatenate((rows[:, wanted], ending), axis=1), reading, facts, marks), lattice=lattice)
+    return _plan(np.concatenate((rows[:, wanted], ending), axis=1), reading, facts, marks, lattice)
 
 
 def _waiting(marks: MarkPlan, gap: int) -> bool:
@@ -339,12 +349,12 @@ def _ending(
     return rows
 
 
-def _plan(table: Array, reading: Reading, facts: Facts, marks: MarkPlan | None) -> Plan:
+def _plan(table: Array, reading: Reading, facts: Facts, marks: MarkPlan | None, lattice: Lattice | None) -> Plan:
     """The plan of a table of operations, shape (8, k)."""
     kind, row, gap = table[0].astype(np.int64), table[6].astype(np.int64), table[7].astype(np.int64)
     low, most = _bounds(kind, table[1], table[3], row, reading, facts)
     a, b, c, start, stop = table[1:6]
-    return Plan(kind, a, b, c, start, stop, row, gap, low, most, marks)
+    return Plan(kind, a, b, c, start, stop, row, gap, low, most, marks, lattice)
 
 
 def _bounds(

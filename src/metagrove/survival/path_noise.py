@@ -54,7 +54,7 @@ def likely_noise(
     beam, count : of the passes and the number of paths that are drawn from each.
     """
     plan, reading, facts = known
-    usual, sigma = float(np.median(reading.error)), reading.sigma_s
+    usual, sigma = reading.usual_error, reading.sigma_s
     found: Noise | None = None
 
     @cache

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.survival.curve_input import middle
 from metagrove.survival.path_model import Plan, Weights
 from metagrove.survival.path_search import Beam, limits_of, operations_of, passed_through
 from metagrove.survival.printed_facts import Facts
@@ -65,7 +66,7 @@ def pulled_point(
         if fit <= enough:
             return pulled
     drawn = draw()
-    if drawn is None or (pulled is not None and fit <= np.median(misfits(operations, drawn)) + 3):
+    if drawn is None or (pulled is not None and fit <= middle(misfits(operations, drawn)) + 3):
         return pulled
     nearest = int(np.argmin((((drawn[:, 1:] - centre) / spread) ** 2).sum(axis=1)))
     return drawn[nearest : nearest + 1]

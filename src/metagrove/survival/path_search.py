@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -34,6 +34,7 @@ __all__ = [
     "blurred",
     "graph_of",
     "limits_of",
+    "operations_each",
     "operations_of",
     "passed_through",
     "run_of",
@@ -48,8 +49,9 @@ __all__ = [
 Weighed: TypeAlias = tuple[float, Shape]
 #: States of one pass at most; all of them take some 400 MB.
 MOST_STATES = 6_000_000
-#: Room for states to begin with: of a pass that keeps none, and for each operation of one that keeps all.
-LIGHT, STATES = 4096, 128
+#: Room for states to begin with: of a pass that keeps none, and for each operation of one that keeps all, to sum or to find
+#: the best. Room that is never filled costs nothing, and a large piece of memory given back stays with the process.
+LIGHT, STATES, PEAK, MOST_AT_ONCE = 4096, 512, 64, 400_000
 #: Log evidence that dropped states may have carried where those kept are to serve other beliefs.
 MISSING = 0.1
 
@@ -147,7 +149,7 @@ def runs_each(
     from metagrove.survival.path_kernels import forward_each
 
     weights = weights_all(plan, reading, facts, beliefs)
-    tables = [operations_of(plan, w) for w in weights]
+    tables = operations_each(plan, weights)
     limits = limits_of(reading, facts, beam, plan.kind.size, peak=False, light=light)
     for i, passed in forward_each(tables, limits):
         evidence = float(passed[3]) + beliefs[i].prior if passed[4] == plan.kind.size else -np.inf
@@ -179,19 +181,12 @@ def weights_kept(plan: Plan, reading: Reading, facts: Facts, shape: Shape) -> We
 
 def weights_all(plan: Plan, reading: Reading, facts: Facts, beliefs: list[Shape]) -> list[Weights]:
     """The weights of several beliefs, see `weights_kept`."""
-    known = [plan.kept.get(shape) for shape in beliefs]
-    fresh = [i for i, k in enumerate(known) if k is None or k[0] is not reading.level or k[1] is not facts]
+    kept, drop = plan.kept, plan.kind == DROP
+    fresh = [s for s in beliefs if s not in kept or kept[s][0] is not reading.level or kept[s][1] is not facts]
     if fresh:
-        found = weights_each(plan, reading, facts, [beliefs[i] for i in fresh])
-        for i, weights in zip(fresh, found, strict=True):
-            plan.kept[beliefs[i]] = known[i] = reading.level, facts, weights
-    drop, each = plan.kind == DROP, []
-    for k in known:
-        assert k is not None
-        b = k[2].b.copy()
-        b[drop] = reading.error
-        each.append(replace(k[2], b=b))
-    return each
+        found = weights_each(plan, reading, facts, fresh)
+        kept.update((shape, (reading.level, facts, weights)) for shape, weights in zip(fresh, found, strict=True))
+    return [kept[shape][2].read_with(drop, reading.error) for shape in beliefs]
 
 
 def passed_through(operations: Array, limits: Any) -> Any:
@@ -211,13 +206,7 @@ def operations_of(
     near : centre and spread of the number at risk after each operation, for a max-product pass. tilt : for a sum-product
         pass.
     """
-    rows = np.zeros((plan.kind.size, 16))
-    rows[:, tables.KIND] = np.where(plan.kind == WITNESS, DROP, plan.kind)
-    rows[:, tables.A], rows[:, tables.B], rows[:, tables.C] = weights.a, weights.b, weights.c
-    rows[:, tables.HAZARD], rows[:, tables.MASS] = weights.hazard, weights.mass
-    rows[:, tables.LOW], rows[:, tables.MOST] = plan.low, plan.most
-    rows[:, tables.DYING], rows[:, tables.STAYING] = weights.dying, weights.staying
-    rows[:, tables.COUNT], rows[:, tables.SEEN] = weights.count, weights.seen
+    rows: Array = operations_each(plan, [weights])[0]
     if near is not None:
         rows[:, tables.CENTRE], rows[:, tables.SPREAD] = near
     if tilt is not None:
@@ -227,10 +216,17 @@ def operations_of(
     return rows
 
 
-def _middle(values: Array) -> float:
-    """The median, in a fifth of the time that NumPy takes for so few."""
-    ordered = np.sort(values)
-    return 0.5 * float(ordered[(values.size - 1) // 2] + ordered[values.size // 2])
+def operations_each(plan: Plan, weights: list[Weights]) -> Array:
+    """The operations of `plan` under several weights, shape (weights, k, 16)."""
+    rows = np.zeros((len(weights), plan.kind.size, 16))
+    rows[:, :, tables.KIND] = np.where(plan.kind == WITNESS, DROP, plan.kind)
+    rows[:, :, tables.LOW], rows[:, :, tables.MOST] = plan.low, plan.most
+    for row, w in zip(rows, weights, strict=True):
+        row[:, tables.A], row[:, tables.B], row[:, tables.C] = w.a, w.b, w.c
+        row[:, tables.HAZARD], row[:, tables.MASS] = w.hazard, w.mass
+        row[:, tables.DYING], row[:, tables.STAYING] = w.dying, w.staying
+        row[:, tables.COUNT], row[:, tables.SEEN] = w.count, w.seen
+    return rows
 
 
 def _tilted_clumps(plan: Plan, weights: Weights, tilt: Tilt) -> tuple[Array, Array]:
@@ -249,9 +245,8 @@ def _tilted_clumps(plan: Plan, weights: Weights, tilt: Tilt) -> tuple[Array, Arr
 
 def limits_of(reading: Reading, facts: Facts, beam: Beam, k: int, *, peak: bool, light: bool = False) -> tables.Limits:
     """The bounds of a pass over `k` operations."""
-    width = max(beam.bins * _middle(reading.error), 1e-7) if reading.error.size else 1.0
-    # Little room to begin with: memory that is not asked of the system anew costs nothing, the pages of much of it do.
-    room = LIGHT if light else max(STATES * (k + 2), LIGHT)
+    width = max(beam.bins * reading.usual_error, 1e-7) if reading.error.size else 1.0
+    room = LIGHT if light else min(max((PEAK if peak else STATES) * (k + 2), LIGHT), MOST_AT_ONCE)
     return tables.Limits(
         n=facts.n,
         events=-1 if facts.deaths is None else facts.deaths,

@@ -13,7 +13,6 @@ from metagrove.survival.path_tables import (
     CENTRE,
     CONSUME,
     DIED,
-    DROP,
     FIRST,
     FORCE,
     HAZARD,
@@ -42,7 +41,7 @@ from metagrove.survival.path_tables import (
     N,
 )
 
-__all__ = ["censored", "moved"]
+__all__ = ["censored", "dropped", "told"]
 
 # Arrays pass between the compiled functions in few pieces and are unpacked before each loop: an array touched through a
 # tuple inside a loop is counted anew each time, which costs ten times the arithmetic.
@@ -138,7 +137,7 @@ def censored(whole: Any, real: Any, keys: Any, nodes: Any, heads: Any, op: Any, 
     return True
 
 
-@_compiled
+@_inlined
 def _told(op: Any, n: Any, tag: Any, j: Any, w: Any) -> Any:
     """Number at risk, tag and weight of a state after a fact, in its way `j`; a number of -1 where there is none.
 
@@ -171,60 +170,98 @@ def _told(op: Any, n: Any, tag: Any, j: Any, w: Any) -> Any:
 
 
 @_compiled
-def moved(
+def dropped(
     whole: Any, real: Any, edges: Any, load: Any, keys: Any, nodes: Any, op: Any, lim: Any, start: Any, ends: Any
 ) -> Any:
-    """Every number of deaths that brings a state near the level read, or what a fact makes of it.
-
-    Returns whether there was room.
-    """
+    """Every number of deaths that brings a state near the level read. Returns whether there was room."""
     a, b, c, hazard, mass, low, most = op[A], op[B], op[C], op[HAZARD], op[MASS], int(op[LOW]), int(op[MOST])
-    pull, toll, centre = op[PULL], op[TOLL], op[CENTRE]
-    off, peak, width = lim.reach * b, lim.peak, lim.bin
-    drop, counted, least = op[KIND] == DROP, lim.events >= 0, 1 if hazard < 0.0 else 0
-    floor, least_x = (lim.cut * 1e-2, 1e-300) if drop else (0.0, 0.0)
+    pull, toll, centre, blind = op[PULL], op[TOLL], op[CENTRE], op[SEEN]
+    off, peak, width, floor = lim.reach * b, lim.peak, lim.bin, lim.cut * 1e-2
+    counted, least, tilted = lim.events >= 0, 1 if hazard < 0.0 else 0, pull != 0.0 or toll != 0.0
+    stop, made, e = ends[0], ends[1], ends[2]
+    room, links = min(whole.shape[0], stop + keys.size // 2), load.size
+    for s in range(start, stop):
+        w = real[s, WEIGHT]
+        if w <= floor:
+            continue
+        n, died, tag, level = whole[s, N], whole[s, DIED], whole[s, TAG], real[s, LEVEL]
+        usual, many, enough, some = 0.8 * (1.0 - c), 0.2 * (1.0 - mass), 1, 0.0
+        fixed = n <= 0 or level <= 0.0
+        if fixed:
+            first, last = 0, 0 if least == 0 and abs(level - a) <= off else -1
+        else:
+            first = max(least, int(np.ceil(n * (1.0 - (a + off) / level) - 1e-9)))
+            last = min(n - low, int(np.floor(n * (1.0 - (a - off) / level) + 1e-9)))
+            if counted:
+                last = min(last, most - died)
+            if least == 0:
+                some = hazard * n / (1.0 + hazard * n)
+            if blind > 0.0:
+                enough = max(1, min(int(np.ceil(blind * n / level - 0.1)), n))
+            if first > enough:
+                usual, many = usual * c ** (first - enough), many * mass ** (first - enough)
+        for d in range(first, last + 1):
+            to_n, to_died, to_level = n, died, level
+            if not fixed:
+                to_n, to_level, to_died = n - d, level * (n - d) / n, died + d if counted else 0
+            z = (to_level - a) / b
+            x = w * np.exp(-0.5 * z * z)
+            if d > 0 and d < enough:
+                x *= (usual + many) * UNSEEN ** (enough - d)
+            elif d > 0:
+                x *= usual + many
+                usual, many = usual * c, many * mass
+            if least == 0 and not fixed:
+                x *= 1.0 - some if d == 0 else some
+            if tilted:
+                x *= np.exp(min(pull * (to_n - centre) + toll * (n - to_n), 300.0))
+            if x <= 1e-300:
+                continue
+            key = _key(to_n, to_died, to_level, width)
+            slot = _slot(keys, nodes, whole, stop, key, tag)
+            v = nodes[slot]
+            if e >= links:
+                return False
+            edges[e, ORIGIN], load[e] = s, x
+            if v < stop:
+                if made >= room:
+                    return False
+                v, made = made, made + 1
+                keys[slot], nodes[slot] = key, v
+                whole[v, N], whole[v, DIED], whole[v, TAG], real[v, LEVEL] = to_n, to_died, tag, to_level
+                real[v, WEIGHT], edges[e, NEXT] = x, -1
+            else:
+                edges[e, NEXT] = whole[v, FIRST]
+                if peak == 0:
+                    real[v, WEIGHT] += x
+                    real[v, LEVEL] += (to_level - real[v, LEVEL]) * x / real[v, WEIGHT]
+                elif x > real[v, WEIGHT]:
+                    real[v, WEIGHT], real[v, LEVEL] = x, to_level
+            whole[v, FIRST] = e
+            e += 1
+    ends[1], ends[2] = made, e
+    return True
+
+
+@_compiled
+def told(
+    whole: Any, real: Any, edges: Any, load: Any, keys: Any, nodes: Any, op: Any, lim: Any, start: Any, ends: Any
+) -> Any:
+    """What a fact makes of every state. Returns whether there was room."""
+    pull, toll, centre, peak, width = op[PULL], op[TOLL], op[CENTRE], lim.peak, lim.bin
     stop, made, e = ends[0], ends[1], ends[2]
     room = min(whole.shape[0], stop + keys.size // 2)
     for s in range(start, stop):
         w, n, died, tag, level = real[s, WEIGHT], whole[s, N], whole[s, DIED], whole[s, TAG], real[s, LEVEL]
-        if w <= floor:
+        if w <= 0.0:
             continue
-        fixed = n <= 0 or level <= 0.0
-        first, last = 0, 1 + tag // 2
-        if drop and fixed:
-            last = 0 if least == 0 and abs(level - a) <= off else -1
-        elif drop:
-            first = max(least, int(np.ceil(n * (1.0 - (a + off) / level) - 1e-9)))
-            last = min(n - low, int(np.floor(n * (1.0 - (a - off) / level) + 1e-9)))
-            last = min(last, most - died) if counted else last
-        some = hazard * n / (1.0 + hazard * n)
-        usual, many = 0.8 * (1.0 - c), 0.2 * (1.0 - mass)
-        enough = 1
-        if drop and op[SEEN] > 0.0 and not fixed:
-            enough = max(1, min(int(np.ceil(op[SEEN] * n / level - 0.1)), n))
-        if first > enough:
-            usual, many = usual * c ** (first - enough), many * mass ** (first - enough)
-        for d in range(first, last + 1):
-            to_n, to_died, to_tag, to_level, x = n, died, tag, level, w
-            if drop:
-                if not fixed:
-                    to_n, to_level, to_died = n - d, level * (n - d) / n, died + d if counted else 0
-                z = (to_level - a) / b
-                x = w * np.exp(-0.5 * z * z)
-                if d > 0 and d < enough:
-                    x *= (usual + many) * UNSEEN ** (enough - d)
-                elif d > 0:
-                    x *= usual + many
-                    usual, many = usual * c, many * mass
-                if hazard >= 0.0 and not fixed:
-                    x *= 1.0 - some if d == 0 else some
-            else:
-                to_n, to_tag, x = _told(op, n, tag, d, w)
+        for d in range(2 + tag // 2):
+            to_n, to_tag, x = _told(op, n, tag, d, w)
             if pull != 0.0 or toll != 0.0:
                 x *= np.exp(min(pull * (to_n - centre) + toll * (n - to_n), 300.0))
-            if x <= least_x or to_n < 0:
+            if x <= 0.0 or to_n < 0:
                 continue
-            key = _key(to_n, to_died, to_level, width)
+            key = _key(to_n, died, level, width)
             slot = _slot(keys, nodes, whole, stop, key, to_tag)
             v = nodes[slot]
             if v < stop:
@@ -234,9 +271,9 @@ def moved(
                 keys[slot], nodes[slot] = key, v
                 whole[v, N], whole[v, DIED], whole[v, TAG], real[v, LEVEL], real[v, WEIGHT], whole[v, FIRST] = (
                     to_n,
-                    to_died,
+                    died,
                     to_tag,
-                    to_level,
+                    level,
                     0.0,
                     -1,
                 )
@@ -247,8 +284,8 @@ def moved(
             e += 1
             if peak == 0:
                 real[v, WEIGHT] += x
-                real[v, LEVEL] += (to_level - real[v, LEVEL]) * x / real[v, WEIGHT]
+                real[v, LEVEL] += (level - real[v, LEVEL]) * x / real[v, WEIGHT]
             elif x > real[v, WEIGHT]:
-                real[v, WEIGHT], real[v, LEVEL] = x, to_level
+                real[v, WEIGHT], real[v, LEVEL] = x, level
     ends[1], ends[2] = made, e
     return True

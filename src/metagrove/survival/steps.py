@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
-from metagrove.survival.curve_input import DigitizedCurve
+from metagrove.survival.curve_input import DigitizedCurve, middle
 from metagrove.survival.printed_facts import Facts
 
 __all__ = ["Reading", "falling", "steps_of"]
@@ -48,6 +48,11 @@ class Reading:
     def ends_at_zero(self) -> bool:
         """Whether the curve falls to 0, as far as the precision tells."""
         return bool(self.level.size) and float(self.level[-1]) <= max(2.5 * self.sigma_s, 1e-9)
+
+    @property
+    def usual_error(self) -> float:
+        """The median of `error`."""
+        return middle(self.error)
 
 
 def falling(values: Array, weights: Array | None = None) -> Array:
