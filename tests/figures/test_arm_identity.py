@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from metagrove.figures.doubts.identity import _fits_other
 from metagrove.figures.legend.clearing import enclosed, unframed
 from metagrove.figures.legend.keys import Sample
 from metagrove.figures.lines.evidence import ArmLook, canvas
@@ -62,3 +63,24 @@ def test_only_ink_that_ends_within_a_box_is_taken_off():
     assert gone[31, 20:60].all()
     assert not gone[51, 120:].any()
     assert not gone[51, 30:90].any()
+
+
+@pytest.mark.parametrize(
+    ("long", "short", "other"),
+    [
+        # dashes under crowds of marks: in stretches of five periods the short pattern fits almost any ink better
+        ((0.28, 0.19), (0.28, 0.36), True),
+        ((0.28, 0.21), (0.28, 0.20), True),
+        ((0.45, 0.11), (0.54, 0.19), False),
+    ],
+)
+def test_a_pattern_is_another_arms_where_it_fits_better_in_stretches_of_one_length(long, short, other):
+    own, rival = Dash(3.3, 4.9), Dash(15.0, 7.0)
+
+    def fits(dash, *, stretch=0):
+        assert stretch in (0, round(2 * rival.period))
+        return (short if stretch else long)[dash == rival]
+
+    assert _fits_other(fits, own, rival) is other
+    # a solid line shows dashes only where these fit well
+    assert not _fits_other(fits, Dash(), rival)

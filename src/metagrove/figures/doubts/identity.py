@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +14,7 @@ from metagrove.figures.findings import Finding
 from metagrove.figures.lines.dashes import dash_fit, gaps_along
 from metagrove.figures.lines.evidence import ArmLook, Canvas, Inked, gains, inked
 from metagrove.figures.lines.hues import fitting_order
-from metagrove.figures.lines.tracking import Path
+from metagrove.figures.lines.tracking import Dash, Path
 from metagrove.figures.page import colour_distance
 
 __all__ = ["COLOURS", "DASHES", "EDGES"]
@@ -19,6 +22,8 @@ __all__ = ["COLOURS", "DASHES", "EDGES"]
 # contrast between dashes and gaps: above the first a solid line is none, below the second a dashed one is none;
 # another arm's pattern must explain a dashed line clearly worse than its own
 _PLAIN, _FAINT_DASH, _RIVAL = 0.45, 0.15, 0.7
+# periods of the longer of two patterns, in stretches of which they are compared once more
+_PERIODS = 2
 _ALIKE = 60.0
 # a curve is looked at in so many stretches; how much nearer another arm's colour must be there, in levels of 255
 _PARTS, _NEARER = 4, 40.0
@@ -64,12 +69,22 @@ def _dashes(seen: TracedPlot) -> list[Finding]:
         if count >= _GAPS:
             out.append(Finding(_GAPPED.format(arm=seen.arms[i].name, count=count)))
         for j in rivals:
-            other = dash_fit(seen.trace.paths[i], gain, hidden, looks[j].dash)
-            if other > (_RIVAL * own if look.dash.off else _PLAIN):
+            fits = partial(dash_fit, seen.trace.paths[i], gain, hidden)
+            if _fits_other(fits, look.dash, looks[j].dash):
                 out.append(Finding(_OTHER_DASHES.format(arm=seen.arms[i].name, other=seen.arms[j].name)))
             elif look.dash.off and own < _FAINT_DASH:
                 out.append(Finding(_NO_DASHES.format(arm=seen.arms[i].name)))
     return list(dict.fromkeys(out))
+
+
+def _fits_other(fits: Callable[..., float], own: Dash, other: Dash) -> bool:
+    """Whether a curve shows another arm's dashes; in short stretches of one length crowds of marks are least like dashes."""
+    if not own.off:
+        return fits(other) > _PLAIN
+    if fits(other) > _RIVAL * fits(own):
+        return True
+    stretch = round(_PERIODS * max(own.period, other.period))
+    return bool(other.off) and fits(other, stretch=stretch) > fits(own, stretch=stretch)
 
 
 def _colours(seen: TracedPlot) -> list[Finding]:

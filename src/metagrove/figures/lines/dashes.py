@@ -85,14 +85,17 @@ def _mode(pairs: list[tuple[float, float]]) -> Dash | None:
     return Dash(on, total - on)
 
 
-def dash_fit(path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], dash: Dash) -> float:
+def dash_fit(
+    path: Path, gain: NDArray[np.float32], hidden: NDArray[np.bool_], dash: Dash, *, stretch: int = 0
+) -> float:
     """How well a pattern explains the ink along a path: mean ink where it has dashes less where it has gaps.
 
-    The phase is free in every stretch of five periods, since corners upset it. 1 is a perfect fit, 0 none. The path is
-    taken along its arc, hidden pixels left out.
+    The phase is free in every stretch of so many pixels (0: five periods), since corners upset it; shorter ones fit any
+    ink better, so that patterns are compared in equal ones. 1 is a perfect fit, 0 none. The path is taken along its arc,
+    hidden pixels left out.
     """
     along = _along(path, np.where(hidden, np.nan, np.clip((gain + 1) / 2, 0, 1)))
-    stretch = round(5 * dash.period)
+    stretch = stretch or round(5 * dash.period)
     if not dash.off or len(along) < stretch:
         return 0.0
     shifts = np.arange(0, dash.period, 0.5)
