@@ -1,6 +1,7 @@
 """Arms that nothing lists: black lines told apart by dashes, and names printed beside the curves."""
 
 import io
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -48,6 +49,13 @@ def test_each_curve_takes_the_name_beside_it(upper, lower, first, second, exchan
     words = [word(names[0], first, height(upper, first) - 14), word(names[1], second, height(lower, second) - 14)]
     assert labels_beside([arm(upper), arm(lower)], words, GROUND) == (2, names)
     assert labels_beside([arm(lower), arm(upper)], words[::-1], GROUND) == (2, names[::-1])
+
+
+def test_names_behind_the_ends_of_curves_are_theirs():
+    beside = [word("Placebo", 530, height(0.6, 500)), word("Drug", 530, height(0.4, 500))]
+    assert labels_beside([arm(0.4), arm(0.6)], beside, GROUND) == (2, ["Drug", "Placebo"])
+    far = [replace(w, x0=w.x0 + 400, x1=w.x1 + 400) for w in beside]
+    assert labels_beside([arm(0.4), arm(0.6)], far, GROUND) == (0, None)
 
 
 def test_names_between_two_curves_name_none():

@@ -20,6 +20,8 @@ __all__ = ["called", "labels_beside"]
 # letter heights: how far a name may stand from its curve; any other assignment of the names must stand this much further off
 _FARTHEST, _CLEARER = 6.0, 1.4
 _MOST = 6
+# what a pixel behind the end of a curve counts
+_BEHIND = 0.25
 _NO_NAME = re.compile(
     r"\b(p|hr|ci|or|log|logrank|log-rank|rank|test|hazard|ratio|median|censored|at risk|months?|years?|weeks?|days?|gray.?s"
     r"|survival|probability|events?|nr|n\.?s)\b|%|\bp ?[=<>]",
@@ -46,10 +48,10 @@ def labels_beside(arms: Sequence[ArmReading], names: Sequence[Word], ground: Gro
     clearly further off. `names` are the phrases of the page; those outside the axes, and those that state a result, are no
     names.
     """
-    words = _candidates(names, ground)
+    lines = [_drawn(arm, ground) for arm in arms]
+    words = _candidates(names, ground, lines)
     if not 0 < len(words) <= _MOST or not arms or len(arms) > _MOST:
         return 0, None
-    lines = [_drawn(arm, ground) for arm in arms]
     off = np.array([[_gap(word, line) for line in lines] for word in words])
     size = float(np.median([w.size for w in words]))
     near = int((off.min(axis=1) <= _FARTHEST * size).sum())
@@ -67,14 +69,17 @@ def labels_beside(arms: Sequence[ArmReading], names: Sequence[Word], ground: Gro
     return near, [called[i] for i in range(len(arms))]
 
 
-def _candidates(names: Sequence[Word], ground: Ground) -> list[Word]:
-    """The phrases inside the axes that may be names: letters mostly, no result, no unit."""
+def _candidates(names: Sequence[Word], ground: Ground, lines: Sequence[Array]) -> list[Word]:
+    """The phrases inside the axes, or right of them and close to a curve, that may be names: letters mostly, no result, no unit."""
     left, right = min(ground.x.pixels), max(ground.x.pixels) + ground.x.spacing
     ends = ground.y.pixel([0.0, ground.scale])
     top, foot = float(np.min(ends)), min(float(np.max(ends)), max(ground.y.pixels))
     out = []
     for word in names:
-        inside = left < word.x0 and word.cx < right and top - word.size < word.cy < foot
+        level = left < word.x0 and top - word.size < word.cy < foot
+        inside = level and (
+            word.cx < right or min((_gap(word, line) for line in lines), default=np.inf) < _FARTHEST * word.size
+        )
         bare = re.sub(r"\(?\s*\b[nN]\s*=\s*\d+\s*\)?", "", word.text)
         letters = sum(c.isalpha() for c in bare)
         if inside and word.angle == 0 and word.score > 0.6 and letters > 2 and not _NO_NAME.search(bare):
@@ -96,9 +101,13 @@ def _drawn(arm: ArmReading, ground: Ground) -> Array:
 
 
 def _gap(word: Word, line: Array) -> float:
-    """The distance from a word's box to a curve, in pixels; infinite where there is none."""
+    """The distance from a word's box to a curve, in pixels; infinite where there is none.
+
+    A word behind the end of a curve is level with it: how far behind counts for less.
+    """
     if not len(line):
         return float("inf")
     across = np.maximum(np.maximum(word.x0 - line[:, 0], line[:, 0] - word.x1), 0.0)
+    across *= _BEHIND if word.x0 > line[:, 0].max() else 1.0
     down = np.maximum(np.maximum(word.y0 - line[:, 1], line[:, 1] - word.y1), 0.0)
     return float(np.hypot(across, down).min())

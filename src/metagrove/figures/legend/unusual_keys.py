@@ -31,6 +31,8 @@ _APART = 0.2
 # a step: how wide it is for its height, the share of its width at which it falls, its thickest line in pixels, and how much
 # of it and of what is drawn is the same
 _LEVEL, _FALLS, _THICKEST, _SAME = 1.6, (0.3, 0.7), 5, 0.75
+# of its strongest ink: what is paler is no part of a step
+_FRINGE = 0.5
 
 
 def keys_after(
@@ -169,27 +171,24 @@ def _step(rgb: Pixels, word: Word, paper: Array) -> Sample | None:
     size, (left, top), block = max(word.size, 6.0), *_before(rgb, word)
     if min(block.shape[:2]) < _SMALLEST:
         return None
-    seen = (np.linalg.norm(block.astype(np.float32) - paper, axis=2) > 2 * _SEEN).astype(np.uint8)
-    _, marks, stats, _ = cv2.connectedComponentsWithStats(seen, connectivity=8)
-    fits = [
-        k
-        for k, (x, y, w, h, _) in enumerate(stats.tolist())
-        if k > 0
-        and _LOW * size <= h <= _HIGH * size
-        and _LEVEL * h <= w <= _WIDE * size
-        and len(seen[0]) - x - w < _BEFORE * size
-        and abs(top + y + h / 2 - word.cy) <= _ASIDE * size
-    ]
+    far = np.linalg.norm(block.astype(np.float32) - paper, axis=2)
+    count, marks, _, _ = cv2.connectedComponentsWithStats((far > 2 * _SEEN).astype(np.uint8), connectivity=8)
+    fits = []
+    for k in range(1, count):
+        # a faint fringe changes the shape of so thin a line
+        key = (marks == k) & (far > _FRINGE * far[marks == k].max())
+        x, y, w, h = cv2.boundingRect(key.astype(np.uint8))
+        sized = _LOW * size <= h <= _HIGH * size and _LEVEL * h <= w <= _WIDE * size
+        near = len(block[0]) - x - w < _BEFORE * size and abs(top + y + h / 2 - word.cy) <= _ASIDE * size
+        own = key[y : y + h, x : x + w]
+        if sized and near and _step_width(own):
+            fits.append((x, y, w, h, own))
     if len(fits) != 1:
         return None
-    x, y, w, h, _ = (int(v) for v in stats[fits[0]])
-    own = marks[y : y + h, x : x + w] == fits[0]
-    thick = _step_width(own)
-    if not thick:
-        return None
+    x, y, w, h, own = fits[0]
     box = (left + x - 1.0, min(word.y0, top + y), word.x1, max(word.y1, top + y + h))
     colour = ink_colour(block[y : y + h, x : x + w][own][None], paper)
-    return Sample(word.text.rstrip(" -–—.:"), colour, "solid", Dash(), box, float(thick), word.x0, float(w))
+    return Sample(word.text.rstrip(" -–—.:"), colour, "solid", Dash(), box, float(_step_width(own)), word.x0, float(w))
 
 
 def _step_width(own: NDArray[np.bool_]) -> int:
