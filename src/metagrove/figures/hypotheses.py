@@ -25,6 +25,8 @@ __all__ = ["Supposition", "listed_arms_traced", "unlisted_arms_traced"]
 _EXPLAINED, _TAKES = 0.05, 0.3
 # limits are looked for where more than this share of the ink is left
 _TRACED = 0.03
+# and stands above or below an arm along this share of it; where its own ink covers this much of a pixel
+_ALONG, _OWN_INK = 0.4, 0.3
 _MOST, _TRIALS, _SHARE = 3, 4, 0.6
 # an arm that is no line: seen over less than a tenth of itself, or ended within a twentieth of the time axis
 _UNSEEN, _SHORT = 0.1, 0.05
@@ -158,10 +160,17 @@ def _with_companions(unexplained: _Unexplained, one: Supposition, spec: ArmSpec)
         return
     yield one
     share, left = unexplained.left(one)
-    if share < _TRACED:
+    if share < _TRACED or not _beside_all_along(one, spec, left):
         return
     for offer in [o for o in _offers(one.field, left, [spec]) if o.look.dash.off]:
         yield unexplained.by([*one.specs, offer, offer])
+
+
+def _beside_all_along(one: Supposition, spec: ArmSpec, left: NDArray[np.bool_]) -> bool:
+    """Whether what is left in an arm's ink stands above or below a good part of its line, as limits do and words do not."""
+    path = one.trace.paths[one.specs.index(spec)]
+    own = left & (coverage(one.field, spec.look) > _OWN_INK)
+    return float(own[:, path.first : path.first + len(path.leave)].any(axis=0).mean()) > _ALONG
 
 
 def _best_explained(unexplained: _Unexplained, specs: Sequence[ArmSpec], most: int) -> Supposition:
