@@ -58,7 +58,7 @@ _Made: TypeAlias = list[tuple[Outcome, dict[str, bytes]]]
 def reader() -> str:
     """The identity of the reading program, so that a change in it is a change in what it reads."""
     root = Path(metagrove.__file__).parent
-    files = [*sorted((root / "figures").glob("*.py")), root / "review" / "figure_files.py", Path(__file__)]
+    files = [*sorted((root / "figures").rglob("*.py")), root / "review" / "figure_files.py", Path(__file__)]
     return digest_of(metagrove.__version__, *(path.read_bytes() for path in files))
 
 

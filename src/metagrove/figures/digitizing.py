@@ -14,7 +14,8 @@ import numpy as np
 
 from metagrove.core.errors import DataError, MetagroveError
 from metagrove.figures.files.image import LONGEST, Box, Picture, Pixels, bitmaps, deskewed
-from metagrove.figures.files.painting import overlay_png, painted
+from metagrove.figures.files.overlay import overlay_png
+from metagrove.figures.files.painting import painted
 from metagrove.figures.files.pdf import pdf_image, pdf_pages
 from metagrove.figures.files.plates import laid_out, plate_picture
 from metagrove.figures.files.svg import svg_page

@@ -16,7 +16,7 @@ from metagrove.figures.table.labels import labelled, title, unticked, untitled
 from metagrove.figures.table.lattice import with_lost_rows
 from metagrove.figures.table.lines import CountLine, count_line, lines_of
 from metagrove.figures.table.rows import Cell, RiskRow
-from metagrove.figures.writing.naming import in_numerals
+from metagrove.figures.writing.naming import in_numerals, in_one_case
 from metagrove.figures.writing.ocr import Finder, Sight
 
 __all__ = ["risk_rows"]
@@ -59,7 +59,7 @@ def _named_rows(found: Sequence[CountLine], x: Axis, find: Finder | None) -> lis
     rows = _without_sum(_block(named_by_block(rows, lines)))
     # bars of colour before the rows may be written as signs
     signs = len(rows) > 1 and len({r.label for r in rows}) == 1 and not any(c.isalnum() for c in rows[0].label)
-    labels = in_numerals(unticked(["" if signs else untitled(r.label) for r in rows]))
+    labels = in_one_case(in_numerals(unticked(["" if signs else untitled(r.label) for r in rows])))
     return [replace(r, label=label) for r, label in zip(rows, labels, strict=True)]
 
 

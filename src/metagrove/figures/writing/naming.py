@@ -9,10 +9,12 @@ from itertools import takewhile
 
 import numpy as np
 
-__all__ = ["in_numerals", "likeness", "name_alone", "named_like", "numbered", "plain_name"]
+__all__ = ["in_numerals", "in_one_case", "likeness", "name_alone", "named_like", "numbered", "plain_name"]
 
 _LIKE, _APART = 0.75, 0.08
 _NUMERALS = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii")
+# letters that are of one shape in either case
+_ONE_SHAPE = "cosuvwxz"
 # letters that names with numerals share at least
 _STEM = 3
 _STATED = re.compile(
@@ -73,6 +75,24 @@ def in_numerals(names: Sequence[str]) -> list[str]:
         n if r == a and n.endswith(f" {a.upper()}") else f"{_cut(n, stem)} {a.upper()}"
         for n, r, a in zip(names, read, asked, strict=True)
     ]
+
+
+def in_one_case(names: Sequence[str]) -> list[str]:
+    """The names with single letters behind the words that they share in capitals, where those that have another shape are.
+
+    The size alone tells a C from a c, and a reader errs.
+
+    >>> in_one_case(["Arm A", "Arm B", "Arm c"]), in_one_case(["Vitamin c", "Vitamin d", "Arm C"])
+    (['Arm A', 'Arm B', 'Arm C'], ['Vitamin c', 'Vitamin d', 'Arm C'])
+    """
+    parts = [n.rpartition(" ") for n in names]
+    letters = [(stem.lower(), last) for stem, _, last in parts]
+    out = list(names)
+    for k, (stem, last) in enumerate(letters):
+        others = [o for s, o in letters if s == stem and len(o) == 1 and o.isalpha() and o.lower() not in _ONE_SHAPE]
+        if stem and len(last) == 1 and last in _ONE_SHAPE and others and all(o.isupper() for o in others):
+            out[k] = f"{parts[k][0]} {last.upper()}"
+    return out
 
 
 def _cut(name: str, letters: int) -> str:
