@@ -7,7 +7,7 @@ import pytest
 
 from metagrove.app.arms import rebuilt_arm
 from metagrove.review.folder import open_review
-from metagrove.survival.rebuilt import levels_at, product_limit
+from metagrove.survival.reconstruction.rebuilt import levels_at, product_limit
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "atc-tki"
 

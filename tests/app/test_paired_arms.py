@@ -6,7 +6,7 @@ import pytest
 from metagrove.app.arms import arm_inputs, pair_of, rebuilt_arm
 from metagrove.app.workflow import rebuild
 from metagrove.review.folder import open_review
-from metagrove.survival.comparison_kernels import compared
+from metagrove.survival.reconstruction.comparison_kernels import compared
 
 PROTOCOL = """\
 version = 1

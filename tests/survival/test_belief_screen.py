@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from metagrove.survival import belief_screen
-from metagrove.survival.belief_screen import FAR, MOST, all_shapes, evidence_of, likely_shapes
-from metagrove.survival.curve_input import digitized_curve
-from metagrove.survival.path_model import plan_of
-from metagrove.survival.path_weights import weights_each, weights_of
-from metagrove.survival.printed_facts import printed_facts
-from metagrove.survival.steps import steps_of
+from metagrove.survival.evidence.curve_input import digitized_curve
+from metagrove.survival.evidence.printed_facts import printed_facts
+from metagrove.survival.evidence.steps import steps_of
+from metagrove.survival.paths import belief_screen
+from metagrove.survival.paths.belief_screen import FAR, MOST, all_shapes, evidence_of, likely_shapes
+from metagrove.survival.paths.plan import plan_of
+from metagrove.survival.paths.weights import weights_each, weights_of
 
 
 def problem(n, seed, *, trace=False, marks=False):

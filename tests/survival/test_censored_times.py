@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import metagrove as mg
-from metagrove.survival.censor_marks import MarkPlan
-from metagrove.survival.censored_times import _spread
-from metagrove.survival.curve_input import digitized_curve
-from metagrove.survival.lattice import Lattice
+from metagrove.survival.evidence.curve_input import digitized_curve
+from metagrove.survival.evidence.lattice import Lattice
+from metagrove.survival.paths.censor_marks import MarkPlan
+from metagrove.survival.paths.censored_times import _spread
 
 WEEK = 7 / 30.4375
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from metagrove.survival.curve_input import digitized_curve
+from metagrove.survival.evidence.curve_input import digitized_curve
 from metagrove.survival.kaplan_meier import survival_curve
-from metagrove.survival.reconstruct import reconstruct
+from metagrove.survival.reconstruction.one_arm import reconstruct
 
 
 def read(seed=4, n=60, error=0.0012):

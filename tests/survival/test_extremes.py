@@ -15,7 +15,7 @@ from metagrove.survival.cox import cox
 from metagrove.survival.frailty import shared_frailty
 from metagrove.survival.kaplan_meier import survival_curve
 from metagrove.survival.parametric import compare_families, parametric_survival
-from metagrove.survival.reconstruct import reconstruct
+from metagrove.survival.reconstruction.one_arm import reconstruct
 
 
 def test_one_patient():

@@ -5,7 +5,7 @@ import pytest
 
 import metagrove as mg
 from metagrove.core.errors import MetagroveError
-from metagrove.survival.likely_patients import with_total
+from metagrove.survival.reconstruction.likely_patients import with_total
 
 LEVELS = ("n", "n+events", "risk", "risk+events", "n+marks", "risk+events+marks")
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 import metagrove as mg
-from metagrove.survival import large_arms, path_law
-from metagrove.survival.conflicts import conflicts
-from metagrove.survival.curve_input import digitized_curve
-from metagrove.survival.drawing_kernels import misfits
-from metagrove.survival.normal_kernels import normal_paths
-from metagrove.survival.path_model import plan_of
-from metagrove.survival.path_search import Beam, limits_of, operations_of, passed_through, run_of, weights_kept
-from metagrove.survival.printed_facts import printed_facts
-from metagrove.survival.steps import steps_of
+from metagrove.survival.evidence.curve_input import digitized_curve
+from metagrove.survival.evidence.printed_facts import printed_facts
+from metagrove.survival.evidence.steps import steps_of
+from metagrove.survival.passes.drawing import misfits
+from metagrove.survival.passes.normal_states import normal_paths
+from metagrove.survival.paths import large_arms, normal_law
+from metagrove.survival.paths.plan import plan_of
+from metagrove.survival.paths.search import Beam, limits_of, operations_of, passed_through, run_of, weights_kept
+from metagrove.survival.reconstruction.conflicts import conflicts
 
 
 def patients(n, seed, early=0.3):
@@ -67,11 +67,11 @@ def test_law_has_the_evidence_and_the_mean_of_all_states(told):
     table = [(t, int(np.sum(time >= t))) for t in ticks]
     printed = {"n": {}, "events": {"events": deaths(n, seed)}, "at risk": {"at_risk": table}}[told]
     plan, reading, facts = known(n, seed, **printed)
-    beliefs = large_arms.likely_shapes(plan, reading, facts, path_law.law_evidence)
-    law = path_law.law_of(plan, reading, facts, beliefs[0][1])
+    beliefs = large_arms.likely_shapes(plan, reading, facts, normal_law.law_evidence)
+    law = normal_law.law_of(plan, reading, facts, beliefs[0][1])
     whole = run_of(plan, reading, facts, beliefs[0][1], Beam(keep=20_000, cut=1e-12, bins=0.4, reach=6.0))
     assert abs(law.evidence - whole.evidence) < 6.0  # a narrow beam errs by 10 to 40
-    paths, gain, evidence = path_law.lots_of(law, reading, facts, 2000, 400, np.random.default_rng(1))
+    paths, gain, evidence = normal_law.lots_of(law, reading, facts, 2000, 400, np.random.default_rng(1))
     mean, error = law.law[1:, 0, 0], np.sqrt(law.law[1:, 1, 0])
     apart = np.abs(paths[:, 1:].mean(axis=0) - mean) / np.maximum(error, 1.0)
     assert np.median(apart) < 1.0 and apart.max() < 2.5
@@ -80,11 +80,11 @@ def test_law_has_the_evidence_and_the_mean_of_all_states(told):
 
 def test_lots_leave_the_evidence_as_it_is_on_the_whole():
     plan, reading, facts = known(200, 5, events=deaths(200, 5))
-    beliefs = large_arms.likely_shapes(plan, reading, facts, path_law.law_evidence)
-    law = path_law.law_of(plan, reading, facts, beliefs[0][1])
+    beliefs = large_arms.likely_shapes(plan, reading, facts, normal_law.law_evidence)
+    law = normal_law.law_of(plan, reading, facts, beliefs[0][1])
 
     def evidence(keep, seed):
-        rows = path_law._with_outlook(law, np.random.default_rng(seed))
+        rows = normal_law._with_outlook(law, np.random.default_rng(seed))
         limits = limits_of(reading, facts, Beam(keep=keep, cut=1e-7, bins=0.8), len(rows), peak=False)
         return passed_through(rows, limits)[3]
 
@@ -96,7 +96,7 @@ def test_lots_leave_the_evidence_as_it_is_on_the_whole():
 
 def test_law_learns_from_what_comes_later():
     plan, reading, facts = known(300, 1, events=deaths(300, 1))
-    beliefs = large_arms.likely_shapes(plan, reading, facts, path_law.law_evidence)
+    beliefs = large_arms.likely_shapes(plan, reading, facts, normal_law.law_evidence)
     rows = operations_of(plan, weights_kept(plan, reading, facts, beliefs[0][1]))
     _, smoothed, _ = normal_paths(rows, facts.n, facts.events, reading.ends_at_zero)
     _, blind, _ = normal_paths(rows, facts.n, -1, reading.ends_at_zero)
@@ -156,9 +156,9 @@ def test_small_arms_and_contradictions_are_left_to_single_states():
 def test_law_knows_that_clicks_stand_for_deaths_too_small_to_be_seen():
     printed = dict.fromkeys(("events", "marks", "median", "rates"))
     plan, reading, facts = known(700, 2, **printed)
-    belief = large_arms.likely_shapes(plan, reading, facts, path_law.law_evidence)[0][1]
+    belief = large_arms.likely_shapes(plan, reading, facts, normal_law.law_evidence)[0][1]
     pair = [replace(belief, single=False, blind=blind) for blind in (0.0, 0.003)]
-    law = path_law.law_evidence(plan, reading, facts, pair)
+    law = normal_law.law_evidence(plan, reading, facts, pair)
     states = [run_of(plan, reading, facts, shape, Beam(keep=3000, cut=1e-9, bins=4.0)).evidence for shape in pair]
     assert states[1] > states[0] + 20
     assert law[1] - law[0] == pytest.approx(states[1] - states[0], abs=15)

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import metagrove as mg
-from metagrove.survival.lattice import lattice_of
-from metagrove.survival.rebuilt import levels_at, product_limit
-from metagrove.survival.steps import Reading
+from metagrove.survival.evidence.lattice import lattice_of
+from metagrove.survival.evidence.steps import Reading
+from metagrove.survival.reconstruction.rebuilt import levels_at, product_limit
 
 
 def clicks(time, sigma, end):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import metagrove as mg
-from metagrove.survival.reconstruct import RECONSTRUCTIONS
+from metagrove.survival.reconstruction.one_arm import RECONSTRUCTIONS
 from reconstruction_cases import BY_NAME, corners, known, simulated
 
 ITERATIVE = ("guyot", "bounded")

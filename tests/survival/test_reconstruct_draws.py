@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import metagrove as mg
-from metagrove.survival.censoring import hidden_share, shapes
-from metagrove.survival.censoring_trends import drawn_shapes
-from metagrove.survival.click_noise import disorder_of
-from metagrove.survival.curve_input import digitized_curve
-from metagrove.survival.lattice import recorded_grid
-from metagrove.survival.path_draws import corrected_paths
-from metagrove.survival.printed_facts import printed_facts
-from metagrove.survival.steps import steps_of
+from metagrove.survival.evidence.click_noise import disorder_of
+from metagrove.survival.evidence.curve_input import digitized_curve
+from metagrove.survival.evidence.lattice import recorded_grid
+from metagrove.survival.evidence.printed_facts import printed_facts
+from metagrove.survival.evidence.steps import steps_of
+from metagrove.survival.paths.censoring import hidden_share, shapes
+from metagrove.survival.paths.censoring_trends import drawn_shapes
+from metagrove.survival.paths.draws import corrected_paths
 from reconstruction_cases import corners, simulated
 
 

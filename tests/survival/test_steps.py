@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
 
-from metagrove.survival.steps import falling
+from metagrove.survival.evidence.steps import falling
 
 LEVELS = st.lists(st.floats(0, 1), max_size=40)
 

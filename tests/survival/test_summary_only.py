@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import metagrove as mg
-from metagrove.survival.rebuilt import levels_at, product_limit
+from metagrove.survival.reconstruction.rebuilt import levels_at, product_limit
 
 
 def median_of(time, event):

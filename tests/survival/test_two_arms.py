@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import metagrove as mg
-from metagrove.survival.comparison_kernels import compared
-from metagrove.survival.comparison_tilt import OtherArm, comparison_tilt, levelled
-from metagrove.survival.curve_input import digitized_curve
-from metagrove.survival.likelihood import tilted_draws
-from metagrove.survival.likely_patients import solved_arm
-from metagrove.survival.printed_comparison import printed_comparison
-from metagrove.survival.printed_facts import printed_facts
+from metagrove.survival.evidence.curve_input import digitized_curve
+from metagrove.survival.evidence.printed_comparison import printed_comparison
+from metagrove.survival.evidence.printed_facts import printed_facts
+from metagrove.survival.paths.solution import tilted_draws
+from metagrove.survival.reconstruction.comparison_kernels import compared
+from metagrove.survival.reconstruction.comparison_tilt import OtherArm, comparison_tilt, levelled
+from metagrove.survival.reconstruction.likely_patients import solved_arm
 from reconstruction_cases import BY_NAME, known
 
 

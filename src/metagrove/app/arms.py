@@ -17,7 +17,7 @@ from metagrove.review.spec import SurvivalAnalysis
 from metagrove.review.tables import Row
 
 if TYPE_CHECKING:
-    from metagrove.survival.rebuilt import RebuiltPatients
+    from metagrove.survival.reconstruction.rebuilt import RebuiltPatients
 
 __all__ = [
     "arm_inputs",
@@ -203,7 +203,7 @@ def _alone(analysis: SurvivalAnalysis, study: str, known: Mapping[str, dict[str,
     """One arm rebuilt by itself; nothing more contradicts."""
     import numpy as np
 
-    from metagrove.survival.reconstruct import reconstruct
+    from metagrove.survival.reconstruction.one_arm import reconstruct
 
     rng = np.random.default_rng([analysis.seed, *study.encode(), *analysis.endpoint.encode()])
     return reconstruct(**known[study], method=analysis.method, draws=analysis.draws, rng=rng), []
@@ -213,7 +213,7 @@ def _beside(analysis: SurvivalAnalysis, study: str, known: Mapping[str, dict[str
     """One of two arms rebuilt together, and what of the printed hazard ratio contradicts their curves."""
     import numpy as np
 
-    from metagrove.survival.two_arms import reconstruct_arms
+    from metagrove.survival.reconstruction.two_arms import reconstruct_arms
 
     rng = np.random.default_rng([analysis.seed, *pair.control.encode(), *analysis.endpoint.encode()])
     made = reconstruct_arms(
@@ -270,7 +270,7 @@ def _finite(value: float) -> float | None:
 
 def _printed_summaries(review: Review, endpoint: str, study: str) -> dict[str, Any]:
     """The printed median and rates of one arm with their 95 % limits, in the review's unit, as `reconstruct` takes them."""
-    from metagrove.survival.printed_facts import Interval
+    from metagrove.survival.evidence.printed_facts import Interval
 
     found: dict[str, Any] = {}
     rates: dict[float, Any] = {}

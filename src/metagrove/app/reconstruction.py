@@ -18,7 +18,7 @@ from metagrove.review.storage import write_folder
 from metagrove.review.tables import Row
 
 if TYPE_CHECKING:
-    from metagrove.survival.rebuilt import RebuiltPatients
+    from metagrove.survival.reconstruction.rebuilt import RebuiltPatients
 
 __all__ = ["PrintedDifference", "ReconstructInputs", "reconstruct_curves"]
 
@@ -136,7 +136,7 @@ def _apart(
     """Every arm rebuilt by itself."""
     import numpy as np
 
-    from metagrove.survival.reconstruct import reconstruct
+    from metagrove.survival.reconstruction.one_arm import reconstruct
 
     made = {}
     for i, (arm, known) in enumerate(given.items()):
@@ -160,7 +160,7 @@ def _together(
     """Two arms rebuilt so that they show the printed difference; what they show is added to the report."""
     import numpy as np
 
-    from metagrove.survival.two_arms import reconstruct_arms
+    from metagrove.survival.reconstruction.two_arms import reconstruct_arms
 
     control, treated = difference.roles(list(given), file)
     try:

@@ -375,7 +375,7 @@ def _pairs_told(review: Review, analysis: SurvivalAnalysis, arms: Mapping[str, A
 
 
 def _method_references(method: str) -> tuple[str, ...]:
-    from metagrove.survival.reconstruct import RECONSTRUCTIONS
+    from metagrove.survival.reconstruction.one_arm import RECONSTRUCTIONS
 
     return (RECONSTRUCTIONS.entry(method).cite,)
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.figures.lines.evidence import above_tints
 from metagrove.figures.lines.tracking import Path
-from metagrove.survival.steps import falling
+from metagrove.survival.evidence.steps import falling
 
 __all__ = ["Edges", "bounded_curve", "edges_of", "level_rows"]
 

@@ -1,0 +1,1 @@
+"""What a figure and a paper say of one arm: the curve as steps, and every printed fact."""

@@ -1,0 +1,213 @@
+"""What is believed about censoring before the path is solved: shapes of the share still under follow-up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from metagrove.core.values import Array
+from metagrove.survival.evidence.lattice import Lattice, recorded_grid
+from metagrove.survival.evidence.printed_facts import Facts
+from metagrove.survival.evidence.steps import Reading, falling
+
+__all__ = ["Shape", "hidden_share", "mean_levels", "shape_from_marks", "shapes", "solved_for_events"]
+
+#: Log weight of a curve that is cut where many are still followed, with the normalisation of its wide distribution.
+CUT_PRIOR = -4.0
+#: Width within which one mark hides the next, and how far around a mark their density is taken, in pixels of 900.
+MARK_PIXELS, AROUND = 2.0, 10.0
+#: Largest share of the axis that marks are taken to cover: a row of touching marks tells no more.
+MOST_LOAD = 0.85
+#: Censorings at exactly the time of another, for each mark.
+TIED_MARKS = 0.05
+#: Hidden marks tried, as multiples of their usual number, and how their logarithm loses weight (a t distribution's tails).
+HIDDEN = (0.3, 1.0, 2.5, 6.0, 15.0, 40.0, 100.0)
+HIDDEN_PRIOR = 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """The cumulative censoring hazard at `time`, linear between; `name` says which belief it is.
+
+    With `single` each drop is believed to be one death but for a few; else as many as the number at risk suggests. With
+    `cut` the curve is cut where many are still followed, so that the last mark may hide any number; `hidden`
+    multiplies the censorings hidden under marks, and they grow with the power `steep` of what crowding suggests. `prior` is
+    the log weight beside the evidence. A fall under `blind` is not seen as a drop; deaths are gathered until they make one.
+    """
+
+    name: str
+    time: Array
+    hazard: Array
+    single: bool = False
+    cut: bool = False
+    hidden: float = 1.0
+    steep: float = 1.0
+    prior: float = 0.0
+    blind: float = 0.0
+
+    def at(self, t: Array) -> Array:
+        """Cumulative censoring hazard at each of `t`."""
+        return np.interp(t, self.time, self.hazard)
+
+
+def mean_levels(reading: Reading) -> Array:
+    """Levels that never rise, within [0, 1], after each step; shape (m,)."""
+    level = falling(reading.level, 1 / reading.error**2) if reading.columns else reading.level
+    return np.clip(level, 0.0, 1.0)
+
+
+def shapes(reading: Reading, facts: Facts) -> list[Shape]:
+    """Shapes of censoring that agree with the numbers at risk and the events; one or several to be weighed."""
+    found = _plain_shapes(reading, facts)
+    if facts.marks is None or reading.ends_at_zero:
+        return found
+    return found + [replace(s, cut=True, prior=s.prior + CUT_PRIOR) for s in found]
+
+
+def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
+    level = mean_levels(reading)
+    if facts.marks is not None and facts.events is None and not facts.risk_time.size:
+        # The marks themselves say where; only the share of hidden censorings is open.
+        share = hidden_share(facts.marks, reading, recorded_grid(reading, facts))
+        found = [shape_from_marks(reading, level, facts, share, x) for x in HIDDEN]
+        return [replace(s, prior=-HIDDEN_PRIOR * float(np.log1p(np.log(s.hidden) ** 2))) for s in found]
+    if facts.risk_time.size:
+        known = _from_risk_table(reading, level, facts)
+        start = float(known.time[-1])
+        left = reading.end - start
+        if left <= 1e-9 * reading.end or not np.any(reading.time > start):
+            return [_tail(known, reading.end, 1.0)]
+        if facts.events is not None:
+            # The total bounds the tail, but loosely: a few deaths more or less there mean many censorings.
+            solved = solved_for_events(lambda h: _tail(known, reading.end, h), reading, level, facts)
+            return [solved, *(_tail(known, reading.end, h) for h in (0.3, 1.0, 3.0))]
+        return [_tail(known, reading.end, h) for h in (0.05, 0.5, 1.5, 4.0)]
+    if facts.events is not None:
+        return [solved_for_events(family, reading, level, facts) for family in _families(reading.end)]
+    return _guessed(reading.end)
+
+
+def hidden_share(marks: Array, reading: Reading, lattice: Lattice | None) -> Array:
+    """Censorings expected to hide under each mark, by the marks around it; shape of `marks`.
+
+    A mark that would touch the one before is not drawn, and none is drawn twice at one recorded time, as a counter misses
+    what comes within its dead time: marks at a density d hide d w / (1 - d w) each (Müller JW. Dead-time problems. Nucl
+    Instrum Methods 1973;112:47-57. doi:10.1016/0029-554X(73)90773-8). The width w is two pixels of 900, or the step of the
+    grid of times where drops and marks show one.
+    """
+    pixel = reading.end / 900
+    width = max(MARK_PIXELS * pixel, lattice.step if lattice is not None else 0.0)
+    around = max(AROUND * pixel, 2.5 * width)
+    near = np.sum(np.abs(marks[:, None] - marks) <= around, axis=1) - 1
+    load = np.minimum(near * width / (2 * around), MOST_LOAD)
+    return np.asarray(TIED_MARKS + load / (1 - load), dtype=np.float64)
+
+
+def shape_from_marks(reading: Reading, level: Array, facts: Facts, share: Array, hidden: float) -> Shape:
+    """Each mark takes one patient off, and those hidden under it `hidden` times their usual number, `share`."""
+    marks = facts.marks if facts.marks is not None else share[:0]
+    before = np.concatenate(([1.0], level))[np.searchsorted(reading.time, marks, side="left")]
+    gone = (1 + hidden * share) / np.maximum(facts.n * before, 0.5)
+    followed = np.clip(1 - np.cumsum(gone), 0.5 / facts.n, 1.0)
+    time = np.concatenate(([0.0], marks, [reading.end]))
+    hazard = np.concatenate(([0.0], -np.log(followed)))
+    return Shape(f"marks, hidden x {hidden:g}", time, np.append(hazard, hazard[-1]), hidden=hidden)
+
+
+def _from_risk_table(reading: Reading, level: Array, facts: Facts) -> Shape:
+    before = np.concatenate(([1.0], level))[np.searchsorted(reading.time, facts.risk_time, side="left")]
+    share = facts.risk_n / np.maximum(facts.n * before, 0.3)
+    share = np.minimum.accumulate(np.clip(share, 0.2 / facts.n, 1.0))
+    keep = facts.risk_n > 0
+    if not keep.all():  # the first 0 says that the last patient left before it
+        keep[int(np.argmin(keep))] = True
+    return Shape(
+        "numbers at risk",
+        np.concatenate(([0.0], facts.risk_time[keep])),
+        np.concatenate(([0.0], -np.log(share[keep]))),
+    )
+
+
+def _tail(known: Shape, end: float, rate: float) -> Shape:
+    """The known shape, continued to the end with `rate` per remaining follow-up."""
+    if known.time[-1] >= end:
+        return known
+    return Shape(
+        f"{known.name}, then {rate:.3g}", np.append(known.time, end), np.append(known.hazard, known.hazard[-1] + rate)
+    )
+
+
+def _both(one: Shape, other: Shape) -> Shape:
+    """Two causes of censoring together."""
+    return Shape(f"{one.name}, {other.name}", one.time, one.hazard + other.hazard)
+
+
+def _grid(end: float) -> Array:
+    grid = np.arange(101.0) * (end / 100)
+    grid[-1] = end
+    return grid
+
+
+def _constant(end: float, rate: float, start: float = 0.0) -> Shape:
+    time = _grid(end)
+    return Shape(f"rate {rate:.3g} from {start:g}", time, rate * np.maximum(time / end - start, 0.0) / (1 - start))
+
+
+def _administrative(end: float, power: float) -> Shape:
+    """Entry spread over time: the share under follow-up is 1 - .98 (t / end) ** power."""
+    time = _grid(end)
+    return Shape(f"entry {power:.3g}", time, -np.log(1 - 0.98 * (time / end) ** power))
+
+
+def _families(end: float) -> list[Callable[[float], Shape]]:
+    return [
+        lambda x: _constant(end, x),
+        lambda x: _constant(end, x, 0.4),
+        lambda x: _administrative(end, 8.0 / (x + 0.02)),
+        lambda x: _early(end, x, 0.5),
+        lambda x: _early(end, x, 0.2),
+        lambda x: _both(_early(end, x, 0.25), _administrative(end, 3.0)),
+    ]
+
+
+def _early(end: float, rate: float, until: float) -> Shape:
+    time = _grid(end)
+    return Shape(f"rate {rate:.3g} until {until:g}", time, rate * np.minimum(time / (until * end), 1.0))
+
+
+def _guessed(end: float) -> list[Shape]:
+    rates = [_constant(end, x) for x in (0.02, 0.15, 0.4, 0.9, 1.7, 3.0)]
+    late = [_constant(end, x, 0.35) for x in (0.4, 1.2, 3.0)]
+    early = [_early(end, x, 0.25) for x in (0.3, 0.8)]
+    early += [_both(_early(end, x, 0.25), _administrative(end, 3.0)) for x in (0.3, 0.7)]
+    return rates + late + early + [_administrative(end, a) for a in (0.7, 1.5, 3.0, 8.0)]
+
+
+def solved_for_events(family: Callable[[float], Shape], reading: Reading, level: Array, facts: Facts) -> Shape:
+    """The member of a family whose expected deaths are the printed events (expected deaths fall with the parameter)."""
+    fall = facts.n * -np.diff(np.concatenate(([1.0], level)))
+    target = float(facts.events or 0)
+
+    def excess(x: float) -> float:
+        """Logarithm of the deaths expected beside those printed: nearly linear in the size of a hazard."""
+        deaths = float(np.exp(-family(x).at(reading.time)) @ fall)
+        return float(np.log(max(deaths, 1e-300) / max(target, 1e-300)))
+
+    low, high = 0.0, 12.0
+    above, below = excess(low), excess(high)
+    if above <= 0 or below >= 0:
+        return family(low if above <= 0 else high)
+    side = 0
+    for _ in range(60):  # false position, the end that stays halved (the Illinois rule)
+        x = (low * below - high * above) / (below - above)
+        found = excess(x)
+        if abs(found) < 1e-9 or high - low < 1e-8:
+            break
+        if found > 0:
+            low, above, below = x, found, below / 2 if side == 1 else below
+        else:
+            high, below, above = x, found, above / 2 if side == -1 else above
+        side = 1 if found > 0 else -1
+    return family(x)
