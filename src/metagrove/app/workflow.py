@@ -67,7 +67,8 @@ class _Step:
 def _program() -> str:
     """The identity of the program itself, so that a change in a method is a change in what depends on it."""
     root = Path(metagrove.__file__).parent
-    return digest_of(metagrove.__version__, *(path.read_bytes() for path in sorted(root.rglob("*.py"))))
+    parts = sorted(path for path in root.rglob("*") if path.suffix in (".py", ".html", ".css", ".npz"))
+    return digest_of(metagrove.__version__, *(path.read_bytes() for path in parts))
 
 
 class _Run:

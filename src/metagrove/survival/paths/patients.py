@@ -67,14 +67,13 @@ def patients_of(
     fixed = np.flatnonzero((plan.kind == DROP) | (plan.kind == LOOK))
     last = gaps.stop[:, fixed[-1]] if fixed.size else np.zeros(n.shape[0])
     late_who, late = last_patients(plan, n[:, -1], (last, ends), marks, lattice, rng)
-    total_deaths = int(deaths.sum())
-    who, time = [draw, early_who, late_who], [died, early, late]
-    owner, times = np.concatenate(who), np.concatenate(time)
-    event = np.arange(times.size) < total_deaths
-    order = np.lexsort((~event, times, owner))
-    shape = (n.shape[0], int(n[0, 0]))
-    times = beside_ticks(times[order].reshape(shape), facts, reading.end)
-    return times, event[order].reshape(shape)
+    owner = np.concatenate((draw, early_who, late_who))
+    # By draw, deaths first; then by time, so that a death comes before a censoring of the same time.
+    order = np.argsort(owner.astype(np.int32), kind="stable").reshape(n.shape[0], int(n[0, 0]))
+    times = np.concatenate((died, early, late))[order]
+    within = np.argsort(times, axis=1, kind="stable")
+    times, order = np.take_along_axis(times, within, axis=1), np.take_along_axis(order, within, axis=1)
+    return beside_ticks(times, facts, reading.end), order < draw.size
 
 
 def _as_printed(when: Array, level: Array, reading: Reading, facts: Facts) -> Array:
