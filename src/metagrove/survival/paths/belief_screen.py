@@ -55,7 +55,7 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts, weigh: Weigh | Non
     most = MOST if facts.marks is None else MARKED
     known = _screened(plan, reading, facts, beliefs, weigh)[:most]
     free = facts.events is None and not facts.risk_time.size and facts.marks is None
-    if free and not reading.columns and facts.n < HUGE:
+    if free and facts.n < HUGE:
         # Without totals only the drops tell how many died: either most are single deaths, or ties and merged ones abound.
         known += _screened(plan, reading, facts, [replace(shape, single=True) for _, shape in known], weigh)
         known.sort(key=lambda pair: -pair[0])
