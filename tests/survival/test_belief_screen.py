@@ -39,8 +39,7 @@ def problem(n, seed, *, trace=False, marks=False):
 def test_the_likeliest_belief_comes_through_the_normal_law(n, seed, trace):
     plan, reading, facts = problem(n, seed, trace=trace)
     every = all_shapes(reading, facts)[0]
-    if not trace:
-        every = every + [replace(shape, single=True) for shape in every]
+    every = every + [replace(shape, single=True) for shape in every]
     evidence = evidence_of(plan, reading, facts, every)
     kept = likely_shapes(plan, reading, facts)
     assert 1 <= len(kept) <= MOST

@@ -297,3 +297,14 @@ def test_equal_falls_are_many_deaths_among_all_not_one_among_a_few_left(n):
     assert first.sum() > 0.1 * n
     # nothing printed denies heavy censoring, so that the draws range widely
     assert np.ptp(rebuilt.sampled.event.sum(axis=1)) > 0.3 * n
+
+
+@pytest.mark.parametrize("level", ["n", "risk"])
+@pytest.mark.parametrize("source", ["trace_s1", "trace_s2", "trace_s3"])
+def test_a_fall_to_zero_is_one_death_after_the_last_but_one_has_left(level, source):
+    """Of two at risk one leaves and one dies: no two deaths on a day, where all others came one by one."""
+    people, curves, risk, marks = BY_NAME["sim_tiny_14_16-B"]
+    rebuilt = mg.reconstruct(np.array(curves[source]), **known(people, risk, marks, level))
+    assert rebuilt.events == int(people[:, 1].sum()) == 15
+    last = rebuilt.time[rebuilt.event].max()
+    assert np.sum(rebuilt.event & (rebuilt.time == last)) == 1

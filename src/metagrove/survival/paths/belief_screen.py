@@ -39,14 +39,15 @@ LED = Beam(keep=80, cut=1e-3, bins=0.7)
 def likely_shapes(plan: Plan, reading: Reading, facts: Facts, weigh: Weigh | None = None) -> list[Weighed]:
     """The beliefs about censoring that a quick screen leaves standing, with their evidence there, likeliest first.
 
-    Two beliefs or one are not screened where they differ little; they come with an evidence of 0.
+    Two beliefs or one are not screened where they differ little and the deaths are counted; they come with an evidence of 0.
 
     Parameters
     ----------
     weigh : what finds their evidence; if left out, `evidence_of`, of those whose normal law has not put them far behind.
     """
     beliefs, blind = all_shapes(reading, facts)
-    if len(beliefs) <= 2 and not blind:
+    free = facts.events is None and facts.marks is None and facts.n < HUGE
+    if len(beliefs) <= 2 and not blind and not free:
         return [(0.0, shape) for shape in beliefs]
     sifted = weigh is None and len(beliefs) > SIFTED and lawful(reading, facts)
     weigh = evidence_of if weigh is None else weigh
@@ -54,9 +55,8 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts, weigh: Weigh | Non
         beliefs = [shape for _, shape in _screened(plan, reading, facts, beliefs, law_evidence)[:SIFTED]] or beliefs
     most = MOST if facts.marks is None else MARKED
     known = _screened(plan, reading, facts, beliefs, weigh)[:most]
-    free = facts.events is None and not facts.risk_time.size and facts.marks is None
-    if free and facts.n < HUGE:
-        # Without totals only the drops tell how many died: either most are single deaths, or ties and merged ones abound.
+    if free:
+        # Without the total of deaths the drops alone tell it: either most are single ones, or ties and merged ones abound.
         known += _screened(plan, reading, facts, [replace(shape, single=True) for _, shape in known], weigh)
         known.sort(key=lambda pair: -pair[0])
     kept = [(evidence, shape) for evidence, shape in known if evidence > known[0][0] - FAR]
