@@ -14,6 +14,8 @@ from metagrove.survival.evidence.steps import Reading, falling
 
 __all__ = ["Shape", "hidden_share", "mean_levels", "shape_from_marks", "shapes", "solved_for_events"]
 
+#: Deaths that a course of censoring may be off those printed: this many, and this share of them; the steepest trend tried.
+ASTRAY, STEEPEST = (1.0, 0.01), 20.0
 #: Log weight of a curve that is cut where many are still followed, with the normalisation of its wide distribution.
 CUT_PRIOR = -4.0
 #: Width within which one mark hides the next, and how far around a mark their density is taken, in pixels of 900.
@@ -78,11 +80,12 @@ def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
         start = float(known.time[-1])
         left = reading.end - start
         if left <= 1e-9 * reading.end or not np.any(reading.time > start):
-            return [_tail(known, reading.end, 1.0)]
+            return [_counted(_tail(known, reading.end, 1.0), reading, level, facts)]
         if facts.events is not None:
             # The total bounds the tail, but loosely: a few deaths more or less there mean many censorings.
             solved = solved_for_events(lambda h: _tail(known, reading.end, h), reading, level, facts)
-            return [solved, *(_tail(known, reading.end, h) for h in (0.3, 1.0, 3.0))]
+            tails = [solved, *(_tail(known, reading.end, h) for h in (0.3, 1.0, 3.0))]
+            return [_counted(shape, reading, level, facts) for shape in tails]
         return [_tail(known, reading.end, h) for h in (0.05, 0.5, 1.5, 4.0)]
     if facts.events is not None:
         return [solved_for_events(family, reading, level, facts) for family in _families(reading.end)]
@@ -127,6 +130,33 @@ def _from_risk_table(reading: Reading, level: Array, facts: Facts) -> Shape:
         "numbers at risk",
         np.concatenate(([0.0], facts.risk_time[keep])),
         np.concatenate(([0.0], -np.log(share[keep]))),
+    )
+
+
+def _counted(shape: Shape, reading: Reading, level: Array, facts: Facts) -> Shape:
+    """The shape, or, where its deaths are far from those printed, one of which more leave early or late between its times.
+
+    The number at risk at either end of a stretch does not say when in it patients left; the deaths do: the more of them,
+    the later.
+    """
+    fall = facts.n * -np.diff(np.concatenate(([1.0], level)))
+    deaths = float(np.exp(-shape.at(reading.time)) @ fall)
+    if facts.events is None or abs(deaths - facts.events) <= ASTRAY[0] + ASTRAY[1] * facts.events:
+        return shape
+    return solved_for_events(lambda x: _trending(shape, STEEPEST * (1 - x / 6)), reading, level, facts)
+
+
+def _trending(shape: Shape, slope: float) -> Shape:
+    """The shape with a hazard that rises by the factor exp(slope) across each stretch between its times."""
+    share = np.linspace(0.0, 1.0, 13)[1:]
+    course = np.expm1(slope * share) / np.expm1(slope) if abs(slope) > 1e-6 else share
+    time = shape.time[:-1, None] + np.diff(shape.time)[:, None] * share
+    hazard = shape.hazard[:-1, None] + np.diff(shape.hazard)[:, None] * course
+    return replace(
+        shape,
+        name=f"{shape.name}, trend {slope:.3g}",
+        time=np.append(shape.time[0], time),
+        hazard=np.append(shape.hazard[0], hazard),
     )
 
 

@@ -174,7 +174,7 @@ def widened_paths(
     led = facts.risk_time.size > 0
     if led and reading.columns:  # levels so sharp that a narrow pass keeps too few states to serve all courses
         beam = replace(beam, keep=max(beam.keep, KEPT), cut=min(beam.cut, FAINT))
-    graph = graph_of(run_of(plan, scaled(reading, usual), facts, shapes[0], beam), facts) if led else None
+    graph = graph_of(run_of(plan, scaled(reading, usual), facts, _mean_shape(shapes), beam), facts) if led else None
     around = (spread, float(np.log(usual)))
     if graph is not None:
         found = _through_graph(known, graph, shapes, around, draws, rng)
@@ -196,6 +196,16 @@ def widened_paths(
         return None
     share = coarsened(np.array([evidence for _, evidence in found]), evidence_power(facts))
     return corrected_paths(known, [pair for pair, _ in found], share, draws, rng)
+
+
+def _mean_shape(shapes: list[Shape]) -> Shape:
+    """The mean of several courses of censoring: a pass under it keeps states that any of them can need.
+
+    Under the likeliest alone it would not: where that lets nobody leave behind the last number at risk, no other could.
+    """
+    time = np.unique(np.concatenate([shape.time for shape in shapes]))
+    hazard = np.mean([shape.at(time) for shape in shapes], axis=0)
+    return replace(shapes[0], name="mean course", time=time, hazard=hazard, prior=0.0)
 
 
 def evidence_power(facts: Facts) -> float:

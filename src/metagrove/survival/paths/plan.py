@@ -121,6 +121,10 @@ class Plan:
     ground: dict[str, tuple[Array, Facts, Ground]] = field(default_factory=dict, repr=False)
 
 
+#: Chance that a death of a column that ends at the time of a number at risk lies at that time itself, and so still counts.
+AT_TICK = 0.05
+
+
 def _before_ticks(reading: Reading, ticks: Array) -> list[tuple[int, list[float]]]:
     """For each tick the first step that may not lie before it, and the chances of it and the next ones to lie before it.
 
@@ -128,7 +132,7 @@ def _before_ticks(reading: Reading, ticks: Array) -> list[tuple[int, list[float]
     """
     time, width = reading.time, reading.sigma_t * np.sqrt(2)
     if reading.columns:
-        first, last = time.searchsorted(ticks, side="right"), reading.since.searchsorted(ticks)
+        first, last = time.searchsorted(ticks - 1e-9 * reading.end), reading.since.searchsorted(ticks)
     elif reading.sigma_t <= 0:
         first = last = time.searchsorted(ticks)
     else:
@@ -138,7 +142,7 @@ def _before_ticks(reading: Reading, ticks: Array) -> list[tuple[int, list[float]
         near = time[i:j].tolist()
         if reading.columns:
             inside = zip(reading.since[i:j].tolist(), near, strict=True)
-            found.append((i, [(tick - since) / max(t - since, 1e-12) for since, t in inside]))
+            found.append((i, [min((tick - since) / max(t - since, 1e-12), 1 - AT_TICK) for since, t in inside]))
         else:
             found.append((i, [0.5 * (1 + erf((tick - t) / width)) for t in near]))
     return found
