@@ -64,3 +64,22 @@ def test_draws_differ_in_who_leaves_behind_the_last_number_at_risk():
     left_at_20 = (rebuilt.sampled.time >= 20).sum(axis=1)
     assert np.quantile(left_at_20, 0.9) - np.quantile(left_at_20, 0.1) > 0.2 * table[-1][1]
     assert np.quantile(left_at_20, 0.1) <= np.sum(time >= 20) <= np.quantile(left_at_20, 0.95)
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+def test_marks_that_hide_a_wave_leave_no_arm_unexplained(seed):
+    time, event = wave(450, seed)
+    pixel = time.max() / 900
+    marks, last = [], -np.inf
+    for t in np.sort(time[~event]):
+        if t - last >= 2 * pixel:
+            marks.append(t)
+            last = t
+    curve = traced(time, event, noise=0.0008, seed=seed)
+    table = at_risk(time, np.arange(0, 32, 4))
+    rebuilt = mg.reconstruct(curve, at_risk=table, events=int(event.sum()), marks=marks)
+    grid = np.linspace(0.5, 30, 60)
+    off = survival(rebuilt.time, rebuilt.event, grid) - survival(time, event, grid)
+    assert np.abs(off).mean() < 0.002
+    assert rebuilt.events == event.sum()
+    assert [int(np.sum(rebuilt.time >= t)) for t, _ in table] == [k for _, k in table]

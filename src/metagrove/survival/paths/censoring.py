@@ -16,6 +16,8 @@ __all__ = ["Shape", "hidden_share", "mean_levels", "shape_from_marks", "shapes",
 
 #: Deaths that a course of censoring may be off those printed: this many, and this share of them; the steepest trend tried.
 ASTRAY, STEEPEST = (1.0, 0.01), 20.0
+#: Share of the time up to the first number at risk in which such a wave leaves.
+WAVE = 0.1
 #: Log weight of a curve that is cut where many are still followed, with the normalisation of its wide distribution.
 CUT_PRIOR = -4.0
 #: Width within which one mark hides the next, and how far around a mark their density is taken, in pixels of 900.
@@ -85,7 +87,7 @@ def _plain_shapes(reading: Reading, facts: Facts) -> list[Shape]:
             # The total bounds the tail, but loosely: a few deaths more or less there mean many censorings.
             solved = solved_for_events(lambda h: _tail(known, reading.end, h), reading, level, facts)
             tails = [solved, *(_tail(known, reading.end, h) for h in (0.3, 1.0, 3.0))]
-            return [_counted(shape, reading, level, facts) for shape in tails]
+            return [_counted(shape, reading, level, facts) for shape in tails] + _waves(solved, reading, level, facts)
         return [_tail(known, reading.end, h) for h in (0.05, 0.5, 1.5, 4.0)]
     if facts.events is not None:
         return [solved_for_events(family, reading, level, facts) for family in _families(reading.end)]
@@ -144,6 +146,24 @@ def _counted(shape: Shape, reading: Reading, level: Array, facts: Facts) -> Shap
     if facts.events is None or abs(deaths - facts.events) <= ASTRAY[0] + ASTRAY[1] * facts.events:
         return shape
     return solved_for_events(lambda x: _trending(shape, STEEPEST * (1 - x / 6)), reading, level, facts)
+
+
+def _waves(shape: Shape, reading: Reading, level: Array, facts: Facts) -> list[Shape]:
+    """The shape with a wave of patients who leave at the very beginning, where the printed deaths are fewer than its own.
+
+    As where those without any assessment after the first are taken to have left at once.
+    """
+    fall = facts.n * -np.diff(np.concatenate(([1.0], level)))
+    deaths = float(np.exp(-shape.at(reading.time)) @ fall)
+    if facts.events is None or deaths - facts.events <= ASTRAY[0] + ASTRAY[1] * facts.events or shape.time.size < 2:
+        return []
+    first = float(shape.hazard[1])
+    time = np.insert(shape.time, 1, WAVE * float(shape.time[1]))
+
+    def family(x: float) -> Shape:
+        return replace(shape, name=f"{shape.name}, wave", time=time, hazard=np.insert(shape.hazard, 1, first * x / 12))
+
+    return [solved_for_events(family, reading, level, facts)]
 
 
 def _trending(shape: Shape, slope: float) -> Shape:

@@ -26,6 +26,7 @@ __all__ = [
     "HUGE",
     "LARGE",
     "LONG",
+    "MANY",
     "WIDE",
     "Beam",
     "Run",
@@ -70,6 +71,8 @@ class Beam:
 BLUR = 3.5
 #: For many patients and rows: the levels hardly told apart, so that the states kept reach farther.
 LONG = Beam(keep=1000, cut=1e-7, bins=2.0)
+#: Where marks hide many, so that states of every number of them are alive at once.
+MANY = Beam(keep=3000, cut=1e-9, bins=2.0)
 #: For a thousand patients and more, whose states no beam holds: those that come through tell little of single deaths.
 LARGE = Beam(keep=700, cut=1e-4, bins=4.0)
 #: Patients from whose number on the search is kept short.

@@ -42,6 +42,7 @@ from metagrove.survival.paths.search import (
     HUGE,
     LARGE,
     LONG,
+    MANY,
     WIDE,
     Beam,
     Run,
@@ -223,6 +224,8 @@ def _ladder(curve: DigitizedCurve, facts: Facts, reading: Reading) -> Iterator[t
     yield "", None, facts, LONG
     yield "", None, facts, WIDE
     yield "", None, facts, COARSE
+    if facts.marks is not None and facts.n < 1000:
+        yield "", None, facts, MANY
     if facts.rates:
         yield "printed rates", None, replace(facts, rates={}), usual
     if curve.kind == "exact":
@@ -235,6 +238,7 @@ def _ladder(curve: DigitizedCurve, facts: Facts, reading: Reading) -> Iterator[t
     if facts.marks is not None:
         # A narrow beam finds ways that a wide one, of more states than there is room for, does not.
         yield "censor marks", None, replace(facts, marks=None), usual
+        yield "censor marks", None, replace(facts, marks=None), LONG
         yield "censor marks", larger, replace(facts, marks=None), WIDE
     bare = replace(facts, risk_time=facts.risk_time[:0], risk_n=facts.risk_n[:0], marks=None)
     if facts.risk_n.size:
