@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from metagrove.core.errors import DataError, MethodError
 from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array, PatientTimes
 from metagrove.pooling.curves.fit import ArcsineFit, arcsine_cells, arcsine_fit, between_covariance, cochran_q
-from metagrove.pooling.curves.grid import CurveGrid, StudyCurve, automatic_step, curve_grid, grid_rows
+from metagrove.pooling.curves.grid import CurveGrid, LastInterval, StudyCurve, automatic_step, curve_grid, grid_rows
 from metagrove.pooling.curves.intervals import arcsine_survival, area, crossing, crossings, log_covariance
 from metagrove.pooling.curves.summary import CurveSettings, PooledCurve, chi_square_tail, curve_of_fit
 
@@ -208,7 +208,7 @@ def imputed_curve(
     studies: Mapping[str, Any],
     step: float | None = None,
     *,
-    last: Literal["contains", "strict"] = "contains",
+    last: LastInterval = "observed",
     horizon: float | None = None,
     settings: CurveSettings | None = None,
     rng: np.random.Generator | None = None,
