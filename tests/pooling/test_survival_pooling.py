@@ -10,10 +10,12 @@ from scipy.special import gammaln
 import metagrove as mg
 from known import reference, reference_json
 from metagrove.core.errors import DataError, MethodError, UnknownName
+from metagrove.pooling.curves.frail_trials import frail_distribution
 from metagrove.pooling.curves.multivariate_survival import multivariate_survival
-from metagrove.pooling.curves.one_stage import frail_distribution, one_stage_curve, one_stage_hazard_ratio
+from metagrove.pooling.curves.one_stage import one_stage_curve, one_stage_hazard_ratio
 from metagrove.pooling.curves.two_stage import QUANTITIES, two_stage
 from metagrove.pooling.settings import Settings
+from metagrove.survival.parametric import parametric_survival
 
 SETS = ["survival/pooled_reference.json", "survival/pooled_reference_sim.json"]
 #: metafor's REML stops at a change of 1e-5 in the likelihood, its Paule-Mandel search at 1e-4 in tau2; DL is closed.
@@ -160,6 +162,42 @@ def test_impossible_requests_are_refused():
         multivariate_survival(patients, [2, 1])
     with pytest.raises(UnknownName, match="stratified"):
         one_stage_hazard_ratio({"A": ([1, 2], [1, 1], [0, 1])}, "strata")
+
+
+def homogeneous(seed, sizes=(40,) * 5, factor=(1.0,) * 5):
+    rng, found = np.random.default_rng(seed), {}
+    for i, (n, z) in enumerate(zip(sizes, factor, strict=True)):
+        time, end = rng.weibull(1.2, n) * 10 / z, rng.uniform(4, 25, n)
+        found[f"t{i}"] = (np.minimum(time, end), (time <= end).astype(int))
+    return found
+
+
+@pytest.mark.parametrize("family", ["weibull", "log-logistic"])
+def test_trials_that_do_not_differ_have_no_frailty(family):
+    fits = [frail_distribution(homogeneous(seed), family) for seed in range(20)]
+    assert sum(fit.theta == 0 for fit in fits) >= 8 and sum(fit.theta_lower == 0 for fit in fits) >= 18
+    for seed, fit in enumerate(fits):
+        together = [np.concatenate(column) for column in zip(*homogeneous(seed).values(), strict=True)]
+        alone = parametric_survival(*together, family)
+        assert fit.theta_lower <= fit.theta < fit.theta_upper < 2
+        assert fit.aic == pytest.approx(-2 * fit.loglik + 2 * 3)
+        if fit.theta > 0:
+            assert fit.loglik > alone.loglik
+            continue
+        assert (fit.loglik, fit.at(7)) == pytest.approx((alone.loglik, alone.at(7)))
+        assert fit.frailty == pytest.approx(np.ones(5))
+        assert [float(limit) for limit in fit.prediction(7)] == pytest.approx([alone.at(7)] * 2)
+        assert "boundary" in fit.summary() and "without any frailty" in fit.explain().sentence
+
+
+def test_limits_of_a_frailty_hold_its_variance():
+    fit = frail_distribution(homogeneous(3, (200,) * 5, (0.4, 0.7, 1.0, 1.5, 2.2)), "weibull")
+    assert 0 < fit.theta_lower < fit.theta < fit.theta_upper < 3
+    assert fit.parameters[-1] == "log theta" and fit.b[-1] == pytest.approx(math.log(fit.theta))
+    se = math.sqrt(fit.cov[-1, -1])
+    # The profile is steeper below; Wald's limits on the log scale lie between.
+    assert math.log(fit.theta_lower) == pytest.approx(fit.b[-1] - 1.96 * se, abs=0.5)
+    assert math.log(fit.theta_upper) == pytest.approx(fit.b[-1] + 1.96 * se, abs=0.7)
 
 
 def test_frail_distribution_integrates_the_frailty():
