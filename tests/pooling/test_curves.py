@@ -270,6 +270,38 @@ def test_patients_on_a_grid(endpoint, last, suffix):
     within(frame.survival, survival, 1e-12)
 
 
+@pytest.mark.parametrize(
+    ("columns", "why"),
+    [
+        ((["A"], [1], [20], [0.6]), "one study"),
+        ((["A", "A", "A"], [1, 2, 3], [20, 11, 7], [0.6, 0.33, 0.1]), "one study"),
+        ((["A", "B"], [1, 1], [20, 30], [0.6, 0.3]), "every study has one time"),
+    ],
+)
+def test_heterogeneity_that_does_not_exist_has_no_number(columns, why):
+    pooled = summary_curve(*columns, draws=100)
+    assert math.isnan(pooled.I2) and math.isnan(pooled.H2)
+    assert why in pooled.notes[-1] and "no I²" in pooled.summary()
+    lone = pooled.studies == 1
+    assert (pooled.I2_time[lone] == 0).all() and (pooled.I2_time[~lone] > 0).all()
+    if lone.all():
+        assert (pooled.Q, pooled.df_Q, pooled.pval_Q) == (0, 0, 1)
+
+
+def test_a_time_of_one_study_adds_no_heterogeneity():
+    columns = (["A", "A", "B", "B", "C", "C", "C"], [1, 2, 1, 2, 1, 2, 3], [20, 9, 30, 17, 41, 30, 13])
+    pooled = summary_curve(*columns, [0.5, 0.3, 0.6, 0.5, 0.7, 0.4, 0.13], draws=100)
+    assert pooled.heterogeneity()[2] == {
+        "time": 3,
+        "studies": 1,
+        "Q": 0,
+        "df": 0,
+        "I2": 0,
+        "tau2": pytest.approx(0, abs=1e-12),
+    }
+    assert pooled.I2 == pytest.approx(max(0, 1 - 4 / pooled.Q))
+
+
 def test_a_flat_end_is_not_carried_past_follow_up():
     trials = {"ended": ([1, 4, 7], [1, 0, 0]), "dead": ([1, 4, 7], [1, 0, 1]), "longer": ([2, 12], [1, 0])}
     ends = {
@@ -326,7 +358,7 @@ def test_laws(studies, model, correction):
     assert (np.diff(np.append(1.0, pooled.survival)) <= 1e-12).all()
     assert ((pooled.lower >= 0) & (pooled.lower <= pooled.survival + 1e-12)).all()
     assert ((pooled.survival <= pooled.upper + 1e-12) & (pooled.upper <= 1)).all()
-    assert 0 <= pooled.I2 <= 1
+    assert 0 <= pooled.I2 <= 1 or (math.isnan(pooled.I2) and "do not exist" in pooled.notes[-1])
     assert math.isfinite(pooled.median) or pooled.median_reason
     backwards = summary_curve(*(column[::-1] for column in columns), model=model, correction=correction, draws=400)
     np.testing.assert_allclose(backwards.survival, pooled.survival, atol=1e-9)
