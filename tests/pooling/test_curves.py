@@ -202,7 +202,7 @@ def test_a_row_at_time_zero_changes_nothing():
 def test_frame_and_words():
     pooled = summary_curve(*table("survival/msurv/msurv_tiny_3arms_monthly"))
     frame = pooled.to_frame()
-    assert list(frame) == ["time", "survival", "lower", "upper", "n_risk", "studies"]
+    assert list(frame)[:6] == ["time", "survival", "lower", "upper", "n_risk", "studies"]
     assert frame.n_risk[0] == 8 + 14 + 16
     assert frame.studies.iloc[-1] == 1
     assert "Combescure" in str(pooled.explain())
@@ -286,6 +286,12 @@ def test_heterogeneity_that_does_not_exist_has_no_number(columns, why):
     assert (pooled.I2_time[lone] == 0).all() and (pooled.I2_time[~lone] > 0).all()
     if lone.all():
         assert (pooled.Q, pooled.df_Q, pooled.pval_Q) == (0, 0, 1)
+
+
+def test_times_with_few_at_risk_are_marked():
+    pooled = summary_curve(["A", "A", "A"], [1, 2, 3], [20, 10, 9], [0.6, 0.33, 0.1], draws=100)
+    assert list(pooled.to_frame()) == ["time", "survival", "lower", "upper", "n_risk", "studies", "sparse"]
+    assert [row["sparse"] for row in pooled.rows()] == [False, False, True]
 
 
 def test_a_time_of_one_study_adds_no_heterogeneity():

@@ -225,11 +225,14 @@ class PooledCurve(Result):
         return socket("leave_one_out_curve")(self)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One line per grid time: time, survival, lower, upper, n_risk, studies."""
+        """One line per grid time: time, survival, lower, upper, n_risk, studies, sparse (after `reliable_until()`)."""
         columns = (self.time, self.survival, self.lower, self.upper, self.n_risk)
-        lines = zip(*columns, self.studies, strict=True)
+        lines = zip(*columns, self.studies, self.time > self.reliable_until(), strict=True)
         names = ("time", "survival", "lower", "upper", "n_risk")
-        return [{**dict(zip(names, map(float, line[:5]), strict=True)), "studies": int(line[5])} for line in lines]
+        return [
+            {**dict(zip(names, map(float, line[:5]), strict=True)), "studies": int(line[5]), "sparse": bool(line[6])}
+            for line in lines
+        ]
 
     def heterogeneity(self) -> list[dict[str, Any]]:
         """One line per grid time: studies, Q, its degrees of freedom, I² (a fraction) and tau² on the arcsine scale."""
