@@ -164,6 +164,47 @@ def test_impossible_requests_are_refused():
         one_stage_hazard_ratio({"A": ([1, 2], [1, 1], [0, 1])}, "strata")
 
 
+SAID = {
+    "milestone-loglog": ("Survival at 6", "on the log-log scale (milestone 6), read from", "10.1002/sim.3311"),
+    "milestone-logit": ("Survival at 6", "on the logit scale (milestone 6)", "10.1002/sim.3311"),
+    "milestone-arcsine": ("Survival at 6", "on the arcsine scale (milestone 6)", "10.1002/sim.3311"),
+    "milestone-raw": ("Survival at 6", "Greenwood's standard error", "10.1002/sim.3311"),
+    "restricted-mean": ("Restricted mean to 6", "restricted mean survival time (horizon 6)", "10.1002/sim.6556"),
+    "median": ("Median survival", "divided by 2 × 1.96, as the standard error", "10.1002/sim.8013"),
+    "restricted-mean-difference": (
+        "Difference in restricted mean to 6",
+        "difference in restricted mean survival time (horizon 6), group 1 less group 0",
+        "10.1002/sim.6556",
+    ),
+    "hazard-ratio": ("Hazard ratio", "log hazard ratio of Cox's model, group 1 against", "10.1002/(SICI)1097-0258"),
+}
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_two_stage_results_speak_of_their_quantity(quantity):
+    label, said, doi = SAID[quantity]
+    found = {
+        name: (time, event, np.arange(time.size) % 2)
+        for name, (time, event) in homogeneous(1, (60,) * 3, (1,) * 3).items()
+    }
+    timed = QUANTITIES[quantity].timed
+    pooled = two_stage(found, quantity, at=6 if timed else None, carry=bool(timed))
+    methods = pooled.explain()
+    assert label in pooled.summary().splitlines()[2] and said in pooled.summary()
+    assert said in methods.sentence and doi in methods.references[0]
+    assert ("carried on at its last value" in methods.sentence) == bool(timed)
+    for other in ("Warton", "Hedges LV, Gurevitch", "Fleiss", "Cochrane Handbook"):
+        assert other not in str(methods)
+    assert pooled.scale.label == label
+    assert label in pooled.forest().svg().decode()
+    words = (
+        label
+        if pooled.scale.ratio or quantity.endswith(("mean", "difference", "raw"))
+        else QUANTITIES.entry(quantity).title
+    )
+    assert words[1:] in pooled.funnel().svg().decode()
+
+
 def homogeneous(seed, sizes=(40,) * 5, factor=(1.0,) * 5):
     rng, found = np.random.default_rng(seed), {}
     for i, (n, z) in enumerate(zip(sizes, factor, strict=True)):
