@@ -164,8 +164,10 @@ def test_a_cured_share_has_no_median():
 
 
 def test_what_cannot_be_fitted_is_refused():
-    with pytest.raises(UnknownName, match="weibull"):
+    with pytest.raises(UnknownName, match=r"nearest: weibull\. Known: .*royston-parmar, weibull"):
         parametric_survival([1, 2], [1, 1], "weibul")
+    with pytest.raises(UnknownName, match=r"nearest: royston-parmar\."):
+        parametric_survival([1, 2], [1, 1], "royston")
     with pytest.raises(MethodError, match="at least 2"):
         parametric_survival([1, 2], [1, 0])
     with pytest.raises(MethodError, match="every event is at 2"):

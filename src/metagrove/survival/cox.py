@@ -73,24 +73,45 @@ def _rank(times: Array, patients: PatientTimes) -> Array:
     return (np.searchsorted(ordered, times) + np.searchsorted(ordered, times, side="right") + 1) / 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ProportionalityTest(Result):
-    """A score test that the hazard ratio does not drift along a function of time: chi², df, p."""
+    """A score test that no hazard ratio drifts along a function of time.
+
+    Parameters
+    ----------
+    chisq, df, p : of all p covariates together.
+    transform : the function of time, a name in TIME_TRANSFORMS.
+    each, each_p : shape (p,), chi² on 1 degree of freedom of each covariate alone, and its p value.
+    b : shape (p,), the log hazard ratios of the model.
+    time, residuals : shapes (d,) and (d, p), event times and scaled Schoenfeld residuals, whose mean is `b` and whose course is that
+        of the log hazard ratio.
+    """
 
     chisq: float
     df: int
     p: float
     transform: str
+    each: Array
+    each_p: Array
+    b: Array
+    time: Array = field(repr=False)
+    residuals: Array = field(repr=False)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One line."""
-        return [{"transform": self.transform, "chisq": self.chisq, "df": self.df, "p": self.p}]
+        """One line per covariate, numbered from 1, and the last for all of them ("GLOBAL")."""
+        lines = [
+            (str(j + 1), float(c), 1, float(p)) for j, (c, p) in enumerate(zip(self.each, self.each_p, strict=True))
+        ]
+        lines.append(("GLOBAL", self.chisq, self.df, self.p))
+        return [{"covariate": n, "transform": self.transform, "chisq": c, "df": df, "p": p} for n, c, df, p in lines]
 
     def summary(self) -> str:
-        """The test as text."""
-        return (
+        """The test as text, with one line per covariate where there are several."""
+        whole = (
             f"test of proportional hazards ({self.transform}): chi² = {self.chisq:.4g}, df {self.df}, p = {self.p:.3g}"
         )
+        lines = [f"covariate {r['covariate']}: chi² = {r['chisq']:.4g}, p = {r['p']:.3g}" for r in self.rows()[:-1]]
+        return "\n".join([whole, *(lines if self.df > 1 else [])])
 
     def explain(self) -> Explanation:
         """The methods sentence and its references."""
@@ -185,7 +206,18 @@ class Cox(Result):
         if not drift.all() or np.linalg.cond(adjusted) > 1e12:
             raise MethodError("too few event times to see whether the hazard ratio drifts")
         chisq = float(score @ np.linalg.solve(adjusted, score))
-        return ProportionalityTest(chisq, p, _tail(chisq, p), transform)
+        each = score**2 / np.diag(adjusted)
+        return ProportionalityTest(
+            chisq,
+            p,
+            _tail(chisq, p),
+            transform,
+            each,
+            np.array([_tail(float(one), 1) for one in each]),
+            self.b,
+            sorted_time[data.start[data.row_time]],
+            self.b + residual.shape[0] * residual @ self.naive_cov,
+        )
 
     def rows(self) -> list[dict[str, Any]]:
         """One line per covariate: log hazard ratio, se, hazard ratio and limits."""

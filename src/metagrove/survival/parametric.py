@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metagrove.core.errors import ConvergenceError, DataError, MethodError
+from metagrove.core.errors import ConvergenceError, DataError, MethodError, UnknownName
 from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array, PatientTimes
 from metagrove.survival.families import FAMILIES, Family
@@ -222,8 +222,10 @@ def parametric_survival(
     if family == "royston-parmar":
         places = spline_knots(np.log(t[died]), knots)
         form = spline_family(places, scale)
-    else:
+    elif family in FAMILIES:
         form = FAMILIES[family]
+    else:
+        raise UnknownName(FAMILIES.kind, family, [*FAMILIES, "royston-parmar"])
 
     likelihood, start = FamilyLikelihood(form, t, died), form.start(float(died.sum()) / float(t.sum()))
     peak = likelihood_peak(likelihood.value, likelihood.slope, start, family, axes=likelihood.axes(start))
