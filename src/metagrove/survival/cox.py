@@ -14,7 +14,7 @@ from metagrove.core.errors import ConvergenceError, DataError, MethodError, Unkn
 from metagrove.core.registry import Registry
 from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array, PatientTimes
-from metagrove.survival.kaplan_meier import survival_curve
+from metagrove.survival.kaplan_meier import KaplanMeier, survival_curve
 from metagrove.survival.partial_likelihood import (
     CoxData,
     Likelihood,
@@ -131,6 +131,7 @@ class Cox(Result):
     score_test, wald_test, lr_test : chi² on p degrees of freedom.
     n, events : patients and events.
     ties : "efron" or "breslow".
+    design, centre : covariates less their means `centre`, shape (p,), as they entered.
     robust, clusters : whether `cov` is the sandwich, and over how many clusters.
     """
 
@@ -150,6 +151,18 @@ class Cox(Result):
     clusters: int | None
     patients: PatientTimes = field(repr=False)
     design: CoxData = field(repr=False)
+    centre: Array = field(repr=False)
+
+    @property
+    def curves(self) -> dict[float, KaplanMeier]:
+        """The Kaplan-Meier curve for each value of the one covariate, which has two; MethodError for other models."""
+        self._only()
+        values = np.round(self.design.x[:, 0] + self.centre[0], 12)
+        known = np.unique(values)
+        if known.size != 2:
+            raise MethodError(f"the covariate has {known.size} values; curves are those of two groups")
+        time, event = self.patients.time[self.design.order], self.patients.event[self.design.order]
+        return {float(v): survival_curve(time[values == v], event[values == v], level=self.level) for v in known}
 
     def _only(self) -> None:
         if self.b.size != 1:
@@ -335,6 +348,7 @@ def cox(
         clusters=clusters,
         patients=patients,
         design=data,
+        centre=np.asarray(x.mean(axis=0), dtype=np.float64),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -93,7 +93,7 @@ class RestrictedMeanContrast(Result):
     `difference` is in units of time; `ratio` compares the means and `lost_ratio` the mean times lost, each with limits
     symmetric on the log scale; the former is NaN where a whole group has the event at time 0, the latter where a group has
     lost no time, having no event. `difference_ci`, `ratio_ci`, `lost_ratio_ci` are pairs; `p`, `ratio_p` and
-    `lost_ratio_p` two-sided.
+    `lost_ratio_p` two-sided. `curves` are those of group 0 and group 1 where they are known, for the plot.
     """
 
     group1: RestrictedMean
@@ -105,6 +105,7 @@ class RestrictedMeanContrast(Result):
     lost_ratio: float
     log_lost_ratio_se: float
     level: float = 0.95
+    curves: tuple[Any, Any] | None = field(default=None, repr=False, compare=False)
 
     def _log_ci(self, value: float, se: float) -> tuple[float, float]:
         half = _z(self.level) * se
