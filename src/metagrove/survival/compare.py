@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metagrove.core.errors import DataError, MethodError
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation, Result, Script
 from metagrove.core.values import Array, PatientTimes
 from metagrove.survival.kaplan_meier import KaplanMeier, survival_curve
 from metagrove.survival.restricted_mean import RestrictedMeanContrast, restricted_mean_contrast
 from metagrove.survival.risk_sets import group_codes, patient_times, tie_starts
+from metagrove.survival.scripts import log_rank_script
 
 __all__ = ["LogRank", "log_rank", "restricted_mean_difference"]
 
@@ -41,7 +42,7 @@ class LogRank(Result):
     variance : shape (g, g), covariance of observed less expected.
     chisq, df, p : the test.
     rho, gamma : exponents of the weight S^rho (1 - S)^gamma; both 0 for the plain test.
-    patients, code : who was compared, and each patient's place in `groups`.
+    patients, code, layer : who was compared, each patient's place in `groups`, and stratum (None without strata).
     """
 
     groups: tuple[Any, ...]
@@ -56,6 +57,19 @@ class LogRank(Result):
     gamma: float = 0.0
     patients: PatientTimes = field(repr=False, kw_only=True)
     code: np.ndarray = field(repr=False, kw_only=True)
+    layer: np.ndarray | None = field(repr=False, kw_only=True, default=None)
+
+    @property
+    def script(self) -> Script:
+        """The same test as code in R and Stata; MethodError where R has no such weights."""
+        columns: dict[str, Any] = {
+            "time": self.patients.time,
+            "event": self.patients.event.astype(int),
+            "group": np.array([str(label) for label in self.groups])[self.code],
+        }
+        if self.layer is not None:
+            columns["stratum"] = self.layer + 1
+        return log_rank_script(columns, rho=self.rho, gamma=self.gamma, strata=self.layer is not None)
 
     @property
     def curves(self) -> dict[Any, KaplanMeier]:
@@ -162,7 +176,10 @@ def log_rank(
 
     n = np.bincount(code, minlength=len(labels))
     p = float(chdtrc(df, chisq))
-    return LogRank(labels, n, observed, expected, variance, chisq, df, p, rho, gamma, patients=patients, code=code)
+    kept = None if strata is None else layer
+    return LogRank(
+        labels, n, observed, expected, variance, chisq, df, p, rho, gamma, patients=patients, code=code, layer=kept
+    )
 
 
 def _stratum(

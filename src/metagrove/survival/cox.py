@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from metagrove.core.errors import ConvergenceError, DataError, MethodError, UnknownName
 from metagrove.core.registry import Registry
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation, Result, Script
 from metagrove.core.values import Array, PatientTimes
 from metagrove.survival.kaplan_meier import KaplanMeier, survival_curve
 from metagrove.survival.partial_likelihood import (
@@ -24,6 +24,7 @@ from metagrove.survival.partial_likelihood import (
     score_residuals,
 )
 from metagrove.survival.risk_sets import group_codes, patient_times
+from metagrove.survival.scripts import cox_script
 
 __all__ = ["TIME_TRANSFORMS", "Cox", "ProportionalityTest", "covariates", "cox"]
 
@@ -132,6 +133,7 @@ class Cox(Result):
     n, events : patients and events.
     ties : "efron" or "breslow".
     design, centre : covariates less their means `centre`, shape (p,), as they entered.
+    member : shape (n,), each patient's cluster; None without clusters.
     robust, clusters : whether `cov` is the sandwich, and over how many clusters.
     """
 
@@ -152,6 +154,30 @@ class Cox(Result):
     patients: PatientTimes = field(repr=False)
     design: CoxData = field(repr=False)
     centre: Array = field(repr=False)
+    member: np.ndarray | None = field(repr=False, default=None)
+
+    @property
+    def script(self) -> Script:
+        """The same model as code in R and Stata, patients in the order of strata and time."""
+        data, p = self.design, self.b.size
+        columns: dict[str, Any] = {
+            "time": self.patients.time[data.order],
+            "event": self.patients.event[data.order].astype(int),
+            **{f"x{j + 1}": data.x[:, j] + self.centre[j] for j in range(p)},
+        }
+        if self.strata > 1:
+            columns["stratum"] = np.searchsorted(data.bounds, data.place, side="right")
+        if self.member is not None:
+            columns["cluster"] = self.member[data.order] + 1
+        return cox_script(
+            columns,
+            covariates=p,
+            ties=self.ties,
+            level=self.level,
+            strata=self.strata > 1,
+            cluster=self.member is not None,
+            robust=self.robust,
+        )
 
     @property
     def curves(self) -> dict[float, KaplanMeier]:
@@ -314,7 +340,7 @@ def cox(
     data = cox_data(patients, x, stratum, efron=ties == "efron")
     null, best = _maximum(data)
     naive: Array = np.linalg.inv(best[1].information).astype(np.float64)
-    cov, clusters = naive, None
+    cov, clusters, member = naive, None, None
     if robust or cluster is not None:
         parts = score_residuals(data, best[1])
         if cluster is not None:
@@ -349,6 +375,7 @@ def cox(
         patients=patients,
         design=data,
         centre=np.asarray(x.mean(axis=0), dtype=np.float64),
+        member=member,
     )
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from metagrove.core.errors import DataError, MethodError
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation, Result, Script
 from metagrove.core.values import Array
+from metagrove.survival.scripts import restricted_mean_script
 
 __all__ = ["RestrictedMean", "RestrictedMeanContrast", "restricted_mean_contrast", "step_mean"]
 
@@ -106,6 +107,21 @@ class RestrictedMeanContrast(Result):
     log_lost_ratio_se: float
     level: float = 0.95
     curves: tuple[Any, Any] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def script(self) -> Script:
+        """The same comparison as code in R and Stata, patients in the order of time; MethodError without the curves."""
+        if self.curves is None:
+            raise MethodError("the patients behind these restricted means are not known; compare groups of patients")
+        time, event, group = [], [], []
+        for g, curve in enumerate(self.curves):
+            for kind, counts in ((1, curve.n_event), (0, curve.n_censor)):
+                repeated = np.repeat(curve.time, np.asarray(counts, dtype=int))
+                time.append(repeated)
+                event.append(np.full(repeated.size, kind))
+                group.append(np.full(repeated.size, g))
+        columns = {"time": np.concatenate(time), "event": np.concatenate(event), "group": np.concatenate(group)}
+        return restricted_mean_script(columns, tau=self.group1.tau, level=self.level)
 
     def _log_ci(self, value: float, se: float) -> tuple[float, float]:
         half = _z(self.level) * se
