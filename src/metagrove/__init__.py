@@ -53,7 +53,7 @@ _HOME = {
     "two_stage": "metagrove.pooling.curves.two_stage",
     "one_stage_curve": "metagrove.pooling.curves.one_stage",
     "one_stage_hazard_ratio": "metagrove.pooling.curves.one_stage",
-    "frail_distribution": "metagrove.pooling.curves.one_stage",
+    "frail_distribution": "metagrove.pooling.curves.frail_trials",
     "multivariate_survival": "metagrove.pooling.curves.multivariate_survival",
     "combine_imputations": "metagrove.pooling.curves.imputation",
     "imputed_curve": "metagrove.pooling.curves.imputation",

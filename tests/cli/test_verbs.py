@@ -334,7 +334,9 @@ def test_summary_curve_of_ragged_studies(tmp_path):
     done = metagrove("summary-curve", tmp_path / "g.csv", "--out", tmp_path / "out")
     assert done.exit_code == 0, done.stderr
     table = rows(tmp_path / "out" / "summary.csv")
-    assert list(table[0]) == ["time", "survival", "lower", "upper", "n_risk", "studies"]
+    assert list(table[0]) == ["time", "survival", "lower", "upper", "n_risk", "studies", "sparse"]
+    assert [row["sparse"] for row in table] == [str(float(row["n_risk"]) < 10) for row in table]
+    assert {row["sparse"] for row in table} == {"True", "False"}
     survival = np.array([float(row["survival"]) for row in table])
     assert len(table) == 8
     assert (np.diff(survival) <= 0).all()

@@ -10,10 +10,12 @@ from scipy.special import gammaln
 import metagrove as mg
 from known import reference, reference_json
 from metagrove.core.errors import DataError, MethodError, UnknownName
+from metagrove.pooling.curves.frail_trials import frail_distribution
 from metagrove.pooling.curves.multivariate_survival import multivariate_survival
-from metagrove.pooling.curves.one_stage import frail_distribution, one_stage_curve, one_stage_hazard_ratio
+from metagrove.pooling.curves.one_stage import one_stage_curve, one_stage_hazard_ratio
 from metagrove.pooling.curves.two_stage import QUANTITIES, two_stage
 from metagrove.pooling.settings import Settings
+from metagrove.survival.parametric import parametric_survival
 
 SETS = ["survival/pooled_reference.json", "survival/pooled_reference_sim.json"]
 #: metafor's REML stops at a change of 1e-5 in the likelihood, its Paule-Mandel search at 1e-4 in tau2; DL is closed.
@@ -160,6 +162,83 @@ def test_impossible_requests_are_refused():
         multivariate_survival(patients, [2, 1])
     with pytest.raises(UnknownName, match="stratified"):
         one_stage_hazard_ratio({"A": ([1, 2], [1, 1], [0, 1])}, "strata")
+
+
+SAID = {
+    "milestone-loglog": ("Survival at 6", "on the log-log scale (milestone 6), read from", "10.1002/sim.3311"),
+    "milestone-logit": ("Survival at 6", "on the logit scale (milestone 6)", "10.1002/sim.3311"),
+    "milestone-arcsine": ("Survival at 6", "on the arcsine scale (milestone 6)", "10.1002/sim.3311"),
+    "milestone-raw": ("Survival at 6", "Greenwood's standard error", "10.1002/sim.3311"),
+    "restricted-mean": ("Restricted mean to 6", "restricted mean survival time (horizon 6)", "10.1002/sim.6556"),
+    "median": ("Median survival", "divided by 2 × 1.96, as the standard error", "10.1002/sim.8013"),
+    "restricted-mean-difference": (
+        "Difference in restricted mean to 6",
+        "difference in restricted mean survival time (horizon 6), group 1 less group 0",
+        "10.1002/sim.6556",
+    ),
+    "hazard-ratio": ("Hazard ratio", "log hazard ratio of Cox's model, group 1 against", "10.1002/(SICI)1097-0258"),
+}
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_two_stage_results_speak_of_their_quantity(quantity):
+    label, said, doi = SAID[quantity]
+    found = {
+        name: (time, event, np.arange(time.size) % 2)
+        for name, (time, event) in homogeneous(1, (60,) * 3, (1,) * 3).items()
+    }
+    timed = QUANTITIES[quantity].timed
+    pooled = two_stage(found, quantity, at=6 if timed else None, carry=bool(timed))
+    methods = pooled.explain()
+    assert label in pooled.summary().splitlines()[2] and said in pooled.summary()
+    assert said in methods.sentence and doi in methods.references[0]
+    assert ("carried on at its last value" in methods.sentence) == bool(timed)
+    for other in ("Warton", "Hedges LV, Gurevitch", "Fleiss", "Cochrane Handbook"):
+        assert other not in str(methods)
+    assert pooled.scale.label == label
+    assert label in pooled.forest().svg().decode()
+    words = (
+        label
+        if pooled.scale.ratio or quantity.endswith(("mean", "difference", "raw"))
+        else QUANTITIES.entry(quantity).title
+    )
+    assert words[1:] in pooled.funnel().svg().decode()
+
+
+def homogeneous(seed, sizes=(40,) * 5, factor=(1.0,) * 5):
+    rng, found = np.random.default_rng(seed), {}
+    for i, (n, z) in enumerate(zip(sizes, factor, strict=True)):
+        time, end = rng.weibull(1.2, n) * 10 / z, rng.uniform(4, 25, n)
+        found[f"t{i}"] = (np.minimum(time, end), (time <= end).astype(int))
+    return found
+
+
+@pytest.mark.parametrize("family", ["weibull", "log-logistic"])
+def test_trials_that_do_not_differ_have_no_frailty(family):
+    fits = [frail_distribution(homogeneous(seed), family) for seed in range(20)]
+    assert sum(fit.theta == 0 for fit in fits) >= 8 and sum(fit.theta_lower == 0 for fit in fits) >= 18
+    for seed, fit in enumerate(fits):
+        together = [np.concatenate(column) for column in zip(*homogeneous(seed).values(), strict=True)]
+        alone = parametric_survival(*together, family)
+        assert fit.theta_lower <= fit.theta < fit.theta_upper < 2
+        assert fit.aic == pytest.approx(-2 * fit.loglik + 2 * 3)
+        if fit.theta > 0:
+            assert fit.loglik > alone.loglik
+            continue
+        assert (fit.loglik, fit.at(7)) == pytest.approx((alone.loglik, alone.at(7)))
+        assert fit.frailty == pytest.approx(np.ones(5))
+        assert [float(limit) for limit in fit.prediction(7)] == pytest.approx([alone.at(7)] * 2)
+        assert "boundary" in fit.summary() and "without any frailty" in fit.explain().sentence
+
+
+def test_limits_of_a_frailty_hold_its_variance():
+    fit = frail_distribution(homogeneous(3, (200,) * 5, (0.4, 0.7, 1.0, 1.5, 2.2)), "weibull")
+    assert 0 < fit.theta_lower < fit.theta < fit.theta_upper < 3
+    assert fit.parameters[-1] == "log theta" and fit.b[-1] == pytest.approx(math.log(fit.theta))
+    se = math.sqrt(fit.cov[-1, -1])
+    # The profile is steeper below; Wald's limits on the log scale lie between.
+    assert math.log(fit.theta_lower) == pytest.approx(fit.b[-1] - 1.96 * se, abs=0.5)
+    assert math.log(fit.theta_upper) == pytest.approx(fit.b[-1] + 1.96 * se, abs=0.7)
 
 
 def test_frail_distribution_integrates_the_frailty():

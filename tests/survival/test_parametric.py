@@ -12,6 +12,7 @@ from known import reference
 from metagrove.core.errors import ConvergenceError, DataError, MethodError, UnknownName
 from metagrove.survival.families import FAMILIES
 from metagrove.survival.parametric import compare_families, parametric_survival
+from metagrove.survival.splines import SCALES, spline_family
 
 # R survival 3.5: survreg(Surv(time, event) ~ 1) on arm sex1 of real_lung_sex: location, log scale, their errors, log
 # likelihood.
@@ -23,10 +24,65 @@ SURVREG = {
 }
 
 
+# validation/royston_parmar.R, arm A of sim_front_loaded_censor: by inner knots the log likelihood, and survival at the
+# median follow-up with its limits.
+SPLINES = {
+    1: (-152.1970918479, 0.8716089774, 0.7881661885, 0.9237408748),
+    2: (-151.8492499292, 0.8857606607, 0.7937927119, 0.9382648077),
+    5: (-149.2143486903, 0.8867163249, 0.7942269248, 0.9391840821),
+}
+
+
 def lung():
-    with reference("survival/cases/real_lung_sex/truth_ipd.csv").open() as lines:
-        rows = [(float(r["time"]), int(r["event"])) for r in csv.DictReader(lines) if r["arm"] == "sex1"]
+    return arm_of("real_lung_sex", "sex1")
+
+
+def arm_of(case, arm):
+    with reference(f"survival/cases/{case}/truth_ipd.csv").open() as lines:
+        rows = [(float(r["time"]), int(r["event"])) for r in csv.DictReader(lines) if r["arm"] == arm]
     return tuple(np.array(column) for column in zip(*rows, strict=True))
+
+
+@pytest.mark.parametrize("knots", SPLINES)
+def test_splines_match_r(knots):
+    time, event = arm_of("sim_front_loaded_censor", "A")
+    fit = parametric_survival(time, event, "royston-parmar", knots=knots)
+    at = float(np.median(time))
+    assert fit.loglik == pytest.approx(SPLINES[knots][0], abs=1e-7)
+    assert (fit.at(at), *fit.interval_at(at)) == pytest.approx(SPLINES[knots][1:], abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", ["hazard", "odds", "normal"])
+def test_splines_have_their_maximum(scale):
+    for seed in range(100, 120):
+        rng = np.random.default_rng(seed)
+        time, end = rng.weibull(1.3, 300) * 10, rng.uniform(4, 25, 300)
+        logs = [
+            parametric_survival(np.minimum(time, end), time <= end, "royston-parmar", knots=k, scale=scale).loglik
+            for k in (0, 1, 2, 5)
+        ]
+        assert logs[0] <= min(logs[1:]) and max(logs[1:]) < min(logs[1:]) + 15
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(st.sampled_from([*FAMILIES, *SCALES]), st.integers(0, 1000))
+def test_slopes_are_derivatives(name, seed):
+    rng = np.random.default_rng(seed)
+    knots = np.sort(rng.normal(0, 1, 4))
+    form = spline_family(knots, name) if name in SCALES else FAMILIES[name]
+    b = form.start(float(rng.uniform(0.3, 3))) + rng.normal(0, 0.05, len(form.parameters))
+    times = rng.exponential(1, 9) + 0.05
+    step = 1e-6 * np.eye(b.size)
+    for found, value in zip(form.slopes(b, times), (form.cumulative, form.log_hazard), strict=True):
+        want = np.array([(value(b + e, times) - value(b - e, times)) / 2e-6 for e in step]).T
+        np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [0.0, 1e-5, 0.01, -0.3])
+def test_slopes_of_the_generalized_gamma_about_the_log_normal(shape):
+    b, times = np.array([0.2, -0.1, shape]), np.array([0.1, 1.0, 4.0])
+    at = [FAMILIES["generalized-gamma"].slopes(b + [0, 0, x], times)[0] for x in (-0.02, 0.0, 0.02)]
+    np.testing.assert_allclose(at[1], (at[0] + at[2]) / 2, atol=2e-3)
 
 
 @pytest.mark.parametrize("family", SURVREG)
@@ -108,8 +164,10 @@ def test_a_cured_share_has_no_median():
 
 
 def test_what_cannot_be_fitted_is_refused():
-    with pytest.raises(UnknownName, match="weibull"):
+    with pytest.raises(UnknownName, match=r"nearest: weibull\. Known: .*royston-parmar, weibull"):
         parametric_survival([1, 2], [1, 1], "weibul")
+    with pytest.raises(UnknownName, match=r"nearest: royston-parmar\."):
+        parametric_survival([1, 2], [1, 1], "royston")
     with pytest.raises(MethodError, match="at least 2"):
         parametric_survival([1, 2], [1, 0])
     with pytest.raises(MethodError, match="every event is at 2"):

@@ -121,3 +121,26 @@ def test_many_small_clusters_stay_cheap():
     fit = shared_frailty(np.minimum(time, 2), time < 2, group, cluster=pair)
     assert 0.15 < fit.theta < 1.2
     assert abs(fit.loghr - 0.5) < 3 * fit.se
+
+
+# R survival 3.5: cox.zph(coxph(Surv(time, event) ~ g + x), transform = "km"): chi² of g, of x, of both, and the first
+# scaled Schoenfeld residuals of g (R averages them within ties, so they are compared where there are none).
+ZPH = {
+    "ties": (0.06276615914, 2.080748862, 2.142676753),
+    "distinct": (0.0178272157, 0.0005226922515, 0.02999016947),
+    "censored": (0.1221935977, 0.0690221382, 0.1555637185),
+}
+
+
+@pytest.mark.parametrize("name", ZPH)
+def test_proportionality_of_each_covariate(name):
+    time, event, g, x, *_ = columns(name)
+    fit = cox(time, event, np.column_stack((g, x)))
+    test = fit.proportionality("km")
+    near([row["chisq"] for row in test.rows()], ZPH[name], 1e-8)
+    assert [row["covariate"] for row in test.rows()] == ["1", "2", "GLOBAL"]
+    assert [row["df"] for row in test.rows()] == [1, 1, 2]
+    near(test.residuals.mean(axis=0), fit.b, 1e-9)
+    assert "covariate 2" in test.summary()
+    if name == "distinct":
+        near(test.residuals[:3, 0], (4.0232488, -3.1725407, -4.3983492), 1e-7)

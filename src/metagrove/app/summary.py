@@ -34,8 +34,8 @@ def parse_correction(text: str) -> tuple[float, float] | None:
     return first, second
 
 
-def _plainly(value: float) -> float:
-    return int(value) if value == int(value) else value
+def _plainly(value: float | bool) -> float | bool:
+    return int(value) if not isinstance(value, bool) and value == int(value) else value
 
 
 def pool_curves(table: Path, out: Path, *, model: str, correction: str, compat: str) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def pool_curves(table: Path, out: Path, *, model: str, correction: str, compat: 
         rows["study"], rows["time"], rows["n_risk"], rows["survival"],
         model=_MODELS[model], correction=wanted, compat=_COMPATIBLE[compat],
     )  # fmt: skip
-    names = ("time", "survival", "lower", "upper", "n_risk", "studies")
+    names = ("time", "survival", "lower", "upper", "n_risk", "studies", "sparse")
     lines = [[_plainly(row[name]) for name in names] for row in pooled.rows()]
     numbers = (
         "median", "median_lower", "median_upper", "median_reason", "mean", "mean_lower", "mean_upper",

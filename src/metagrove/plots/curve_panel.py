@@ -14,7 +14,7 @@ from metagrove.core.values import Array
 
 __all__ = ["CurvePanel", "CurveTrack", "median_words", "round_times"]
 
-KINDS = ("pooled", "study", "arm")
+KINDS = ("pooled", "study", "arm", "points", "shade")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +27,8 @@ class CurveTrack:
     time, survival : shape (m,), proportions in [0, 1]; the curve starts at (0, 1).
     lower, upper : shape (m,), limits; NaN where they do not exist.
     predicted : lower and upper limits for a new trial, each of shape (m,).
-    kind : pooled (thick, with a band), study (thin) or arm.
+    kind : pooled (thick, with a band), study (thin), arm, points (values at their times with whiskers, joined by a thin line)
+        or shade (the ground between `lower` and `upper` alone, which may cross).
     steps : whether each value holds until the next time; straight lines between the times otherwise.
     censored : times of the marks.
     at_risk : the number under observation just before a time, None where it is not known.

@@ -11,6 +11,7 @@ import numpy as np
 from metagrove.core.errors import MethodError
 from metagrove.core.values import Array
 from metagrove.plots.canvas import Drawing
+from metagrove.plots.comparison_panels import SOURCES, arm_track
 from metagrove.plots.curve_panel import CurvePanel, CurveTrack
 from metagrove.plots.curves import curves_drawing
 from metagrove.plots.style import Style
@@ -42,8 +43,10 @@ def survival_plot(
 
     Parameters
     ----------
-    result : a pooled curve (also one combined over draws), its strata, its leave-one-out curves, one Kaplan-Meier
-        curve, a mapping from the names of arms to Kaplan-Meier curves, one parametric fit or a table of families.
+    result : a pooled curve (also one combined over draws), its strata, its regression, its leave-one-out curves, one
+        Kaplan-Meier curve, a mapping from the names of arms to Kaplan-Meier curves, one parametric fit or a table of
+        families, also with a frailty between trials, survival pooled at several times, a log-rank test, a difference of
+        restricted means, or Cox's model of two groups.
     outcome, unit : over the axes.
     studies, prediction : of a pooled curve: the studies' own curves, and the band for a new trial, by default drawn for
         random effects of three studies or more.
@@ -65,6 +68,8 @@ def survival_plot(
     elif name in ("ParametricSurvival", "FamilyTable"):
         fits = (result,) if name == "ParametricSurvival" else result.fits
         panel = families_panel(fits, observed, outcome=outcome, horizon=horizon)
+    elif name in SOURCES:
+        panel = SOURCES[name](result, outcome)
     elif isinstance(result, Mapping):
         panel = arms_panel(result, outcome=outcome)
     else:
@@ -157,29 +162,7 @@ def arms_panel(
 ) -> CurvePanel:
     """The Kaplan-Meier plot of arms by name, with bands, censoring marks and numbers at risk."""
     return CurvePanel(
-        tuple(_arm(name, curve, band) for name, curve in arms.items()), unit, outcome, synthetic=synthetic
-    )
-
-
-def _arm(name: str, curve: KaplanMeier, band: bool) -> CurveTrack:
-    lower, upper = curve.interval()
-    low, high = curve.median_ci()
-    marks = tuple(float(t) for t in curve.time[np.asarray(curve.n_censor) > 0])
-
-    def at_risk(t: float) -> int | None:
-        return int(curve.n_risk_at(t))
-
-    return CurveTrack(
-        name,
-        curve.time,
-        curve.survival,
-        lower if band else None,
-        upper if band else None,
-        censored=marks,
-        at_risk=at_risk,
-        median=curve.median,
-        median_lower=low,
-        median_upper=high,
+        tuple(arm_track(name, curve, band=band) for name, curve in arms.items()), unit, outcome, synthetic=synthetic
     )
 
 
@@ -214,7 +197,7 @@ def families_panel(
         end = fit.observed_until if fit.observed_until < last else None
         tracks.append(CurveTrack(name, times, level, lower, upper, steps=False, thin_after=end))
     if observed is not None:
-        tracks.append(_arm("Observed", observed, False))
+        tracks.append(arm_track("Observed", observed, band=False))
     words = "Curves are dashed beyond the last observed time: there they are extrapolated."
     return CurvePanel(tuple(tracks), outcome=outcome, level=fits[0].level, horizon=horizon, thin_words=words)
 

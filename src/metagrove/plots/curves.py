@@ -16,7 +16,20 @@ from metagrove.plots.axes import Axis, tick_texts
 from metagrove.plots.canvas import Drawing
 from metagrove.plots.curve_panel import CurvePanel, CurveTrack, median_words, round_times
 from metagrove.plots.frame import Frame, KeyEntry, Side, foot_lines, framed, key_rows, title_lines
-from metagrove.plots.marks import CAPITAL, LEADING, Line, Mark, Page, Shape, Text, fold, paragraph, text_width, tidy
+from metagrove.plots.marks import (
+    CAPITAL,
+    LEADING,
+    Disc,
+    Line,
+    Mark,
+    Page,
+    Shape,
+    Text,
+    fold,
+    paragraph,
+    text_width,
+    tidy,
+)
 from metagrove.plots.style import Style, style_of
 
 __all__ = ["curves_drawing", "curves_page"]
@@ -65,8 +78,10 @@ def curves_page(panel: CurvePanel, style: Style, width: float | None = None) -> 
 def _colours(panel: CurvePanel, style: Style) -> list[str]:
     series, found, i = style.palette.series, [], 0
     for track in panel.tracks:
-        if track.kind == "pooled":
+        if track.kind in ("pooled", "points"):
             found.append(style.palette.summary)
+        elif track.kind == "shade":
+            found.append(style.palette.reference)
         else:
             found.append(series[i % len(series)])
             i += 1
@@ -77,20 +92,36 @@ def _colours(panel: CurvePanel, style: Style) -> list[str]:
 _DASHES: tuple[tuple[float, ...], ...] = ((), (4.0, 1.6), (1.2, 1.2), (6.0, 1.5, 1.2, 1.5))
 
 
+#: Kinds of tracks whose colour is their own, not one of the series.
+_LONE = ("pooled", "points", "shade")
+
+
 def _dash(panel: CurvePanel, track: CurveTrack, style: Style) -> tuple[float, ...]:
-    if track.kind == "pooled":
+    if track.kind in _LONE:
         return ()
-    place = [t for t in panel.tracks if t.kind != "pooled"].index(track)
+    place = [t for t in panel.tracks if t.kind not in _LONE].index(track)
     return _DASHES[place // len(style.palette.series) % len(_DASHES)]
 
 
 def _key(panel: CurvePanel, style: Style, colours: Sequence[str]) -> list[KeyEntry]:
-    pairs = sorted(zip(panel.tracks, colours, strict=True), key=lambda pair: pair[0].kind == "study")
+    pairs = sorted(zip(panel.tracks, colours, strict=True), key=lambda pair: pair[0].kind in ("study", "shade"))
     entries = []
     for track, colour in pairs:
         median = median_words(track, panel.unit, panel.level)
         label = f"{style.label(track.label)}: {median}" if median else style.label(track.label)
-        entries.append(KeyEntry(label, colour, "line", _weight(track), _dash(panel, track, style)))
+        if track.kind == "shade":
+            entries.append(KeyEntry(label, colour, "band", opacity=_SHADE))
+            continue
+        sample = "dot" if track.kind == "points" else "line"
+        entries.append(KeyEntry(label, colour, sample, _weight(track), _dash(panel, track, style)))
+        if track.kind == "points":
+            entries.append(KeyEntry(f"{panel.level * 100:g}% confidence interval", colour, "line", 1.2))
+            entries.append(
+                KeyEntry(
+                    f"{panel.level * 100:g}% prediction interval", style.palette.prediction, "line", 0.8, (2.0, 1.6)
+                )
+            )
+            continue
         if track.kind == "pooled" and track.lower is not None:
             entries.append(KeyEntry(f"{panel.level * 100:g}% confidence band", colour, "band", opacity=0.2))
         if track.predicted is not None:
@@ -101,7 +132,7 @@ def _key(panel: CurvePanel, style: Style, colours: Sequence[str]) -> list[KeyEnt
 
 
 def _weight(track: CurveTrack) -> float:
-    return {"pooled": 2.0, "arm": 1.3, "study": 0.8}[track.kind]
+    return {"pooled": 2.0, "arm": 1.3, "study": 0.8, "points": 0.8, "shade": 0.0}[track.kind]
 
 
 def _warning(panel: CurvePanel, style: Style, left: float, right: float, y: float) -> tuple[list[Mark], float]:
@@ -193,6 +224,10 @@ def _split(times: list[float], levels: list[float], at: float) -> tuple[tuple[li
 def _curve(track: CurveTrack, colour: str, frame: Frame, panel: CurvePanel, style: Style) -> list[Mark]:
     marks: list[Mark] = []
     last, s = panel.last, style.size
+    if track.kind == "points":
+        return _points(track, colour, frame, style)
+    if track.kind == "shade":
+        return _shade(track, colour, frame, last)
     if track.lower is not None and track.upper is not None:
         opacity = 0.16 if track.kind == "pooled" else 0.12
         down, up = (_corners(track, np.clip(v, 0, 1), last) for v in (track.lower, track.upper))
@@ -215,6 +250,37 @@ def _curve(track: CurveTrack, colour: str, frame: Frame, panel: CurvePanel, styl
             index = int(np.searchsorted(track.time, t, side="right")) - 1
             x, y = frame.point(t, float(track.survival[index]) if index >= 0 else 1.0)
             marks.append(Line(((x, y - 0.32 * s), (x, y + 0.32 * s)), colour, 0.8))
+    return marks
+
+
+#: How much of the ground a shade covers.
+_SHADE = 0.28
+
+
+def _shade(track: CurveTrack, colour: str, frame: Frame, last: float) -> list[Mark]:
+    """The ground between two step curves, one patch for each stretch on which one of them is above."""
+    if track.lower is None or track.upper is None:
+        return []
+    down, up = (_corners(track, np.clip(v, 0, 1), last) for v in (track.lower, track.upper))
+    return [Shape(frame.path(*up) + frame.path(*down)[::-1], colour, opacity=_SHADE)]
+
+
+def _points(track: CurveTrack, colour: str, frame: Frame, style: Style) -> list[Mark]:
+    """Values at their times: limits as whiskers with ends, those for a new trial dashed beside them, a thin line between."""
+    s = style.size
+    marks: list[Mark] = [Line(frame.path([0.0, *track.time], [1.0, *track.survival]), colour, 0.6, (1.2, 1.6))]
+    for i, t in enumerate(map(float, track.time)):
+        for pair, pen, dash, end in (
+            (track.predicted, style.palette.prediction, (2.0, 1.6), 0.0),
+            (None if track.lower is None or track.upper is None else (track.lower, track.upper), colour, (), 0.3),
+        ):
+            if pair is None:
+                continue
+            (x, low), (_, high) = (frame.point(t, float(limit[i])) for limit in pair)
+            x += 0.0 if end else 0.45 * s
+            marks.append(Line(((x, low), (x, high)), pen, 1.2 if end else 0.8, dash))
+            marks += [Line(((x - 0.3 * s, y), (x + 0.3 * s, y)), pen, 1.0 if end else 0.8) for y in (low, high)]
+        marks.append(Disc(*frame.point(t, float(track.survival[i])), 0.34 * s, colour))
     return marks
 
 

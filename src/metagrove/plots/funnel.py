@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrove.core.errors import DataError, MethodError, UnknownName
-from metagrove.core.scales import SCALES
+from metagrove.core.scales import SCALES, scale
 from metagrove.core.values import Array
 from metagrove.plots.axes import Axis, tick_texts
 from metagrove.plots.canvas import Drawing
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from metagrove.pooling.regression.model import Regression
     from metagrove.pooling.regression.robust import Robust
     from metagrove.pooling.results import MetaResult
+    from metagrove.pooling.settings import Settings
 
 __all__ = ["FunnelTable", "egger_line", "funnel", "funnel_drawing"]
 
@@ -167,8 +168,8 @@ def _of_meta(result: MetaResult, model: str, contours: bool) -> FunnelTable:
     if which not in ("common", "random"):
         raise UnknownName("model", which, ("common", "random"))
     null = s.null_effect if contours and s.null_effect is not None and isfinite(s.null_effect) else None
-    name = result.scale.label if result.scale.ratio or not result.scale.transformed else _scale_name(s.sm)
-    proportion = result.scale.label in ("Proportion", "Incidence rate")
+    name = result.scale.label if result.scale.ratio or not result.scale.transformed else _scale_name(s)
+    proportion = scale(s.sm).label in ("Proportion", "Survival", "Incidence rate")
     return FunnelTable(
         pooled.studlab,
         pooled.TE,
@@ -228,8 +229,8 @@ def _of_residuals(source: Any) -> FunnelTable:
     )  # fmt: skip
 
 
-def _scale_name(sm: str) -> str:
-    title = SCALES.entry(sm).title
+def _scale_name(settings: Settings) -> str:
+    title = settings.measured.title if settings.measured else SCALES.entry(settings.sm).title
     return title[0].upper() + title[1:]
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metagrove.core.errors import DataError, MethodError, UnknownName
+from metagrove.core.scales import scale
 from metagrove.plots.canvas import Drawing
 from metagrove.plots.forest import forest_drawing
 from metagrove.plots.forest_source import reference_of
@@ -75,7 +76,7 @@ def refits_drawing(
     result, which, sets = refits.source, refits.pooled, refits.sets
     if result is None:
         raise MethodError("these refits do not know their analysis; make them with leave_one_out() or cumulative()")
-    if percent and result.scale.label != "Proportion":
+    if percent and scale(result.settings.sm).label not in ("Proportion", "Survival"):
         raise MethodError(f"percentages suit proportions, not '{result.scale.label}'")
     note, size = style_of(style).notation, result.pooled.size
     rows = []

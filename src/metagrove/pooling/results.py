@@ -97,7 +97,8 @@ class MetaResult(Result):
     @property
     def scale(self) -> Scale:
         """Analysis and reporting scale."""
-        return scale(self.settings.sm)
+        measured, found = self.settings.measured, scale(self.settings.sm)
+        return found if measured is None else replace(found, label=measured.label)
 
     @property
     def back(self) -> Back:

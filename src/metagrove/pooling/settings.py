@@ -10,7 +10,7 @@ from metagrove.pooling.intervals import TAU2_INTERVALS
 from metagrove.pooling.prediction import PREDICTION
 from metagrove.pooling.tau2 import TAU2
 
-__all__ = ["Settings", "covered"]
+__all__ = ["Measured", "Settings", "covered"]
 
 
 def covered(name: str, level: float) -> None:
@@ -20,6 +20,24 @@ def covered(name: str, level: float) -> None:
 
 
 _ADHOC_PI, _I2 = ("", "se"), ("Q", "tau2")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What each study gave, where that is more than its scale says.
+
+    Parameters
+    ----------
+    label : the quantity as reported ("Median survival").
+    title : the quantity as analysed ("log of median survival").
+    sentence : how a study's number was made.
+    cite : its reference.
+    """
+
+    label: str
+    title: str
+    sentence: str
+    cite: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +59,7 @@ class Settings:
     tau_preset : square root of a fixed tau2, or None.
     null_effect : null hypothesis on the analysis scale; NaN for no test.
     subgroup_name : what the subgroups are ("drug").
+    measured : what the numbers are, in place of the words of the scale; None where those say it.
     door, options : the function the user called, and its other settings as (name, value), for the report.
     """
 
@@ -65,6 +84,7 @@ class Settings:
     null_effect: float = 0.0
     subgroup_name: str = ""
     backtransf: bool = True
+    measured: Measured | None = None
     door: str = "metagen"
     options: tuple[tuple[str, object], ...] = ()
 

@@ -302,6 +302,8 @@ def _method_cites(s: Any) -> tuple[str, ...]:
 def _measure_sentence(result: Any) -> Explanation:
     s = result.settings
     options = dict(s.options)
+    if s.measured is not None:
+        return Explanation(s.measured.sentence, (s.measured.cite,))
     if s.sm not in SCALES or not s.sm:
         return Explanation("Effects and standard errors were taken as given.")
     entry = SCALES.entry(s.sm)

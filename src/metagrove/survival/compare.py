@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from metagrove.core.errors import DataError, MethodError
-from metagrove.core.results import Explanation, Result
-from metagrove.core.values import Array
-from metagrove.survival.kaplan_meier import survival_curve
+from metagrove.core.results import Explanation, Result, Script
+from metagrove.core.values import Array, PatientTimes
+from metagrove.survival.kaplan_meier import KaplanMeier, survival_curve
 from metagrove.survival.restricted_mean import RestrictedMeanContrast, restricted_mean_contrast
 from metagrove.survival.risk_sets import group_codes, patient_times, tie_starts
+from metagrove.survival.scripts import log_rank_script
 
 __all__ = ["LogRank", "log_rank", "restricted_mean_difference"]
 
@@ -41,6 +42,7 @@ class LogRank(Result):
     variance : shape (g, g), covariance of observed less expected.
     chisq, df, p : the test.
     rho, gamma : exponents of the weight S^rho (1 - S)^gamma; both 0 for the plain test.
+    patients, code, layer : who was compared, each patient's place in `groups`, and stratum (None without strata).
     """
 
     groups: tuple[Any, ...]
@@ -53,6 +55,27 @@ class LogRank(Result):
     p: float
     rho: float = 0.0
     gamma: float = 0.0
+    patients: PatientTimes = field(repr=False, kw_only=True)
+    code: np.ndarray = field(repr=False, kw_only=True)
+    layer: np.ndarray | None = field(repr=False, kw_only=True, default=None)
+
+    @property
+    def script(self) -> Script:
+        """The same test as code in R and Stata; MethodError where R has no such weights."""
+        columns: dict[str, Any] = {
+            "time": self.patients.time,
+            "event": self.patients.event.astype(int),
+            "group": np.array([str(label) for label in self.groups])[self.code],
+        }
+        if self.layer is not None:
+            columns["stratum"] = self.layer + 1
+        return log_rank_script(columns, rho=self.rho, gamma=self.gamma, strata=self.layer is not None)
+
+    @property
+    def curves(self) -> dict[Any, KaplanMeier]:
+        """The Kaplan-Meier curve of each group."""
+        t, e = self.patients.time, self.patients.event
+        return {label: survival_curve(t[self.code == g], e[self.code == g]) for g, label in enumerate(self.groups)}
 
     @property
     def loghr(self) -> float:
@@ -152,7 +175,11 @@ def log_rank(
     from scipy.special import chdtrc
 
     n = np.bincount(code, minlength=len(labels))
-    return LogRank(labels, n, observed, expected, variance, chisq, df, float(chdtrc(df, chisq)), rho, gamma)
+    p = float(chdtrc(df, chisq))
+    kept = None if strata is None else layer
+    return LogRank(
+        labels, n, observed, expected, variance, chisq, df, p, rho, gamma, patients=patients, code=code, layer=kept
+    )
 
 
 def _stratum(
@@ -203,4 +230,4 @@ def restricted_mean_difference(
     curves = [survival_curve(patients.time[code == g], patients.event[code == g], level=level) for g in (0, 1)]
     horizon = min(float(curve.time[-1]) for curve in curves) if tau is None else float(tau)
     zero, one = (curve.restricted_mean(horizon, carry=carry) for curve in curves)
-    return restricted_mean_contrast(one, zero)
+    return replace(restricted_mean_contrast(one, zero), curves=(curves[0], curves[1]))

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike
 
 from metagrove.core.errors import ConvergenceError, DataError, MethodError, UnknownName
 from metagrove.core.registry import Registry
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation, Result, Script
 from metagrove.core.values import Array, PatientTimes
-from metagrove.survival.kaplan_meier import survival_curve
+from metagrove.survival.kaplan_meier import KaplanMeier, survival_curve
 from metagrove.survival.partial_likelihood import (
     CoxData,
     Likelihood,
@@ -24,6 +24,7 @@ from metagrove.survival.partial_likelihood import (
     score_residuals,
 )
 from metagrove.survival.risk_sets import group_codes, patient_times
+from metagrove.survival.scripts import cox_script
 
 __all__ = ["TIME_TRANSFORMS", "Cox", "ProportionalityTest", "covariates", "cox"]
 
@@ -73,24 +74,45 @@ def _rank(times: Array, patients: PatientTimes) -> Array:
     return (np.searchsorted(ordered, times) + np.searchsorted(ordered, times, side="right") + 1) / 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ProportionalityTest(Result):
-    """A score test that the hazard ratio does not drift along a function of time: chi², df, p."""
+    """A score test that no hazard ratio drifts along a function of time.
+
+    Parameters
+    ----------
+    chisq, df, p : of all p covariates together.
+    transform : the function of time, a name in TIME_TRANSFORMS.
+    each, each_p : shape (p,), chi² on 1 degree of freedom of each covariate alone, and its p value.
+    b : shape (p,), the log hazard ratios of the model.
+    time, residuals : shapes (d,) and (d, p), event times and scaled Schoenfeld residuals, whose mean is `b` and whose course is that
+        of the log hazard ratio.
+    """
 
     chisq: float
     df: int
     p: float
     transform: str
+    each: Array
+    each_p: Array
+    b: Array
+    time: Array = field(repr=False)
+    residuals: Array = field(repr=False)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One line."""
-        return [{"transform": self.transform, "chisq": self.chisq, "df": self.df, "p": self.p}]
+        """One line per covariate, numbered from 1, and the last for all of them ("GLOBAL")."""
+        lines = [
+            (str(j + 1), float(c), 1, float(p)) for j, (c, p) in enumerate(zip(self.each, self.each_p, strict=True))
+        ]
+        lines.append(("GLOBAL", self.chisq, self.df, self.p))
+        return [{"covariate": n, "transform": self.transform, "chisq": c, "df": df, "p": p} for n, c, df, p in lines]
 
     def summary(self) -> str:
-        """The test as text."""
-        return (
+        """The test as text, with one line per covariate where there are several."""
+        whole = (
             f"test of proportional hazards ({self.transform}): chi² = {self.chisq:.4g}, df {self.df}, p = {self.p:.3g}"
         )
+        lines = [f"covariate {r['covariate']}: chi² = {r['chisq']:.4g}, p = {r['p']:.3g}" for r in self.rows()[:-1]]
+        return "\n".join([whole, *(lines if self.df > 1 else [])])
 
     def explain(self) -> Explanation:
         """The methods sentence and its references."""
@@ -110,6 +132,8 @@ class Cox(Result):
     score_test, wald_test, lr_test : chi² on p degrees of freedom.
     n, events : patients and events.
     ties : "efron" or "breslow".
+    design, centre : covariates less their means `centre`, shape (p,), as they entered.
+    member : shape (n,), each patient's cluster; None without clusters.
     robust, clusters : whether `cov` is the sandwich, and over how many clusters.
     """
 
@@ -129,6 +153,42 @@ class Cox(Result):
     clusters: int | None
     patients: PatientTimes = field(repr=False)
     design: CoxData = field(repr=False)
+    centre: Array = field(repr=False)
+    member: np.ndarray | None = field(repr=False, default=None)
+
+    @property
+    def script(self) -> Script:
+        """The same model as code in R and Stata, patients in the order of strata and time."""
+        data, p = self.design, self.b.size
+        columns: dict[str, Any] = {
+            "time": self.patients.time[data.order],
+            "event": self.patients.event[data.order].astype(int),
+            **{f"x{j + 1}": data.x[:, j] + self.centre[j] for j in range(p)},
+        }
+        if self.strata > 1:
+            columns["stratum"] = np.searchsorted(data.bounds, data.place, side="right")
+        if self.member is not None:
+            columns["cluster"] = self.member[data.order] + 1
+        return cox_script(
+            columns,
+            covariates=p,
+            ties=self.ties,
+            level=self.level,
+            strata=self.strata > 1,
+            cluster=self.member is not None,
+            robust=self.robust,
+        )
+
+    @property
+    def curves(self) -> dict[float, KaplanMeier]:
+        """The Kaplan-Meier curve for each value of the one covariate, which has two; MethodError for other models."""
+        self._only()
+        values = np.round(self.design.x[:, 0] + self.centre[0], 12)
+        known = np.unique(values)
+        if known.size != 2:
+            raise MethodError(f"the covariate has {known.size} values; curves are those of two groups")
+        time, event = self.patients.time[self.design.order], self.patients.event[self.design.order]
+        return {float(v): survival_curve(time[values == v], event[values == v], level=self.level) for v in known}
 
     def _only(self) -> None:
         if self.b.size != 1:
@@ -185,7 +245,18 @@ class Cox(Result):
         if not drift.all() or np.linalg.cond(adjusted) > 1e12:
             raise MethodError("too few event times to see whether the hazard ratio drifts")
         chisq = float(score @ np.linalg.solve(adjusted, score))
-        return ProportionalityTest(chisq, p, _tail(chisq, p), transform)
+        each = score**2 / np.diag(adjusted)
+        return ProportionalityTest(
+            chisq,
+            p,
+            _tail(chisq, p),
+            transform,
+            each,
+            np.array([_tail(float(one), 1) for one in each]),
+            self.b,
+            sorted_time[data.start[data.row_time]],
+            self.b + residual.shape[0] * residual @ self.naive_cov,
+        )
 
     def rows(self) -> list[dict[str, Any]]:
         """One line per covariate: log hazard ratio, se, hazard ratio and limits."""
@@ -269,7 +340,7 @@ def cox(
     data = cox_data(patients, x, stratum, efron=ties == "efron")
     null, best = _maximum(data)
     naive: Array = np.linalg.inv(best[1].information).astype(np.float64)
-    cov, clusters = naive, None
+    cov, clusters, member = naive, None, None
     if robust or cluster is not None:
         parts = score_residuals(data, best[1])
         if cluster is not None:
@@ -303,6 +374,8 @@ def cox(
         clusters=clusters,
         patients=patients,
         design=data,
+        centre=np.asarray(x.mean(axis=0), dtype=np.float64),
+        member=member,
     )
 
 

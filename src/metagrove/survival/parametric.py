@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metagrove.core.errors import ConvergenceError, DataError, MethodError
+from metagrove.core.errors import ConvergenceError, DataError, MethodError, UnknownName
 from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array, PatientTimes
 from metagrove.survival.families import FAMILIES, Family
+from metagrove.survival.likelihood_peak import FamilyLikelihood, likelihood_peak
 from metagrove.survival.risk_sets import patient_times
 from metagrove.survival.splines import ROYSTON_PARMAR, spline_family, spline_knots
 
-__all__ = ["FamilyTable", "ParametricSurvival", "best_parameters", "compare_families", "parametric_survival"]
+__all__ = ["FamilyTable", "ParametricSurvival", "compare_families", "parametric_survival"]
 
 _LATIMER = (
     "Latimer NR. Survival analysis for economic evaluations alongside clinical trials: extrapolation with "
@@ -94,17 +95,12 @@ class ParametricSurvival(Result):
         """Limits of survival at each time in `t` by the delta method on log(-log S)."""
         from scipy.special import ndtri
 
-        def height(b: Array, u: Array) -> Array:
-            return np.log(np.clip(self.form.cumulative(b, u), 1e-300, 1e300))
-
         times = np.maximum(np.atleast_1d(np.asarray(t, dtype=float)).ravel() / self.unit, 1e-12)
-        step = 1e-5
-        slopes = [
-            (height(self.b + e, times) - height(self.b - e, times)) / (2 * step) for e in step * np.eye(self.b.size)
-        ]
-        gradient = np.array(slopes)
-        half = ndtri(0.5 + self.level / 2) * np.sqrt(np.einsum("pi,pq,qi->i", gradient, self.cov, gradient))
-        middle = height(self.b, times)
+        hazard = np.clip(self.form.cumulative(self.b, times), 1e-300, 1e300)
+        gradient = self.form.slopes(self.b, times)[0] / hazard[:, None]
+        gradient = np.where(np.isfinite(gradient), gradient, 0.0)
+        half = ndtri(0.5 + self.level / 2) * np.sqrt(np.einsum("ip,pq,iq->i", gradient, self.cov, gradient))
+        middle = np.log(hazard)
         shape = np.shape(np.asarray(t))
         return np.exp(-np.exp(middle + half)).reshape(shape), np.exp(-np.exp(middle - half)).reshape(shape)
 
@@ -174,60 +170,6 @@ class ParametricSurvival(Result):
         )
 
 
-def best_parameters(loglik: Callable[[Array], float], start: Array, name: str) -> tuple[Array, Array, float]:
-    """The maximum of a smooth log likelihood: parameters, their covariance, and the value there.
-
-    Raises
-    ------
-    ConvergenceError : no maximum, or a flat one; the message names the family.
-    """
-    from scipy.optimize import minimize
-
-    def slope(b: Array) -> Array:
-        return np.array([(loglik(b + e) - loglik(b - e)) / 2e-6 for e in 1e-6 * np.eye(b.size)])
-
-    def cost(b: Array) -> float:
-        return -loglik(b)
-
-    def cost_slope(b: Array) -> Array:
-        return -slope(b)
-
-    found: Any = minimize(cost, start, jac=cost_slope, method="BFGS", options={"gtol": 1e-7})
-    b = np.asarray(found.x, dtype=np.float64)
-    hessian = _curvature(loglik, b)
-    for _ in range(20):
-        try:
-            step = -np.linalg.solve(hessian, slope(b))
-        except np.linalg.LinAlgError:
-            break
-        if not np.isfinite(step).all() or np.abs(step).max() > 1 or loglik(b + step) < loglik(b) - 1e-9:
-            break
-        b, hessian = b + step, _curvature(loglik, b + step)
-        if np.abs(step).max() < 1e-9:
-            break
-    peaked = np.isfinite(hessian).all() and np.linalg.eigvalsh(-hessian)[0] > 0
-    rise = slope(b)
-    # Where the likelihood still rises by a noticeable share of a log unit, the search ended on the way to infinity.
-    if not peaked or rise @ np.linalg.solve(-hessian, rise) > 1e-5:
-        raise ConvergenceError(f"{name}: the likelihood has no peak; these patients do not determine its parameters")
-    return b, np.linalg.inv(-hessian).astype(np.float64), loglik(b)
-
-
-def _curvature(loglik: Callable[[Array], float], b: Array) -> Array:
-    step, p = 1e-4, b.size
-    e = step * np.eye(p)
-    middle = loglik(b)
-    found = np.empty((p, p))
-    for i in range(p):
-        found[i, i] = (loglik(b + e[i]) - 2 * middle + loglik(b - e[i])) / step**2
-        for j in range(i):
-            cross = (
-                loglik(b + e[i] + e[j]) - loglik(b + e[i] - e[j]) - loglik(b - e[i] + e[j]) + loglik(b - e[i] - e[j])
-            )
-            found[i, j] = found[j, i] = cross / (4 * step**2)
-    return found
-
-
 def _usable(time: ArrayLike, event: ArrayLike, name: str) -> PatientTimes:
     patients = patient_times(time, event)
     at_zero = patients.time == 0
@@ -280,23 +222,21 @@ def parametric_survival(
     if family == "royston-parmar":
         places = spline_knots(np.log(t[died]), knots)
         form = spline_family(places, scale)
-    else:
+    elif family in FAMILIES:
         form = FAMILIES[family]
+    else:
+        raise UnknownName(FAMILIES.kind, family, [*FAMILIES, "royston-parmar"])
 
-    def loglik(b: Array) -> float:
-        with np.errstate(over="ignore", invalid="ignore"):
-            value = float(form.log_hazard(b, t[died]).sum() - form.cumulative(b, t).sum())
-        return value if math.isfinite(value) else -1e12
-
-    b, cov, best = best_parameters(loglik, form.start(float(died.sum()) / float(t.sum())), family)
+    likelihood, start = FamilyLikelihood(form, t, died), form.start(float(died.sum()) / float(t.sum()))
+    peak = likelihood_peak(likelihood.value, likelihood.slope, start, family, axes=likelihood.axes(start))
     events = int(died.sum())
     return ParametricSurvival(
         family,
         form.parameters,
-        b,
-        cov,
+        peak.b,
+        peak.cov,
         unit,
-        best - events * math.log(unit),
+        peak.loglik - events * math.log(unit),
         int(np.size(np.asarray(time))),
         events,
         float(patients.time.max()),

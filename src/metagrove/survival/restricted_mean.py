@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from metagrove.core.errors import DataError, MethodError
-from metagrove.core.results import Explanation, Result
+from metagrove.core.results import Explanation, Result, Script
 from metagrove.core.values import Array
+from metagrove.survival.scripts import restricted_mean_script
 
 __all__ = ["RestrictedMean", "RestrictedMeanContrast", "restricted_mean_contrast", "step_mean"]
 
@@ -93,7 +94,7 @@ class RestrictedMeanContrast(Result):
     `difference` is in units of time; `ratio` compares the means and `lost_ratio` the mean times lost, each with limits
     symmetric on the log scale; the former is NaN where a whole group has the event at time 0, the latter where a group has
     lost no time, having no event. `difference_ci`, `ratio_ci`, `lost_ratio_ci` are pairs; `p`, `ratio_p` and
-    `lost_ratio_p` two-sided.
+    `lost_ratio_p` two-sided. `curves` are those of group 0 and group 1 where they are known, for the plot.
     """
 
     group1: RestrictedMean
@@ -105,6 +106,22 @@ class RestrictedMeanContrast(Result):
     lost_ratio: float
     log_lost_ratio_se: float
     level: float = 0.95
+    curves: tuple[Any, Any] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def script(self) -> Script:
+        """The same comparison as code in R and Stata, patients in the order of time; MethodError without the curves."""
+        if self.curves is None:
+            raise MethodError("the patients behind these restricted means are not known; compare groups of patients")
+        time, event, group = [], [], []
+        for g, curve in enumerate(self.curves):
+            for kind, counts in ((1, curve.n_event), (0, curve.n_censor)):
+                repeated = np.repeat(curve.time, np.asarray(counts, dtype=int))
+                time.append(repeated)
+                event.append(np.full(repeated.size, kind))
+                group.append(np.full(repeated.size, g))
+        columns = {"time": np.concatenate(time), "event": np.concatenate(event), "group": np.concatenate(group)}
+        return restricted_mean_script(columns, tau=self.group1.tau, level=self.level)
 
     def _log_ci(self, value: float, se: float) -> tuple[float, float]:
         half = _z(self.level) * se

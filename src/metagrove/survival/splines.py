@@ -6,16 +6,16 @@ import numpy as np
 
 from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.core.values import Array
-from metagrove.survival.families import Family
+from metagrove.survival.families import Family, normal_rise
 
-__all__ = ["ROYSTON_PARMAR", "spline_basis", "spline_family", "spline_knots"]
+__all__ = ["ROYSTON_PARMAR", "SCALES", "spline_basis", "spline_family", "spline_knots"]
 
 ROYSTON_PARMAR = (
     "Royston P, Parmar MKB. Flexible parametric proportional-hazards and proportional-odds models for censored "
     "survival data, with application to prognostic modelling and estimation of treatment effects. Stat Med "
     "2002;21:2175-2197. doi:10.1002/sim.1203"
 )
-_SCALES = ("hazard", "odds", "normal")
+SCALES = ("hazard", "odds", "normal")
 
 
 def spline_knots(log_time: Array, inner: int) -> Array:
@@ -56,8 +56,8 @@ def spline_family(knots: Array, scale: str = "hazard") -> Family:
     -----
     Royston and Parmar (2002), doi:10.1002/sim.1203.
     """
-    if scale not in _SCALES:
-        raise UnknownName("scale of a spline family", scale, _SCALES)
+    if scale not in SCALES:
+        raise UnknownName("scale of a spline family", scale, SCALES)
 
     def parts(b: Array, t: Array) -> tuple[Array, Array, Array]:
         x = np.log(np.maximum(t, 1e-300))
@@ -77,7 +77,7 @@ def spline_family(knots: Array, scale: str = "hazard") -> Family:
     def log_hazard(b: Array, t: Array) -> Array:
         x, eta, slope = parts(b, t)
         # A spline that falls is no distribution; such parameters are out of bounds.
-        rise = np.where(slope > 0, np.log(np.maximum(slope, 1e-300)), -1e10)
+        rise = np.where(slope > 0, np.log(np.maximum(slope, 1e-300)), -np.inf)
         if scale == "hazard":
             return rise - x + eta
         if scale == "odds":
@@ -85,6 +85,22 @@ def spline_family(knots: Array, scale: str = "hazard") -> Family:
         from scipy.special import log_ndtr
 
         return np.asarray(rise - x - 0.5 * eta**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(-eta))
+
+    def slopes(b: Array, t: Array) -> tuple[Array, Array]:
+        basis, slope = spline_basis(np.log(np.maximum(t, 1e-300)), knots)
+        eta, rising = basis @ b, slope @ b
+        if scale == "hazard":
+            by_eta, rate = np.exp(np.minimum(eta, 600.0)), np.ones_like(eta)
+        elif scale == "odds":
+            from scipy.special import expit
+
+            by_eta, rate = expit(eta), expit(-eta)
+        else:
+            by_eta = normal_rise(eta)
+            rate = by_eta - eta
+        # Asked for at all times; only at events is the spline held to rise.
+        steep = slope / np.where(rising == 0, 1e-300, rising)[:, None]
+        return by_eta[:, None] * basis, steep + rate[:, None] * basis
 
     def start(rate: float) -> Array:
         b = np.zeros(knots.size)
@@ -95,4 +111,4 @@ def spline_family(knots: Array, scale: str = "hazard") -> Family:
         raise MethodError("a spline keeps its knots in the units it was fitted in")
 
     names = ("constant", "log time", *(f"knot {i}" for i in range(1, knots.size - 1)))
-    return Family(names, start, cumulative, log_hazard, rescale)
+    return Family(names, start, cumulative, log_hazard, slopes, rescale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,15 @@ import numpy as np
 from metagrove.core.values import Array
 from metagrove.pooling.curves.grid import CurveGrid
 
-__all__ = ["ArcsineCells", "ArcsineFit", "arcsine_cells", "arcsine_fit", "between_covariance", "cochran_q"]
+__all__ = [
+    "ArcsineCells",
+    "ArcsineFit",
+    "arcsine_cells",
+    "arcsine_fit",
+    "between_covariance",
+    "cochran_q",
+    "inconsistency",
+]
 
 #: The variance given to a cell that a study does not have, as Jackson, White and Thompson (2010) do it: it weighs
 #: nothing in the estimate, and the established implementation carries its trace (1e-7) in the covariance.
@@ -124,6 +133,19 @@ def arcsine_fit(cells: ArcsineCells, tau2: Array | None) -> ArcsineFit:
 
 
 def cochran_q(cells: ArcsineCells, b: Array) -> Array:
-    """Cochran's Q of each time about the vector `b`, shape (J,)."""
+    """Cochran's Q of each time about the vector `b`, shape (J,); 0 where one study has the time."""
     q: Array = np.where(cells.present, (cells.y - b) ** 2 / cells.v, 0.0).sum(axis=0)
-    return q
+    return np.where(cells.present.sum(axis=0) > 1, q, 0.0)
+
+
+def inconsistency(cells: ArcsineCells, q: float) -> tuple[float, float, str]:
+    """H² and I² of Q over all cells, and why they do not exist where they are NaN.
+
+    H² is Q over cells less studies, as the method defines it; I² is 1 - 1/H², 0 or above.
+    """
+    studies, spare = cells.y.shape[0], int(cells.present.sum()) - cells.y.shape[0]
+    if studies < 2:
+        return math.nan, math.nan, "I² and H² do not exist: one study differs from no other."
+    if spare == 0:
+        return math.nan, math.nan, "I² and H² do not exist: every study has one time, and cells less studies is 0."
+    return q / spare, max(0.0, 1 - spare / q) if q > 0 else 0.0, ""

@@ -5,20 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metagrove.core.errors import DataError, MethodError
+from metagrove.core.errors import DataError, MethodError, UnknownName
 from metagrove.core.values import Array, PatientTimes
-from metagrove.survival.kaplan_meier import survival_curve
+from metagrove.survival.kaplan_meier import KaplanMeier, survival_curve
 from metagrove.survival.risk_sets import tie_starts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CurveGrid", "StudyCurve", "automatic_step", "curve_grid", "grid_rows", "grid_table"]
+__all__ = ["CurveGrid", "LastInterval", "StudyCurve", "automatic_step", "curve_grid", "grid_rows", "grid_table"]
+
+#: Where a study's part of the grid ends, see `grid_table`.
+LastInterval = Literal["observed", "contains", "strict"]
 
 #: Most grid times of a table made from patients, and of a curve that is pooled: its covariance grows with their square.
 _MOST_TIMES, _MOST_POOLED = 50_000, 2_000
@@ -256,7 +259,7 @@ def grid_table(
     patients_by_study: Mapping[str, Any],
     step: float | None = None,
     *,
-    last: Literal["contains", "strict"] = "contains",
+    last: LastInterval = "observed",
     horizon: float | None = None,
 ) -> pd.DataFrame:
     """A frame of `study, time, n_risk, survival`: each study's Kaplan-Meier curve read at multiples of `step`.
@@ -265,14 +268,19 @@ def grid_table(
     ----------
     patients_by_study : for each name a frame of `time, event`, a pair (time, event), or PatientTimes.
     step : width of the intervals; chosen for 10 to 25 intervals when not given.
-    last : "contains": a study contributes up to the grid time whose interval contains its last time, so that a final
-        fall to zero counts; "strict": up to its last grid time that is not after its last time.
+    last : "observed": a study contributes up to its last grid time that is not after its last time, and through the
+        interval in which its curve falls to 0; "contains": through the interval that contains its last time, though
+        patients be censored in it, so that a flat end is carried on; "strict": without the interval of a fall to 0.
     horizon : grid times after it are left out.
+
+    Raises
+    ------
+    DataError : naming a study whose follow-up ends before the first grid time.
 
     Notes
     -----
     `n_risk` counts those still followed after the START of the interval that ends at `time`. Pinned by
-    `atc/survival_synthetic/msurv_atc_*_input.csv`.
+    `atc/survival_synthetic/msurv_atc_*_input.csv` with "contains" and "strict".
 
     >>> grid_table({"A": ([0.5, 1.5, 2.5], [1, 0, 1])}, step=1).values.tolist()
     [['A', 1.0, 3.0, 0.666...], ['A', 2.0, 2.0, 0.666...], ['A', 3.0, 1.0, 0.0]]
@@ -288,14 +296,14 @@ def grid_rows(
     groups: Mapping[str, PatientTimes],
     step: float | None = None,
     *,
-    last: Literal["contains", "strict"] = "contains",
+    last: LastInterval = "observed",
     horizon: float | None = None,
 ) -> tuple[list[str], Array, Array, Array]:
     """The columns of `grid_table`: study, time, n_risk, survival."""
     if not groups:
         raise DataError("no study; at least one table of patients is needed")
-    if last not in ("contains", "strict"):
-        raise MethodError(f"last is '{last}'; it is 'contains' or 'strict'")
+    if last not in get_args(LastInterval):
+        raise UnknownName("end of a study's grid", last, get_args(LastInterval))
     longest = max(float(p.time.max(initial=0.0)) for p in groups.values())
     width = automatic_step(longest) if step is None else float(step)
     if not width > 0 or not math.isfinite(width):
@@ -310,13 +318,23 @@ def grid_rows(
     for name, p in groups.items():
         if not p.time.size:
             raise DataError(f"{name}: no patients")
-        end = float(p.time.max()) / width
-        count = math.ceil(end - 1e-9) if last == "contains" else math.floor(end + 1e-9)
-        times: Array = width * np.arange(1.0, min(count, _MOST_TIMES + 1) + 1)
+        curve = survival_curve(p.time, p.event)
+        times: Array = width * np.arange(1.0, min(_intervals(curve, width, last), _MOST_TIMES + 1) + 1)
+        if not times.size:
+            raise DataError(
+                f"{name}: follow-up ends at {p.time.max():g}, before the first grid time {width:g}; a smaller step is needed"
+            )
         if horizon is not None:
             times = times[times <= horizon * (1 + 1e-12)]
         followed = p.time.size - np.searchsorted(np.sort(p.time), times - width + 1e-9 * longest, side="right")
         names.extend([name] * times.size)
-        columns.append((times, followed.astype(float), survival_curve(p.time, p.event).at(times)))
+        columns.append((times, followed.astype(float), curve.at(times)))
     time, n_risk, survival = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     return names, time, n_risk, survival
+
+
+def _intervals(curve: KaplanMeier, width: float, last: LastInterval) -> int:
+    """How many intervals of `width` a study contributes."""
+    end = float(curve.time[-1]) / width
+    through = last == "contains" or (last == "observed" and curve.survival[-1] == 0)
+    return math.ceil(end - 1e-9) if through else math.floor(end + 1e-9)

@@ -5,15 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from metagrove.core.errors import DataError, MethodError
 from metagrove.core.results import Explanation, Result
 from metagrove.core.values import Array, PatientTimes
-from metagrove.pooling.curves.fit import ArcsineFit, arcsine_cells, arcsine_fit, between_covariance, cochran_q
-from metagrove.pooling.curves.grid import CurveGrid, StudyCurve, automatic_step, curve_grid, grid_rows
+from metagrove.pooling.curves.fit import (
+    ArcsineFit,
+    arcsine_cells,
+    arcsine_fit,
+    between_covariance,
+    cochran_q,
+    inconsistency,
+)
+from metagrove.pooling.curves.grid import CurveGrid, LastInterval, StudyCurve, automatic_step, curve_grid, grid_rows
 from metagrove.pooling.curves.intervals import arcsine_survival, area, crossing, crossings, log_covariance
 from metagrove.pooling.curves.summary import CurveSettings, PooledCurve, chi_square_tail, curve_of_fit
 
@@ -208,7 +215,7 @@ def imputed_curve(
     studies: Mapping[str, Any],
     step: float | None = None,
     *,
-    last: Literal["contains", "strict"] = "contains",
+    last: LastInterval = "observed",
     horizon: float | None = None,
     settings: CurveSettings | None = None,
     rng: np.random.Generator | None = None,
@@ -290,10 +297,10 @@ def _mean_grid(grids: list[CurveGrid]) -> CurveGrid:
 
 
 def _heterogeneity(grid: CurveGrid, how: CurveSettings) -> tuple[float, float, float]:
+    """Q, H² and I² of one draw."""
     cells = arcsine_cells(grid, how.correction, msurv=how.compat == "msurv")
     q = float(cochran_q(cells, arcsine_fit(cells, None).b).sum())
-    spare = int(grid.present.sum()) - len(grid.studies)
-    return q, q / spare if spare else math.nan, max(0.0, 1 - spare / q) if q > 0 else 0.0
+    return q, *inconsistency(cells, q)[:2]
 
 
 def _share(part: Array, whole: Array) -> Array:

@@ -21,6 +21,7 @@ from metagrove.pooling.curves.fit import (
     arcsine_fit,
     between_covariance,
     cochran_q,
+    inconsistency,
 )
 from metagrove.pooling.curves.grid import CurveGrid, StudyCurve, curve_grid
 from metagrove.pooling.curves.intervals import (
@@ -101,8 +102,8 @@ class PooledCurve(Result):
     time, survival, lower, upper : shape (J,); the curve is 1 at time 0.
     n_risk, studies : shape (J,), people at risk at the start of each interval, and studies that contribute.
     Q, df_Q, pval_Q : heterogeneity over all cells against the fixed curve; cells less times degrees of freedom.
-    H2, I2 : Q over cells less studies, as the method defines it, and 1 - 1/H2 as a fraction, 0 or above; H2 is NaN when
-        every study has one cell.
+    H2, I2 : Q over cells less studies, as the method defines it, and 1 - 1/H2 as a fraction, 0 or above; both NaN, with
+        the reason in `notes`, for one study or where every study has one cell.
     I2_time : shape (J,), I² of each interval's conditional survival; 0 with one study.
     median, median_lower, median_upper : where the curve, straight between grid times, falls to 0.5; NaN for what does
         not exist, and then `median_reason` says why (it is empty otherwise).
@@ -224,11 +225,14 @@ class PooledCurve(Result):
         return socket("leave_one_out_curve")(self)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One line per grid time: time, survival, lower, upper, n_risk, studies."""
+        """One line per grid time: time, survival, lower, upper, n_risk, studies, sparse (after `reliable_until()`)."""
         columns = (self.time, self.survival, self.lower, self.upper, self.n_risk)
-        lines = zip(*columns, self.studies, strict=True)
+        lines = zip(*columns, self.studies, self.time > self.reliable_until(), strict=True)
         names = ("time", "survival", "lower", "upper", "n_risk")
-        return [{**dict(zip(names, map(float, line[:5]), strict=True)), "studies": int(line[5])} for line in lines]
+        return [
+            {**dict(zip(names, map(float, line[:5]), strict=True)), "studies": int(line[5]), "sparse": bool(line[6])}
+            for line in lines
+        ]
 
     def heterogeneity(self) -> list[dict[str, Any]]:
         """One line per grid time: studies, Q, its degrees of freedom, I² (a fraction) and tau² on the arcsine scale."""
@@ -251,12 +255,13 @@ class PooledCurve(Result):
         median = [
             f"{x:.4g}" if math.isfinite(x) else "none" for x in (self.median, self.median_lower, self.median_upper)
         ]
+        spread = f"I² = {self.I2:.1%}" if math.isfinite(self.I2) else "no I²"
         lines = [
             f"Summary survival curve, {self.model} effects, {len(self.grid.studies)} studies, "
             f"{self.n_risk[0]:.0f} patients, times to {self.time[-1]:g}",
             f"median {median[0]} ({self.level:.0%} CI {median[1]} to {median[2]})",
             f"mean to {self.time[-1]:g}: {self.mean:.4g} ({self.mean_lower:.4g} to {self.mean_upper:.4g})",
-            f"Q = {self.Q:.2f} (df {self.df_Q}, p = {self.pval_Q:.3g}), I² = {self.I2:.1%}",
+            f"Q = {self.Q:.2f} (df {self.df_Q}, p = {self.pval_Q:.3g}), {spread}",
         ]
         if self.model == "random" and len(self.grid.studies) >= 3:
             i = int(np.searchsorted(self.time, self.median)) if math.isfinite(self.median) else self.time.size - 1
@@ -364,8 +369,8 @@ def curve_of_fit(
     lower, upper, notes = _limits(grid.time, survival, fit, curves, how)
     counts = grid.present.sum(axis=0)
     q = cochran_q(cells, fixed.b)
-    total, cells_held = float(q.sum()), int(counts.sum())
-    df, spare = cells_held - grid.time.size, cells_held - len(grid.studies)
+    total, df = float(q.sum()), int(counts.sum()) - grid.time.size
+    h2, i2, absent = inconsistency(cells, total)
     median = fall_to(grid.time, survival, curves, level=how.level)
     mean_low, mean_high = percentile_limits(area(grid.time, curves), how.level)
     return PooledCurve(
@@ -378,8 +383,8 @@ def curve_of_fit(
         Q=total,
         df_Q=df,
         pval_Q=chi_square_tail(total, df),
-        H2=total / spare if spare else math.nan,
-        I2=max(0.0, 1 - spare / total) if total > 0 else 0.0,
+        H2=h2,
+        I2=i2,
         I2_time=np.where(q > counts - 1, 1 - (counts - 1) / np.where(q > 0, q, 1.0), 0.0),
         median=median.estimate,
         median_lower=median.lower,
@@ -393,7 +398,7 @@ def curve_of_fit(
         draws=curves,
         grid=grid,
         cells=cells,
-        notes=grid.notes + notes,
+        notes=grid.notes + notes + ((absent,) if absent else ()),
     )
 
 

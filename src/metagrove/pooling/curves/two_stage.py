@@ -15,7 +15,7 @@ from metagrove.core.scales import SCALES, Scale
 from metagrove.core.values import Array
 from metagrove.pooling.curves.trial_patients import trial_patients
 from metagrove.pooling.results import MetaResult, meta_analysis
-from metagrove.pooling.settings import Settings
+from metagrove.pooling.settings import Measured, Settings
 from metagrove.pooling.studies import studies_of
 from metagrove.survival.compare import restricted_mean_difference
 from metagrove.survival.cox import cox
@@ -77,12 +77,16 @@ class Quantity:
     sm : its scale, a code of SCALES.
     arms : whether it compares group 1 with group 0.
     timed : what `at` means ("milestone", "horizon"), or "" where it is not asked for.
+    label : the quantity as reported, with `{at}` for the time.
+    how : how a trial's number and its standard error are made.
     number : (time, event, group, when) to estimate and standard error on the analysis scale.
     """
 
     sm: str
     arms: bool
     timed: str
+    label: str
+    how: str
     number: Callable[[Array, Any, Any, When], tuple[float, float]]
 
 
@@ -101,11 +105,26 @@ def _milestone(curve: KaplanMeier, when: When) -> tuple[float, float]:
     return survival, se
 
 
+_FROM_CURVE = "read from its Kaplan-Meier curve, with Greenwood's standard error carried over by the delta method"
+_FROM_AREA = "the area under its Kaplan-Meier curve, with the standard error of that area from Greenwood's sum"
+_FROM_AREAS = (
+    "group 1 less group 0, from the areas under the Kaplan-Meier curves, with the standard errors of the areas from "
+    "Greenwood's sums"
+)
+_FROM_LIMITS = (
+    "with the distance between the logs of its 95% limits (Brookmeyer and Crowley, log-log scale), divided by 2 × 1.96, "
+    "as the standard error"
+)
+_FROM_COX = "group 1 against group 0, Efron's ties, with the standard error from the information"
+
+
 def _put_milestone(name: str, sm: str, title: str, change: Callable[[float, float], tuple[float, float]]) -> None:
     def number(time: Array, event: Any, group: Any, when: When) -> tuple[float, float]:
         return change(*_milestone(survival_curve(time, event), when))
 
-    QUANTITIES.put(name, Quantity(sm, False, "milestone", number), title=title, cite=_ARENDS)
+    QUANTITIES.put(
+        name, Quantity(sm, False, "milestone", "Survival at {at}", _FROM_CURVE, number), title=title, cite=_ARENDS
+    )
 
 
 _put_milestone(
@@ -170,17 +189,41 @@ def _log_hazard_ratio(time: Array, event: Any, group: Any, when: When) -> tuple[
 
 
 for _name, _quantity, _title, _cite in (
-    ("restricted-mean", Quantity("MRAW", False, "horizon", _mean), "restricted mean survival time", _WEI),
-    ("median", Quantity("MLN", False, "", _log_median), "log of median survival", _MCGRATH),
+    (
+        "restricted-mean",
+        Quantity("MRAW", False, "horizon", "Restricted mean to {at}", _FROM_AREA, _mean),
+        "restricted mean survival time",
+        _WEI,
+    ),
+    (
+        "median",
+        Quantity("MLN", False, "", "Median survival", _FROM_LIMITS, _log_median),
+        "log of median survival",
+        _MCGRATH,
+    ),
     (
         "restricted-mean-difference",
-        Quantity("MD", True, "horizon", _mean_difference),
+        Quantity("MD", True, "horizon", "Difference in restricted mean to {at}", _FROM_AREAS, _mean_difference),
         "difference in restricted mean survival time",
         _WEI,
     ),
-    ("hazard-ratio", Quantity("HR", True, "", _log_hazard_ratio), "log hazard ratio of Cox's model", _PARMAR),
+    (
+        "hazard-ratio",
+        Quantity("HR", True, "", "Hazard ratio", _FROM_COX, _log_hazard_ratio),
+        "log hazard ratio of Cox's model",
+        _PARMAR,
+    ),
 ):
     QUANTITIES.put(_name, _quantity, title=_title, cite=_cite)
+
+
+def _measured(quantity: str, when: When) -> Measured:
+    """What each trial gave, in words."""
+    entry, at = QUANTITIES.entry(quantity), f"{when.at:g}"
+    asked = entry.value
+    title = f"{entry.title} ({asked.timed} {at})" if asked.timed else entry.title
+    carried = " A curve that ended earlier was carried on at its last value." if asked.timed and when.carry else ""
+    return Measured(asked.label.format(at=at), title, f"Each trial gave its {title}, {asked.how}.{carried}", entry.cite)
 
 
 def two_stage(
@@ -241,7 +284,7 @@ def two_stage(
         errors.append(error)
         reasons.append(reason)
     y, se = np.array(effects), np.array(errors)
-    how = replace(settings or Settings(), sm=wanted.sm, door="metagen")
+    how = replace(settings or Settings(), sm=wanted.sm, door="metagen", measured=_measured(quantity, when))
     if not wanted.arms:
         how = replace(how, null_effect=math.nan)  # survival of one arm has no null
     from scipy.special import ndtri
