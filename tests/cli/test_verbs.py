@@ -315,6 +315,27 @@ def test_curves_in_per_cent_and_of_other_digitizers(tmp_path, text):
     assert times.count(2) == 100
 
 
+@pytest.mark.parametrize("bare", [False, True])
+def test_decimal_commas_with_three_digits_are_no_thousands(tmp_path, bare):
+    points = ["0,000;1,000", "2,125;0,812", "5,250;0,625", "7,125;0,438", "12,500;0,250", "15,125;0,250"]
+    lines = points if bare else ["arm;time;survival", *(f"A;{line}" for line in points)]
+    (tmp_path / "c.csv").write_text("\n".join(lines))
+    (tmp_path / "t.csv").write_text("arm;n;events\nA;16;12\n")
+    (tmp_path / "r.csv").write_text("arm;time;n\nA;0;16\nA;5,5;10\n")
+    given = ["--totals", tmp_path / "t.csv", "--at-risk", tmp_path / "r.csv", "--method", "bounded"]
+    done = metagrove("reconstruct", tmp_path / "c.csv", *given, "--out", tmp_path / "o")
+    assert done.exit_code == 0, done.stderr
+    assert {float(r["time"]) for r in rows(tmp_path / "o" / "patients.csv") if r["event"] == "1"} == {
+        2.125, 5.25, 7.125, 12.5
+    }  # fmt: skip
+
+
+def test_a_new_folder_takes_over_decimal_commas(tmp_path):
+    (tmp_path / "curves.csv").write_text("study;endpoint;time;survival\nLee;OS;0;100\nLee;OS;2,125;80,250\n")
+    assert metagrove("new", tmp_path / "review", "--from", tmp_path / "curves.csv").exit_code == 0
+    assert [r["time"] for r in rows(tmp_path / "review" / "curves.csv")] == ["0", "2.125"]
+
+
 def test_a_folder_name_and_an_outcome_with_quotes(tmp_path):
     (tmp_path / "mine.csv").write_text('study,outcome,events,n\nA,"OR ""x""",3,20\nB,"OR ""x""",4,22\n')
     folder = tmp_path / 'my "rev"'

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
 from metagrove.core.errors import DataError
-from metagrove.review.cells import number
+from metagrove.review.cells import numbers_in
 from metagrove.review.columns import Column, TableLayout
 from metagrove.review.curve_rows import at_risk_faults, curve_faults, survival_scale
-from metagrove.review.tables import Row, Table, parse_table, read_rows
+from metagrove.review.tables import Row, Sheet, Table, parse_sheet, read_sheet
 
 __all__ = [
     "at_risk_table",
@@ -75,14 +74,20 @@ def read_table(path: str | Path, layout: TableLayout) -> Table:
     DataError
         The file cannot be read, or a row cannot be meant; names file, row and column.
     """
+    return _faultless(parse_sheet(layout, _sheet(path)))
+
+
+def _sheet(path: str | Path) -> Sheet:
     file = Path(path)
     try:
-        content = file.read_bytes()
+        return read_sheet(file.read_bytes(), file.name)
     except FileNotFoundError:
         raise DataError("there is no such file", file=str(path)) from None
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", file=str(path)) from None
-    table = parse_table(layout, content, file=file.name)
+
+
+def _faultless(table: Table) -> Table:
     for fault in table.faults:
         raise fault
     return table
@@ -106,43 +111,28 @@ def _by_arm(table: Table) -> dict[str, tuple[Row, ...]]:
     return {arm: tuple(row for row in table.rows if row.text("arm") == arm) for arm in arms}
 
 
-def _bare_columns(path: Path) -> bytes | None:
+def _bare_columns(sheet: Sheet) -> Sheet | None:
     """Two columns of numbers, as other digitizers write them, under our heading; None for any other table."""
-    header, rows = read_rows(path.read_bytes(), path.name)
-    known = {"time", "survival", "surv", "t", "s", "x", "y"} & {name.lower() for name in header}
-    if len([name for name in header if name.strip()]) != 2 or len(known) == 2:
+    known = {"time", "survival", "surv", "t", "s", "x", "y"} & {name.lower() for name in sheet.header}
+    if len([name for name in sheet.header if name.strip()]) != 2 or len(known) == 2:
         return None
-    if not all(_is_number(cell) for _, fields in rows[:5] for cell in fields[:2]):
+    if not all(_is_number(cell) for _, fields in sheet.rows[:5] for cell in fields[:2]):
         return None
-    lines = [fields[:2] for _, fields in rows]
+    rows = [(number, fields[:2]) for number, fields in sheet.rows]
     # The first line is a heading of the reader's own, or already a point.
-    if all(_is_number(cell) for cell in header):
-        lines.insert(0, header)
-    stream = io.StringIO()
-    csv.writer(stream).writerows([["time", "survival"], *lines])
-    return stream.getvalue().encode()
+    if all(_is_number(cell) for cell in sheet.header[:2]):
+        rows.insert(0, (1, sheet.header[:2]))
+    return replace(sheet, header=["time", "survival"], rows=rows)
 
 
 def _is_number(text: str) -> bool:
-    try:
-        number(text)
-    except DataError:
-        return False
-    return True
+    return bool(numbers_in(text))
 
 
 def curve_table(path: str | Path) -> dict[str, list[tuple[float, float]]]:
     """Each arm's points (time, survival as a proportion). Two bare columns, as other digitizers write, are one arm."""
-    file = Path(path)
-    if not file.is_file():
-        raise DataError("there is no such file", file=str(path))
-    bare = _bare_columns(file)
-    if bare is None:
-        table = read_table(file, _CURVES)
-    else:
-        table = parse_table(_CURVES, bare, file=file.name)
-        for fault in table.faults:
-            raise fault
+    sheet = _sheet(path)
+    table = _faultless(parse_sheet(_CURVES, _bare_columns(sheet) or sheet))
     arms = {}
     for arm, rows in _by_arm(table).items():
         for fault in curve_faults(rows):
