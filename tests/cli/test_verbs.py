@@ -315,6 +315,29 @@ def test_curves_in_per_cent_and_of_other_digitizers(tmp_path, text):
     assert times.count(2) == 100
 
 
+@pytest.mark.parametrize("heading", ["cuminc", "incidence", "Cumulative incidence", "probability", "survival", "y", ""])
+@pytest.mark.parametrize("percent", [False, True])
+def test_cumulative_incidence_is_survival_turned_round(tmp_path, heading, percent):
+    points = [(0, 0.0), (2, 0.2), (5, 0.4), (7, 0.6), (12, 0.8), (15, 0.8)]
+    lines = [f"{t},{100 * x if percent else x:g}" for t, x in points]
+    (tmp_path / "c.csv").write_text("\n".join([f"time,{heading}", *lines] if heading else lines))
+    (tmp_path / "t.csv").write_text("n,events\n10,8\n")
+    given = ["--totals", tmp_path / "t.csv", "--method", "bounded", "--out", tmp_path / "o"]
+    done = metagrove("reconstruct", tmp_path / "c.csv", *given)
+    assert done.exit_code == 0, done.stderr
+    made = [(float(r["time"]), r["event"]) for r in rows(tmp_path / "o" / "patients.csv")]
+    assert made == [(t, e) for t, e in ((2, "1"), (5, "1"), (7, "1"), (12, "1")) for _ in range(2)] + [(15, "0")] * 2
+
+
+def test_an_arm_without_events_is_incidence_where_the_other_is(tmp_path):
+    (tmp_path / "c.csv").write_text("arm,time,y\nA,0,0\nA,3,0.5\nA,9,0.5\nB,0,0\nB,9,0\n")
+    (tmp_path / "t.csv").write_text("arm,n,events\nA,2,1\nB,3,0\n")
+    given = ["--totals", tmp_path / "t.csv", "--method", "bounded", "--out", tmp_path / "o"]
+    assert metagrove("reconstruct", tmp_path / "c.csv", *given).exit_code == 0
+    made = [(r["arm"], float(r["time"]), r["event"]) for r in rows(tmp_path / "o" / "patients.csv")]
+    assert made == [("A", 3, "1"), ("A", 9, "0")] + [("B", 9, "0")] * 3
+
+
 @pytest.mark.parametrize("bare", [False, True])
 def test_decimal_commas_with_three_digits_are_no_thousands(tmp_path, bare):
     points = ["0,000;1,000", "2,125;0,812", "5,250;0,625", "7,125;0,438", "12,500;0,250", "15,125;0,250"]

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
 from metagrove.core.errors import DataError
 from metagrove.review.cells import numbers_in
-from metagrove.review.columns import Column, TableLayout
-from metagrove.review.curve_rows import at_risk_faults, curve_faults, survival_scale
+from metagrove.review.columns import Column, TableLayout, column_mapping
+from metagrove.review.curve_rows import (
+    at_risk_faults,
+    curve_faults,
+    incidence_scale,
+    shows_incidence,
+    survival_scale,
+)
 from metagrove.review.tables import Row, Sheet, Table, parse_sheet, read_sheet
 
 __all__ = [
+    "ArmCurve",
     "at_risk_table",
     "curve_table",
     "grid_table",
@@ -28,6 +36,9 @@ __all__ = [
 _ARM = Column("arm", "text", False, ("study", "studlab", "group", "series", "curve", "treatment"))
 _TIME = Column("time", "number", True, ("t", "x", "months", "days", "weeks", "years", "time_months"))
 _SURVIVAL = Column("survival", "number", True, ("surv", "s", "y", "survival_probability", "probability", "surv_rate"))
+#: Headings under which a curve is cumulative incidence; any other heading that says "incidence" is one as well.
+_INCIDENCE = ("cuminc", "incidence", "cumulative_incidence", "cum_inc", "cif", "cumulative_event_rate")
+_LEVEL = Column("survival", "number", True, (*_SURVIVAL.also, "percent", "estimate", *_INCIDENCE))
 _RISK = Column("n", "count", True, ("n_risk", "at_risk", "number_at_risk", "nrisk", "n.risk"))
 
 _POOL = TableLayout(
@@ -42,7 +53,7 @@ _POOL = TableLayout(
     ),
     ("study", "subgroup"),
 )
-_CURVES = TableLayout("curves", (_ARM, _TIME, _SURVIVAL), ())
+_CURVES = TableLayout("curves", (_ARM, _TIME, _LEVEL), ())
 _AT_RISK = TableLayout("at_risk", (_ARM, _TIME, _RISK), ("arm", "time"))
 _TOTALS = TableLayout(
     "totals",
@@ -113,8 +124,7 @@ def _by_arm(table: Table) -> dict[str, tuple[Row, ...]]:
 
 def _bare_columns(sheet: Sheet) -> Sheet | None:
     """Two columns of numbers, as other digitizers write them, under our heading; None for any other table."""
-    known = {"time", "survival", "surv", "t", "s", "x", "y"} & {name.lower() for name in sheet.header}
-    if len([name for name in sheet.header if name.strip()]) != 2 or len(known) == 2:
+    if len([name for name in sheet.header if name.strip()]) != 2 or _has_headings(sheet):
         return None
     if not all(_is_number(cell) for _, fields in sheet.rows[:5] for cell in fields[:2]):
         return None
@@ -125,21 +135,59 @@ def _bare_columns(sheet: Sheet) -> Sheet | None:
     return replace(sheet, header=["time", "survival"], rows=rows)
 
 
+def _has_headings(sheet: Sheet) -> bool:
+    try:
+        return len(column_mapping(_CURVES, sheet.header)) == 2
+    except DataError:
+        return False
+
+
+def _says_incidence(heading: str) -> bool:
+    bare = re.sub(r"[^a-z]+", "", heading.lower())
+    return "incidence" in bare or bare in {name.replace("_", "") for name in _INCIDENCE}
+
+
 def _is_number(text: str) -> bool:
     return bool(numbers_in(text))
 
 
-def curve_table(path: str | Path) -> dict[str, list[tuple[float, float]]]:
-    """Each arm's points (time, survival as a proportion). Two bare columns, as other digitizers write, are one arm."""
+@dataclass(frozen=True, slots=True)
+class ArmCurve:
+    """One arm's points (time, survival as a proportion), and how they were read where that is no matter of course."""
+
+    points: list[tuple[float, float]]
+    notes: tuple[str, ...] = ()
+
+
+def curve_table(path: str | Path) -> dict[str, ArmCurve]:
+    """Each arm's curve. Two bare columns, as other digitizers write, are one arm; cumulative incidence is turned round."""
     sheet = _sheet(path)
-    table = _faultless(parse_sheet(_CURVES, _bare_columns(sheet) or sheet))
+    bare = _bare_columns(sheet)
+    table = _faultless(parse_sheet(_CURVES, bare or sheet))
+    heading = sheet.header[1] if bare else next(theirs for theirs, ours in table.mapping.items() if ours == "survival")
+    by_arm = _by_arm(table)
+    named = _says_incidence(heading)
+    incidence = named or shows_incidence(by_arm.values())
     arms = {}
-    for arm, rows in _by_arm(table).items():
-        for fault in curve_faults(rows):
+    for arm, rows in by_arm.items():
+        for fault in curve_faults(rows, incidence=incidence):
             raise fault
-        scale = survival_scale(rows)
-        arms[arm] = [(row["time"], row["survival"] / scale) for row in rows]
+        arms[arm] = _arm_curve(rows, heading if named else "", incidence=incidence)
     return arms
+
+
+def _arm_curve(rows: tuple[Row, ...], heading: str, *, incidence: bool) -> ArmCurve:
+    """The curve of one arm's checked rows; `heading` is the one that says what they are, if one does."""
+    scale = incidence_scale(rows) if incidence else survival_scale(rows)
+    notes = []
+    if scale == 100:
+        notes.append(f"{'cumulative incidence' if incidence else 'survival'} was read as percent")
+    if incidence:
+        why = f"the column is called '{heading}'" if heading else "the curve rises from 0"
+        notes.append(f"{why}: read as cumulative incidence, survival is 1 minus it")
+    levels = [row["survival"] / scale for row in rows]
+    survival = [round(1 - level, 12) for level in levels] if incidence else levels
+    return ArmCurve([(row["time"], s) for row, s in zip(rows, survival, strict=True)], tuple(notes))
 
 
 def at_risk_table(path: str | Path) -> dict[str, list[tuple[float, int]]]:

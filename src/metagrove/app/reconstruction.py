@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from metagrove.app.inputs import at_risk_table, curve_table, marks_table, rows_by_arm, totals_table
+from metagrove.app.inputs import ArmCurve, at_risk_table, curve_table, marks_table, rows_by_arm, totals_table
 from metagrove.app.products import csv_bytes
 from metagrove.core.errors import DataError, MetagroveError
 from metagrove.core.results import plain
@@ -94,7 +94,7 @@ def _for_arm(facts: Mapping[str, Any], arm: str, arms: list[str], file: Path | N
     return next(iter(facts.values())) if len(facts) == 1 and (len(arms) == 1 or "" in facts) else None
 
 
-def _check_rows(inputs: ReconstructInputs, curves: Mapping[str, list[tuple[float, float]]]) -> None:
+def _check_rows(inputs: ReconstructInputs, curves: Mapping[str, ArmCurve]) -> None:
     """Refuse a row of the numbers at risk, totals or marks that no patients of its arm can have."""
     for row in _rows(inputs.at_risk, "at_risk"):
         if row["time"] is not None and row["time"] < 0:
@@ -104,7 +104,7 @@ def _check_rows(inputs: ReconstructInputs, curves: Mapping[str, list[tuple[float
     for row in _rows(inputs.totals, "totals"):
         if row["n"] is None or row["n"] == 0:
             raise row.error(f"n is {row.text('n') or 'empty'}; an arm has at least one patient", "n")
-    ends = {arm: max(time for time, _ in points) for arm, points in curves.items()}
+    ends = {arm: max(time for time, _ in curve.points) for arm, curve in curves.items()}
     for row in _rows(inputs.marks, "marks"):
         name = row.text("arm")
         end = ends.get(name, next(iter(ends.values())) if len(ends) == 1 else None)
@@ -219,7 +219,7 @@ def reconstruct_curves(
     marks = marks_table(inputs.marks) if inputs.marks else {}
     _check_rows(inputs, curves)
     # arms of one file were drawn on one axis; readings err in proportion to it
-    axis = max(time for points in curves.values() for time, _ in points)
+    axis = max(time for curve in curves.values() for time, _ in curve.points)
     arms = list(curves)
     patients: list[list[Any]] = []
     drawn: list[list[Any]] = []
@@ -243,7 +243,7 @@ def reconstruct_curves(
                 file=f"{inputs.curves.name}, arm '{arm}'" if arm else inputs.curves.name,
             )
         given[arm] = {
-            "curve": _frame(curves[arm], "survival"),
+            "curve": _frame(curves[arm].points, "survival"),
             "at_risk": _frame(at_risk, "n") if at_risk else None,
             "n": n,
             "events": events,
