@@ -10,8 +10,10 @@ import openpyxl
 import pytest
 from typer.testing import CliRunner
 
+from metagrove.app.arm_tables import known_arm
 from metagrove.app.reconstruction import PrintedDifference
 from metagrove.cli.main import app
+from metagrove.core.errors import DataError
 
 
 def metagrove(*arguments):
@@ -244,7 +246,7 @@ def test_reconstruct_says_when_no_patients_show_the_printed_hazard_ratio(tmp_pat
         (("--hr", "0"), "the hazard ratio is 0; it lies above 0"),
         (("--p", "1.2"), "p is 1.2; it lies between 0 and 1"),
         (("--p", "small"), "p is 'small'"),
-        (("--hr", "0.5", "--control", "Od"), "arm 'Od' has no curve; arms: Old, New"),
+        (("--hr", "0.5", "--control", "Od"), "arm 'Od' has no curve; nearest: 'Old'; arms: Old, New"),
         (("--hr", "0.5", "--method", "guyot"), "two arms are rebuilt together with method='likelihood'"),
     ],
 )
@@ -418,6 +420,11 @@ CURVES = "arm,time,survival\nA,0,1\nA,2,0.75\nA,5,0.5\nA,9,0.5\nB,0,1\nB,4,0.5\n
         ("--at-risk", "arm,time,n\nB,-1,4\n", "facts.csv, row 2, column 'time': time is -1"),
         ("--totals", "arm,n\nA,4\nB,0\n", "facts.csv, row 3, column 'n': n is 0"),
         ("--totals", "arm,n\nA,4\n", "curves.csv, arm 'B': how many patients there were is not known"),
+        ("--totals", "n\n4\n", "facts.csv, row 2, column 'arm': says no arm; the curves have 2: A, B"),
+        ("--marks", "time\n3\n", "facts.csv, row 2, column 'arm': says no arm; the curves have 2: A, B"),
+        ("--at-risk", "arm,time,n\nA,0,4\nC,0,9\n", "facts.csv, row 3, column 'arm': arm 'C' has no curve; arms: A, B"),
+        ("--at-risk", "arm,time,n\nA,0,4\na,0,3\n", "row 3, column 'arm': 'a, 0' stands in row 2 already"),
+        ("--totals", "arm,n\nA,4\n A,4\n", "row 3, column 'arm': 'A' stands in row 2 already"),
         ("--totals", "arm,n,events\nA,4,5\nB,4,2\n", "facts.csv, row 2, column 'events'"),
     ],
 )
@@ -432,6 +439,52 @@ def test_reconstruct_names_the_file_that_is_wrong(tmp_path, option, table, said)
     assert done.exit_code == 1
     assert said in done.stderr
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("option", ["--totals", "--at-risk", "--marks"])
+def test_rows_of_another_arm_than_the_only_curve_are_refused(tmp_path, option):
+    (tmp_path / "c.csv").write_text("arm,time,survival\nDrug X,0,1\nDrug X,2,0.75\nDrug X,9,0.75\n")
+    (tmp_path / "n.csv").write_text("arm,n\nDrug X,4\n")
+    (tmp_path / "f.csv").write_text("arm,time,n\nPlacebo,3,4\n")
+    given = [tmp_path / "c.csv", *([] if option == "--totals" else ["--totals", tmp_path / "n.csv"])]
+    done = metagrove("reconstruct", *given, option, tmp_path / "f.csv", "--out", tmp_path / "o")
+    assert done.exit_code == 1
+    assert "f.csv, row 2, column 'arm': arm 'Placebo' has no curve; arms: Drug X" in done.stderr
+
+
+def test_arms_are_matched_without_capitals_and_blanks(tmp_path):
+    (tmp_path / "c.csv").write_text("arm,time,survival\nDrug X,0,1\nDrug X,2,0.75\nDrug x,9,0.75\n")
+    (tmp_path / "n.csv").write_text("arm,n,events\ndrugx,4,1\n")
+    (tmp_path / "r.csv").write_text("arm,time,n\nDRUG  X,0,4\nDrug X,5,3\n")
+    given = ["--totals", tmp_path / "n.csv", "--at-risk", tmp_path / "r.csv", "--method", "bounded"]
+    assert metagrove("reconstruct", tmp_path / "c.csv", *given, "--out", tmp_path / "o").exit_code == 0
+    assert [r["arm"] for r in rows(tmp_path / "o" / "patients.csv")] == ["Drug X"] * 4
+
+
+@pytest.mark.parametrize(
+    ("name", "arms", "near"),
+    [
+        ("Arm C", ["Arm A", "Arm B"], ""),
+        ("lenvatinb", ["Sorafenib", "Lenvatinib"], "Lenvatinib"),
+        ("B", ["A", "C"], ""),
+    ],
+)
+def test_only_a_name_plainly_nearest_is_suggested(name, arms, near):
+    with pytest.raises(DataError) as caught:
+        known_arm(name, arms)
+    said = caught.value.message
+    assert said.endswith(f"arms: {', '.join(arms)}")
+    assert (f"nearest: '{near}'" in said) if near else ("nearest" not in said)
+
+
+def test_a_curve_without_a_name_is_of_one_arm(tmp_path):
+    (tmp_path / "c.csv").write_text("0,1\n2,0.75\n9,0.75\n")
+    (tmp_path / "n.csv").write_text("arm,n\nA,4\n")
+    (tmp_path / "r.csv").write_text("arm,time,n\nB,0,4\n")
+    given = [tmp_path / "c.csv", "--totals", tmp_path / "n.csv", "--method", "bounded", "--out", tmp_path / "o"]
+    assert metagrove("reconstruct", *given).exit_code == 0
+    done = metagrove("reconstruct", *given, "--at-risk", tmp_path / "r.csv")
+    assert "r.csv, row 2, column 'arm': arm 'B' beside 'A'; the curve is that of one arm without a name" in done.stderr
 
 
 def test_figure_to_patients_by_two_commands(tmp_path):

@@ -6,25 +6,20 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from metagrove.app.inputs import ArmCurve, at_risk_table, curve_table, marks_table, rows_by_arm, totals_table
+from metagrove.app.arm_tables import arm_facts, known_arm
+from metagrove.app.curve_tables import curve_table
 from metagrove.app.products import csv_bytes
 from metagrove.core.errors import DataError, MetagroveError
 from metagrove.core.results import plain
 from metagrove.review.storage import write_folder
-from metagrove.review.tables import Row
 
 if TYPE_CHECKING:
     from metagrove.survival.reconstruction.rebuilt import RebuiltPatients
 
 __all__ = ["PrintedDifference", "ReconstructInputs", "reconstruct_curves"]
-
-
-#: How far beyond its curve, as a share of it, a mark may have been read.
-SLACK = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,53 +65,15 @@ class PrintedDifference:
         if len(arms) != 2:
             named = f": {', '.join(a or 'unnamed' for a in arms)}"
             raise DataError(f"a hazard ratio or p compares two arms; the file has {len(arms)}{named}", file=file.name)
-        if self.control and self.control not in arms:
-            raise DataError(f"arm '{self.control}' has no curve; arms: {', '.join(arms)}", file=file.name)
-        control = self.control or arms[0]
+        try:
+            control = known_arm(self.control, arms) if self.control else arms[0]
+        except DataError as error:
+            raise DataError(f"--control: {error.message}", file=file.name) from None
         return control, next(a for a in arms if a != control)
 
 
 #: Standard error between a stratified or adjusted log hazard ratio and the plain one of the same patients.
 ADJUSTED = 0.05
-
-
-def _for_arm(facts: Mapping[str, Any], arm: str, arms: list[str], file: Path | None) -> Any:
-    """The arm's entry; one unnamed entry belongs to one arm; an entry of no arm is refused."""
-    if not facts:
-        return None
-    strange = [name for name in facts if name not in arms and name]
-    if strange and not (len(facts) == 1 and len(arms) == 1):
-        near = get_close_matches(strange[0], arms, n=1, cutoff=0.4)
-        hint = f"nearest: '{near[0]}'" if near else f"arms: {', '.join(arms)}"
-        raise DataError(f"arm '{strange[0]}' has no curve; {hint}", file=file.name if file else None, column="arm")
-    if arm in facts:
-        return facts[arm]
-    return next(iter(facts.values())) if len(facts) == 1 and (len(arms) == 1 or "" in facts) else None
-
-
-def _check_rows(inputs: ReconstructInputs, curves: Mapping[str, ArmCurve]) -> None:
-    """Refuse a row of the numbers at risk, totals or marks that no patients of its arm can have."""
-    for row in _rows(inputs.at_risk, "at_risk"):
-        if row["time"] is not None and row["time"] < 0:
-            raise row.error(f"time is {row['time']:g}; times start at 0", "time")
-        if row["time"] == 0 and row["n"] == 0:
-            raise row.error("0 patients are at risk at time 0; an arm has at least one", "n")
-    for row in _rows(inputs.totals, "totals"):
-        if row["n"] is None or row["n"] == 0:
-            raise row.error(f"n is {row.text('n') or 'empty'}; an arm has at least one patient", "n")
-    ends = {arm: max(time for time, _ in curve.points) for arm, curve in curves.items()}
-    for row in _rows(inputs.marks, "marks"):
-        name = row.text("arm")
-        end = ends.get(name, next(iter(ends.values())) if len(ends) == 1 else None)
-        if row["time"] is None:
-            raise row.error("is empty; a censor mark is a time", "time")
-        if end is not None and not -SLACK * end <= row["time"] <= (1 + SLACK) * end:
-            whose = f" of '{name}'" if name else ""
-            raise row.error(f"a censor mark{whose} is at {row['time']:g}; the curve goes from 0 to {end:g}", "time")
-
-
-def _rows(path: Path | None, what: Literal["at_risk", "totals", "marks"]) -> list[Row]:
-    return [row for rows in rows_by_arm(path, what).values() for row in rows] if path else []
 
 
 def _frame(rows: Any, what: str) -> Any:
@@ -214,10 +171,7 @@ def reconstruct_curves(
         A method that is not known.
     """
     curves = curve_table(inputs.curves)
-    risk = at_risk_table(inputs.at_risk) if inputs.at_risk else {}
-    totals = totals_table(inputs.totals) if inputs.totals else {}
-    marks = marks_table(inputs.marks) if inputs.marks else {}
-    _check_rows(inputs, curves)
+    facts = arm_facts(curves, at_risk=inputs.at_risk, totals=inputs.totals, marks=inputs.marks)
     # arms of one file were drawn on one axis; readings err in proportion to it
     axis = max(time for curve in curves.values() for time, _ in curve.points)
     arms = list(curves)
@@ -234,20 +188,19 @@ def reconstruct_curves(
     }
     given = {}
     for arm in arms:
-        n, events = _for_arm(totals, arm, arms, inputs.totals) or (None, None)
-        at_risk = _for_arm(risk, arm, arms, inputs.at_risk)
-        if n is None and not at_risk:
-            known = "" if not (inputs.totals or inputs.at_risk) else f"; the tables given have none for '{arm}'"
+        known = facts[arm]
+        if known.n is None and not known.at_risk:
+            said = "" if not (inputs.totals or inputs.at_risk) else f"; the tables given have none for '{arm}'"
             raise DataError(
-                f"how many patients there were is not known{known}; give --totals with n, or --at-risk",
+                f"how many patients there were is not known{said}; give --totals with n, or --at-risk",
                 file=f"{inputs.curves.name}, arm '{arm}'" if arm else inputs.curves.name,
             )
         given[arm] = {
             "curve": _frame(curves[arm].points, "survival"),
-            "at_risk": _frame(at_risk, "n") if at_risk else None,
-            "n": n,
-            "events": events,
-            "marks": _for_arm(marks, arm, arms, inputs.marks),
+            "at_risk": _frame(known.at_risk, "n") if known.at_risk else None,
+            "n": known.n,
+            "events": known.events,
+            "marks": known.marks,
             "axis": axis,
             "method": method,
         }

@@ -266,7 +266,7 @@ def parse_sheet(
         if layout.key:
             key = _key(layout, row)
             if key in first_seen:
-                what = ", ".join(part for part in key if part)
+                what = ", ".join(row.text(name) for name in layout.key if row.text(name))
                 faults.append(
                     row.error(
                         f"'{what}' stands in row {first_seen[key]} already; one row each",
