@@ -223,6 +223,23 @@ def test_reconstruct_two_arms_shows_the_printed_hazard_ratio(tmp_path):
     assert 2.185 <= told["hr"] <= 2.195
 
 
+def test_reconstruct_replaces_what_the_call_before_wrote_and_nothing_else(tmp_path):
+    (tmp_path / "c.csv").write_text("0,1\n2,0.75\n9,0.75\n")
+    (tmp_path / "t.csv").write_text("n\n4\n")
+    out = tmp_path / "out"
+    given = ["reconstruct", tmp_path / "c.csv", "--totals", tmp_path / "t.csv", "--out", out]
+    out.mkdir()
+    (out / "draws.csv").write_text("a person's own")
+    assert metagrove(*given).exit_code == 0
+    assert (out / "draws.csv").read_text() == "a person's own"
+    assert metagrove(*given, "--draws", "2").exit_code == 0
+    (out / "notes.txt").write_text("kept")
+    assert metagrove(*given, "--marks", tmp_path / "none.csv").exit_code == 1
+    assert (out / "draws.csv").is_file()
+    assert metagrove(*given).exit_code == 0
+    assert sorted(path.name for path in out.iterdir()) == ["notes.txt", "patients.csv", "report.json"]
+
+
 @pytest.mark.parametrize(
     "text", ["0.66 (0.50-0.87)", "0.66 (95% CI 0.50 to 0.87)", "0.66, .50, .87", "0.66 [0.50; 0.87]"]
 )

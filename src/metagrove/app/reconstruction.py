@@ -72,6 +72,8 @@ class PrintedDifference:
         return control, next(a for a in arms if a != control)
 
 
+#: What a call writes; files of an earlier call that this one does not make are removed.
+WRITTEN = frozenset[object](("patients.csv", "draws.csv", "report.json"))
 #: Standard error between a stratified or adjusted log hazard ratio and the plain one of the same patients.
 ADJUSTED = 0.05
 
@@ -227,5 +229,5 @@ def reconstruct_curves(
     }
     if draws:
         files["draws.csv"] = csv_bytes(["draw", "arm", "time", "event"], drawn)
-    write_folder(out, files)
+    write_folder(out, files, owned=WRITTEN if (out / "report.json").is_file() else frozenset())
     return {**report, "files": sorted(files)}
