@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,17 +47,27 @@ class PrintedDifference:
     adjusted: bool = False
 
     @property
-    def numbers(self) -> float | tuple[float, ...] | None:
+    def ratio(self) -> tuple[float, ...] | None:
         """The hazard ratio, perhaps with its limits; None where none is printed."""
-        if not self.hr.strip():
-            return None
-        text = re.sub(r"95 ?%|\bCI\b|\bto\b", " ", self.hr)
-        found = re.findall(r"\d*\.?\d+", text)
-        rest = re.sub(r"\d*\.?\d+|[\s,;:()\[\]–-]", "", text)
-        if rest or text.lstrip().startswith(("-", "–")) or len(found) not in (1, 3):
-            raise DataError(f"the hazard ratio is '{self.hr}'; write 0.66, or with its limits 0.66 (0.50-0.87)")
-        values = tuple(float(x) for x in found)
-        return values[0] if len(values) == 1 else values
+        from metagrove.survival.evidence.comparison_text import ratio_of_text
+
+        return ratio_of_text(self.hr) if self.hr.strip() else None
+
+    def check(self) -> None:
+        """Nothing, where hazard ratio and p can be read.
+
+        Raises
+        ------
+        DataError
+            One of them cannot be meant; names the option.
+        """
+        from metagrove.survival.evidence.printed_comparison import printed_comparison
+
+        for option, hr, p in (("--hr", self.hr.strip(), ""), ("--p", "", self.p.strip())):
+            try:
+                printed_comparison(hr or None, p or None)
+            except DataError as error:
+                raise error.within(option) from None
 
     def roles(self, arms: list[str], file: Path) -> tuple[str, str]:
         """The control arm and the other one."""
@@ -126,7 +135,7 @@ def _together(
         pair = reconstruct_arms(
             given[control],
             given[treated],
-            hr=difference.numbers,
+            hr=difference.ratio,
             p=difference.p.strip() or None,
             hr_error=ADJUSTED if difference.adjusted else 0.0,
             draws=draws,
@@ -172,6 +181,8 @@ def reconstruct_curves(
     UnknownName
         A method that is not known.
     """
+    if difference is not None:
+        difference.check()
     curves = curve_table(inputs.curves)
     facts = arm_facts(curves, at_risk=inputs.at_risk, totals=inputs.totals, marks=inputs.marks)
     # arms of one file were drawn on one axis; readings err in proportion to it
