@@ -10,7 +10,8 @@ import openpyxl
 import pytest
 from typer.testing import CliRunner
 
-from metagrove.app.arm_tables import known_arm
+from metagrove.app.arm_tables import ArmFacts, arm_facts, known_arm
+from metagrove.app.curve_tables import ArmCurve
 from metagrove.cli.main import app
 from metagrove.core.errors import DataError
 
@@ -486,6 +487,45 @@ def test_only_a_name_plainly_nearest_is_suggested(name, arms, near):
     said = caught.value.message
     assert said.endswith(f"arms: {', '.join(arms)}")
     assert (f"nearest: '{near}'" in said) if near else ("nearest" not in said)
+
+
+@pytest.mark.parametrize(
+    "totals",
+    [
+        "arm,n,median,rate_6,rate_12\nA,10,5.9 (4.1-8.2),60%,0.3 (0.1-0.6)\n",
+        "arm,n,median,median_ci_low,median_ci_high,rate_6,rate_12,rate_12_ci_low,rate_12_ci_high\nA,10,5.9,4.1,8.2,60,30,10,60\n",
+        "arm;n;median;median_lower;median_upper;Rate 6;Rate 12;Rate 12 lower;Rate 12 upper\nA;10;5,9;4,1;8,2;0,6;0,3;0,1;0,6\n",
+    ],
+)
+def test_totals_hold_the_printed_median_and_rates(tmp_path, totals):
+    (tmp_path / "c.csv").write_text("arm,time,survival\nA,0,1\nA,2,0.8\nA,5,0.6\nA,7,0.4\nA,12,0.2\nA,15,0.2\n")
+    (tmp_path / "t.csv").write_text(totals)
+    given = ["--totals", tmp_path / "t.csv", "--method", "bounded", "--out", tmp_path / "o"]
+    assert metagrove("reconstruct", tmp_path / "c.csv", *given).exit_code in (0, 3)
+    fit = json.loads((tmp_path / "o" / "report.json").read_text())["fit"]
+    printed = {line["fact"]: line["printed"] for line in fit}
+    assert (printed["median"], printed["survival at 6"], printed["survival at 12"]) == (5.9, 0.6, 0.3)
+    assert arm_facts({"A": ArmCurve([(0, 1)])}, at_risk=None, totals=tmp_path / "t.csv", marks=None)["A"] == ArmFacts(
+        10, median=(5.9, 4.1, 8.2), rates={6.0: (0.6, None, None), 12.0: (0.3, 0.1, 0.6)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell", "said"),
+    [
+        ("median", "5.9 (6.1-8.2)", "column 'median': 6.1 to 5.9 to 8.2 is no interval around its estimate"),
+        ("median", "62 d", "column 'median': '62 d' carries a unit"),
+        ("median", "-2", "column 'median': '-2' is no median"),
+        ("rate_6", "130%", "column 'rate_6': '130%' is no survival"),
+        ("rate_6,rate_1.5,rate 1_5", "0.5,0.7,0.7", "row 1, column 'rate 1_5': two columns are 'rate_1.5'"),
+    ],
+)
+def test_printed_medians_and_rates_that_cannot_be_are_refused(tmp_path, heading, cell, said):
+    (tmp_path / "c.csv").write_text("0,1\n2,0.75\n9,0.75\n")
+    (tmp_path / "t.csv").write_text(f"n,{heading}\n4,{cell}\n")
+    done = metagrove("reconstruct", tmp_path / "c.csv", "--totals", tmp_path / "t.csv", "--out", tmp_path / "o")
+    assert done.exit_code == 1
+    assert said in done.stderr
 
 
 def test_a_curve_without_a_name_is_of_one_arm(tmp_path):

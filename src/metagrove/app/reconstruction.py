@@ -214,6 +214,8 @@ def reconstruct_curves(
             "n": known.n,
             "events": known.events,
             "marks": known.marks,
+            "median": known.median,
+            "rates": known.rates,
             "axis": axis,
             "method": method,
         }

@@ -60,7 +60,7 @@ def reconstruct(
         Path | None, typer.Option("--at-risk", help="CSV with arm, time, n.", show_default=False)
     ] = None,
     totals: Annotated[
-        Path | None, typer.Option(help="CSV with arm, n and optionally events.", show_default=False)
+        Path | None, typer.Option(help="CSV with arm, n and optionally events, median, rate_12 …", show_default=False)
     ] = None,
     marks: Annotated[Path | None, typer.Option(help="CSV with arm, time of censor marks.", show_default=False)] = None,
     hr: Annotated[
