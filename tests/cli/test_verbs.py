@@ -352,6 +352,22 @@ def test_an_arm_without_events_is_incidence_where_the_other_is(tmp_path):
     assert made == [("A", 3, "1"), ("A", 9, "0")] + [("B", 9, "0")] * 3
 
 
+def test_the_report_says_how_each_arm_was_read(tmp_path):
+    (tmp_path / "c.csv").write_text("arm,time,cuminc\nA,0,2%\nA,3,52%\nA,9,52%\nB,0,0\nB,0.5,0\nB,0.5,25\nB,8,25\n")
+    (tmp_path / "t.csv").write_text("arm,n\nA,2\nB,4\n")
+    done = metagrove("reconstruct", tmp_path / "c.csv", "--totals", tmp_path / "t.csv", "--out", tmp_path / "o")
+    assert done.exit_code in (0, 3), done.stderr
+    notes = json.loads((tmp_path / "o" / "report.json").read_text())["notes"]
+    said = {arm: [note["message"] for note in notes if note["arm"] == arm] for arm in "AB"}
+    read = [
+        "cumulative incidence was read as percent",
+        "the column is called 'cuminc': read as cumulative incidence, survival is 1 minus it",
+    ]
+    assert said["A"][:3] == [*read, "rows were read as clicks, one a drop"]
+    assert "survival starts at 0.98: all values were moved by +0.02" in said["A"]
+    assert said["B"][:3] == [*read, "rows were read as both corners of every step"]
+
+
 @pytest.mark.parametrize("bare", [False, True])
 def test_decimal_commas_with_three_digits_are_no_thousands(tmp_path, bare):
     points = ["0,000;1,000", "2,125;0,812", "5,250;0,625", "7,125;0,438", "12,500;0,250", "15,125;0,250"]

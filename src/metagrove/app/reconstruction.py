@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metagrove.app.arm_tables import arm_facts, known_arm
-from metagrove.app.curve_tables import curve_table
+from metagrove.app.curve_tables import ArmCurve, curve_table
 from metagrove.app.products import csv_bytes
 from metagrove.core.errors import DataError, MetagroveError
 from metagrove.core.results import plain
@@ -87,6 +87,23 @@ WRITTEN = frozenset[object](("patients.csv", "draws.csv", "report.json"))
 ADJUSTED = 0.05
 
 
+#: How the rows of a curve were taken, by the kind that was recognised.
+ROWS = {
+    "exact": "both corners of every step",
+    "digitized": "one row a drop, as digitize writes them",
+    "clicks": "clicks, one a drop",
+    "steps": "clicks on drops and between them",
+    "points": "readings anywhere on the curve",
+    "trace": "a trace, one row a pixel column",
+}
+
+
+def _notes(curve: ArmCurve, rebuilt: RebuiltPatients) -> list[str]:
+    """How one arm's input was read, in words."""
+    kind = [f"rows were read as {ROWS[rebuilt.curve.kind]}"] if rebuilt.curve is not None else []
+    return list(dict.fromkeys([*curve.notes, *kind, *rebuilt.notes]))
+
+
 def _frame(rows: Any, what: str) -> Any:
     """Rows of time and a second number as a frame."""
     import pandas as pd
@@ -160,6 +177,42 @@ def _together(
     return {arm: pair.control if arm == control else pair.treated for arm in given}
 
 
+def _given(inputs: ReconstructInputs, curves: Mapping[str, ArmCurve], method: str) -> dict[str, dict[str, Any]]:
+    """What `reconstruct` takes for each arm."""
+    facts = arm_facts(curves, at_risk=inputs.at_risk, totals=inputs.totals, marks=inputs.marks)
+    # arms of one file were drawn on one axis; readings err in proportion to it
+    axis = max(time for curve in curves.values() for time, _ in curve.points)
+    given = {}
+    for arm, known in facts.items():
+        if known.n is None and not known.at_risk:
+            said = "" if not (inputs.totals or inputs.at_risk) else f"; the tables given have none for '{arm}'"
+            raise DataError(
+                f"how many patients there were is not known{said}; give --totals with n, or --at-risk",
+                file=f"{inputs.curves.name}, arm '{arm}'" if arm else inputs.curves.name,
+            )
+        given[arm] = {
+            "curve": _frame(curves[arm].points, "survival"),
+            "at_risk": _frame(known.at_risk, "n") if known.at_risk else None,
+            "n": known.n,
+            "events": known.events,
+            "marks": known.marks,
+            "median": known.median,
+            "rates": known.rates,
+            "axis": axis,
+            "method": method,
+        }
+    return given
+
+
+def _add(report: dict[str, Any], arm: str, rebuilt: RebuiltPatients, curve: ArmCurve) -> None:
+    """Add what is told of one arm to the report."""
+    told = rebuilt.report
+    report["arms"].append({"arm": arm, "n": rebuilt.n, "events": rebuilt.events})
+    for part in ("fit", "contradictions", "guesses"):
+        report[part] += [{"arm": arm, **line} for line in told[part]]
+    report["notes"] += [{"arm": arm, "message": note} for note in _notes(curve, rebuilt)]
+
+
 def reconstruct_curves(
     inputs: ReconstructInputs,
     out: Path,
@@ -184,58 +237,22 @@ def reconstruct_curves(
     if difference is not None:
         difference.check()
     curves = curve_table(inputs.curves)
-    facts = arm_facts(curves, at_risk=inputs.at_risk, totals=inputs.totals, marks=inputs.marks)
-    # arms of one file were drawn on one axis; readings err in proportion to it
-    axis = max(time for curve in curves.values() for time, _ in curve.points)
-    arms = list(curves)
-    patients: list[list[Any]] = []
-    drawn: list[list[Any]] = []
-    report: dict[str, Any] = {
-        "method": method,
-        "draws": draws,
-        "seed": seed,
-        "arms": [],
-        "fit": [],
-        "contradictions": [],
-        "guesses": [],
-    }
-    given = {}
-    for arm in arms:
-        known = facts[arm]
-        if known.n is None and not known.at_risk:
-            said = "" if not (inputs.totals or inputs.at_risk) else f"; the tables given have none for '{arm}'"
-            raise DataError(
-                f"how many patients there were is not known{said}; give --totals with n, or --at-risk",
-                file=f"{inputs.curves.name}, arm '{arm}'" if arm else inputs.curves.name,
-            )
-        given[arm] = {
-            "curve": _frame(curves[arm].points, "survival"),
-            "at_risk": _frame(known.at_risk, "n") if known.at_risk else None,
-            "n": known.n,
-            "events": known.events,
-            "marks": known.marks,
-            "median": known.median,
-            "rates": known.rates,
-            "axis": axis,
-            "method": method,
-        }
+    given = _given(inputs, curves, method)
+    report: dict[str, Any] = {"method": method, "draws": draws, "seed": seed}
+    report |= {part: [] for part in ("arms", "fit", "contradictions", "guesses", "notes")}
     if difference is None:
         made = _apart(given, inputs.curves, draws, seed, progress)
     else:
         made = _together(given, difference, inputs.curves, draws, seed, report)
+    patients: list[list[Any]] = []
+    drawn: list[list[Any]] = []
     for arm, rebuilt in made.items():
-        table = rebuilt.patients
+        table, more = rebuilt.patients, rebuilt.draws
         patients += [[arm, t, int(e)] for t, e in zip(table["time"], table["event"], strict=True)]
-        if draws:
-            more = rebuilt.draws
-            assert more is not None
-            drawn += [
-                [int(d), arm, t, int(e)] for d, t, e in zip(more["draw"], more["time"], more["event"], strict=True)
-            ]
-        told = rebuilt.report
-        report["arms"].append({"arm": arm, "n": len(table), "events": int(table["event"].sum())})
-        for part in ("fit", "contradictions", "guesses"):
-            report[part] += [{"arm": arm, **line} for line in told[part]]
+        if draws and more is not None:
+            columns = (more["draw"], more["time"], more["event"])
+            drawn += [[int(d), arm, t, int(e)] for d, t, e in zip(*columns, strict=True)]
+        _add(report, arm, rebuilt, curves[arm])
     files = {
         "patients.csv": csv_bytes(["arm", "time", "event"], patients),
         "report.json": (json.dumps(plain(report), indent=2, ensure_ascii=False) + "\n").encode(),
