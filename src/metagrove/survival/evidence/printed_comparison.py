@@ -10,6 +10,7 @@ import numpy as np
 
 from metagrove.core.errors import DataError
 from metagrove.core.values import Array
+from metagrove.survival.evidence.arguments import real_number
 from metagrove.survival.evidence.comparison_text import PrintedP, p_of_text, ratio_of_text
 from metagrove.survival.evidence.printed_facts import Interval
 
@@ -103,7 +104,8 @@ def printed_comparison(
     level: float = 0.95,
 ) -> PrintedComparison:
     """The printed comparison, checked; see `reconstruct_arms` for the arguments."""
-    if hr_error < 0 or not np.isfinite(hr_error):
+    hr_error = real_number(hr_error, "hr_error", what="it is a standard error of a log hazard ratio, 0 or more")
+    if hr_error < 0:
         raise DataError(f"hr_error is {hr_error:g}; it is a standard error of a log hazard ratio, 0 or more")
     told: list[tuple[str, str]] = []
     loghr = error = None
@@ -133,7 +135,7 @@ def _interval(hr: float | str | Sequence[float | None] | None) -> Interval | Non
     parts = [hr] if isinstance(hr, int | float) or np.ndim(hr) == 0 else list(hr)  # type: ignore[arg-type]
     if len(parts) not in (1, 3):
         raise DataError(f"{hr!r} is no hazard ratio; give a number or (estimate, lower, upper)")
-    known = [None if x is None or not np.isfinite(float(x)) else float(x) for x in parts] + [None, None]  # type: ignore[arg-type]
+    known = [_known(x, hr) for x in parts] + [None, None]
     for x in known:
         if x is not None and not x > 0:
             raise DataError(f"the hazard ratio is {x:g}; it lies above 0")
@@ -143,6 +145,14 @@ def _interval(hr: float | str | Sequence[float | None] | None) -> Interval | Non
     if (lower is not None and lower > value) or (upper is not None and upper < value):
         raise DataError(f"the interval {lower} to {upper} does not contain its estimate {value}")
     return Interval(value, lower, upper)
+
+
+def _known(x: object, hr: object) -> float | None:
+    try:
+        value = float("nan") if x is None else float(x)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise DataError(f"{hr!r} is no hazard ratio; give a number or (estimate, lower, upper)") from None
+    return value if np.isfinite(value) else None
 
 
 def _spread(interval: Interval, level: float) -> Window | None:
