@@ -200,6 +200,13 @@ def test_reconstruct_refuses_facts_of_an_arm_without_a_curve(tmp_path):
             "study,time,n_risk,survival\nA,1,10,0.5\nA,2,5,0.6\n",
             "row 3, column 'survival': A: survival rises from 0.5 to 0.6",
         ),
+        (
+            "study,time,n_risk,survival\nA,1,10,0.8\nB,1,9,0.9\nA,2,0,0.5\n",
+            "grid.csv, row 4, column 'n_risk': survival falls to 0.5 at 2 with nobody at risk",
+        ),
+        ("study,time,n_risk,survival\nA,0,10,0.9\nA,2,9,0.5\n", "row 2, column 'survival': survival is 0.9 at time 0"),
+        ("study,time,n_risk,survival\nA,,10,0.9\n", "row 2, column 'time': time is ''"),
+        ("study,time,n_risk,survival\nA,1,10,0\nA,2,0,0\nB,2,0,1\n", "grid.csv: B: no row with a time above 0"),
         ("study,time,n_risk,survival\nA,1,,0.5\n", "row 2, column 'n_risk': is empty"),
         ("study,time,n_risk,survival\nA,1,10,0.5\nA,1,10,0.5\n", "row 3, column 'study': 'A, 1' stands in row 2"),
     ],

@@ -448,6 +448,7 @@ CURVES = "arm,time,survival\nA,0,1\nA,2,0.75\nA,5,0.5\nA,9,0.5\nB,0,1\nB,4,0.5\n
         ("--at-risk", "arm,time,n\nB,-1,4\n", "facts.csv, row 2, column 'time': time is -1"),
         ("--totals", "arm,n\nA,4\nB,0\n", "facts.csv, row 3, column 'n': n is 0"),
         ("--totals", "arm,n\nA,4\n", "curves.csv, arm 'B': how many patients there were is not known"),
+        ("--totals", "arm,n,events\nA,4,50%\nB,4,2\n", "facts.csv, row 2, column 'events': '50%' is a share"),
         ("--totals", "n\n4\n", "facts.csv, row 2, column 'arm': says no arm; the curves have 2: A, B"),
         ("--marks", "time\n3\n", "facts.csv, row 2, column 'arm': says no arm; the curves have 2: A, B"),
         ("--at-risk", "arm,time,n\nA,0,4\nC,0,9\n", "facts.csv, row 3, column 'arm': arm 'C' has no curve; arms: A, B"),

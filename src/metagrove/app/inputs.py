@@ -10,7 +10,7 @@ from typing import Any
 from metagrove.core.errors import DataError
 from metagrove.review.columns import Column, TableLayout
 from metagrove.review.curve_rows import curve_faults, survival_scale
-from metagrove.review.tables import Sheet, Table, parse_sheet, read_sheet
+from metagrove.review.tables import Row, Sheet, Table, parse_sheet, read_sheet
 
 __all__ = ["SURVIVAL", "TIME", "faultless", "grid_table", "proportion_table", "read_file", "read_table"]
 
@@ -89,10 +89,26 @@ def proportion_table(path: str | Path) -> Table:
     return table
 
 
+def _check_falls(rows: list[Row], scale: float) -> None:
+    """Refuse a study in which somebody dies where nobody is at risk, or before time 0 is over."""
+    level = 1.0
+    for row in rows:
+        survival = row["survival"] / scale
+        if row["time"] == 0 and survival < 1:
+            raise row.error(f"survival is {row['survival']:g} at time 0; curves start at {scale:g}", "survival")
+        if row["n_risk"] == 0 and survival < level and row["time"] > 0:
+            raise row.error(
+                f"survival falls to {row['survival']:g} at {row['time']:g} with nobody at risk; give the number at risk at the "
+                "start of the interval that ends there",
+                "n_risk",
+            )
+        level = survival
+
+
 def grid_table(path: str | Path) -> Mapping[str, list[Any]]:
     """Columns `study, time, n_risk, survival` of a table of survival at common times, survival as a proportion."""
     table = read_table(path, _GRID)
-    first = min(row["time"] for row in table.rows if row["time"] is not None)
+    first = min((row["time"] for row in table.rows if row["time"] is not None), default=None)
     scale = max(survival_scale(r for r in table.rows if r["time"] == first), survival_scale(table.rows))
     rows = sorted(table.rows, key=lambda row: row.text("study"))
     for _, group in groupby(rows, key=lambda row: row.text("study")):
@@ -103,6 +119,8 @@ def grid_table(path: str | Path) -> Mapping[str, list[Any]]:
             raise row.error("is empty; give the number at risk at the start of the interval", "n_risk")
         if row["n_risk"] < 0:
             raise row.error(f"{row['n_risk']:g} is negative; a number at risk is 0 or more", "n_risk", "negative-count")
+    for _, group in groupby(rows, key=lambda row: row.text("study")):
+        _check_falls(sorted(group, key=lambda row: row["time"]), scale)
     return {
         "study": [row.text("study") for row in table.rows],
         "time": [row["time"] for row in table.rows],

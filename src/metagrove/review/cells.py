@@ -134,6 +134,8 @@ def count(text: str, notation: Notation = POINT) -> int:
     (42, 8)
     """
     match = _PERCENT_TAIL.match(text)
+    if "%" in text and not match:
+        raise DataError(f"'{text}' is a share; a count is a whole number", rule="fractional-count")
     value = number(match[1] if match else text, notation, whole=True)
     if value < 0:
         raise DataError(f"'{text}' is negative; a count is 0 or more", rule="negative-count")
