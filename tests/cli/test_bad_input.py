@@ -170,6 +170,10 @@ def test_pool_refuses_unknown_names_with_the_known(tmp_path):
             "time,cuminc\n0,0\n3,0.7\n9,0.4\n",
             "row 4, column 'survival': cumulative incidence falls from 0.7 to 0.4 at 9",
         ),
+        (
+            "arm,time,survival\nA,0,1\nA,2,80\nA,5,60\n",
+            "row 3, column 'survival': survival is 80; it lies between 0 and 1",
+        ),
         ("arm,time,incidence\nA,0,0\nA,2,1.3\n", "row 3, column 'survival': cumulative incidence is 1.3"),
         ("arm,time,survival\nA,-1,1\nA,2,0.4\n", "row 2, column 'time': time is '-1'"),
         ("arm,time,survival\n", "the table is empty"),

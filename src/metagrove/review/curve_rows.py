@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from metagrove.core.errors import DataError
 from metagrove.review.tables import Row
@@ -17,6 +17,8 @@ RISE = 0.02
 SWAP = 0.012
 #: Overshoot of the top of the axis that is still noise.
 ABOVE_ONE = 0.02
+#: How far a cumulative incidence may fall below its own earlier part and still be one, misread.
+DISORDER = 0.1
 
 
 def _whose(row: Row) -> str:
@@ -54,7 +56,8 @@ def _turn(rows: Iterable[Row]) -> int:
     up = sum(max(b - a, 0.0) for a, b in pairwise(levels)) / scale
     down = sum(max(a - b, 0.0) for a, b in pairwise(levels)) / scale
     if up > 2 * down and up - down > RISE and levels[0] < 0.5 * scale:
-        return 1
+        highest = accumulate(levels, max)
+        return int(max(top - level for top, level in zip(highest, levels, strict=True)) <= DISORDER * scale)
     return -1 if down > 2 * up and down - up > RISE else 0
 
 
