@@ -44,6 +44,11 @@ def test_what_is_no_hazard_ratio_is_refused_in_one_line(text):
     assert "\n" not in str(caught.value)
 
 
+def test_a_share_is_no_ratio_with_limits_at_its_level():
+    with pytest.raises(DataError, match="the hazard ratio is '53%'"):
+        ratio_of_text("53%")
+
+
 @pytest.mark.parametrize(
     ("text", "sign", "value"),
     [

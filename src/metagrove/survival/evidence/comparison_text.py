@@ -11,7 +11,7 @@ __all__ = ["PrintedP", "p_of_text", "ratio_of_text"]
 
 _LEVEL = r"(?P<level>\d+(?:[.,]\d+)?)\s*(?:%|per\s?cent)"
 _INTERVAL = re.compile(
-    rf"(?:{_LEVEL}[\s-]*)?(?:confidence\s+(?:intervals?|limits?)|CIs?)\b|{_LEVEL.replace('level', 'alone')}",
+    rf"(?:{_LEVEL}[\s-]*)?(?:confidence\s+(?:intervals?|limits?)|CIs?)\b|(?<=[\s(\[,;]){_LEVEL.replace('level', 'alone')}",
     re.IGNORECASE,
 )
 _NAME = re.compile(
