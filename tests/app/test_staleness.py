@@ -4,7 +4,10 @@ import shutil
 
 import pytest
 
+from metagrove.app.products import row_material
 from metagrove.app.workflow import rebuild
+from metagrove.review import columns
+from metagrove.review.tables import parse_table
 
 PROTOCOL = """\
 version = 1
@@ -89,3 +92,15 @@ def test_a_change_redoes_what_it_touches_and_leaves_what_a_new_build_would_make(
     shutil.rmtree(folder / ".metagrove")
     assert rebuild(folder).fresh == ()
     assert contents(folder / "out") == before
+
+
+def test_a_decimal_sign_shown_elsewhere_in_the_file_makes_rows_stale():
+    header, row = b"study;endpoint;time;n\n", b"Lee;OS;2,125;40\n"
+    tables = [
+        parse_table(columns.TABLES["at_risk"], header + row + more) for more in (b"Kim;OS;0,5;9\n", b"Kim;OS;0.5;9\n")
+    ]
+    assert [len(table.rows) for table in tables] == [2, 2]
+    assert tables[0].rows[0]["time"] == 2.125
+    assert tables[1].rows[0]["time"] == 2125
+    first, second = (row_material(table.rows[:1]) for table in tables)
+    assert first != second

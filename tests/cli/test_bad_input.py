@@ -54,7 +54,7 @@ def edit(path, old, new):
         ("responses.csv", "ORR,Ha,2,8", "ORR,Ha,-2,8", "responses.csv, row 2, column 'events': '-2' is negative"),
         ("responses.csv", "ORR,Ha,2,8", "ORR,Ha,2.5,8", "responses.csv, row 2, column 'events': '2.5' is a fraction"),
         ("adverse_events.csv", "5,11,", "12,11,", "adverse_events.csv, row 2, column 'events': 12 events among 11"),
-        ("studies.csv", "Bible,2012", "Ha,2012", "studies.csv, row 3, column 'study': 'ha' stands in row 2"),
+        ("studies.csv", "Bible,2012", "Ha,2012", "studies.csv, row 3, column 'study': 'Ha' stands in row 2"),
         ("review.toml", 'sm = "PFT"', 'smm = "PFT"', "unknown key 'smm'; nearest known key: 'sm'"),
         ("review.toml", 'outcome = "ORR"', 'outcome = "OR"', "No outcome in responses.csv 'OR'; nearest: ORR"),
         ("curves.csv", "OS,Ha,0.0578,1,", "OS,Ha,0.0578,1.2,", "curves.csv, row 3, column 'survival': survival is 1.2"),
@@ -132,7 +132,7 @@ def test_new_refuses_a_broken_revman_file(tmp_path, content, said):
         ("study,event,n\nA,9,8\n", "table.csv, row 2, column 'events': 9 events among 8"),
         ("study,event,n\nA,-1,8\n", "row 2, column 'events': '-1' is negative"),
         ("study,event,n\nA,1.5,8\n", "row 2, column 'events': '1.5' is a fraction"),
-        ("study,event,n\nA,1,8\nA,2,9\n", "row 3, column 'study': 'a' stands in row 2"),
+        ("study,event,n\nA,1,8\nA,2,9\n", "row 3, column 'study': 'A' stands in row 2"),
         ("study,event,n\n", "the table is empty"),
         ("study,n\nA,8\n", "no column 'events'"),
         ("study,event,n\nA,,8\n", "row 2, column 'events': is empty"),
@@ -166,6 +166,15 @@ def test_pool_refuses_unknown_names_with_the_known(tmp_path):
     [
         ("arm,time,survival\nA,0,1\nA,2,1.2\n", "curves.csv, row 3, column 'survival': survival is 1.2"),
         ("arm,time,survival\nA,0,1\nA,2,0.4\nA,3,0.7\n", "row 4, column 'survival': A: survival rises from 0.4 to 0.7"),
+        (
+            "time,cuminc\n0,0\n3,0.7\n9,0.4\n",
+            "row 4, column 'survival': cumulative incidence falls from 0.7 to 0.4 at 9",
+        ),
+        (
+            "arm,time,survival\nA,0,1\nA,2,80\nA,5,60\n",
+            "row 3, column 'survival': survival is 80; it lies between 0 and 1",
+        ),
+        ("arm,time,incidence\nA,0,0\nA,2,1.3\n", "row 3, column 'survival': cumulative incidence is 1.3"),
         ("arm,time,survival\nA,-1,1\nA,2,0.4\n", "row 2, column 'time': time is '-1'"),
         ("arm,time,survival\n", "the table is empty"),
         ("arm,time\nA,1\n", "no column 'survival'"),
@@ -195,8 +204,15 @@ def test_reconstruct_refuses_facts_of_an_arm_without_a_curve(tmp_path):
             "study,time,n_risk,survival\nA,1,10,0.5\nA,2,5,0.6\n",
             "row 3, column 'survival': A: survival rises from 0.5 to 0.6",
         ),
+        (
+            "study,time,n_risk,survival\nA,1,10,0.8\nB,1,9,0.9\nA,2,0,0.5\n",
+            "grid.csv, row 4, column 'n_risk': survival falls to 0.5 at 2 with nobody at risk",
+        ),
+        ("study,time,n_risk,survival\nA,0,10,0.9\nA,2,9,0.5\n", "row 2, column 'survival': survival is 0.9 at time 0"),
+        ("study,time,n_risk,survival\nA,,10,0.9\n", "row 2, column 'time': time is ''"),
+        ("study,time,n_risk,survival\nA,1,10,0\nA,2,0,0\nB,2,0,1\n", "grid.csv: B: no row with a time above 0"),
         ("study,time,n_risk,survival\nA,1,,0.5\n", "row 2, column 'n_risk': is empty"),
-        ("study,time,n_risk,survival\nA,1,10,0.5\nA,1,10,0.5\n", "row 3, column 'study': 'a, 1' stands in row 2"),
+        ("study,time,n_risk,survival\nA,1,10,0.5\nA,1,10,0.5\n", "row 3, column 'study': 'A, 1' stands in row 2"),
     ],
 )
 def test_summary_curve_refuses_a_bad_grid(tmp_path, content, said):

@@ -10,8 +10,10 @@ import openpyxl
 import pytest
 from typer.testing import CliRunner
 
-from metagrove.app.reconstruction import PrintedDifference
+from metagrove.app.arm_tables import ArmFacts, arm_facts, known_arm
+from metagrove.app.curve_tables import ArmCurve
 from metagrove.cli.main import app
+from metagrove.core.errors import DataError
 
 
 def metagrove(*arguments):
@@ -221,12 +223,21 @@ def test_reconstruct_two_arms_shows_the_printed_hazard_ratio(tmp_path):
     assert 2.185 <= told["hr"] <= 2.195
 
 
-@pytest.mark.parametrize(
-    "text", ["0.66 (0.50-0.87)", "0.66 (95% CI 0.50 to 0.87)", "0.66, .50, .87", "0.66 [0.50; 0.87]"]
-)
-def test_a_hazard_ratio_is_read_as_papers_print_it(text):
-    assert PrintedDifference(text).numbers == (0.66, 0.5, 0.87)
-    assert PrintedDifference("0.66").numbers == 0.66
+def test_reconstruct_replaces_what_the_call_before_wrote_and_nothing_else(tmp_path):
+    (tmp_path / "c.csv").write_text("0,1\n2,0.75\n9,0.75\n")
+    (tmp_path / "t.csv").write_text("n\n4\n")
+    out = tmp_path / "out"
+    given = ["reconstruct", tmp_path / "c.csv", "--totals", tmp_path / "t.csv", "--out", out]
+    out.mkdir()
+    (out / "draws.csv").write_text("a person's own")
+    assert metagrove(*given).exit_code == 0
+    assert (out / "draws.csv").read_text() == "a person's own"
+    assert metagrove(*given, "--draws", "2").exit_code == 0
+    (out / "notes.txt").write_text("kept")
+    assert metagrove(*given, "--marks", tmp_path / "none.csv").exit_code == 1
+    assert (out / "draws.csv").is_file()
+    assert metagrove(*given).exit_code == 0
+    assert sorted(path.name for path in out.iterdir()) == ["notes.txt", "patients.csv", "report.json"]
 
 
 def test_reconstruct_says_when_no_patients_show_the_printed_hazard_ratio(tmp_path):
@@ -238,13 +249,16 @@ def test_reconstruct_says_when_no_patients_show_the_printed_hazard_ratio(tmp_pat
 @pytest.mark.parametrize(
     "given, said",
     [
-        (("--hr", "half"), "the hazard ratio is 'half'; write 0.66, or with its limits 0.66 (0.50-0.87)"),
+        (
+            ("--hr", "half"),
+            "metagrove: --hr: the hazard ratio is 'half'; write 0.66, or with its limits 0.66 (0.50-0.87)",
+        ),
         (("--hr", "-0.5"), "the hazard ratio is '-0.5'"),
         (("--hr", "0.7, 0.5"), "the hazard ratio is '0.7, 0.5'"),
         (("--hr", "0"), "the hazard ratio is 0; it lies above 0"),
-        (("--p", "1.2"), "p is 1.2; it lies between 0 and 1"),
+        (("--p", "1.2"), "metagrove: --p: p is 1.2; it lies between 0 and 1"),
         (("--p", "small"), "p is 'small'"),
-        (("--hr", "0.5", "--control", "Od"), "arm 'Od' has no curve; arms: Old, New"),
+        (("--hr", "0.5", "--control", "Od"), "arm 'Od' has no curve; nearest: 'Old'; arms: Old, New"),
         (("--hr", "0.5", "--method", "guyot"), "two arms are rebuilt together with method='likelihood'"),
     ],
 )
@@ -315,6 +329,66 @@ def test_curves_in_per_cent_and_of_other_digitizers(tmp_path, text):
     assert times.count(2) == 100
 
 
+@pytest.mark.parametrize("heading", ["cuminc", "incidence", "Cumulative incidence", "probability", "survival", "y", ""])
+@pytest.mark.parametrize("percent", [False, True])
+def test_cumulative_incidence_is_survival_turned_round(tmp_path, heading, percent):
+    points = [(0, 0.0), (2, 0.2), (5, 0.4), (7, 0.6), (12, 0.8), (15, 0.8)]
+    lines = [f"{t},{100 * x if percent else x:g}" for t, x in points]
+    (tmp_path / "c.csv").write_text("\n".join([f"time,{heading}", *lines] if heading else lines))
+    (tmp_path / "t.csv").write_text("n,events\n10,8\n")
+    given = ["--totals", tmp_path / "t.csv", "--method", "bounded", "--out", tmp_path / "o"]
+    done = metagrove("reconstruct", tmp_path / "c.csv", *given)
+    assert done.exit_code == 0, done.stderr
+    made = [(float(r["time"]), r["event"]) for r in rows(tmp_path / "o" / "patients.csv")]
+    assert made == [(t, e) for t, e in ((2, "1"), (5, "1"), (7, "1"), (12, "1")) for _ in range(2)] + [(15, "0")] * 2
+
+
+def test_an_arm_without_events_is_incidence_where_the_other_is(tmp_path):
+    (tmp_path / "c.csv").write_text("arm,time,y\nA,0,0\nA,3,0.5\nA,9,0.5\nB,0,0\nB,9,0\n")
+    (tmp_path / "t.csv").write_text("arm,n,events\nA,2,1\nB,3,0\n")
+    given = ["--totals", tmp_path / "t.csv", "--method", "bounded", "--out", tmp_path / "o"]
+    assert metagrove("reconstruct", tmp_path / "c.csv", *given).exit_code == 0
+    made = [(r["arm"], float(r["time"]), r["event"]) for r in rows(tmp_path / "o" / "patients.csv")]
+    assert made == [("A", 3, "1"), ("A", 9, "0")] + [("B", 9, "0")] * 3
+
+
+def test_the_report_says_how_each_arm_was_read(tmp_path):
+    (tmp_path / "c.csv").write_text("arm,time,cuminc\nA,0,2%\nA,3,52%\nA,9,52%\nB,0,0\nB,0.5,0\nB,0.5,25\nB,8,25\n")
+    (tmp_path / "t.csv").write_text("arm,n\nA,2\nB,4\n")
+    done = metagrove("reconstruct", tmp_path / "c.csv", "--totals", tmp_path / "t.csv", "--out", tmp_path / "o")
+    assert done.exit_code in (0, 3), done.stderr
+    notes = json.loads((tmp_path / "o" / "report.json").read_text())["notes"]
+    said = {arm: [note["message"] for note in notes if note["arm"] == arm] for arm in "AB"}
+    read = [
+        "cumulative incidence was read as percent",
+        "the column is called 'cuminc': read as cumulative incidence, survival is 1 minus it",
+    ]
+    assert said["A"][:3] == [*read, "rows were read as clicks, one a drop"]
+    assert "survival starts at 0.98: all values were moved by +0.02" in said["A"]
+    assert said["B"][:3] == [*read, "rows were read as both corners of every step"]
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_decimal_commas_with_three_digits_are_no_thousands(tmp_path, bare):
+    points = ["0,000;1,000", "2,125;0,812", "5,250;0,625", "7,125;0,438", "12,500;0,250", "15,125;0,250"]
+    lines = points if bare else ["arm;time;survival", *(f"A;{line}" for line in points)]
+    (tmp_path / "c.csv").write_text("\n".join(lines))
+    (tmp_path / "t.csv").write_text("arm;n;events\nA;16;12\n")
+    (tmp_path / "r.csv").write_text("arm;time;n\nA;0;16\nA;5,5;10\n")
+    given = ["--totals", tmp_path / "t.csv", "--at-risk", tmp_path / "r.csv", "--method", "bounded"]
+    done = metagrove("reconstruct", tmp_path / "c.csv", *given, "--out", tmp_path / "o")
+    assert done.exit_code == 0, done.stderr
+    assert {float(r["time"]) for r in rows(tmp_path / "o" / "patients.csv") if r["event"] == "1"} == {
+        2.125, 5.25, 7.125, 12.5
+    }  # fmt: skip
+
+
+def test_a_new_folder_takes_over_decimal_commas(tmp_path):
+    (tmp_path / "curves.csv").write_text("study;endpoint;time;survival\nLee;OS;0;100\nLee;OS;2,125;80,250\n")
+    assert metagrove("new", tmp_path / "review", "--from", tmp_path / "curves.csv").exit_code == 0
+    assert [r["time"] for r in rows(tmp_path / "review" / "curves.csv")] == ["0", "2.125"]
+
+
 def test_a_folder_name_and_an_outcome_with_quotes(tmp_path):
     (tmp_path / "mine.csv").write_text('study,outcome,events,n\nA,"OR ""x""",3,20\nB,"OR ""x""",4,22\n')
     folder = tmp_path / 'my "rev"'
@@ -376,6 +450,12 @@ CURVES = "arm,time,survival\nA,0,1\nA,2,0.75\nA,5,0.5\nA,9,0.5\nB,0,1\nB,4,0.5\n
         ("--at-risk", "arm,time,n\nB,-1,4\n", "facts.csv, row 2, column 'time': time is -1"),
         ("--totals", "arm,n\nA,4\nB,0\n", "facts.csv, row 3, column 'n': n is 0"),
         ("--totals", "arm,n\nA,4\n", "curves.csv, arm 'B': how many patients there were is not known"),
+        ("--totals", "arm,n,events\nA,4,50%\nB,4,2\n", "facts.csv, row 2, column 'events': '50%' is a share"),
+        ("--totals", "n\n4\n", "facts.csv, row 2, column 'arm': says no arm; the curves have 2: A, B"),
+        ("--marks", "time\n3\n", "facts.csv, row 2, column 'arm': says no arm; the curves have 2: A, B"),
+        ("--at-risk", "arm,time,n\nA,0,4\nC,0,9\n", "facts.csv, row 3, column 'arm': arm 'C' has no curve; arms: A, B"),
+        ("--at-risk", "arm,time,n\nA,0,4\na,0,3\n", "row 3, column 'arm': 'a, 0' stands in row 2 already"),
+        ("--totals", "arm,n\nA,4\n A,4\n", "row 3, column 'arm': 'A' stands in row 2 already"),
         ("--totals", "arm,n,events\nA,4,5\nB,4,2\n", "facts.csv, row 2, column 'events'"),
     ],
 )
@@ -390,6 +470,91 @@ def test_reconstruct_names_the_file_that_is_wrong(tmp_path, option, table, said)
     assert done.exit_code == 1
     assert said in done.stderr
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("option", ["--totals", "--at-risk", "--marks"])
+def test_rows_of_another_arm_than_the_only_curve_are_refused(tmp_path, option):
+    (tmp_path / "c.csv").write_text("arm,time,survival\nDrug X,0,1\nDrug X,2,0.75\nDrug X,9,0.75\n")
+    (tmp_path / "n.csv").write_text("arm,n\nDrug X,4\n")
+    (tmp_path / "f.csv").write_text("arm,time,n\nPlacebo,3,4\n")
+    given = [tmp_path / "c.csv", *([] if option == "--totals" else ["--totals", tmp_path / "n.csv"])]
+    done = metagrove("reconstruct", *given, option, tmp_path / "f.csv", "--out", tmp_path / "o")
+    assert done.exit_code == 1
+    assert "f.csv, row 2, column 'arm': arm 'Placebo' has no curve; arms: Drug X" in done.stderr
+
+
+def test_arms_are_matched_without_capitals_and_blanks(tmp_path):
+    (tmp_path / "c.csv").write_text("arm,time,survival\nDrug X,0,1\nDrug X,2,0.75\nDrug x,9,0.75\n")
+    (tmp_path / "n.csv").write_text("arm,n,events\ndrugx,4,1\n")
+    (tmp_path / "r.csv").write_text("arm,time,n\nDRUG  X,0,4\nDrug X,5,3\n")
+    given = ["--totals", tmp_path / "n.csv", "--at-risk", tmp_path / "r.csv", "--method", "bounded"]
+    assert metagrove("reconstruct", tmp_path / "c.csv", *given, "--out", tmp_path / "o").exit_code == 0
+    assert [r["arm"] for r in rows(tmp_path / "o" / "patients.csv")] == ["Drug X"] * 4
+
+
+@pytest.mark.parametrize(
+    ("name", "arms", "near"),
+    [
+        ("Arm C", ["Arm A", "Arm B"], ""),
+        ("lenvatinb", ["Sorafenib", "Lenvatinib"], "Lenvatinib"),
+        ("B", ["A", "C"], ""),
+    ],
+)
+def test_only_a_name_plainly_nearest_is_suggested(name, arms, near):
+    with pytest.raises(DataError) as caught:
+        known_arm(name, arms)
+    said = caught.value.message
+    assert said.endswith(f"arms: {', '.join(arms)}")
+    assert (f"nearest: '{near}'" in said) if near else ("nearest" not in said)
+
+
+@pytest.mark.parametrize(
+    "totals",
+    [
+        "arm,n,median,rate_6,rate_12\nA,10,5.9 (4.1-8.2),60%,0.3 (0.1-0.6)\n",
+        "arm,n,median,median_ci_low,median_ci_high,rate_6,rate_12,rate_12_ci_low,rate_12_ci_high\nA,10,5.9,4.1,8.2,60,30,10,60\n",
+        "arm;n;median;median_lower;median_upper;Rate 6;Rate 12;Rate 12 lower;Rate 12 upper\nA;10;5,9;4,1;8,2;0,6;0,3;0,1;0,6\n",
+    ],
+)
+def test_totals_hold_the_printed_median_and_rates(tmp_path, totals):
+    (tmp_path / "c.csv").write_text("arm,time,survival\nA,0,1\nA,2,0.8\nA,5,0.6\nA,7,0.4\nA,12,0.2\nA,15,0.2\n")
+    (tmp_path / "t.csv").write_text(totals)
+    given = ["--totals", tmp_path / "t.csv", "--method", "bounded", "--out", tmp_path / "o"]
+    assert metagrove("reconstruct", tmp_path / "c.csv", *given).exit_code in (0, 3)
+    fit = json.loads((tmp_path / "o" / "report.json").read_text())["fit"]
+    printed = {line["fact"]: line["printed"] for line in fit}
+    assert (printed["median"], printed["survival at 6"], printed["survival at 12"]) == (5.9, 0.6, 0.3)
+    assert arm_facts({"A": ArmCurve([(0, 1)])}, at_risk=None, totals=tmp_path / "t.csv", marks=None)["A"] == ArmFacts(
+        10, median=(5.9, 4.1, 8.2), rates={6.0: (0.6, None, None), 12.0: (0.3, 0.1, 0.6)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell", "said"),
+    [
+        ("median", "5.9 (6.1-8.2)", "column 'median': 6.1 to 5.9 to 8.2 is no interval around its estimate"),
+        ("median", "62 d", "column 'median': '62 d' carries a unit"),
+        ("median", "-2", "column 'median': '-2' is no median"),
+        ("rate_6", "130%", "column 'rate_6': '130%' is no survival"),
+        ("rate_6,rate_1.5,rate 1_5", "0.5,0.7,0.7", "row 1, column 'rate 1_5': two columns are 'rate_1.5'"),
+    ],
+)
+def test_printed_medians_and_rates_that_cannot_be_are_refused(tmp_path, heading, cell, said):
+    (tmp_path / "c.csv").write_text("0,1\n2,0.75\n9,0.75\n")
+    (tmp_path / "t.csv").write_text(f"n,{heading}\n4,{cell}\n")
+    done = metagrove("reconstruct", tmp_path / "c.csv", "--totals", tmp_path / "t.csv", "--out", tmp_path / "o")
+    assert done.exit_code == 1
+    assert said in done.stderr
+
+
+def test_a_curve_without_a_name_is_of_one_arm(tmp_path):
+    (tmp_path / "c.csv").write_text("0,1\n2,0.75\n9,0.75\n")
+    (tmp_path / "n.csv").write_text("arm,n\nA,4\n")
+    (tmp_path / "r.csv").write_text("arm,time,n\nB,0,4\n")
+    given = [tmp_path / "c.csv", "--totals", tmp_path / "n.csv", "--method", "bounded", "--out", tmp_path / "o"]
+    assert metagrove("reconstruct", *given).exit_code == 0
+    done = metagrove("reconstruct", *given, "--at-risk", tmp_path / "r.csv")
+    assert "r.csv, row 2, column 'arm': arm 'B' beside 'A'; the curve is that of one arm without a name" in done.stderr
 
 
 def test_figure_to_patients_by_two_commands(tmp_path):

@@ -41,6 +41,11 @@ def test_impossible_counts_are_refused(text, total, message):
         cells.count_of_total(text, total)
 
 
+def test_a_share_is_no_count():
+    with pytest.raises(DataError, match="'70%' is a share; a count is a whole number"):
+        cells.count("70%")
+
+
 @pytest.mark.parametrize(
     ("text", "value", "low", "high", "unit"),
     [

@@ -51,7 +51,7 @@ def test_sources_come_along():
         ("ORR,Lee,9,8", "responses.csv, row 3, column 'events': 9 events among 8"),
         ("ORR,Lee,-2,8", "responses.csv, row 3, column 'events': '-2' is negative"),
         ("ORR,Lee,2.5,8", "responses.csv, row 3, column 'events': '2.5' is a fraction"),
-        ("ORR,Kim,1,8", "responses.csv, row 3, column 'outcome': 'orr, kim' stands in row 2 already"),
+        ("ORR,Kim,1,8", "responses.csv, row 3, column 'outcome': 'ORR, Kim' stands in row 2 already"),
         ("ORR,Lee,2,eight", "responses.csv, row 3, column 'n': 'eight' is not a number"),
         ("ORR,,2,8", "responses.csv, row 3, column 'study': is empty"),
     ],

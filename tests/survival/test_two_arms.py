@@ -181,5 +181,5 @@ def test_what_is_printed_is_read_with_its_last_digit():
 )
 def test_what_cannot_be_meant_is_refused(wrong, message):
     arm = {"curve": [[0, 1], [3, 0.8], [10, 0.8]], "n": 10}
-    with pytest.raises(mg.DataError, match=message):
+    with pytest.raises((mg.DataError, mg.MethodError), match=message):
         mg.reconstruct_arms(arm, arm, **wrong)

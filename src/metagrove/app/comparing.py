@@ -67,7 +67,7 @@ def comparisons(review: Review, name: str, ours: Lookup) -> tuple[Comparison, ..
         at = f" at {row['time']:g}" if row["time"] is not None else ""
         called = f"{LABELS.get(quantity, quantity)}{at}"
         label = f"{subgroup}: {called}" if subgroup else called
-        one = compared(label, row.text("printed"), value, where=str(row.source), reason=reason)
+        one = compared(label, row["printed"] or row.text("printed"), value, where=str(row.source), reason=reason)
         found.append(
             (subgroup, Comparison(one.quantity, one.printed, one.ours, one.verdict, one.difference, one.where))
         )

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from metagrove.core.errors import DataError
-from metagrove.review.cells import number
 from metagrove.review.columns import Column, TableLayout
-from metagrove.review.curve_rows import at_risk_faults, curve_faults, survival_scale
-from metagrove.review.tables import Row, Table, parse_table, read_rows
+from metagrove.review.curve_rows import curve_faults, survival_scale
+from metagrove.review.tables import Row, Sheet, Table, parse_sheet, read_sheet
 
-__all__ = [
-    "at_risk_table",
-    "curve_table",
-    "grid_table",
-    "marks_table",
-    "proportion_table",
-    "read_table",
-    "rows_by_arm",
-    "totals_table",
-]
+__all__ = ["SURVIVAL", "TIME", "faultless", "grid_table", "proportion_table", "read_file", "read_table"]
 
-_ARM = Column("arm", "text", False, ("study", "studlab", "group", "series", "curve", "treatment"))
-_TIME = Column("time", "number", True, ("t", "x", "months", "days", "weeks", "years", "time_months"))
-_SURVIVAL = Column("survival", "number", True, ("surv", "s", "y", "survival_probability", "probability", "surv_rate"))
-_RISK = Column("n", "count", True, ("n_risk", "at_risk", "number_at_risk", "nrisk", "n.risk"))
+TIME = Column("time", "number", True, ("t", "x", "months", "days", "weeks", "years", "time_months"))
+SURVIVAL = Column("survival", "number", True, ("surv", "s", "y", "survival_probability", "probability", "surv_rate"))
 
 _POOL = TableLayout(
     "pool",
@@ -43,25 +29,13 @@ _POOL = TableLayout(
     ),
     ("study", "subgroup"),
 )
-_CURVES = TableLayout("curves", (_ARM, _TIME, _SURVIVAL), ())
-_AT_RISK = TableLayout("at_risk", (_ARM, _TIME, _RISK), ("arm", "time"))
-_TOTALS = TableLayout(
-    "totals",
-    (
-        _ARM,
-        Column("n", "count", True, ("total", "patients", "n_total", "size")),
-        Column("events", "count", False, ("event", "deaths", "n_events")),
-    ),
-    ("arm",),
-)
-_MARKS = TableLayout("marks", (_ARM, Column("time", "number", True, ("t", "x", "time_exact", "time_noisy"))), ())
 _GRID = TableLayout(
     "summary-curve",
     (
         Column("study", "text", True, ("arm", "studlab", "trial", "id")),
-        _TIME,
+        TIME,
         Column("n_risk", "number", True, ("n", "at_risk", "number_at_risk", "nrisk", "n.risk")),
-        _SURVIVAL,
+        SURVIVAL,
     ),
     ("study", "time"),
 )
@@ -75,14 +49,28 @@ def read_table(path: str | Path, layout: TableLayout) -> Table:
     DataError
         The file cannot be read, or a row cannot be meant; names file, row and column.
     """
+    return faultless(parse_sheet(layout, read_file(path)))
+
+
+def read_file(path: str | Path) -> Sheet:
+    """The texts of a delimited file.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read.
+    """
     file = Path(path)
     try:
-        content = file.read_bytes()
+        return read_sheet(file.read_bytes(), file.name)
     except FileNotFoundError:
         raise DataError("there is no such file", file=str(path)) from None
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", file=str(path)) from None
-    table = parse_table(layout, content, file=file.name)
+
+
+def faultless(table: Table) -> Table:
+    """The table, its first fault raised."""
     for fault in table.faults:
         raise fault
     return table
@@ -101,93 +89,26 @@ def proportion_table(path: str | Path) -> Table:
     return table
 
 
-def _by_arm(table: Table) -> dict[str, tuple[Row, ...]]:
-    arms = dict.fromkeys(row.text("arm") for row in table.rows)
-    return {arm: tuple(row for row in table.rows if row.text("arm") == arm) for arm in arms}
-
-
-def _bare_columns(path: Path) -> bytes | None:
-    """Two columns of numbers, as other digitizers write them, under our heading; None for any other table."""
-    header, rows = read_rows(path.read_bytes(), path.name)
-    known = {"time", "survival", "surv", "t", "s", "x", "y"} & {name.lower() for name in header}
-    if len([name for name in header if name.strip()]) != 2 or len(known) == 2:
-        return None
-    if not all(_is_number(cell) for _, fields in rows[:5] for cell in fields[:2]):
-        return None
-    lines = [fields[:2] for _, fields in rows]
-    # The first line is a heading of the reader's own, or already a point.
-    if all(_is_number(cell) for cell in header):
-        lines.insert(0, header)
-    stream = io.StringIO()
-    csv.writer(stream).writerows([["time", "survival"], *lines])
-    return stream.getvalue().encode()
-
-
-def _is_number(text: str) -> bool:
-    try:
-        number(text)
-    except DataError:
-        return False
-    return True
-
-
-def curve_table(path: str | Path) -> dict[str, list[tuple[float, float]]]:
-    """Each arm's points (time, survival as a proportion). Two bare columns, as other digitizers write, are one arm."""
-    file = Path(path)
-    if not file.is_file():
-        raise DataError("there is no such file", file=str(path))
-    bare = _bare_columns(file)
-    if bare is None:
-        table = read_table(file, _CURVES)
-    else:
-        table = parse_table(_CURVES, bare, file=file.name)
-        for fault in table.faults:
-            raise fault
-    arms = {}
-    for arm, rows in _by_arm(table).items():
-        for fault in curve_faults(rows):
-            raise fault
-        scale = survival_scale(rows)
-        arms[arm] = [(row["time"], row["survival"] / scale) for row in rows]
-    return arms
-
-
-def at_risk_table(path: str | Path) -> dict[str, list[tuple[float, int]]]:
-    """Each arm's printed numbers at risk (time, n); empty cells are left out."""
-    arms = {}
-    for arm, rows in _by_arm(read_table(path, _AT_RISK)).items():
-        for fault in at_risk_faults(rows):
-            raise fault
-        arms[arm] = [(row["time"], row["n"]) for row in rows if row["n"] is not None]
-    return arms
-
-
-def totals_table(path: str | Path) -> dict[str, tuple[int, int | None]]:
-    """Each arm's number of patients and of events (None where not printed)."""
-    totals = {}
-    for row in read_table(path, _TOTALS).rows:
-        if row["events"] is not None and row["events"] > row["n"]:
-            message = f"{row['events']} events among {row['n']}; events cannot exceed the total"
-            raise row.error(message, "events", "events-above-n")
-        totals[row.text("arm")] = row["n"], row["events"]
-    return totals
-
-
-def marks_table(path: str | Path) -> dict[str, list[float]]:
-    """Each arm's censor marks."""
-    return {arm: [row["time"] for row in rows] for arm, rows in _by_arm(read_table(path, _MARKS)).items()}
-
-
-def rows_by_arm(path: str | Path, what: Literal["at_risk", "totals", "marks"]) -> dict[str, tuple[Row, ...]]:
-    """Each arm's rows of a table, for messages that name a row."""
-    layouts = {"at_risk": _AT_RISK, "totals": _TOTALS, "marks": _MARKS}
-    return _by_arm(read_table(path, layouts[what]))
+def _check_falls(rows: list[Row], scale: float) -> None:
+    """Refuse a study in which somebody dies where nobody is at risk, or before time 0 is over."""
+    level = 1.0
+    for row in rows:
+        survival = row["survival"] / scale
+        if row["time"] == 0 and survival < 1:
+            raise row.error(f"survival is {row['survival']:g} at time 0; curves start at {scale:g}", "survival")
+        if row["n_risk"] == 0 and survival < level and row["time"] > 0:
+            raise row.error(
+                f"survival falls to {row['survival']:g} at {row['time']:g} with nobody at risk; give the number at risk at the "
+                "start of the interval that ends there",
+                "n_risk",
+            )
+        level = survival
 
 
 def grid_table(path: str | Path) -> Mapping[str, list[Any]]:
     """Columns `study, time, n_risk, survival` of a table of survival at common times, survival as a proportion."""
     table = read_table(path, _GRID)
-    first = min(row["time"] for row in table.rows if row["time"] is not None)
+    first = min((row["time"] for row in table.rows if row["time"] is not None), default=None)
     scale = max(survival_scale(r for r in table.rows if r["time"] == first), survival_scale(table.rows))
     rows = sorted(table.rows, key=lambda row: row.text("study"))
     for _, group in groupby(rows, key=lambda row: row.text("study")):
@@ -198,6 +119,8 @@ def grid_table(path: str | Path) -> Mapping[str, list[Any]]:
             raise row.error("is empty; give the number at risk at the start of the interval", "n_risk")
         if row["n_risk"] < 0:
             raise row.error(f"{row['n_risk']:g} is negative; a number at risk is 0 or more", "n_risk", "negative-count")
+    for _, group in groupby(rows, key=lambda row: row.text("study")):
+        _check_falls(sorted(group, key=lambda row: row["time"]), scale)
     return {
         "study": [row.text("study") for row in table.rows],
         "time": [row["time"] for row in table.rows],

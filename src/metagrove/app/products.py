@@ -40,8 +40,8 @@ class Product:
 
 
 def row_material(rows: Sequence[Row]) -> list[Any]:
-    """What a step that uses these rows depends on: their numbers and texts, not the rest of the file."""
-    return [[row.number, dict(row.texts)] for row in rows]
+    """What a step that uses these rows depends on: their numbers and texts as its file writes numbers, not the rest of the file."""
+    return [[row.number, row.notation.decimal, dict(row.texts)] for row in rows]
 
 
 def _harmless(value: Any) -> Any:

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from metagrove.app.inputs import at_risk_table, curve_table, marks_table, rows_by_arm, totals_table
+from metagrove.app.arm_tables import arm_facts, known_arm
+from metagrove.app.curve_tables import ArmCurve, curve_table
 from metagrove.app.products import csv_bytes
 from metagrove.core.errors import DataError, MetagroveError
 from metagrove.core.results import plain
 from metagrove.review.storage import write_folder
-from metagrove.review.tables import Row
 
 if TYPE_CHECKING:
     from metagrove.survival.reconstruction.rebuilt import RebuiltPatients
 
 __all__ = ["PrintedDifference", "ReconstructInputs", "reconstruct_curves"]
-
-
-#: How far beyond its curve, as a share of it, a mark may have been read.
-SLACK = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,70 +47,61 @@ class PrintedDifference:
     adjusted: bool = False
 
     @property
-    def numbers(self) -> float | tuple[float, ...] | None:
+    def ratio(self) -> tuple[float, ...] | None:
         """The hazard ratio, perhaps with its limits; None where none is printed."""
-        if not self.hr.strip():
-            return None
-        text = re.sub(r"95 ?%|\bCI\b|\bto\b", " ", self.hr)
-        found = re.findall(r"\d*\.?\d+", text)
-        rest = re.sub(r"\d*\.?\d+|[\s,;:()\[\]–-]", "", text)
-        if rest or text.lstrip().startswith(("-", "–")) or len(found) not in (1, 3):
-            raise DataError(f"the hazard ratio is '{self.hr}'; write 0.66, or with its limits 0.66 (0.50-0.87)")
-        values = tuple(float(x) for x in found)
-        return values[0] if len(values) == 1 else values
+        from metagrove.survival.evidence.comparison_text import ratio_of_text
+
+        return ratio_of_text(self.hr) if self.hr.strip() else None
+
+    def check(self) -> None:
+        """Nothing, where hazard ratio and p can be read.
+
+        Raises
+        ------
+        DataError
+            One of them cannot be meant; names the option.
+        """
+        from metagrove.survival.evidence.printed_comparison import printed_comparison
+
+        for option, hr, p in (("--hr", self.hr.strip(), ""), ("--p", "", self.p.strip())):
+            try:
+                printed_comparison(hr or None, p or None)
+            except DataError as error:
+                raise error.within(option) from None
 
     def roles(self, arms: list[str], file: Path) -> tuple[str, str]:
         """The control arm and the other one."""
         if len(arms) != 2:
             named = f": {', '.join(a or 'unnamed' for a in arms)}"
             raise DataError(f"a hazard ratio or p compares two arms; the file has {len(arms)}{named}", file=file.name)
-        if self.control and self.control not in arms:
-            raise DataError(f"arm '{self.control}' has no curve; arms: {', '.join(arms)}", file=file.name)
-        control = self.control or arms[0]
+        try:
+            control = known_arm(self.control, arms) if self.control else arms[0]
+        except DataError as error:
+            raise DataError(f"--control: {error.message}", file=file.name) from None
         return control, next(a for a in arms if a != control)
 
 
+#: What a call writes; files of an earlier call that this one does not make are removed.
+WRITTEN = frozenset[object](("patients.csv", "draws.csv", "report.json"))
 #: Standard error between a stratified or adjusted log hazard ratio and the plain one of the same patients.
 ADJUSTED = 0.05
 
 
-def _for_arm(facts: Mapping[str, Any], arm: str, arms: list[str], file: Path | None) -> Any:
-    """The arm's entry; one unnamed entry belongs to one arm; an entry of no arm is refused."""
-    if not facts:
-        return None
-    strange = [name for name in facts if name not in arms and name]
-    if strange and not (len(facts) == 1 and len(arms) == 1):
-        near = get_close_matches(strange[0], arms, n=1, cutoff=0.4)
-        hint = f"nearest: '{near[0]}'" if near else f"arms: {', '.join(arms)}"
-        raise DataError(f"arm '{strange[0]}' has no curve; {hint}", file=file.name if file else None, column="arm")
-    if arm in facts:
-        return facts[arm]
-    return next(iter(facts.values())) if len(facts) == 1 and (len(arms) == 1 or "" in facts) else None
+#: How the rows of a curve were taken, by the kind that was recognised.
+ROWS = {
+    "exact": "both corners of every step",
+    "digitized": "one row a drop, as digitize writes them",
+    "clicks": "clicks, one a drop",
+    "steps": "clicks on drops and between them",
+    "points": "readings anywhere on the curve",
+    "trace": "a trace, one row a pixel column",
+}
 
 
-def _check_rows(inputs: ReconstructInputs, curves: Mapping[str, list[tuple[float, float]]]) -> None:
-    """Refuse a row of the numbers at risk, totals or marks that no patients of its arm can have."""
-    for row in _rows(inputs.at_risk, "at_risk"):
-        if row["time"] is not None and row["time"] < 0:
-            raise row.error(f"time is {row['time']:g}; times start at 0", "time")
-        if row["time"] == 0 and row["n"] == 0:
-            raise row.error("0 patients are at risk at time 0; an arm has at least one", "n")
-    for row in _rows(inputs.totals, "totals"):
-        if row["n"] is None or row["n"] == 0:
-            raise row.error(f"n is {row.text('n') or 'empty'}; an arm has at least one patient", "n")
-    ends = {arm: max(time for time, _ in points) for arm, points in curves.items()}
-    for row in _rows(inputs.marks, "marks"):
-        name = row.text("arm")
-        end = ends.get(name, next(iter(ends.values())) if len(ends) == 1 else None)
-        if row["time"] is None:
-            raise row.error("is empty; a censor mark is a time", "time")
-        if end is not None and not -SLACK * end <= row["time"] <= (1 + SLACK) * end:
-            whose = f" of '{name}'" if name else ""
-            raise row.error(f"a censor mark{whose} is at {row['time']:g}; the curve goes from 0 to {end:g}", "time")
-
-
-def _rows(path: Path | None, what: Literal["at_risk", "totals", "marks"]) -> list[Row]:
-    return [row for rows in rows_by_arm(path, what).values() for row in rows] if path else []
+def _notes(curve: ArmCurve, rebuilt: RebuiltPatients) -> list[str]:
+    """How one arm's input was read, in words."""
+    kind = [f"rows were read as {ROWS[rebuilt.curve.kind]}"] if rebuilt.curve is not None else []
+    return list(dict.fromkeys([*curve.notes, *kind, *rebuilt.notes]))
 
 
 def _frame(rows: Any, what: str) -> Any:
@@ -167,7 +152,7 @@ def _together(
         pair = reconstruct_arms(
             given[control],
             given[treated],
-            hr=difference.numbers,
+            hr=difference.ratio,
             p=difference.p.strip() or None,
             hr_error=ADJUSTED if difference.adjusted else 0.0,
             draws=draws,
@@ -192,6 +177,42 @@ def _together(
     return {arm: pair.control if arm == control else pair.treated for arm in given}
 
 
+def _given(inputs: ReconstructInputs, curves: Mapping[str, ArmCurve], method: str) -> dict[str, dict[str, Any]]:
+    """What `reconstruct` takes for each arm."""
+    facts = arm_facts(curves, at_risk=inputs.at_risk, totals=inputs.totals, marks=inputs.marks)
+    # arms of one file were drawn on one axis; readings err in proportion to it
+    axis = max(time for curve in curves.values() for time, _ in curve.points)
+    given = {}
+    for arm, known in facts.items():
+        if known.n is None and not known.at_risk:
+            said = "" if not (inputs.totals or inputs.at_risk) else f"; the tables given have none for '{arm}'"
+            raise DataError(
+                f"how many patients there were is not known{said}; give --totals with n, or --at-risk",
+                file=f"{inputs.curves.name}, arm '{arm}'" if arm else inputs.curves.name,
+            )
+        given[arm] = {
+            "curve": _frame(curves[arm].points, "survival"),
+            "at_risk": _frame(known.at_risk, "n") if known.at_risk else None,
+            "n": known.n,
+            "events": known.events,
+            "marks": known.marks,
+            "median": known.median,
+            "rates": known.rates,
+            "axis": axis,
+            "method": method,
+        }
+    return given
+
+
+def _add(report: dict[str, Any], arm: str, rebuilt: RebuiltPatients, curve: ArmCurve) -> None:
+    """Add what is told of one arm to the report."""
+    told = rebuilt.report
+    report["arms"].append({"arm": arm, "n": rebuilt.n, "events": rebuilt.events})
+    for part in ("fit", "contradictions", "guesses"):
+        report[part] += [{"arm": arm, **line} for line in told[part]]
+    report["notes"] += [{"arm": arm, "message": note} for note in _notes(curve, rebuilt)]
+
+
 def reconstruct_curves(
     inputs: ReconstructInputs,
     out: Path,
@@ -213,66 +234,30 @@ def reconstruct_curves(
     UnknownName
         A method that is not known.
     """
+    if difference is not None:
+        difference.check()
     curves = curve_table(inputs.curves)
-    risk = at_risk_table(inputs.at_risk) if inputs.at_risk else {}
-    totals = totals_table(inputs.totals) if inputs.totals else {}
-    marks = marks_table(inputs.marks) if inputs.marks else {}
-    _check_rows(inputs, curves)
-    # arms of one file were drawn on one axis; readings err in proportion to it
-    axis = max(time for points in curves.values() for time, _ in points)
-    arms = list(curves)
-    patients: list[list[Any]] = []
-    drawn: list[list[Any]] = []
-    report: dict[str, Any] = {
-        "method": method,
-        "draws": draws,
-        "seed": seed,
-        "arms": [],
-        "fit": [],
-        "contradictions": [],
-        "guesses": [],
-    }
-    given = {}
-    for arm in arms:
-        n, events = _for_arm(totals, arm, arms, inputs.totals) or (None, None)
-        at_risk = _for_arm(risk, arm, arms, inputs.at_risk)
-        if n is None and not at_risk:
-            known = "" if not (inputs.totals or inputs.at_risk) else f"; the tables given have none for '{arm}'"
-            raise DataError(
-                f"how many patients there were is not known{known}; give --totals with n, or --at-risk",
-                file=f"{inputs.curves.name}, arm '{arm}'" if arm else inputs.curves.name,
-            )
-        given[arm] = {
-            "curve": _frame(curves[arm], "survival"),
-            "at_risk": _frame(at_risk, "n") if at_risk else None,
-            "n": n,
-            "events": events,
-            "marks": _for_arm(marks, arm, arms, inputs.marks),
-            "axis": axis,
-            "method": method,
-        }
+    given = _given(inputs, curves, method)
+    report: dict[str, Any] = {"method": method, "draws": draws, "seed": seed}
+    report |= {part: [] for part in ("arms", "fit", "contradictions", "guesses", "notes")}
     if difference is None:
         made = _apart(given, inputs.curves, draws, seed, progress)
     else:
         made = _together(given, difference, inputs.curves, draws, seed, report)
+    patients: list[list[Any]] = []
+    drawn: list[list[Any]] = []
     for arm, rebuilt in made.items():
-        table = rebuilt.patients
+        table, more = rebuilt.patients, rebuilt.draws
         patients += [[arm, t, int(e)] for t, e in zip(table["time"], table["event"], strict=True)]
-        if draws:
-            more = rebuilt.draws
-            assert more is not None
-            drawn += [
-                [int(d), arm, t, int(e)] for d, t, e in zip(more["draw"], more["time"], more["event"], strict=True)
-            ]
-        told = rebuilt.report
-        report["arms"].append({"arm": arm, "n": len(table), "events": int(table["event"].sum())})
-        for part in ("fit", "contradictions", "guesses"):
-            report[part] += [{"arm": arm, **line} for line in told[part]]
+        if draws and more is not None:
+            columns = (more["draw"], more["time"], more["event"])
+            drawn += [[int(d), arm, t, int(e)] for d, t, e in zip(*columns, strict=True)]
+        _add(report, arm, rebuilt, curves[arm])
     files = {
         "patients.csv": csv_bytes(["arm", "time", "event"], patients),
         "report.json": (json.dumps(plain(report), indent=2, ensure_ascii=False) + "\n").encode(),
     }
     if draws:
         files["draws.csv"] = csv_bytes(["draw", "arm", "time", "event"], drawn)
-    write_folder(out, files)
+    write_folder(out, files, owned=WRITTEN if (out / "report.json").is_file() else frozenset())
     return {**report, "files": sorted(files)}

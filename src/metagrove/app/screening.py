@@ -12,10 +12,11 @@ from metagrove.app.records import import_files
 from metagrove.core.errors import DataError
 from metagrove.review.cells import count
 from metagrove.review.log import Decision, Entry, Export, Pairing, Setting, Tally, append_log, read_log
+from metagrove.review.notation import Notation
 from metagrove.review.records.reading import Import, Record
 from metagrove.review.screening import STAGES, Screening, fold_screening, record_seal
 from metagrove.review.screening_order import ordered_records
-from metagrove.review.tables import read_rows
+from metagrove.review.tables import read_rows, read_sheet
 
 __all__ = [
     "changed_exports",
@@ -185,7 +186,7 @@ def import_decisions(folder: Path, table: Path, *, at: str) -> int:
     return len(new)
 
 
-def _tally(cells: Mapping[str, str], at: str, *, file: str, row: int) -> Tally:
+def _tally(cells: Mapping[str, str], at: str, notation: Notation, *, file: str, row: int) -> Tally:
     stage = cells.get("stage", "")
     known = _STAGE_NAMES | {
         "identification": "identification",
@@ -201,7 +202,7 @@ def _tally(cells: Mapping[str, str], at: str, *, file: str, row: int) -> Tally:
     if stage == "full_text" and decision == "exclude" and not reason:
         raise DataError("an exclusion at full text needs its reason", file=file, row=row, column="reason")
     try:
-        n = count(cells.get("n", ""))
+        n = count(cells.get("n", ""), notation)
     except DataError as error:
         raise DataError(error.message, file=file, row=row, column="n") from None
     told = {name: cells.get(name, "") for name in ("source", "document", "locator")}
@@ -217,22 +218,24 @@ def import_tallies(folder: Path, table: Path, *, at: str) -> int:
     if not folder.is_dir():
         raise DataError("there is no such folder", file=str(folder))
     try:
-        header, rows = read_rows(table.read_bytes(), table.name)
+        sheet = read_sheet(table.read_bytes(), table.name)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", file=str(table)) from None
-    columns = [_name(name) for name in header]
+    columns = [_name(name) for name in sheet.header]
     for needed in ("stage", "decision", "n"):
         if needed not in columns:
             message = "no such column; tallies need stage, decision, n and may have reason, source, document, locator"
             raise DataError(message, file=table.name, row=1, column=needed)
+    notation = sheet.notation([columns.index("n")])
     made = [
         _tally(
             {name: " ".join(cell.split()) for name, cell in zip(columns, cells, strict=False)},
             at,
+            notation,
             file=table.name,
             row=number,
         )
-        for number, cells in rows
+        for number, cells in sheet.rows
     ]
     held = {entry.what: entry.n for entry in read_log(folder) if isinstance(entry, Tally)}
     new = [tally for tally in made if held.get(tally.what) != tally.n]

@@ -13,9 +13,10 @@ from metagrove.app.products import csv_bytes
 from metagrove.app.protocols import comparison_block, harms_block, proportion_block, protocol_text, slug, slugs
 from metagrove.app.revman_folder import revman_files
 from metagrove.core.errors import DataError
+from metagrove.review.cells import numbers_in
 from metagrove.review.columns import TABLES, column_mapping, named_ratio
 from metagrove.review.storage import write_folder
-from metagrove.review.tables import read_rows
+from metagrove.review.tables import Sheet, read_sheet
 
 __all__ = ["new_review"]
 
@@ -67,11 +68,25 @@ def _template(folder: Path) -> dict[str, bytes]:
 def _sheets(source: Path) -> list[tuple[str, list[str], list[list[str]]]]:
     """Name, header and rows of each table in the file."""
     if source.suffix.lower() in (".csv", ".tsv", ".txt"):
-        header, rows = read_rows(source.read_bytes(), source.name)
-        return [(source.stem, header, [fields for _, fields in rows])]
+        sheet = read_sheet(source.read_bytes(), source.name)
+        return [(source.stem, sheet.header, _with_points(sheet))]
     if source.suffix.lower() in (".xlsx", ".xlsm"):
         return _workbook(source)
     raise DataError("tables are read from .csv, .tsv and .xlsx, RevMan 5 reviews from .rm5", file=source.name)
+
+
+def _with_points(sheet: Sheet) -> list[list[str]]:
+    """The rows of a file, numbers written with decimal points where it has decimal commas: our own tables have commas."""
+    notation = sheet.notation()
+    if notation.decimal != ",":
+        return [fields for _, fields in sheet.rows]
+    made = []
+    for number, fields in sheet.rows:
+        try:
+            made.append([notation.plain(text) if numbers_in(text) else text for text in fields])
+        except DataError as error:
+            raise DataError(error.message, file=sheet.file, row=number, rule=error.rule) from None
+    return made
 
 
 def _workbook(source: Path) -> list[tuple[str, list[str], list[list[str]]]]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from metagrove.app.inputs import grid_table
 from metagrove.app.products import csv_bytes
-from metagrove.core.errors import SpecError, UnknownName
+from metagrove.core.errors import DataError, SpecError, UnknownName
 from metagrove.core.results import plain
 from metagrove.review.storage import write_folder
 
@@ -58,10 +58,13 @@ def pool_curves(table: Path, out: Path, *, model: str, correction: str, compat: 
     from metagrove.plots.curve_source import pooled_panel
     from metagrove.pooling.curves.summary import summary_curve
 
-    pooled = summary_curve(
-        rows["study"], rows["time"], rows["n_risk"], rows["survival"],
-        model=_MODELS[model], correction=wanted, compat=_COMPATIBLE[compat],
-    )  # fmt: skip
+    try:
+        pooled = summary_curve(
+            rows["study"], rows["time"], rows["n_risk"], rows["survival"],
+            model=_MODELS[model], correction=wanted, compat=_COMPATIBLE[compat],
+        )  # fmt: skip
+    except DataError as error:
+        raise error.within(table.name) from None
     names = ("time", "survival", "lower", "upper", "n_risk", "studies", "sparse")
     lines = [[_plainly(row[name]) for name in names] for row in pooled.rows()]
     numbers = (

@@ -60,13 +60,16 @@ def reconstruct(
         Path | None, typer.Option("--at-risk", help="CSV with arm, time, n.", show_default=False)
     ] = None,
     totals: Annotated[
-        Path | None, typer.Option(help="CSV with arm, n and optionally events.", show_default=False)
+        Path | None, typer.Option(help="CSV with arm, n and optionally events, median, rate_12 …", show_default=False)
     ] = None,
     marks: Annotated[Path | None, typer.Option(help="CSV with arm, time of censor marks.", show_default=False)] = None,
     hr: Annotated[
-        str, typer.Option("--hr", help="Printed hazard ratio of two arms, perhaps with limits: '0.66 (0.50-0.87)'.")
+        str,
+        typer.Option("--hr", help="Printed hazard ratio of two arms, as printed: '0.66', '0·66 (95% CI 0·50–0·87)'."),
     ] = "",
-    p: Annotated[str, typer.Option("--p", help="Printed log-rank p of two arms: 0.03, or '<0.001'.")] = "",
+    p: Annotated[
+        str, typer.Option("--p", help="Printed log-rank p of two arms: 0.03, '<0.001', '>0.05'; NS counts as '>0.05'.")
+    ] = "",
     control: Annotated[
         str, typer.Option(help="The arm the hazard ratio compares the other with; the first if empty.")
     ] = "",

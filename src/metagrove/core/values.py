@@ -162,6 +162,8 @@ class PatientTimes:
     def __post_init__(self) -> None:
         object.__setattr__(self, "time", _frozen(self.time))
         event = np.array(self.event, ndmin=1, copy=True)
+        if self.time.ndim != 1:
+            raise DataError(f"times have shape {self.time.shape}; one number a patient is needed")
         if event.shape != self.time.shape:
             raise DataError(f"{self.time.size} times for {event.size} event flags")
         if not np.isin(event, (0, 1)).all():

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from metagrove.core.errors import DataError
+from metagrove.review.notation import NUMBER, POINT, Notation
 
-__all__ = ["Estimate", "count", "count_of_total", "estimate", "is_missing", "number", "population", "proportion"]
+__all__ = [
+    "Estimate", "count", "count_of_total", "estimate", "is_missing", "number", "numbers_in", "population", "proportion"
+]  # fmt: skip
 
 _MISSING = frozenset(
     ["", "nr", "na", "n/a", "n.a.", "nd", "ne", "\\", "-", "--", "–", "—", "?", ".", "none", "null", "nan",
      "not reported", "not available", "not stated", "not reached", "unknown", "missing"]
 )  # fmt: skip
-_NUMBER = r"[-+−]?(?:\d+(?:[.,·]\d*)?|[.,·]\d+)(?:[eE][-+]?\d+)?"
 _RANGE = re.compile(
-    rf"^\s*({_NUMBER})\s*(%?)\s*([a-zA-Z]*)\.?\s*[\[(]\s*({_NUMBER})\s*(?:-|–|—|to|;|,)\s*({_NUMBER})\s*[\])]\s*$"
+    rf"^\s*({NUMBER})\s*(%?)\s*([a-zA-Z]*)\.?\s*[\[(]\s*({NUMBER})\s*(?:-|–|—|to|;|,)\s*({NUMBER})\s*[\])]\s*$"
 )
-_PLAIN = re.compile(rf"^\s*({_NUMBER})\s*(%?)\s*([a-zA-Z]*)\.?\s*$")
+_PLAIN = re.compile(rf"^\s*({NUMBER})\s*(%?)\s*([a-zA-Z]*)\.?\s*$")
 _OF = re.compile(r"^\s*(\d+)\s*(?:/|of)\s*(\d+)\s*(?:\(.*\))?\s*$")
-_PERCENT_TAIL = re.compile(r"^\s*(\d+)\s*\(\s*[\d.,]+\s*%?\s*\)\s*$")
+_PERCENT_TAIL = re.compile(rf"^\s*({NUMBER})\s*\(\s*({NUMBER})\s*%?\s*\)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +45,21 @@ def is_missing(text: str) -> bool:
     return text.strip().lower() in _MISSING
 
 
-def _float(text: str) -> float:
-    text = text.replace("−", "-").replace("·", ".")
-    whole = re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+", text)
-    value = float(text.replace(",", "" if whole else "."))
-    if not math.isfinite(value):
-        raise DataError(f"'{text[:20]}' is beyond any number that could be meant")
-    return value
+def numbers_in(text: str) -> tuple[str, ...]:
+    """The numbers that stand in a cell of numbers, as written; none where it says something else.
+
+    >>> numbers_in("1,9 (1,3–3,6)"), numbers_in("8 (24,5%)"), numbers_in("Lee 2,5")
+    (('1,9', '1,3', '3,6'), ('8', '24,5'), ())
+    """
+    if match := _RANGE.match(text):
+        return match[1], match[4], match[5]
+    if match := _PERCENT_TAIL.match(text):
+        return match[1], match[2]
+    match = _PLAIN.match(text)
+    return (match[1],) if match else ()
 
 
-def estimate(text: str) -> Estimate:
+def estimate(text: str, notation: Notation = POINT, *, whole: bool = False) -> Estimate:
     """A number with what is printed around it.
 
     >>> estimate("1.9 (1.3–3.6)").high, estimate("62 d").unit, estimate("25%").unit
@@ -61,26 +67,27 @@ def estimate(text: str) -> Estimate:
     """
     if match := _RANGE.match(text):
         value, percent, unit, low, high = match.groups()
-        return Estimate(_float(value), _float(low), _float(high), percent or unit, text)
+        read = [notation.value(token, whole=whole) for token in (value, low, high)]
+        return Estimate(read[0], read[1], read[2], percent or unit, text)
     if match := _PLAIN.match(text):
         value, percent, unit = match.groups()
-        return Estimate(_float(value), None, None, percent or unit, text)
+        return Estimate(notation.value(value, whole=whole), None, None, percent or unit, text)
     raise DataError(f"'{text}' is not a number; write a number, or leave the cell empty where nothing is reported")
 
 
-def number(text: str) -> float:
+def number(text: str, notation: Notation = POINT, *, whole: bool = False) -> float:
     """The number in a cell; a per-cent sign is dropped, a unit is refused (it would be lost).
 
     >>> number("2,5"), number("1,171")
     (2.5, 1171.0)
     """
-    found = estimate(text)
+    found = estimate(text, notation, whole=whole)
     if found.unit not in ("", "%"):
         raise DataError(f"'{text}' carries a unit here; write the number alone, in the unit of the table")
     return found.value
 
 
-def proportion(text: str) -> float:
+def proportion(text: str, notation: Notation = POINT) -> float:
     """A proportion in [0, 1], from `0.25`, `25%` or `2/8`.
 
     >>> proportion("25%"), proportion("2/8"), proportion("0.25")
@@ -91,7 +98,7 @@ def proportion(text: str) -> float:
         if not 0 <= events <= n or n == 0:
             raise DataError(f"'{text}' is not a share; the first number cannot exceed the second")
         return events / n
-    found = estimate(text)
+    found = estimate(text, notation)
     value = found.value / 100 if found.unit == "%" else found.value
     if not 0 <= value <= 1:
         raise DataError(f"'{text}' is not a proportion; it lies between 0 and 1 (or write a per-cent sign)")
@@ -120,15 +127,16 @@ def population(text: str) -> str:
     raise DataError(f"'{text}' is no population; known: {', '.join(_POPULATIONS)}{hint}", rule="unknown-population")
 
 
-def count(text: str) -> int:
+def count(text: str, notation: Notation = POINT) -> int:
     """A whole number that is not negative; `8 (24%)` counts as 8.
 
     >>> count("42"), count("8 (24%)")
     (42, 8)
     """
-    if match := _PERCENT_TAIL.match(text):
-        return int(match[1])
-    value = number(text)
+    match = _PERCENT_TAIL.match(text)
+    if "%" in text and not match:
+        raise DataError(f"'{text}' is a share; a count is a whole number", rule="fractional-count")
+    value = number(match[1] if match else text, notation, whole=True)
     if value < 0:
         raise DataError(f"'{text}' is negative; a count is 0 or more", rule="negative-count")
     if value != int(value):
@@ -136,7 +144,7 @@ def count(text: str) -> int:
     return int(value)
 
 
-def count_of_total(text: str, total: int | None) -> tuple[int, int | None]:
+def count_of_total(text: str, total: int | None, notation: Notation = POINT) -> tuple[int, int | None]:
     """Events and total from `2/8`, `25%` (with the total known), `2` or `2 of 8`.
 
     >>> count_of_total("2/8", None), count_of_total("25%", 8), count_of_total("2", 8)
@@ -155,11 +163,11 @@ def count_of_total(text: str, total: int | None) -> tuple[int, int | None]:
             raise DataError(f"'{text}' is a share without a total; give the number of patients beside it")
         if total == 0:
             raise DataError(f"'{text}' of 0 patients; a share needs at least one")
-        share = estimate(text).value / 100
+        shown = estimate(text, notation)
+        share = shown.value / 100
         events = round(share * total)
-        shown = estimate(text)
         digits = len(re.split(r"[.,]", re.sub(r"[^\d.,]", "", text))[1]) if re.search(r"[.,]\d", text) else 0
         if abs(events / total - share) > 0.5 * 10.0 ** (-digits) / 100 + 1e-9:
             raise DataError(f"'{shown.text}' of {total} is not a whole number of patients ({share * total:.2f})")
         return events, total
-    return count(text), total
+    return count(text, notation), total

@@ -33,7 +33,7 @@ def printed_number(row: Row, column: str = "printed") -> float | None:
     if is_missing(text) or text[:1] in "<>≤≥":
         return None
     try:
-        value = number(text)
+        value = number(text, row.notation)
     except DataError:
         return None
     return value / 100 if text.rstrip().endswith("%") else value
@@ -46,7 +46,7 @@ def _printed_share(review: Review) -> Iterator[Finding]:
         if row["printed"] is None or row["events"] is None or not row["n"]:
             continue
         share = row["events"] / row["n"]
-        text = row.text("printed").rstrip("% ")
+        text = row.notation.plain(row.text("printed")).rstrip("% ")
         digits = len(text.partition(".")[2]) + (2 if "%" in row.text("printed") else 0)
         if abs(share - row["printed"]) > 0.5 * 10.0**-digits + 1e-9:
             shown = f"{row.text('printed')} printed, {row['events']}/{row['n']} = {share:.4g}"

@@ -79,13 +79,14 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, owned: frozenset[o
     except BaseException:
         _drop(ready)
         raise
-    for temporary, path in ready:
-        temporary.replace(path)
+    # Removed first: an interruption may leave too few files of one write, never files of two.
     for old in owned - files.keys():
         gone = _inside(folder, old)
         if gone is not None and gone.is_file():
             gone.unlink()
             changed.append(str(old))
+    for temporary, path in ready:
+        temporary.replace(path)
     return changed
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -15,19 +16,21 @@ from metagrove.core.errors import DataError
 from metagrove.core.values import Source
 from metagrove.review import cells
 from metagrove.review.columns import Column, TableLayout, column_mapping
+from metagrove.review.notation import POINT, Notation, notation_of
 
-__all__ = ["Row", "Table", "decoded", "parse_table", "read_rows"]
+__all__ = ["Row", "Sheet", "Table", "decoded", "parse_sheet", "parse_table", "read_rows", "read_sheet"]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its number in the spreadsheet (the header is row 1), its values, the printed texts, and its file."""
+    """One row: its number in the spreadsheet (the header is row 1), its values, the printed texts, its file and notation."""
 
     number: int
     values: Mapping[str, Any]
     texts: Mapping[str, str]
     file: str
     digest: str
+    notation: Notation = POINT
 
     def __getitem__(self, name: str) -> Any:
         return self.values.get(name)
@@ -45,6 +48,23 @@ class Row:
     def error(self, message: str, column: str | None = None, rule: str = "unreadable") -> DataError:
         """A DataError that names this row."""
         return DataError(message, file=self.file, row=self.number, column=column, rule=rule)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A delimited text file: its name, header and numbered rows of texts, its delimiter and digest."""
+
+    file: str
+    header: list[str]
+    rows: list[tuple[int, list[str]]]
+    delimiter: str
+    digest: str
+
+    def notation(self, places: Iterable[int] | None = None) -> Notation:
+        """How the numbers of the columns at `places` (all by default) are written."""
+        wanted = list(range(len(self.header)) if places is None else places)
+        cell_texts = (fields[i] for _, fields in self.rows for i in wanted)
+        return notation_of((token for text in cell_texts for token in cells.numbers_in(text)), self.delimiter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +109,13 @@ def decoded(content: bytes, file: str) -> str:
         ) from None  # fmt: skip
 
 
-def _delimiter(first_line: str) -> str:
-    return max(",;\t", key=first_line.count)
+def _delimiter(lines: Sequence[str]) -> str:
+    """The sign that stands equally often in every line, decimal commas being rarely so; else the first line's commonest."""
+    bare = [re.sub(r'"[^"]*"', "", line) for line in lines[:50]]
+    for sign in "\t;":
+        if sign in bare[0] and len({line.count(sign) for line in bare}) == 1:
+            return sign
+    return max(",;\t", key=bare[0].count)
 
 
 def _records(reader: Iterable[list[str]], file: str) -> Iterator[list[str]]:
@@ -101,7 +126,13 @@ def _records(reader: Iterable[list[str]], file: str) -> Iterator[list[str]]:
 
 
 def read_rows(content: bytes, file: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Header and rows of a delimited text file (comma, semicolon or tab), each row with its number.
+    """Header and rows of a delimited text file, each row with its number; raises as `read_sheet` does."""
+    sheet = read_sheet(content, file)
+    return sheet.header, sheet.rows
+
+
+def read_sheet(content: bytes, file: str) -> Sheet:
+    """The texts of a delimited text file (comma, semicolon or tab).
 
     Raises
     ------
@@ -112,8 +143,8 @@ def read_rows(content: bytes, file: str) -> tuple[list[str], list[tuple[int, lis
     lines = text.splitlines()
     if not any(line.strip() for line in lines):
         raise DataError("the table is empty; it needs a header and at least one row", file=file)
-    first = next(i for i, line in enumerate(lines) if line.strip())
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(lines[first]), strict=False)
+    delimiter = _delimiter([line for line in lines if line.strip()])
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=False)
     header: list[str] = []
     rows: list[tuple[int, list[str]]] = []
     for number, fields in enumerate(_records(reader, file), 1):
@@ -129,27 +160,33 @@ def read_rows(content: bytes, file: str) -> tuple[list[str], list[tuple[int, lis
         rows.append((number, [*fields, *[""] * (len(header) - len(fields))]))
     if not rows:
         raise DataError("the table is empty; there is a header but no row", file=file)
-    return header, rows
+    return Sheet(file, header, rows, delimiter, hashlib.sha256(content).hexdigest())
 
 
-def _value(column: Column, text: str) -> Any:
+#: Kinds of column whose cells hold numbers, and what reads one.
+_NUMERIC: Mapping[str, Any] = MappingProxyType(
+    {"count": cells.count, "number": cells.number, "proportion": cells.proportion, "estimate": cells.estimate}
+)
+
+
+def _value(column: Column, text: str, notation: Notation) -> Any:
     if cells.is_missing(text):
         return None
-    readers: dict[str, Any] = {
-        "text": str.strip, "count": cells.count, "number": cells.number, "proportion": cells.proportion,
-        "estimate": cells.estimate, "flag": str.strip, "population": cells.population,
-    }  # fmt: skip
-    return readers[column.kind](text)
+    if column.kind in _NUMERIC:
+        return _NUMERIC[column.kind](text, notation)
+    if column.kind == "flag":
+        return notation.plain(text.strip())
+    return cells.population(text) if column.kind == "population" else text.strip()
 
 
-def _values(layout: TableLayout, texts: Mapping[str, str], at: Mapping[str, Any]) -> dict[str, Any]:
+def _values(layout: TableLayout, texts: Mapping[str, str], at: Mapping[str, Any], notation: Notation) -> dict[str, Any]:
     """The values of one row; `at` says where, for the error."""
     values: dict[str, Any] = {}
     for column in layout.columns:
         if column.name not in texts or column.kind == "events":
             continue
         try:
-            values[column.name] = _value(column, texts[column.name])
+            values[column.name] = _value(column, texts[column.name], notation)
         except DataError as error:
             raise DataError(error.message, **at, column=column.name, rule=error.rule) from None
         if column.required and values[column.name] is None and column.kind == "text":
@@ -161,7 +198,7 @@ def _values(layout: TableLayout, texts: Mapping[str, str], at: Mapping[str, Any]
             values[column.name] = None
             continue
         try:
-            events, n = cells.count_of_total(texts[column.name], values.get(column.total))
+            events, n = cells.count_of_total(texts[column.name], values.get(column.total), notation)
         except DataError as error:
             raise DataError(error.message, **at, column=column.name, rule=error.rule) from None
         if n is not None and events > n:
@@ -193,32 +230,43 @@ def parse_table(
     known_studies : where given, every study must be one of these.
     file : the file's name for messages; the layout's own by default.
     """
-    file = file or layout.file
-    digest = hashlib.sha256(content).hexdigest()
-    header, body = read_rows(content, file)
+    return parse_sheet(layout, read_sheet(content, file or layout.file), given=given, known_studies=known_studies)
+
+
+def parse_sheet(
+    layout: TableLayout,
+    sheet: Sheet,
+    *,
+    given: Mapping[str, str] | None = None,
+    known_studies: Sequence[str] = (),
+) -> Table:
+    """The table that a sheet's texts make; see `parse_table`."""
+    header, file, digest = sheet.header, sheet.file, sheet.digest
     mapping = column_mapping(layout, header, given, file=file)
     # A column that is not the mapped one must not pass for it.
     taken = set(mapping.values())
     places = [
         (i, mapping.get(name) or (f"{name} (unread)" if name in taken else name)) for i, name in enumerate(header)
     ]
+    numeric = {column.name for column in layout.columns if column.kind not in ("text", "population")}
+    notation = sheet.notation(i for i, name in places if name in numeric)
     lower = {name.lower(): name for name in known_studies}
     rows: list[Row] = []
     faults: list[DataError] = []
     first_seen: dict[tuple[str, ...], int] = {}
-    for number, fields in body:
+    for number, fields in sheet.rows:
         texts = {name: fields[i] for i, name in places}
         at = {"file": file, "row": number}
         try:
-            values = _values(layout, texts, at)
+            values = _values(layout, texts, at, notation)
         except DataError as error:
             faults.append(error)
             continue
-        row = Row(number, MappingProxyType(values), MappingProxyType(texts), file, digest)
+        row = Row(number, MappingProxyType(values), MappingProxyType(texts), file, digest, notation)
         if layout.key:
             key = _key(layout, row)
             if key in first_seen:
-                what = ", ".join(part for part in key if part)
+                what = ", ".join(row.text(name) for name in layout.key if row.text(name))
                 faults.append(
                     row.error(
                         f"'{what}' stands in row {first_seen[key]} already; one row each",

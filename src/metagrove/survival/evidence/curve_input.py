@@ -100,11 +100,14 @@ def two_columns(table: Any, first: Sequence[str], second: Sequence[str], what: s
                 )
             left, right = table[keys[0]], table[keys[1]]
         return _paired(_numbers(left, what), _numbers(right, what), what)
-    pair = isinstance(table, (list, tuple)) and len(table) == 2 and all(isinstance(x, np.ndarray) for x in table)
     array = np.asarray(table, dtype=object)
+    if array.ndim == 0:
+        raise DataError(f"{what} is {table!r}; rows of {first[0]} and {second[0]} are needed")
+    pair = isinstance(table, (list, tuple)) and len(table) == 2 and all(isinstance(x, np.ndarray) for x in table)
     if not pair and array.ndim == 2 and array.shape[1] == 2:
         return _numbers(array[:, 0], what), _numbers(array[:, 1], what)
-    if len(table) == 2:
+    # Rows of three are no pair: their third number would become a time.
+    if len(table) == 2 and (isinstance(table, tuple) or pair):
         return _paired(_numbers(table[0], what), _numbers(table[1], what), what)
     raise DataError(f"{what} has shape {array.shape}; two columns ({first[0]}, {second[0]}) are needed")
 

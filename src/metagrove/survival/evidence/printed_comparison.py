@@ -10,6 +10,8 @@ import numpy as np
 
 from metagrove.core.errors import DataError
 from metagrove.core.values import Array
+from metagrove.survival.evidence.arguments import real_number
+from metagrove.survival.evidence.comparison_text import PrintedP, p_of_text, ratio_of_text
 from metagrove.survival.evidence.printed_facts import Interval
 
 __all__ = ["HR", "LIMITS", "LOG_RANK", "PrintedComparison", "Window", "printed_comparison"]
@@ -95,10 +97,15 @@ class PrintedComparison:
 
 
 def printed_comparison(
-    hr: float | Sequence[float | None] | None, p: float | str | None, *, hr_error: float = 0.0, level: float = 0.95
+    hr: float | str | Sequence[float | None] | None,
+    p: float | str | None,
+    *,
+    hr_error: float = 0.0,
+    level: float = 0.95,
 ) -> PrintedComparison:
     """The printed comparison, checked; see `reconstruct_arms` for the arguments."""
-    if hr_error < 0 or not np.isfinite(hr_error):
+    hr_error = real_number(hr_error, "hr_error", what="it is a standard error of a log hazard ratio, 0 or more")
+    if hr_error < 0:
         raise DataError(f"hr_error is {hr_error:g}; it is a standard error of a log hazard ratio, 0 or more")
     told: list[tuple[str, str]] = []
     loghr = error = None
@@ -112,19 +119,23 @@ def printed_comparison(
         error = _spread(interval, level)
         if error is not None:
             told.append((LIMITS, f"hazard ratio's limits {interval.lower:g} to {interval.upper:g}"))
-    z = None if p is None else _score(p)
+    z = None
     if p is not None:
-        told.append((LOG_RANK, f"log-rank p {p}" if isinstance(p, str) else f"log-rank p {p:g}"))
+        said = _printed_p(p)
+        z = _score(said)
+        told.append((LOG_RANK, f"log-rank p {said.sign.strip('=')}{said.value:g}"))
     return PrintedComparison(loghr, error, z, tuple(told))
 
 
-def _interval(hr: float | Sequence[float | None] | None) -> Interval | None:
+def _interval(hr: float | str | Sequence[float | None] | None) -> Interval | None:
     if hr is None:
         return None
+    if isinstance(hr, str):
+        hr = ratio_of_text(hr)
     parts = [hr] if isinstance(hr, int | float) or np.ndim(hr) == 0 else list(hr)  # type: ignore[arg-type]
     if len(parts) not in (1, 3):
         raise DataError(f"{hr!r} is no hazard ratio; give a number or (estimate, lower, upper)")
-    known = [None if x is None or not np.isfinite(float(x)) else float(x) for x in parts] + [None, None]  # type: ignore[arg-type]
+    known = [_known(x, hr) for x in parts] + [None, None]
     for x in known:
         if x is not None and not x > 0:
             raise DataError(f"the hazard ratio is {x:g}; it lies above 0")
@@ -134,6 +145,14 @@ def _interval(hr: float | Sequence[float | None] | None) -> Interval | None:
     if (lower is not None and lower > value) or (upper is not None and upper < value):
         raise DataError(f"the interval {lower} to {upper} does not contain its estimate {value}")
     return Interval(value, lower, upper)
+
+
+def _known(x: object, hr: object) -> float | None:
+    try:
+        value = float("nan") if x is None else float(x)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise DataError(f"{hr!r} is no hazard ratio; give a number or (estimate, lower, upper)") from None
+    return value if np.isfinite(value) else None
 
 
 def _spread(interval: Interval, level: float) -> Window | None:
@@ -148,22 +167,29 @@ def _spread(interval: Interval, level: float) -> Window | None:
     return Window(float(max(low, 0.0)), float(high), float(SPREAD_ERROR * middle + 1e-6))
 
 
-def _score(p: float | str) -> Window:
-    """Values of |z| that give a printed two-sided p when rounded; "<0.001" is an upper bound."""
-    text = str(p).strip().lower().removeprefix("p").lstrip("= ")
-    bound = text.startswith(("<", "≤"))
+def _printed_p(p: float | str) -> PrintedP:
     try:
-        value = float(text.lstrip("<≤ "))
-    except ValueError:
+        said = p_of_text(p) if isinstance(p, str) else PrintedP("=", float(p))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
         raise DataError(f"p is {p!r}; a number between 0 and 1, or a bound such as '<0.001', is needed") from None
-    if not 0 <= value <= 1:
-        raise DataError(f"p is {value:g}; it lies between 0 and 1")
+    if not 0 <= said.value <= 1:
+        raise DataError(f"p is {said.value:g}; it lies between 0 and 1")
+    return said
+
+
+def _score(p: PrintedP) -> Window:
+    """Values of |z| that give a printed two-sided p when rounded; "<0.001" and ">0.05" are bounds."""
+    value = p.value
     normal = NormalDist()
 
     def z_of(x: float) -> float:
         return -normal.inv_cdf(min(max(x, 1e-15), 1.0) / 2)
 
-    if bound or value == 0:
+    if p.sign == ">":
+        return Window(0.0, z_of(value), Z_ERROR)
+    if p.sign == "<" or value == 0:
         return Window(z_of(max(value, 1e-4)), float("inf"), Z_ERROR)
     half = min(Interval(value).half_unit, 0.005)
     return Window(max(z_of(value + half), 0.0), z_of(max(value - half, 0.05 * value)), Z_ERROR)

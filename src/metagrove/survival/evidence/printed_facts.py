@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.errors import DataError
 from metagrove.core.values import Array, RiskTable
+from metagrove.survival.evidence.arguments import real_number
 from metagrove.survival.evidence.curve_input import TIMES, DigitizedCurve, two_columns
 
 __all__ = ["Contradiction", "Facts", "Interval", "printed_facts"]
@@ -106,8 +107,11 @@ def printed_facts(
     Raises DataError for what no patient set could show: numbers at risk that rise, more events than patients,
     fractions of a patient, neither `n` nor numbers at risk.
     """
-    if time_error is not None and not (time_error > 0 and np.isfinite(time_error)):
-        raise DataError(f"time_error is {time_error:g}; it is the half-width of a reading error and lies above 0")
+    if time_error is not None:
+        said = "it is the half-width of a reading error and lies above 0"
+        time_error = real_number(time_error, "time_error", low=0.0, what=said)
+    if axis is not None:
+        axis = real_number(axis, "axis", low=0.0, what="it is where the time axis ends and lies above 0")
     contradictions: list[Contradiction] = []
     time, count = _risk_table(at_risk)
     total, guessed = _patients(curve, time, count, n)
@@ -230,7 +234,7 @@ def _interval(value: Any, *, proportion: bool = False) -> Interval | None:
     parts = [value] if np.ndim(value) == 0 else list(value)
     if len(parts) not in (1, 3):
         raise DataError(f"{value!r} is not an estimate; give a number or (estimate, lower, upper)")
-    read = [None if p is None or not np.isfinite(float(p)) else float(p) for p in parts] + [None, None]
+    read = [_part(p, percent=proportion) for p in parts] + [None, None]
     if proportion:
         read = [None if p is None else p / 100 if max(x for x in read if x is not None) > 1 else p for p in read]
     estimate, lower, upper = read[:3]
@@ -242,11 +246,23 @@ def _interval(value: Any, *, proportion: bool = False) -> Interval | None:
     return Interval(estimate, lower, upper)
 
 
+def _part(value: Any, *, percent: bool) -> float | None:
+    """A printed number, None where it was not reached; a share may be text in per cent."""
+    shared = percent and isinstance(value, str) and value.rstrip().endswith("%")
+    try:
+        number = float("nan") if value is None else float(value.rstrip(" %") if shared else value)
+    except (TypeError, ValueError):
+        raise DataError(f"{value!r} is not an estimate; give a number or (estimate, lower, upper)") from None
+    if not np.isfinite(number):
+        return None
+    return round(number / 100, 12) if shared else number
+
+
 def _rates(rates: Any) -> dict[float, Interval]:
     if rates is None:
         return {}
     if not isinstance(rates, Mapping):
         time, level = two_columns(rates, TIMES, ("survival", "surv", "rate", "s", "estimate"), "the rates")
         rates = dict(zip(time.tolist(), level.tolist(), strict=True))
-    read = {float(t): _interval(v, proportion=True) for t, v in rates.items()}
+    read = {real_number(t, "the time of a rate"): _interval(v, proportion=True) for t, v in rates.items()}
     return {t: v for t, v in sorted(read.items()) if v is not None}

@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrove.core.errors import MethodError
 from metagrove.core.registry import Registry
+from metagrove.survival.evidence.arguments import draws_wanted, random_generator
 from metagrove.survival.evidence.curve_input import CurveLike, DigitizedCurve, digitized_curve
 from metagrove.survival.evidence.printed_facts import Facts, printed_facts
 from metagrove.survival.reconstruction.conflicts import conflicts
@@ -118,8 +119,7 @@ def reconstruct(
     >>> rebuilt.time.tolist(), rebuilt.event.tolist()
     ([2.0, 5.0, 7.0, 9.0], [True, True, False, False])
     """
-    if draws < 0 or draws != int(draws):
-        raise MethodError(f"draws is {draws}; it is a whole number, 0 or more")
+    wanted, generator = draws_wanted(draws), random_generator(rng)
     read = digitized_curve(curve)
     facts = printed_facts(
         read,
@@ -132,5 +132,4 @@ def reconstruct(
         axis=axis,
         time_error=time_error,
     )
-    generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(1 if rng is None else rng)
-    return RECONSTRUCTIONS[method](read, facts, draws, generator)
+    return RECONSTRUCTIONS[method](read, facts, wanted, generator)

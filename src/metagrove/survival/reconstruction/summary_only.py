@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.errors import DataError
 from metagrove.core.values import Array
+from metagrove.survival.evidence.arguments import draws_wanted, random_generator, real_number
 from metagrove.survival.evidence.curve_input import DigitizedCurve
 from metagrove.survival.evidence.printed_facts import Facts, Interval, printed_facts
 from metagrove.survival.reconstruction.rebuilt import Draws, Guess, RebuiltPatients, levels_at, product_limit
@@ -66,7 +67,7 @@ def reconstruct_summary(
     points = _points(facts, span)
     if not points.size:
         raise DataError("a median or a rate between 0 and 1 is needed where no curve is printed")
-    generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(1 if rng is None else rng)
+    draws, generator = draws_wanted(draws), random_generator(rng)
     sets = _sets(points, facts, span, max(draws, 40), generator)
     point = _central(sets)
     sampled = Draws(np.array([s[0] for s in sets[:draws]]), np.array([s[1] for s in sets[:draws]])) if draws else None
@@ -98,13 +99,13 @@ def _central(sets: list[Patients]) -> Patients:
 
 def _span(median: Any, rates: Any, follow_up: float | None) -> float:
     if follow_up is not None:
-        if not follow_up > 0:
-            raise DataError(f"follow-up is {follow_up:g}; it lies above 0")
-        return float(follow_up)
-    known = [
-        float(x) for x in np.ravel(median if median is not None else []) if x is not None and np.isfinite(float(x))
-    ]
-    known += [float(t) for t in (rates or {})]
+        return real_number(follow_up, "follow-up", low=0.0, what="it lies above 0")
+    printed = printed_facts(
+        DigitizedCurve(np.array([0.0, 1.0]), np.ones(2), "clicks", 1), n=1, median=median, rates=rates
+    )
+    middle = printed.median
+    known = [x for x in (middle.estimate, middle.lower, middle.upper) if x is not None] if middle is not None else []
+    known += list(printed.rates)
     if not known:
         raise DataError("a median or a rate between 0 and 1 is needed where no curve is printed")
     return 2 * max(known)

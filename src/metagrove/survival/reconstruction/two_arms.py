@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from metagrove.core.errors import DataError
 from metagrove.core.values import Array
+from metagrove.survival.evidence.arguments import arm_arguments, draws_wanted, random_generator
 from metagrove.survival.evidence.curve_input import digitized_curve
 from metagrove.survival.evidence.printed_comparison import (
     HR,
@@ -97,9 +98,8 @@ def reconstruct_arms(
     from metagrove.survival.reconstruction.one_arm import reconstruct
 
     printed = printed_comparison(hr, p, hr_error=hr_error)
-    if draws < 0 or draws != int(draws):
-        raise DataError(f"draws is {draws}; it is a whole number, 0 or more")
-    generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(1 if rng is None else rng)
+    draws, generator = draws_wanted(draws), random_generator(rng)
+    control, treated = arm_arguments(control, "control"), arm_arguments(treated, "treated")
     axis = max(digitized_curve(arm["curve"]).end for arm in (control, treated)) * 1.02
     given = ({"axis": axis, **control}, {"axis": axis, **treated})
     solved = [_solved(arm, generator) for arm in given]
