@@ -183,3 +183,26 @@ def test_what_cannot_be_meant_is_refused(wrong, message):
     arm = {"curve": [[0, 1], [3, 0.8], [10, 0.8]], "n": 10}
     with pytest.raises(mg.DataError, match=message):
         mg.reconstruct_arms(arm, arm, **wrong)
+
+
+CONTROL = {"curve": [[0, 1], [2, 0.8], [5, 0.6], [7, 0.4], [12, 0.2], [15, 0.2]], "n": 10, "events": 7}
+TREATED = {"curve": [[0, 1], [3, 0.9], [6, 0.7], [9, 0.6], [14, 0.4], [18, 0.4]], "n": 10, "events": 6}
+
+
+def test_a_p_that_no_order_of_censoring_gives_is_named_and_leaves_the_arms_alone():
+    alone = mg.reconstruct_arms(CONTROL, TREATED, draws=10)
+    for p in (0.27, "<0.05", 0.1):
+        pair = mg.reconstruct_arms(CONTROL, TREATED, p=p, draws=10)
+        assert [c.facts for c in pair.contradictions] == [("log-rank p", "curves")]
+        assert "they show log-rank p from 0.19 to 0.226" in pair.contradictions[0].message
+        for one, other in ((pair.control, alone.control), (pair.treated, alone.treated)):
+            np.testing.assert_array_equal(one.time, other.time)
+            np.testing.assert_array_equal(one.event, other.event)
+
+
+@pytest.mark.parametrize("p", [0.19, 0.21, 0.23])
+def test_a_p_that_some_order_of_censoring_gives_is_shown_to_its_last_digit(p):
+    pair = mg.reconstruct_arms(CONTROL, TREATED, p=p, draws=10)
+    group = np.repeat([0, 1], 10)
+    time, event = (np.concatenate((getattr(pair.control, x), getattr(pair.treated, x))) for x in ("time", "event"))
+    assert round(mg.log_rank(time, event, group).p, 2) == p and pair.contradictions == ()

@@ -19,7 +19,7 @@ HR, LIMITS, LOG_RANK = "hazard ratio", "limits of the hazard ratio", "log-rank p
 SOFT = 0.1
 #: Programs differ in the variance by about this share: Wald or profile limits, ties.
 SPREAD_ERROR = 0.01
-#: And in a p value: likelihood-ratio, Wald or score test, continuity.
+#: And in the z behind a p value: likelihood-ratio, Wald or score test, continuity. It does not depend on the digits of p.
 Z_ERROR = 0.02
 #: Last digits assumed where trailing zeros may have been lost.
 COARSEST = 0.005
@@ -67,11 +67,12 @@ class PrintedComparison:
         return dict(self.printed)[name]
 
     def softened(self, factor: float) -> PrintedComparison:
-        """The same, with values beyond the windows `factor` times as likely off."""
-        wider = [
-            None if w is None else Window(w.low, w.high, factor * w.soft) for w in (self.loghr, self.error, self.z)
-        ]
-        return PrintedComparison(wider[0], wider[1], wider[2], self.printed)
+        """The same, with hazard ratios and limits beyond their windows `factor` times as likely off.
+
+        The error of z is what programs differ by, wide already: softened it would let any test pass for any other.
+        """
+        wider = [None if w is None else Window(w.low, w.high, factor * w.soft) for w in (self.loghr, self.error)]
+        return PrintedComparison(wider[0], wider[1], self.z, self.printed)
 
     def without(self, name: str) -> PrintedComparison:
         """The same with one fact fewer."""
