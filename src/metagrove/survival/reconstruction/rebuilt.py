@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,15 @@ from metagrove.core.values import Array, PatientTimes
 from metagrove.survival.evidence.curve_input import DigitizedCurve
 from metagrove.survival.evidence.lattice import Lattice
 from metagrove.survival.evidence.printed_facts import Contradiction, Facts
+from metagrove.survival.kaplan_meier import step_quantile
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Draws", "Guess", "LaterGuesses", "RebuiltPatients", "levels_at", "product_limit"]
+__all__ = ["Draws", "Guess", "LaterGuesses", "Patients", "RebuiltPatients", "levels_at", "median_of", "product_limit"]
+
+#: Times, sorted, and whether each ended in an event.
+Patients: TypeAlias = tuple[Array, NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,13 @@ def product_limit(time: Array, event: NDArray[np.bool_]) -> tuple[Array, Array]:
     when, deaths = np.unique(time[event], return_counts=True)
     risk = time.size - np.searchsorted(np.sort(time), when, side="left")
     return when, np.cumprod(1 - deaths / risk, dtype=np.float64)
+
+
+def median_of(time: Array, event: NDArray[np.bool_]) -> float | None:
+    """Median survival by R's rule, the middle of a flat piece at 0.5; None where it is not reached."""
+    when, level = product_limit(time, event)
+    found = step_quantile(np.append(when, time.max()), np.append(level, level[-1] if level.size else 1.0), 0.5)
+    return None if np.isnan(found) else found
 
 
 def levels_at(steps: tuple[Array, Array], t: Array, *, before: bool = False) -> Array:
@@ -249,13 +260,9 @@ def _fact_fit(facts: Facts, steps: tuple[Array, Array], rebuilt: RebuiltPatients
         row = _row("censored, at least the marks shown", int(facts.marks.size), censored)
         rows.append(row | {"agrees": censored >= facts.marks.size})
     if facts.median is not None:
-        rows.append(_row("median", facts.median.estimate, _median(steps), 0.05 * (facts.median.estimate or 1)))
+        slack = 1.001 * facts.median.half_unit + (0.005 * rebuilt.curve.end if rebuilt.curve is not None else 0.0)
+        rows.append(_row("median", facts.median.estimate, median_of(rebuilt.time, rebuilt.event), slack))
     for t, rate in facts.rates.items():
         if rate.estimate is not None:
             rows.append(_row(f"survival at {t:g}", rate.estimate, float(levels_at(steps, np.array(t))), 0.0051))
     return rows
-
-
-def _median(steps: tuple[Array, Array]) -> float | None:
-    below = np.flatnonzero(steps[1] <= 0.5 + 1e-9)
-    return float(steps[0][below[0]]) if below.size else None
