@@ -19,7 +19,7 @@ SHORTEST = 1e-7
 ENOUGH = 0.75
 
 
-def just_before(t: Array, end: float) -> Array:
+def just_before(t: Array | float, end: float) -> Array:
     """The last times at which somebody who left was not yet at risk at `t`; shape of `t`."""
     return np.asarray(t - np.maximum(APART * t, SHORTEST * end))
 

@@ -17,7 +17,7 @@ from metagrove.survival.paths.censored_times import (
     owners_placed,
     placed_marks,
 )
-from metagrove.survival.paths.leaving_order import in_order
+from metagrove.survival.paths.leaving_order import in_order, just_before
 from metagrove.survival.paths.plan import CENSOR, DROP, LOOK, Plan
 from metagrove.survival.paths.weights import VISIBLE
 
@@ -96,7 +96,7 @@ def _as_printed(when: Array, level: Array, reading: Reading, facts: Facts) -> Ar
         options = np.arange(near[0], near[-1] + 2)
         count = options[np.argmin(np.abs(steps[:, options] - rate.estimate), axis=1)]
         early = place < count[:, None]
-        when = np.where(early, np.minimum(when, t), np.maximum(when, t + 1e-7 * reading.end))
+        when = np.where(early, np.minimum(when, t), np.maximum(when, 2 * t - just_before(t, reading.end)))
     median = facts.median
     if median is None or median.estimate is None or not level.size:
         return when

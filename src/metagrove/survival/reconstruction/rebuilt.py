@@ -15,6 +15,7 @@ from metagrove.survival.evidence.curve_input import DigitizedCurve
 from metagrove.survival.evidence.lattice import Lattice
 from metagrove.survival.evidence.printed_facts import Contradiction, Facts
 from metagrove.survival.kaplan_meier import step_quantile
+from metagrove.survival.reconstruction.printed_limits import shown_limits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,7 +200,9 @@ class RebuiltPatients(Result):
     def summary(self) -> str:
         """Patients, events, the fit to the curve and whatever needs a person's eye."""
         lines = [f"{self.n} patients, {self.events} events rebuilt ({self.method})"]
-        lines += [f"  {row['fact']}: printed {row['printed']}, rebuilt {row['rebuilt']}" for row in self.fit]
+        lines += [
+            f"  {row['fact']}: printed {_told(row['printed'])}, rebuilt {_told(row['rebuilt'])}" for row in self.fit
+        ]
         lines += [f"  contradiction: {c.message}" for c in self.contradictions]
         lines += [f"  guess: {g.message}" for g in self.guesses]
         lines += [f"  note: {note}" for note in self.notes]
@@ -217,6 +220,13 @@ class RebuiltPatients(Result):
         return Explanation(
             f"Individual patient times were rebuilt with the {self.method} method from {', '.join(used)}.", self.cite
         )
+
+
+def _told(value: Any) -> str:
+    """A number with six digits at most, counts in full; what arithmetic leaves of 0 is 0."""
+    if value is None:
+        return "not reached"
+    return f"{round(value, 6):.6g}" if isinstance(value, float) else str(value)
 
 
 def _row(fact: str, printed: Any, rebuilt: Any, slack: float = 0.0) -> dict[str, Any]:
@@ -259,10 +269,15 @@ def _fact_fit(facts: Facts, steps: tuple[Array, Array], rebuilt: RebuiltPatients
         censored = int(np.sum(~rebuilt.event))
         row = _row("censored, at least the marks shown", int(facts.marks.size), censored)
         rows.append(row | {"agrees": censored >= facts.marks.size})
+    # Half a percent of the time axis is forgiven, as for the curve.
+    error = 0.005 * rebuilt.curve.end if rebuilt.curve is not None else 0.0
     if facts.median is not None:
-        slack = 1.001 * facts.median.half_unit + (0.005 * rebuilt.curve.end if rebuilt.curve is not None else 0.0)
+        slack = 1.001 * facts.median.half_unit + error
         rows.append(_row("median", facts.median.estimate, median_of(rebuilt.time, rebuilt.event), slack))
     for t, rate in facts.rates.items():
         if rate.estimate is not None:
-            rows.append(_row(f"survival at {t:g}", rate.estimate, float(levels_at(steps, np.array(t))), 0.0051))
-    return rows
+            level = float(levels_at(steps, np.array(t)))
+            known = t <= rebuilt.time.max() + error or level <= 0
+            rows.append(_row(f"survival at {t:g}", rate.estimate, level if known else None, 0.0051))
+    limits = shown_limits(facts, rebuilt.time, rebuilt.event, error=error)
+    return rows + [_row(*limit) for limit in limits]

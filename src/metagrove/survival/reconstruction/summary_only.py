@@ -13,6 +13,7 @@ from metagrove.core.values import Array
 from metagrove.survival.evidence.curve_input import DigitizedCurve
 from metagrove.survival.evidence.printed_facts import Contradiction, Facts, Interval, printed_facts
 from metagrove.survival.paths.leaving_order import in_order
+from metagrove.survival.reconstruction.printed_limits import narrow_rates
 from metagrove.survival.reconstruction.rebuilt import (
     Draws,
     Guess,
@@ -94,7 +95,7 @@ def reconstruct_summary(
         None,
         facts,
         sampled=sampled,
-        contradictions=(*facts.contradictions, *found, *rare),
+        contradictions=(*facts.contradictions, *found, *narrow_rates(facts), *rare),
         guesses=(Guess(0.0, span, "everything", text),),
     )
 
