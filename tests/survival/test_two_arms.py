@@ -206,3 +206,36 @@ def test_a_p_that_some_order_of_censoring_gives_is_shown_to_its_last_digit(p):
     group = np.repeat([0, 1], 10)
     time, event = (np.concatenate((getattr(pair.control, x), getattr(pair.treated, x))) for x in ("time", "event"))
     assert round(mg.log_rank(time, event, group).p, 2) == p and pair.contradictions == ()
+
+
+def test_two_arms_show_what_is_printed_beside_what_they_give():
+    pair = mg.reconstruct_arms(CONTROL, TREATED, hr=(0.49, 0.17, 1.49), p=0.21, draws=10)
+    rows = {row["fact"]: row for row in pair.fit}
+    assert list(rows) == ["hazard ratio", "hazard ratio, lower limit", "hazard ratio, upper limit", "log-rank p"]
+    table = pair.patients
+    group = (table["arm"] == "treated").astype(int)
+    fitted = mg.cox(table["time"], table["event"], group)
+    test = mg.log_rank(table["time"], table["event"], group)
+    values = (fitted.hr, *fitted.hr_ci, test.p)
+    for row, value in zip(rows.values(), values, strict=True):
+        assert row["rebuilt"] == pytest.approx(value, rel=1e-5)
+        assert row["agrees"] == (abs(value - row["printed"]) <= 0.005)
+    assert rows["hazard ratio"]["agrees"] and rows["log-rank p"]["agrees"]
+    assert pair.to_frame()["printed"].tolist() == [0.49, 0.17, 1.49, 0.21]
+    assert "log-rank p: printed 0.21, rebuilt 0.21" in pair.summary() and "control: 10 patients" in pair.summary()
+    told = "with the printed hazard ratio, limits of the hazard ratio and log-rank p as evidence on both."
+    assert told in str(pair.explain())
+    assert {line["arm"] for line in pair.report["fit"]} == {"both", "control", "treated"}
+    assert pair.draws.groupby(["draw", "arm"]).size().tolist() == [10] * 20
+    assert b"Treated" in pair.plot().svg() and b"patients" in pair.control.plot().svg()
+
+
+def test_two_arms_say_where_they_differ_from_what_is_printed():
+    pair = mg.reconstruct_arms(CONTROL, TREATED, p="<0.05", draws=0)
+    assert [(row["fact"], row["printed"], row["agrees"]) for row in pair.fit] == [("log-rank p", "<0.05", False)]
+    assert "printed <0.05, rebuilt 0.2101, which differs" in pair.summary()
+    assert "rebuilt side by side." in str(pair.explain())
+    none = mg.reconstruct_arms(CONTROL, TREATED, draws=0)
+    assert none.fit == [] and [row["agrees"] for row in none.rows()] == [None] * 4
+    ten = {"curve": TREATED["curve"], "n": 200}
+    assert mg.reconstruct_arms({**CONTROL, "n": 200, "events": 150}, ten, p="<0.001", draws=0).fit[0]["agrees"]

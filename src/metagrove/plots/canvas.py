@@ -44,6 +44,8 @@ _DRAWN_BY: Mapping[str, str] = MappingProxyType(
         "ParametricSurvival": "metagrove.plots.curve_source:survival_plot",
         "FamilyTable": "metagrove.plots.curve_source:survival_plot",
         "KaplanMeier": "metagrove.plots.curve_source:survival_plot",
+        "RebuiltPatients": "metagrove.plots.curve_source:survival_plot",
+        "RebuiltArms": "metagrove.plots.curve_source:survival_plot",
         "FlowCounts": "metagrove.plots.flow:flow_drawing",
         "Gosh": "metagrove.plots.subsets:gosh_plot",
         "Multiverse": "metagrove.plots.curve_spec:multiverse_plot",

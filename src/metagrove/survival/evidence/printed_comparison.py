@@ -12,7 +12,7 @@ from metagrove.core.errors import DataError
 from metagrove.core.values import Array
 from metagrove.survival.evidence.printed_facts import Interval
 
-__all__ = ["HR", "LIMITS", "LOG_RANK", "PrintedComparison", "Window", "printed_comparison"]
+__all__ = ["HR", "LIMITS", "LOG_RANK", "PrintedComparison", "Window", "printed_comparison", "printed_ratio"]
 
 HR, LIMITS, LOG_RANK = "hazard ratio", "limits of the hazard ratio", "log-rank p"
 #: How sharply a hazard ratio is held to those that round to the printed one, in half units of its last digit.
@@ -103,7 +103,7 @@ def printed_comparison(
         raise DataError(f"hr_error is {hr_error:g}; it is a standard error of a log hazard ratio, 0 or more")
     told: list[tuple[str, str]] = []
     loghr = error = None
-    interval = _interval(hr)
+    interval = printed_ratio(hr)
     if interval is not None and interval.estimate is not None:
         value, half = interval.estimate, min(interval.half_unit, COARSEST * max(1.0, interval.estimate))
         half = min(half, 0.4 * value)
@@ -119,7 +119,8 @@ def printed_comparison(
     return PrintedComparison(loghr, error, z, tuple(told))
 
 
-def _interval(hr: float | Sequence[float | None] | None) -> Interval | None:
+def printed_ratio(hr: float | Sequence[float | None] | None) -> Interval | None:
+    """A printed hazard ratio with its limits, checked; None where none is printed."""
     if hr is None:
         return None
     parts = [hr] if isinstance(hr, int | float) or np.ndim(hr) == 0 else list(hr)  # type: ignore[arg-type]

@@ -20,7 +20,17 @@ from metagrove.survival.reconstruction.printed_limits import shown_limits
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Draws", "Guess", "LaterGuesses", "Patients", "RebuiltPatients", "levels_at", "median_of", "product_limit"]
+__all__ = [
+    "Draws",
+    "Guess",
+    "LaterGuesses",
+    "Patients",
+    "RebuiltPatients",
+    "levels_at",
+    "median_of",
+    "product_limit",
+    "told_number",
+]
 
 #: Times, sorted, and whether each ended in an event.
 Patients: TypeAlias = tuple[Array, NDArray[np.bool_]]
@@ -201,7 +211,8 @@ class RebuiltPatients(Result):
         """Patients, events, the fit to the curve and whatever needs a person's eye."""
         lines = [f"{self.n} patients, {self.events} events rebuilt ({self.method})"]
         lines += [
-            f"  {row['fact']}: printed {_told(row['printed'])}, rebuilt {_told(row['rebuilt'])}" for row in self.fit
+            f"  {row['fact']}: printed {told_number(row['printed'])}, rebuilt {told_number(row['rebuilt'])}"
+            for row in self.fit
         ]
         lines += [f"  contradiction: {c.message}" for c in self.contradictions]
         lines += [f"  guess: {g.message}" for g in self.guesses]
@@ -222,7 +233,7 @@ class RebuiltPatients(Result):
         )
 
 
-def _told(value: Any) -> str:
+def told_number(value: Any) -> str:
     """A number with six digits at most, counts in full; what arithmetic leaves of 0 is 0."""
     if value is None:
         return "not reached"

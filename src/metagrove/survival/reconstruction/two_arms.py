@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -21,9 +20,11 @@ from metagrove.survival.evidence.printed_comparison import (
     PrintedComparison,
     Window,
     printed_comparison,
+    printed_ratio,
 )
 from metagrove.survival.evidence.printed_facts import Contradiction, printed_facts
 from metagrove.survival.reconstruction.rebuilt import Draws, RebuiltPatients
+from metagrove.survival.reconstruction.rebuilt_arms import Z95, PrintedArms, RebuiltArms, two_sided
 
 __all__ = ["RebuiltArms", "reconstruct_arms"]
 
@@ -33,35 +34,7 @@ POOL = 400
 DENIED = (-3.5, -4.8, -5.9)
 #: How much softer the printed values are taken at most where ties or rounded times keep pairs from meeting them.
 SOFTEST = 4.0
-#: Standard errors to either limit of 95 %.
-Z95 = NormalDist().inv_cdf(0.975)
 Patients = tuple[Array, NDArray[np.bool_]]
-
-
-@dataclass(frozen=True, slots=True)
-class RebuiltArms:
-    """Two arms that agree with what was printed about their difference.
-
-    Parameters
-    ----------
-    control, treated : the arms; their draws belong together, draw by draw.
-    loghr, error, z : log hazard ratio (treated against control), its standard error and log-rank z of the point.
-    drawn_loghr : the first, of each pair of draws.
-    matched : effective number of pairs tried that agree with what was printed.
-    cost : for control and treated, how much farther from the digitized curve (mean absolute difference) the point lies
-        than without the printed comparison.
-    contradictions : printed facts that no pair shows; the arms were rebuilt without them.
-    """
-
-    control: RebuiltPatients
-    treated: RebuiltPatients
-    loghr: float
-    drawn_loghr: Array
-    matched: float
-    contradictions: tuple[Contradiction, ...] = ()
-    error: float = float("nan")
-    z: float = float("nan")
-    cost: tuple[float, float] = (0.0, 0.0)
 
 
 def reconstruct_arms(
@@ -108,8 +81,10 @@ def reconstruct_arms(
     solved = [_solved(arm, generator) for arm in given]
     if solved[0] is None or solved[1] is None:
         alone = [reconstruct(**{**arm, "draws": draws, "rng": generator}) for arm in given]
-        return _unmatched(alone[0], alone[1], printed)
-    return _together((solved[0], solved[1]), printed, draws, generator)
+        pair = _unmatched(alone[0], alone[1], printed)
+    else:
+        pair = _together((solved[0], solved[1]), printed, draws, generator)
+    return replace(pair, printed=PrintedArms(printed_ratio(hr), p, printed))
 
 
 def _solved(given: Mapping[str, Any], rng: np.random.Generator) -> Any:
@@ -206,11 +181,6 @@ def shown_value(name: str, values: Array) -> str:
 def _reached(window: Window) -> float:
     """How far beyond a window a value is still the nearest to it that the arms can show: one unit of the last digit."""
     return max(window.high - window.low if np.isfinite(window.high) else 0.0, 3 * window.soft)
-
-
-def two_sided(z: float) -> float:
-    """The two-sided p of a z."""
-    return 2 * NormalDist().cdf(-abs(z))
 
 
 def _distance(arm: RebuiltPatients) -> float:
