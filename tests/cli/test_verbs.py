@@ -213,8 +213,12 @@ def test_reconstruct_two_arms_shows_the_printed_hazard_ratio(tmp_path):
     done = metagrove("reconstruct", *given, "--hr", "0.46", "--draws", "30", "--out", shown)
     assert done.exit_code == 0, done.stderr
     assert "New against Old: hazard ratio 0.4" in done.stdout
-    told = json.loads((shown / "report.json").read_text())["comparison"]
+    report = json.loads((shown / "report.json").read_text())
+    told = report["comparison"]
     assert 0.455 <= told["hr"] <= 0.465
+    pair = [line for line in report["fit"] if line["arm"] == "New against Old"]
+    assert [(line["fact"], line["printed"], line["agrees"]) for line in pair] == [("hazard ratio", 0.46, True)]
+    assert 0 < told["p"] < 1 and told["limits"][0] < told["hr"] < told["limits"][1]
     assert len({row["draw"] for row in rows(shown / "draws.csv")}) == 30
     assert len(rows(shown / "patients.csv")) == len(rows(apart / "patients.csv")) == 20
     assert metagrove("reconstruct", *given, "--hr", "2.19", "--control", "New", "--out", turned).exit_code == 0

@@ -183,3 +183,59 @@ def test_what_cannot_be_meant_is_refused(wrong, message):
     arm = {"curve": [[0, 1], [3, 0.8], [10, 0.8]], "n": 10}
     with pytest.raises((mg.DataError, mg.MethodError), match=message):
         mg.reconstruct_arms(arm, arm, **wrong)
+
+
+CONTROL = {"curve": [[0, 1], [2, 0.8], [5, 0.6], [7, 0.4], [12, 0.2], [15, 0.2]], "n": 10, "events": 7}
+TREATED = {"curve": [[0, 1], [3, 0.9], [6, 0.7], [9, 0.6], [14, 0.4], [18, 0.4]], "n": 10, "events": 6}
+
+
+def test_a_p_that_no_order_of_censoring_gives_is_named_and_leaves_the_arms_alone():
+    alone = mg.reconstruct_arms(CONTROL, TREATED, draws=10)
+    for p in (0.27, "<0.05", 0.1):
+        pair = mg.reconstruct_arms(CONTROL, TREATED, p=p, draws=10)
+        assert [c.facts for c in pair.contradictions] == [("log-rank p", "curves")]
+        assert "they show log-rank p from 0.19 to 0.226" in pair.contradictions[0].message
+        for one, other in ((pair.control, alone.control), (pair.treated, alone.treated)):
+            np.testing.assert_array_equal(one.time, other.time)
+            np.testing.assert_array_equal(one.event, other.event)
+
+
+@pytest.mark.parametrize("p", [0.19, 0.21, 0.23])
+def test_a_p_that_some_order_of_censoring_gives_is_shown_to_its_last_digit(p):
+    pair = mg.reconstruct_arms(CONTROL, TREATED, p=p, draws=10)
+    group = np.repeat([0, 1], 10)
+    time, event = (np.concatenate((getattr(pair.control, x), getattr(pair.treated, x))) for x in ("time", "event"))
+    assert round(mg.log_rank(time, event, group).p, 2) == p and pair.contradictions == ()
+
+
+def test_two_arms_show_what_is_printed_beside_what_they_give():
+    pair = mg.reconstruct_arms(CONTROL, TREATED, hr=(0.49, 0.17, 1.49), p=0.21, draws=10)
+    rows = {row["fact"]: row for row in pair.fit}
+    assert list(rows) == ["hazard ratio", "hazard ratio, lower limit", "hazard ratio, upper limit", "log-rank p"]
+    table = pair.patients
+    group = (table["arm"] == "treated").astype(int)
+    fitted = mg.cox(table["time"], table["event"], group)
+    test = mg.log_rank(table["time"], table["event"], group)
+    values = (fitted.hr, *fitted.hr_ci, test.p)
+    for row, value in zip(rows.values(), values, strict=True):
+        assert row["rebuilt"] == pytest.approx(value, rel=1e-5)
+        assert row["agrees"] == (abs(value - row["printed"]) <= 0.005)
+    assert rows["hazard ratio"]["agrees"] and rows["log-rank p"]["agrees"]
+    assert pair.to_frame()["printed"].tolist() == [0.49, 0.17, 1.49, 0.21]
+    assert "log-rank p: printed 0.21, rebuilt 0.21" in pair.summary() and "control: 10 patients" in pair.summary()
+    told = "with the printed hazard ratio, limits of the hazard ratio and log-rank p as evidence on both."
+    assert told in str(pair.explain())
+    assert {line["arm"] for line in pair.report["fit"]} == {"both", "control", "treated"}
+    assert pair.draws.groupby(["draw", "arm"]).size().tolist() == [10] * 20
+    assert b"Treated" in pair.plot().svg() and b"patients" in pair.control.plot().svg()
+
+
+def test_two_arms_say_where_they_differ_from_what_is_printed():
+    pair = mg.reconstruct_arms(CONTROL, TREATED, p="<0.05", draws=0)
+    assert [(row["fact"], row["printed"], row["agrees"]) for row in pair.fit] == [("log-rank p", "<0.05", False)]
+    assert "printed <0.05, rebuilt 0.2101, which differs" in pair.summary()
+    assert "rebuilt side by side." in str(pair.explain())
+    none = mg.reconstruct_arms(CONTROL, TREATED, draws=0)
+    assert none.fit == [] and [row["agrees"] for row in none.rows()] == [None] * 4
+    ten = {"curve": TREATED["curve"], "n": 200}
+    assert mg.reconstruct_arms({**CONTROL, "n": 200, "events": 150}, ten, p="<0.001", draws=0).fit[0]["agrees"]

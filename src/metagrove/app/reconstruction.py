@@ -168,8 +168,11 @@ def _together(
         "loghr": pair.loghr,
         "error": pair.error,
         "z": pair.z,
+        "p": pair.p,
+        "limits": list(pair.hr_ci),
         "cost": {control: pair.cost[0], treated: pair.cost[1]},
     }
+    report["fit"] += [{"arm": f"{treated} against {control}", **row} for row in pair.fit]
     report["contradictions"] += [
         {"arm": f"{treated} against {control}", "facts": list(c.facts), "message": c.message}
         for c in pair.contradictions

@@ -51,6 +51,8 @@ _DRAWN_BY: Mapping[str, str] = MappingProxyType(
         "CurveRegression": "metagrove.plots.curve_source:survival_plot",
         "Cox": "metagrove.plots.proportionality:hazard_ratio_plot",
         "ProportionalityTest": "metagrove.plots.proportionality:proportionality_plot",
+        "RebuiltPatients": "metagrove.plots.curve_source:survival_plot",
+        "RebuiltArms": "metagrove.plots.curve_source:survival_plot",
         "FlowCounts": "metagrove.plots.flow:flow_drawing",
         "Gosh": "metagrove.plots.subsets:gosh_plot",
         "Multiverse": "metagrove.plots.curve_spec:multiverse_plot",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from metagrove.pooling.curves.summary import PooledCurve
     from metagrove.survival.kaplan_meier import KaplanMeier
     from metagrove.survival.parametric import ParametricSurvival
+    from metagrove.survival.reconstruction.rebuilt import RebuiltPatients
 
 __all__ = ["arms_panel", "families_panel", "influence_panel", "pooled_panel", "strata_panel", "survival_plot"]
 
@@ -44,9 +45,9 @@ def survival_plot(
     Parameters
     ----------
     result : a pooled curve (also one combined over draws), its strata, its regression, its leave-one-out curves, one
-        Kaplan-Meier curve, a mapping from the names of arms to Kaplan-Meier curves, one parametric fit or a table of
-        families, also with a frailty between trials, survival pooled at several times, a log-rank test, a difference of
-        restricted means, or Cox's model of two groups.
+        Kaplan-Meier curve, a mapping from the names of arms to Kaplan-Meier curves, rebuilt patients of one arm or two, one
+        parametric fit or a table of families, also with a frailty between trials, survival pooled at several times, a
+        log-rank test, a difference of restricted means, or Cox's model of two groups.
     outcome, unit : over the axes.
     studies, prediction : of a pooled curve: the studies' own curves, and the band for a new trial, by default drawn for
         random effects of three studies or more.
@@ -57,6 +58,10 @@ def survival_plot(
     name = type(result).__name__
     if name == "ImputedCurve":
         result, name = result.curve, "PooledCurve"
+    elif name == "RebuiltPatients":
+        result, name = _curve_of(result), "KaplanMeier"
+    elif name == "RebuiltArms":
+        result = {"Control": _curve_of(result.control), "Treated": _curve_of(result.treated)}
     if name == "PooledCurve":
         panel = pooled_panel(result, outcome=outcome, studies=studies, prediction=prediction)
     elif name == "CurveStrata":
@@ -76,6 +81,12 @@ def survival_plot(
         raise MethodError(f"no survival plot for a {name}")
     panel = replace(panel, unit=unit, synthetic=synthetic, horizon=horizon or panel.horizon, title=title)
     return curves_drawing(panel, style=style)
+
+
+def _curve_of(patients: RebuiltPatients) -> KaplanMeier:
+    from metagrove.survival.kaplan_meier import survival_curve
+
+    return survival_curve(patients.time, patients.event)
 
 
 def pooled_panel(

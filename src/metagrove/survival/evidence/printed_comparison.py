@@ -14,14 +14,14 @@ from metagrove.survival.evidence.arguments import real_number
 from metagrove.survival.evidence.comparison_text import PrintedP, p_of_text, ratio_of_text
 from metagrove.survival.evidence.printed_facts import Interval
 
-__all__ = ["HR", "LIMITS", "LOG_RANK", "PrintedComparison", "Window", "printed_comparison"]
+__all__ = ["HR", "LIMITS", "LOG_RANK", "PrintedComparison", "Window", "printed_comparison", "printed_ratio"]
 
 HR, LIMITS, LOG_RANK = "hazard ratio", "limits of the hazard ratio", "log-rank p"
 #: How sharply a hazard ratio is held to those that round to the printed one, in half units of its last digit.
 SOFT = 0.1
 #: Programs differ in the variance by about this share: Wald or profile limits, ties.
 SPREAD_ERROR = 0.01
-#: And in a p value: likelihood-ratio, Wald or score test, continuity.
+#: And in the z behind a p value: likelihood-ratio, Wald or score test, continuity. It does not depend on the digits of p.
 Z_ERROR = 0.02
 #: Last digits assumed where trailing zeros may have been lost.
 COARSEST = 0.005
@@ -69,11 +69,12 @@ class PrintedComparison:
         return dict(self.printed)[name]
 
     def softened(self, factor: float) -> PrintedComparison:
-        """The same, with values beyond the windows `factor` times as likely off."""
-        wider = [
-            None if w is None else Window(w.low, w.high, factor * w.soft) for w in (self.loghr, self.error, self.z)
-        ]
-        return PrintedComparison(wider[0], wider[1], wider[2], self.printed)
+        """The same, with hazard ratios and limits beyond their windows `factor` times as likely off.
+
+        The error of z is what programs differ by, wide already: softened it would let any test pass for any other.
+        """
+        wider = [None if w is None else Window(w.low, w.high, factor * w.soft) for w in (self.loghr, self.error)]
+        return PrintedComparison(wider[0], wider[1], self.z, self.printed)
 
     def without(self, name: str) -> PrintedComparison:
         """The same with one fact fewer."""
@@ -109,7 +110,7 @@ def printed_comparison(
         raise DataError(f"hr_error is {hr_error:g}; it is a standard error of a log hazard ratio, 0 or more")
     told: list[tuple[str, str]] = []
     loghr = error = None
-    interval = _interval(hr)
+    interval = printed_ratio(hr)
     if interval is not None and interval.estimate is not None:
         value, half = interval.estimate, min(interval.half_unit, COARSEST * max(1.0, interval.estimate))
         half = min(half, 0.4 * value)
@@ -127,7 +128,8 @@ def printed_comparison(
     return PrintedComparison(loghr, error, z, tuple(told))
 
 
-def _interval(hr: float | str | Sequence[float | None] | None) -> Interval | None:
+def printed_ratio(hr: float | str | Sequence[float | None] | None) -> Interval | None:
+    """A printed hazard ratio with its limits, checked; None where none is printed."""
     if hr is None:
         return None
     if isinstance(hr, str):

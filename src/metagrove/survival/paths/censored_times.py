@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.survival.evidence.lattice import Lattice
 from metagrove.survival.paths.censoring import MARK_PIXELS
+from metagrove.survival.paths.leaving_order import just_before
 from metagrove.survival.paths.plan import CENSOR, CONSUME, Plan
 
 __all__ = [
@@ -125,9 +126,9 @@ def censored_patients(
     if marks is not None:
         draw, o, at = _at_marks(plan, marks)
         start, stop = gaps.start[draw, o], gaps.stop[draw, o]
-        # Off its stretch only by the side of a drop: just before the death, which it was still to see.
-        at = np.where(at >= stop, stop - 1e-6 * (stop - start), np.maximum(at, start))
-        who, time = [draw], [_on_grid(at, start, stop, lattice)]
+        # Off its stretch only by the side of a drop.
+        at = np.clip(at, start, stop)
+        who, time = [draw], [_still_to_see(_on_grid(at, start, stop, lattice), start, stop)]
         np.subtract.at(counts, (draw, o), 1)
         counts = np.maximum(counts, 0)
     owners = owners_placed(counts)
@@ -142,8 +143,13 @@ def censored_patients(
         at = _under_marks(plan, marks, owners, (start, stop, at), lattice, rng)
         at = _on_grid(at, start, stop, lattice)
     who.append(draw)
-    time.append(at)
+    time.append(_still_to_see(at, start, stop))
     return np.concatenate(who), np.concatenate(time)
+
+
+def _still_to_see(at: Array, start: Array, stop: Array) -> Array:
+    """Times within their stretch and before the death that ends it, which was still to be seen."""
+    return np.minimum(at, np.maximum(just_before(stop, 0.0), start))
 
 
 def _at_marks(plan: Plan, marks: PlacedMarks) -> tuple[Whole, Whole, Array]:

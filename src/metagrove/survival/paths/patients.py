@@ -17,10 +17,11 @@ from metagrove.survival.paths.censored_times import (
     owners_placed,
     placed_marks,
 )
+from metagrove.survival.paths.leaving_order import in_order, just_before
 from metagrove.survival.paths.plan import CENSOR, DROP, LOOK, Plan
 from metagrove.survival.paths.weights import VISIBLE
 
-__all__ = ["beside_ticks", "patients_of"]
+__all__ = ["patients_of"]
 
 #: Spread of drawn times of deaths in standard errors of a click; above 1 because sorted clicks err less than single ones.
 JITTER = 1.5
@@ -73,7 +74,8 @@ def patients_of(
     times = np.concatenate((died, early, late))[order]
     within = np.argsort(times, axis=1, kind="stable")
     times, order = np.take_along_axis(times, within, axis=1), np.take_along_axis(order, within, axis=1)
-    return beside_ticks(times, facts, reading.end), order < draw.size
+    event = np.asarray(order < draw.size)
+    return in_order(times, event, facts, reading.end), event
 
 
 def _as_printed(when: Array, level: Array, reading: Reading, facts: Facts) -> Array:
@@ -94,7 +96,7 @@ def _as_printed(when: Array, level: Array, reading: Reading, facts: Facts) -> Ar
         options = np.arange(near[0], near[-1] + 2)
         count = options[np.argmin(np.abs(steps[:, options] - rate.estimate), axis=1)]
         early = place < count[:, None]
-        when = np.where(early, np.minimum(when, t), np.maximum(when, t + 1e-7 * reading.end))
+        when = np.where(early, np.minimum(when, t), np.maximum(when, 2 * t - just_before(t, reading.end)))
     median = facts.median
     if median is None or median.estimate is None or not level.size:
         return when
@@ -107,15 +109,6 @@ def _as_printed(when: Array, level: Array, reading: Reading, facts: Facts) -> Ar
     when = np.where(place < first[:, None], np.minimum(when, pinned), np.maximum(when, pinned))
     when[rows, first] = pinned[:, 0]
     return when
-
-
-def beside_ticks(times: Array, facts: Facts, end: float) -> Array:
-    """Sorted times moved to the side of each number at risk on which the path has them, no farther than needed."""
-    for t, k in zip(facts.risk_time.tolist(), facts.risk_n.tolist(), strict=True):
-        split = times.shape[1] - k
-        times[:, :split] = np.minimum(times[:, :split], t - 1e-6 * end)
-        times[:, split:] = np.maximum(times[:, split:], t)
-    return times
 
 
 def _ends(reading: Reading, draws: int, rng: np.random.Generator | None) -> Array:

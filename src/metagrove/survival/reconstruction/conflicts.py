@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from metagrove.core.values import Array
 from metagrove.survival.evidence.curve_input import DigitizedCurve
 from metagrove.survival.evidence.printed_facts import Contradiction, Facts
-from metagrove.survival.evidence.steps import Reading, steps_of
+from metagrove.survival.evidence.steps import DROP, Reading, steps_of
 from metagrove.survival.paths.censoring import mean_levels
+from metagrove.survival.reconstruction.printed_limits import narrow_median, narrow_rates
 from metagrove.survival.reconstruction.rebuilt import Draws, Guess
 
 __all__ = ["conflicts", "left_out", "open_stretches"]
@@ -26,6 +27,7 @@ class _Range:
         self.level = [1.0, *mean_levels(reading).tolist()]
         self.slack = 3 * reading.sigma_s
         self.shift = max(3 * reading.sigma_t, 0.003 * reading.end)
+        self.end = reading.end
 
     def low(self, t: float) -> float:
         return max(self.level[bisect_right(self.time, t + self.shift)] - self.slack, 0.0) if t > 0 else 1.0
@@ -65,8 +67,14 @@ def conflicts(
 
 
 def _falls(reading: Reading) -> int:
-    """Fewest drops of the curve: the last click may be its end, read a little lower than the drop before it."""
-    return reading.time.size - int(reading.sigma_t > 0) if not (reading.columns or reading.loose) else 0
+    """Fewest drops of the curve: a last click at its end may be that end, read a little lower than the drop before it."""
+    if reading.columns or reading.loose:
+        return 0
+    if not reading.sigma_t or reading.time.size < 2:
+        return reading.time.size
+    fall = float(reading.level[-2] - reading.level[-1])
+    at_end = float(reading.time[-1]) >= reading.end - 3 * reading.sigma_t
+    return reading.time.size - int(at_end and fall < 2 * DROP * reading.sigma_s)
 
 
 def _risk_conflicts(span: _Range, facts: Facts) -> list[Contradiction]:
@@ -111,8 +119,8 @@ def _event_conflicts(span: _Range, facts: Facts, reading: Reading) -> list[Contr
 
 
 def _summary_conflicts(span: _Range, facts: Facts) -> list[Contradiction]:
-    """A printed median or rate off the curve."""
-    found = []
+    """A printed median, rate or limit off the curve, or limits too narrow for so few patients."""
+    found = [*narrow_median(facts, span.low, span.high), *narrow_rates(facts)]
     if facts.median is not None and facts.median.estimate is not None:
         t, half = facts.median.estimate, facts.median.half_unit
         if not span.low(t + half) - 0.005 <= 0.5 <= span.high(t - half) + 0.005:
@@ -122,7 +130,10 @@ def _summary_conflicts(span: _Range, facts: Facts) -> list[Contradiction]:
             found.append(Contradiction(("median", "curve"), text))
     for t, rate in facts.rates.items():
         r = rate.estimate
-        if r is not None and not span.low(t) - 0.006 <= r <= span.high(t) + 0.006:
+        if r is not None and t > span.end + span.shift and max(r, span.low(span.end)) > 0.006:
+            text = f"survival at {t:g} is printed as {r:g} but the curve ends before, at {span.end:g}"
+            found.append(Contradiction((f"survival at {t:g}", "curve"), text))
+        elif r is not None and not span.low(t) - 0.006 <= r <= span.high(t) + 0.006:
             text = f"survival at {t:g} is printed as {r:g} but the curve lies between {span.low(t):.3f} and {span.high(t):.3f}"
             found.append(Contradiction((f"survival at {t:g}", "curve"), text))
     return found

@@ -12,7 +12,8 @@ from metagrove.survival.evidence.curve_input import DigitizedCurve
 from metagrove.survival.evidence.lattice import Lattice
 from metagrove.survival.evidence.printed_facts import Contradiction, Facts
 from metagrove.survival.evidence.steps import CLICK_S, CLICK_T, steps_of
-from metagrove.survival.paths.patients import beside_ticks, patients_of
+from metagrove.survival.paths.leaving_order import in_order
+from metagrove.survival.paths.patients import patients_of
 from metagrove.survival.paths.solution import Paths, solve
 from metagrove.survival.reconstruction.conflicts import conflicts, left_out, open_stretches
 from metagrove.survival.reconstruction.guyot import guyot_patients
@@ -119,7 +120,8 @@ def _thickened(time: Array, event: NDArray[np.bool_], facts: Facts, block: int, 
             (np.repeat(np.arange(time.shape[1]), block), np.linspace(0, time.shape[1] - 1, rest).astype(np.int64))
         )
     )
-    time, event = beside_ticks(time[:, order], facts, end), event[:, order]
+    event = event[:, order]
+    time = in_order(time[:, order], event, facts, end)
     again = np.argsort(time, axis=1, kind="stable")
     time, event = np.take_along_axis(time, again, axis=1), np.take_along_axis(event, again, axis=1)
     return Draws(time, event if facts.events is None else with_total(time, event, facts.events))

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metagrove.core.values import Array
+from metagrove.survival.evidence.lattice import Lattice
 from metagrove.survival.evidence.printed_comparison import Window
+from metagrove.survival.paths.leaving_order import in_order, just_before
 from metagrove.survival.paths.solution import point_near
 from metagrove.survival.reconstruction.comparison_kernels import compared
 from metagrove.survival.reconstruction.likely_patients import SolvedArm
@@ -54,8 +56,14 @@ class _Course:
         """The patients of a path, their times moved for `off`."""
         time, event = self.arm.point(path)
         moved = _moved(self.arm, (time, event), _smooth(off * self.lag, event), self.late + off * self.lag)
-        order = np.lexsort((~event, moved))
-        return moved[order], event[order]
+        return _ordered(self.arm, moved, event)
+
+
+def _ordered(arm: SolvedArm, time: Array, event: NDArray[np.bool_]) -> Patients:
+    """Patients whose deaths are in their order, sorted, each censoring still before the death it was to see."""
+    order = np.lexsort((~event, time))
+    event = event[order]
+    return in_order(time[order][None], event[None], arm.facts, float(time.max()))[0], event
 
 
 def _smooth(late: Array, event: NDArray[np.bool_]) -> Array:
@@ -89,11 +97,20 @@ def _moved(arm: SolvedArm, patients: Patients, dying: Array, late: Array) -> Arr
     known = np.concatenate(([0.0], new[event], [np.inf]))
     low, high = known[number], known[number + 1]
     free = ~event & (time < end)
-    there = np.clip(time + late, low, np.minimum(high * (1 - 1e-9), end))
+    latest = np.minimum(just_before(np.minimum(high, 2 * end), end), end)
+    there = np.maximum(np.minimum(time + late, latest), low)
     if arm.lattice is not None:
-        there = np.maximum(arm.lattice.before(there), low)
+        there = _recorded(arm.lattice, there, low, latest)
     new[free] = _beside(arm, time, there)[free]
     return np.asarray(new, dtype=np.float64)
+
+
+def _recorded(lattice: Lattice, time: Array, low: Array, latest: Array) -> Array:
+    """Times on the grid from `low` to `latest`; as they are where it has none there."""
+    on = lattice.before(time)
+    # A time that is almost the next one of the grid counts as that, which may be the time of a death.
+    on = np.where(on > latest, lattice.before(on - lattice.step / 2), on)
+    return np.where(on > 0, np.maximum(on, low), time)
 
 
 def _reach(arm: SolvedArm) -> float:
@@ -227,7 +244,7 @@ def _drawn_point(
         for share in (0.0, 0.25, 0.5, 0.75, 1.0):
             if share * far >= least:
                 break
-            tried = (_between(*ends[0], share), _between(*ends[1], share))
+            tried = (_between(courses[0].arm, *ends[0], share), _between(courses[1].arm, *ends[1], share))
             if not _excess(tried, column, window):
                 least, found = share * far, tried
                 break
@@ -239,14 +256,13 @@ def _ends(arm: SolvedArm, pool: Pool, i: int) -> tuple[Patients, Patients]:
     return arm.point(pool.paths[i : i + 1]), (pool.sets.time[i], pool.sets.event[i])
 
 
-def _between(one: Patients, other: Patients, share: float) -> Patients:
+def _between(arm: SolvedArm, one: Patients, other: Patients, share: float) -> Patients:
     """Deaths and censorings moved a share of the way from one set to the other, of the same path."""
     time, event = np.array(one[0]), one[1]
     for kind in (event, ~event):
         theirs = other[0][other[1] == event[kind][0]] if kind.any() else time[kind]
         time[kind] += share * (theirs - time[kind])
-    order = np.lexsort((~event, time))
-    return time[order], event[order]
+    return _ordered(arm, time, event)
 
 
 def _inner(window: Window) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,26 @@ from metagrove.core.values import Array, PatientTimes
 from metagrove.survival.evidence.curve_input import DigitizedCurve
 from metagrove.survival.evidence.lattice import Lattice
 from metagrove.survival.evidence.printed_facts import Contradiction, Facts
+from metagrove.survival.kaplan_meier import step_quantile
+from metagrove.survival.reconstruction.printed_limits import shown_limits
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Draws", "Guess", "LaterGuesses", "RebuiltPatients", "levels_at", "product_limit"]
+__all__ = [
+    "Draws",
+    "Guess",
+    "LaterGuesses",
+    "Patients",
+    "RebuiltPatients",
+    "levels_at",
+    "median_of",
+    "product_limit",
+    "told_number",
+]
+
+#: Times, sorted, and whether each ended in an event.
+Patients: TypeAlias = tuple[Array, NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +103,13 @@ def product_limit(time: Array, event: NDArray[np.bool_]) -> tuple[Array, Array]:
     when, deaths = np.unique(time[event], return_counts=True)
     risk = time.size - np.searchsorted(np.sort(time), when, side="left")
     return when, np.cumprod(1 - deaths / risk, dtype=np.float64)
+
+
+def median_of(time: Array, event: NDArray[np.bool_]) -> float | None:
+    """Median survival by R's rule, the middle of a flat piece at 0.5; None where it is not reached."""
+    when, level = product_limit(time, event)
+    found = step_quantile(np.append(when, time.max()), np.append(level, level[-1] if level.size else 1.0), 0.5)
+    return None if np.isnan(found) else found
 
 
 def levels_at(steps: tuple[Array, Array], t: Array, *, before: bool = False) -> Array:
@@ -188,7 +210,10 @@ class RebuiltPatients(Result):
     def summary(self) -> str:
         """Patients, events, the fit to the curve and whatever needs a person's eye."""
         lines = [f"{self.n} patients, {self.events} events rebuilt ({self.method})"]
-        lines += [f"  {row['fact']}: printed {row['printed']}, rebuilt {row['rebuilt']}" for row in self.fit]
+        lines += [
+            f"  {row['fact']}: printed {told_number(row['printed'])}, rebuilt {told_number(row['rebuilt'])}"
+            for row in self.fit
+        ]
         lines += [f"  contradiction: {c.message}" for c in self.contradictions]
         lines += [f"  guess: {g.message}" for g in self.guesses]
         lines += [f"  note: {note}" for note in self.notes]
@@ -206,6 +231,13 @@ class RebuiltPatients(Result):
         return Explanation(
             f"Individual patient times were rebuilt with the {self.method} method from {', '.join(used)}.", self.cite
         )
+
+
+def told_number(value: Any) -> str:
+    """A number with six digits at most, counts in full; what arithmetic leaves of 0 is 0."""
+    if value is None:
+        return "not reached"
+    return f"{round(value, 6):.6g}" if isinstance(value, float) else str(value)
 
 
 def _row(fact: str, printed: Any, rebuilt: Any, slack: float = 0.0) -> dict[str, Any]:
@@ -248,14 +280,15 @@ def _fact_fit(facts: Facts, steps: tuple[Array, Array], rebuilt: RebuiltPatients
         censored = int(np.sum(~rebuilt.event))
         row = _row("censored, at least the marks shown", int(facts.marks.size), censored)
         rows.append(row | {"agrees": censored >= facts.marks.size})
+    # Half a percent of the time axis is forgiven, as for the curve.
+    error = 0.005 * rebuilt.curve.end if rebuilt.curve is not None else 0.0
     if facts.median is not None:
-        rows.append(_row("median", facts.median.estimate, _median(steps), 0.05 * (facts.median.estimate or 1)))
+        slack = 1.001 * facts.median.half_unit + error
+        rows.append(_row("median", facts.median.estimate, median_of(rebuilt.time, rebuilt.event), slack))
     for t, rate in facts.rates.items():
         if rate.estimate is not None:
-            rows.append(_row(f"survival at {t:g}", rate.estimate, float(levels_at(steps, np.array(t))), 0.0051))
-    return rows
-
-
-def _median(steps: tuple[Array, Array]) -> float | None:
-    below = np.flatnonzero(steps[1] <= 0.5 + 1e-9)
-    return float(steps[0][below[0]]) if below.size else None
+            level = float(levels_at(steps, np.array(t)))
+            known = t <= rebuilt.time.max() + error or level <= 0
+            rows.append(_row(f"survival at {t:g}", rate.estimate, level if known else None, 0.0051))
+    limits = shown_limits(facts, rebuilt.time, rebuilt.event, error=error)
+    return rows + [_row(*limit) for limit in limits]

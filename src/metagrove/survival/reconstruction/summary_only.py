@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,19 @@ from metagrove.core.errors import DataError
 from metagrove.core.values import Array
 from metagrove.survival.evidence.arguments import draws_wanted, random_generator, real_number
 from metagrove.survival.evidence.curve_input import DigitizedCurve
-from metagrove.survival.evidence.printed_facts import Facts, Interval, printed_facts
-from metagrove.survival.reconstruction.rebuilt import Draws, Guess, RebuiltPatients, levels_at, product_limit
+from metagrove.survival.evidence.printed_facts import Contradiction, Facts, Interval, printed_facts
+from metagrove.survival.paths.leaving_order import in_order
+from metagrove.survival.reconstruction.printed_limits import narrow_rates
+from metagrove.survival.reconstruction.rebuilt import (
+    Draws,
+    Guess,
+    Patients,
+    RebuiltPatients,
+    levels_at,
+    median_of,
+    product_limit,
+)
+from metagrove.survival.reconstruction.summary_points import PrintedPoint, printed_points, unrounded
 
 __all__ = ["reconstruct_summary"]
 
@@ -23,8 +34,10 @@ SHAPE = 0.4
 BEND = 0.6
 #: Chance that the hazard falls behind the last printed point, as where some are cured; the factor is uniform.
 FALLING = 0.4
-#: Sets made for each one kept where printed limits tell them apart.
-SURPLUS = 5
+#: Sets made for each one kept where printed limits tell them apart, and how often at most where too few show what is printed.
+SURPLUS, ROUNDS = 5, 8
+#: Share of the sets wanted below which what is printed is said to be hardly possible; above it some are taken twice.
+RARE = 0.25
 #: Relative error with which the standard error of a set must agree with the printed limits.
 LIMIT_ERROR = 0.08
 
@@ -49,7 +62,8 @@ def reconstruct_summary(
     Survival runs through the printed points, Weibull between them and beyond, with shapes drawn around 1 (one point) or
     the slope of the points; behind the last point the hazard may fall. Who is censored and when is drawn from dropout,
     staggered entry and follow-up to one common end, as many as the printed events ask for. Each set is then stretched
-    in time until its own Kaplan-Meier curve shows what is printed. Printed limits choose among the sets.
+    in time until its own Kaplan-Meier curve shows what is printed; sets whose levels or median, R's rule, do not round to it are
+    left out. Printed limits choose among the rest. What contradicts is named, and the sets are made without it.
 
     Parameters
     ----------
@@ -59,16 +73,18 @@ def reconstruct_summary(
 
     Raises
     ------
-    DataError : when neither a median nor a rate strictly between 0 and 1 is given.
+    DataError : when neither a median nor a rate strictly between 0 and 1 is given, or none within follow-up.
     """
     span = _span(median, rates, follow_up)
     line = DigitizedCurve(np.array([0.0, span]), np.ones(2), "clicks", 1)
     facts = printed_facts(line, n=n, events=events, median=median, rates=rates)
-    points = _points(facts, span)
-    if not points.size:
-        raise DataError("a median or a rate between 0 and 1 is needed where no curve is printed")
+    points, found = printed_points(facts, span)
+    lost = [text for text in (c.message for c in found) if "follow-up ends" in text]
+    if not points and lost:
+        raise DataError(f"{lost[0]}; a median or a rate within follow-up is needed where no curve is printed")
     draws, generator = draws_wanted(draws), random_generator(rng)
-    sets = _sets(points, facts, span, max(draws, 40), generator)
+    asked = _Asked(facts, tuple(points), _shape(points, facts, span), span, free=follow_up is None)
+    sets, rare = _sets(asked, max(draws, 40), generator)
     point = _central(sets)
     sampled = Draws(np.array([s[0] for s in sets[:draws]]), np.array([s[1] for s in sets[:draws]])) if draws else None
     text = "no curve is printed: all times are a guess around the printed median or rates"
@@ -80,12 +96,23 @@ def reconstruct_summary(
         None,
         facts,
         sampled=sampled,
-        contradictions=facts.contradictions,
+        contradictions=(*facts.contradictions, *found, *narrow_rates(facts), *rare),
         guesses=(Guess(0.0, span, "everything", text),),
     )
 
 
-Patients = tuple[Array, NDArray[np.bool_]]
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a set is to show: `points` that can hold, `shape` the inner ones of the hazard, follow-up to `span`.
+
+    `free`: whether the end of follow-up is a guess, so that the last patient may leave earlier.
+    """
+
+    facts: Facts
+    points: tuple[PrintedPoint, ...]
+    shape: tuple[PrintedPoint, ...]
+    span: float
+    free: bool
 
 
 def _central(sets: list[Patients]) -> Patients:
@@ -111,28 +138,29 @@ def _span(median: Any, rates: Any, follow_up: float | None) -> float:
     return 2 * max(known)
 
 
-def _points(facts: Facts, span: float, rng: np.random.Generator | None = None) -> Array:
-    """Printed points of the curve within follow-up: rows of time and survival, rising in time and falling; shape (p, 2).
+def _shape(points: list[PrintedPoint], facts: Facts, span: float) -> tuple[PrintedPoint, ...]:
+    """Points between 1 and 0 within follow-up, through which the hazard runs; where none can hold, the first that is printed."""
+    inner = [p for p in points if 0 < p.level < 1 and p.time < span]
+    if inner:
+        return tuple(inner)
+    printed = printed_points(replace(facts, n=10**6, events=None), np.inf)[0]
+    inner = [replace(p, time=min(p.time, 0.9 * span)) for p in printed if 0 < p.level < 1]
+    if not inner:
+        raise DataError("a median or a rate between 0 and 1 is needed where no curve is printed")
+    return tuple(inner[:1])
 
-    With `rng` each is drawn from the values that round to it.
-    """
 
-    def unrounded(value: float, half: float) -> float:
-        return value if rng is None else value + half * float(rng.uniform(-1, 1))
-
-    rows = []
-    if facts.median is not None and facts.median.estimate and facts.median.estimate < span:
-        half = min(facts.median.half_unit, 0.2 * facts.median.estimate, 0.9 * (span - facts.median.estimate))
-        rows.append((unrounded(facts.median.estimate, half), 0.5))
-    for t, rate in facts.rates.items():
-        if rate.estimate is not None and 0 < rate.estimate < 1 and 0 < t < span:
-            half = min(rate.half_unit, 0.005, 0.9 * rate.estimate, 0.9 * (1 - rate.estimate))
-            rows.append((t, unrounded(rate.estimate, half)))
+def _drawn(asked: _Asked, rng: np.random.Generator) -> tuple[Array, list[PrintedPoint]]:
+    """Points drawn from the values that round to what is printed: rows of time and survival for the hazard, and all."""
+    drawn = {p.name: unrounded(p, rng) if 0 < p.level < 1 else p for p in (*asked.shape, *asked.points)}
     kept: list[tuple[float, float]] = []
-    for row in sorted(rows):
-        if not kept or (row[0] > kept[-1][0] and row[1] < kept[-1][1] - 1e-9):
+    for p in asked.shape:
+        row = (drawn[p.name].time, drawn[p.name].level)
+        if 0 < row[0] < asked.span and (not kept or (row[0] > kept[-1][0] and row[1] < kept[-1][1] - 1e-9)):
             kept.append(row)
-    return np.array(kept, dtype=np.float64).reshape(-1, 2)
+    if not kept:
+        kept = [(asked.shape[0].time, asked.shape[0].level)]
+    return np.array(kept), [drawn[p.name] for p in asked.points]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +237,11 @@ def _leaving(facts: Facts, span: float, died: Array, rng: np.random.Generator) -
     return times(high)
 
 
-def _set(facts: Facts, span: float, rng: np.random.Generator) -> Patients:
+def _set(asked: _Asked, rng: np.random.Generator) -> Patients:
     """One plausible set of patients."""
-    points = _points(facts, span, rng)
-    died = _hazard(points, rng).inverse(rng.exponential(1.0, facts.n))
+    facts, span = asked.facts, asked.span
+    shape, points = _drawn(asked, rng)
+    died = _hazard(shape, rng).inverse(rng.exponential(1.0, facts.n))
     left = np.minimum(_leaving(facts, span, died, rng), span)
     time, event = np.minimum(died, left), died <= left
     if facts.events is not None:
@@ -223,35 +252,111 @@ def _set(facts: Facts, span: float, rng: np.random.Generator) -> Patients:
     order = np.lexsort((~event, time))
     time, event = time[order], event[order]
     last = float(time[-1])
-    return _stretched((time * span / last, event), points, span, rng), event
+    placed = _stretched((time * span / last, event), points, asked, rng)
+    return in_order(placed[None], event[None], facts, span)[0], event
 
 
-def _stretched(patients: Patients, points: Array, span: float, rng: np.random.Generator) -> Array:
+def _stretched(patients: Patients, points: list[PrintedPoint], asked: _Asked, rng: np.random.Generator) -> Array:
     """Times moved so that the set's own curve shows each printed rate at its time, and its median."""
     time, event = patients
-    when, level = product_limit(time, event)
-    now, then = [0.0], [0.0]
-    for t, s in points.tolist():
-        if not level.size:
+    span = asked.span
+    steps = product_limit(time, event)
+    knots, end = [(0.0, 0.0)], span
+    for i, point in enumerate(points):
+        if not steps[1].size:
             break
-        if s == 0.5 and level[-1] <= 0.5 + 1e-9:  # the median is the time of a death
-            here = float(when[int(np.argmax(level <= 0.5 + 1e-9))])
-        else:  # a rate is seen anywhere between two
-            i = int(np.argmin(np.abs(np.append(1.0, level) - s)))
-            edges = np.concatenate(([0.0], when, [span]))
-            here = float(edges[i] + (edges[i + 1] - edges[i]) * rng.uniform(0.01, 0.99))
-        if now[-1] < here < span and t > then[-1]:
-            now.append(here)
-            then.append(t)
-    return np.interp(time, [*now, span], [*then, span])
+        if point.is_median:
+            limit = points[i + 1].time if i + 1 < len(points) else span
+            more = _median_knots(steps, point.time, span, (knots[-1][1], limit))
+        else:
+            more = [(_seen_at(steps, point.level, span, rng), point.time)]
+        if more and more[-1][0] >= span and asked.free and point is points[-1]:  # the last to leave
+            end = more.pop()[1]
+        if all(knots[-1][0] < here < span and knots[-1][1] < t < span for here, t in more):
+            knots += more
+    if end <= knots[-1][1]:
+        end = span
+    now, then = zip(*knots, strict=True)
+    return np.asarray(np.interp(time, [*now, span], [*then, end]), dtype=np.float64)
 
 
-def _sets(points: Array, facts: Facts, span: float, count: int, rng: np.random.Generator) -> list[Patients]:
-    """Plausible sets, chosen by the printed points and limits from a surplus (sampling-importance resampling)."""
-    made = [_set(facts, span, rng) for _ in range(SURPLUS * count)]
-    cost = np.array([_misfit(one, points, facts) for one in made])
-    keep = np.argsort(np.minimum(cost - cost.min(), 60.0) - rng.gumbel(size=cost.size), kind="stable")[:count]
-    return [made[i] for i in rng.permutation(keep).tolist()]
+def _seen_at(steps: tuple[Array, Array], level: float, span: float, rng: np.random.Generator) -> float:
+    """Some time at which the curve lies at the level nearest to a rate."""
+    i = int(np.argmin(np.abs(np.append(1.0, steps[1]) - level)))
+    edges = np.concatenate(([0.0], steps[0], [span]))
+    return float(edges[i] + (edges[i + 1] - edges[i]) * rng.uniform(0.01, 0.99))
+
+
+def _median_knots(
+    steps: tuple[Array, Array], t: float, span: float, room: tuple[float, float]
+) -> list[tuple[float, float]]:
+    """Times now and then of the deaths between which the curve meets one half, so that `t` is its median; none if it does not."""
+    when, level = steps
+    below = np.flatnonzero(level <= 0.5 + 1e-8)
+    if not below.size:
+        return []
+    first = float(when[below[0]])
+    if level[below[0]] < 0.5 - 1e-8:
+        return [(first, t)]
+    # The curve is flat at one half, and its middle is the median.
+    under = np.flatnonzero(level < 0.5 - 1e-8)
+    if not under.size:
+        return [(first, 2 * t - span)]
+    second = float(when[under[0]])
+    half = min((second - first) / 2 * t / ((first + second) / 2), 0.9 * (t - room[0]), 0.9 * (room[1] - t))
+    return [(first, t - half), (second, t + half)]
+
+
+def _sets(asked: _Asked, count: int, rng: np.random.Generator) -> tuple[list[Patients], tuple[Contradiction, ...]]:
+    """Plausible sets that show what is printed, chosen by the limits from a surplus (sampling-importance resampling).
+
+    Where hardly any shows it, that is said, and those come that miss it least.
+    """
+    rows = np.array([[p.time, p.level] for p in asked.points]).reshape(-1, 2)
+    made: list[Patients] = []
+    shown: list[list[bool]] = []
+    cost: list[float] = []
+    for _ in range(ROUNDS):
+        more = [_set(asked, rng) for _ in range(SURPLUS * count)]
+        made += more
+        seen = [[p.shown_by(one) for p in asked.points] for one in more]
+        shown += seen
+        cost += [_misfit(one, rows[:0] if all(x) else rows, asked.facts) for one, x in zip(more, seen, strict=True)]
+        fine = np.array([all(x) for x in shown])
+        if fine.any() and _effective(np.array(cost)[fine]) >= count:
+            break
+    if fine.sum() < RARE * count:
+        off = np.minimum(np.array(cost) - min(cost), 60.0) - rng.gumbel(size=len(made))
+        return [made[i] for i in np.argsort(off, kind="stable")[:count].tolist()], _rare(asked, np.array(shown))
+    good = rng.permutation(np.flatnonzero(fine))
+    share = np.cumsum(_weights(np.array(cost)[good]))
+    at = (np.arange(count) + rng.random()) / count * share[-1]
+    return [made[i] for i in rng.permutation(good[np.searchsorted(share, at, side="right")]).tolist()], ()
+
+
+def _weights(cost: Array) -> Array:
+    return np.asarray(np.exp(cost.min() - cost), dtype=np.float64)
+
+
+def _effective(cost: Array) -> float:
+    """Effective number of sets (Kish's)."""
+    weight = _weights(cost)
+    return float(weight.sum() ** 2 / np.sum(weight**2))
+
+
+def _rare(asked: _Asked, shown: NDArray[np.bool_]) -> tuple[Contradiction, ...]:
+    """That hardly any set shows what is printed, with the points that are missed most."""
+    share, fine = shown.mean(axis=0), int(shown.all(axis=1).sum())
+    missed = [p for p, x in zip(asked.points, share.tolist(), strict=True) if x <= share.min() + 0.1]
+    facts = asked.facts
+    deaths = "" if facts.events is None else f" and {facts.events} events"
+    how = "none" if not fine else f"only {fine}"
+    text = (
+        f"{how} of {len(shown)} patient sets with {facts.n} patient{'s' if facts.n != 1 else ''}{deaths} shows"
+        f" {' and '.join(p.told for p in asked.points)}"
+    )
+    names = [p.name for p in missed] + ["n"] + (["events"] if facts.events is not None else [])
+    return (Contradiction(tuple(names), text),)
 
 
 def _misfit(patients: Patients, points: Array, facts: Facts) -> float:
@@ -276,9 +381,8 @@ def _misfit(patients: Patients, points: Array, facts: Facts) -> float:
         for level, side in ((low, 1.0), (high, -1.0)):
             if level is not None and error > 0:
                 cost += 0.5 * ((side * (level - 0.5) / error - 1.96) / 0.5) ** 2
-        below = steps[0][steps[1] <= 0.5 + 1e-9]
-        missed = not below.size or abs(float(below[0]) - median.estimate) > 1.01 * median.half_unit + 1e-9
-        cost += 10.0 * missed
+        found = median_of(time, event)
+        cost += 10.0 * (found is None or abs(found - median.estimate) > 1.01 * median.half_unit + 1e-9)
     return cost
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -21,45 +21,21 @@ from metagrove.survival.evidence.printed_comparison import (
     PrintedComparison,
     Window,
     printed_comparison,
+    printed_ratio,
 )
 from metagrove.survival.evidence.printed_facts import Contradiction, printed_facts
 from metagrove.survival.reconstruction.rebuilt import Draws, RebuiltPatients
+from metagrove.survival.reconstruction.rebuilt_arms import Z95, PrintedArms, RebuiltArms, two_sided
 
 __all__ = ["RebuiltArms", "reconstruct_arms"]
 
 #: Draws of each arm; every one is matched with all those of the other.
 POOL = 400
-#: Log weight below which no pair is said to agree with what is printed.
-DENIED = -3.5
+#: Log weight below which no pair is said to agree with one, two or three printed facts (0.8 % of a chi-square's half).
+DENIED = (-3.5, -4.8, -5.9)
 #: How much softer the printed values are taken at most where ties or rounded times keep pairs from meeting them.
 SOFTEST = 4.0
 Patients = tuple[Array, NDArray[np.bool_]]
-
-
-@dataclass(frozen=True, slots=True)
-class RebuiltArms:
-    """Two arms that agree with what was printed about their difference.
-
-    Parameters
-    ----------
-    control, treated : the arms; their draws belong together, draw by draw.
-    loghr, error, z : log hazard ratio (treated against control), its standard error and log-rank z of the point.
-    drawn_loghr : the first, of each pair of draws.
-    matched : effective number of pairs tried that agree with what was printed.
-    cost : for control and treated, how much farther from the digitized curve (mean absolute difference) the point lies
-        than without the printed comparison.
-    contradictions : printed facts that no pair shows; the arms were rebuilt without them.
-    """
-
-    control: RebuiltPatients
-    treated: RebuiltPatients
-    loghr: float
-    drawn_loghr: Array
-    matched: float
-    contradictions: tuple[Contradiction, ...] = ()
-    error: float = float("nan")
-    z: float = float("nan")
-    cost: tuple[float, float] = (0.0, 0.0)
 
 
 def reconstruct_arms(
@@ -105,8 +81,10 @@ def reconstruct_arms(
     solved = [_solved(arm, generator) for arm in given]
     if solved[0] is None or solved[1] is None:
         alone = [reconstruct(**{**arm, "draws": draws, "rng": generator}) for arm in given]
-        return _unmatched(alone[0], alone[1], printed)
-    return _together((solved[0], solved[1]), printed, draws, generator)
+        pair = _unmatched(alone[0], alone[1], printed)
+    else:
+        pair = _together((solved[0], solved[1]), printed, draws, generator)
+    return replace(pair, printed=PrintedArms(printed_ratio(hr), p, printed))
 
 
 def _solved(given: Mapping[str, Any], rng: np.random.Generator) -> Any:
@@ -164,7 +142,7 @@ def _together(arms: Any, printed: PrintedComparison, draws: int, rng: np.random.
     before = [replace(made, time=was[0], event=was[1]) for made, was in zip(kept, alone, strict=True)]
     cost = [_distance(new) - _distance(old) for new, old in zip(kept, before, strict=True)]
     values = _compared_points(*points)
-    found = (*found, *_nearly(printed, values[0]))
+    found = (*found, *_missed(printed, np.array(values)))
     return RebuiltArms(
         kept[0],
         kept[1],
@@ -178,12 +156,31 @@ def _together(arms: Any, printed: PrintedComparison, draws: int, rng: np.random.
     )
 
 
-def _nearly(printed: PrintedComparison, loghr: float) -> tuple[Contradiction, ...]:
-    """That the printed hazard ratio is met only nearly, where rounding does not explain the difference."""
-    if printed.loghr is None or abs(float(printed.loghr.excess(loghr))) <= 3 * max(printed.loghr.soft, 1e-4):
+def _missed(printed: PrintedComparison, values: Array) -> tuple[Contradiction, ...]:
+    """That the value the point was to reach is met only nearly or not at all, where rounding does not explain it."""
+    if not printed.names:
         return ()
-    text = f"{printed.told(HR)} is met only nearly: the rebuilt arms show {np.exp(loghr):.3f}"
-    return (Contradiction((HR, "curves"), text),)
+    name, column, window = _aim(printed, float(values[2]))
+    off = abs(float(window.excess(values[column])))
+    if off <= 3 * max(window.soft, 1e-4):
+        return ()
+    how = "only nearly" if off <= _reached(window) else "by no patients near both curves"
+    shown = shown_value(name, values)
+    return (Contradiction((name, "curves"), f"{printed.told(name)} is met {how}: the rebuilt arms show {shown}"),)
+
+
+def shown_value(name: str, values: Array) -> str:
+    """A printed fact's own number as rebuilt arms with `values` (log hazard ratio, its error, z) show it."""
+    if name == HR:
+        return f"{np.exp(values[0]):.3f}"
+    if name == LIMITS:
+        return " to ".join(f"{np.exp(values[0] + x * values[1]):.3f}" for x in (-Z95, Z95))
+    return f"{two_sided(float(values[2])):.3g}"
+
+
+def _reached(window: Window) -> float:
+    """How far beyond a window a value is still the nearest to it that the arms can show: one unit of the last digit."""
+    return max(window.high - window.low if np.isfinite(window.high) else 0.0, 3 * window.soft)
 
 
 def _distance(arm: RebuiltPatients) -> float:
@@ -224,7 +221,8 @@ def _agreeing(
 
 
 def _denied(pairs: Any, printed: PrintedComparison) -> bool:
-    return bool(printed.softened(SOFTEST).log_weight(pairs.values).max() < DENIED)
+    least = DENIED[max(len(printed.names), 1) - 1]
+    return bool(printed.softened(SOFTEST).log_weight(pairs.values).max() < least)
 
 
 def _enough(pairs: Any, printed: PrintedComparison) -> Any:
@@ -254,7 +252,7 @@ def _contradiction(names: tuple[str, ...], printed: PrintedComparison, pairs: An
     shown = {
         HR: f"hazard ratios from {hr[0]:.3f} to {hr[1]:.3f}",
         LIMITS: f"standard errors of the log hazard ratio from {pairs.values[:, 1].min():.3f} to {pairs.values[:, 1].max():.3f}",
-        LOG_RANK: f"log-rank z from {z.min():.2f} to {z.max():.2f}",
+        LOG_RANK: f"log-rank p from {two_sided(z.max()):.3g} to {two_sided(z.min()):.3g}",
     }
     text = f"no rebuilt pair shows {told}: they show {', '.join(shown[name] for name in names)}; rebuilt without it"
     return Contradiction((*names, "curves"), text)
@@ -266,22 +264,27 @@ def _points(arms: Any, pools: Any, alone: Any, pairs: Any, printed: PrintedCompa
     from metagrove.survival.reconstruction.paired_point import paired_point
 
     values = np.array([_compared_points(*alone)])
-    if not printed.names or printed.log_weight(values)[0] > -0.1:
+    if not printed.names:
         return alone[0], alone[1]
-    column, window = _aim(printed, float(values[0, 2]))
+    _, column, window = _aim(printed, float(values[0, 2]))
+    if printed.log_weight(values)[0] > -0.1 and window.excess(values[0, column]) == 0:
+        return alone[0], alone[1]
     # Where the printed value is known loosely, the curves hold the pairs, and the point with them, off it.
     middle = float(pairs.share @ pairs.values[:, column])
-    window = Window(min(window.low, middle), max(window.high, middle), window.soft)
+    wide = Window(min(window.low, middle), max(window.high, middle), window.soft)
     own = [against(pool, alone[1 - a], treated=a == 1)[:, column] for a, pool in enumerate(pools)]
-    return paired_point(arms, pools, pairs, (own[0], own[1]), (column, window))
+    moved = paired_point(arms, pools, pairs, (own[0], own[1]), (column, wide))
+    off = abs(float(window.excess(_compared_points(*moved)[column])))
+    # Arms that cannot show what is printed gain nothing by being moved.
+    return moved if off <= _reached(window) else (alone[0], alone[1])
 
 
-def _aim(printed: PrintedComparison, z: float) -> tuple[int, Window]:
-    """The value that the point is to reach: hazard ratio, else z on its side, else any."""
+def _aim(printed: PrintedComparison, z: float) -> tuple[str, int, Window]:
+    """The fact that the point is to reach, its column and window: hazard ratio, else z on its side, else the limits."""
     if printed.loghr is not None:
-        return 0, printed.loghr
+        return HR, 0, printed.loghr
     if printed.z is not None:
         side = printed.z if z >= 0 else Window(-printed.z.high, -printed.z.low, printed.z.soft)
-        return 2, side
+        return LOG_RANK, 2, side
     assert printed.error is not None
-    return 1, printed.error
+    return LIMITS, 1, printed.error
