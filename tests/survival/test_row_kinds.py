@@ -85,3 +85,37 @@ def test_the_kind_can_be_stated():
     assert mg.reconstruct_arms(*arms).control.curve.kind == "points"
     with pytest.raises(UnknownName, match="No kind of rows 'place'; nearest: places"):
         mg.reconstruct(rows, n=60, kind="place")
+
+
+#: Clicks on the curve of 100 patients under heavy censoring, the last of whom dies at 5.976.
+TO_ZERO = [
+    [0.0, 1.0],
+    [0.232, 0.992],
+    [0.409, 0.981],
+    [0.653, 0.967],
+    [1.001, 0.956],
+    [1.057, 0.949],
+    [1.367, 0.937],
+    [1.43, 0.924],
+    [1.796, 0.915],
+    [2.21, 0.899],
+    [2.387, 0.885],
+    [2.432, 0.869],
+    [2.625, 0.854],
+    [2.83, 0.838],
+    [3.095, 0.821],
+    [3.252, 0.802],
+    [3.588, 0.783],
+    [3.864, 0.76],
+    [3.946, 0.741],
+    [4.051, 0.718],
+    [5.976, 0.004],
+    [5.979, -0.001],
+]
+
+
+def test_a_last_fall_to_zero_says_nothing_about_the_rows():
+    for kind in (None, "places"):
+        rebuilt = mg.reconstruct(TO_ZERO, n=100, kind=kind)
+        assert rebuilt.curve.kind == ("clicks" if kind is None else "points")
+        assert rebuilt.time.max() == pytest.approx(5.976, abs=0.02) and rebuilt.event[-1]

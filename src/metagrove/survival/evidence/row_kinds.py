@@ -112,7 +112,9 @@ def _moves(curve: DigitizedCurve) -> Moves | None:
     """The moves of a curve, None where they are few."""
     time, level = np.sort(curve.time), np.sort(curve.survival)[::-1]
     first = int(time[0] <= 0.005 * curve.end and level[0] >= 1 - DROP * CLICK_S)
-    time, level = np.append(0.0, time[first:-1]), np.append(1.0, level[first:-1])
+    # The fall to 0 is one of any number who were left.
+    last = min(time.size - 1, int(np.sum(level > 2.5 * CLICK_S)))
+    time, level = np.append(0.0, time[first:last]), np.append(1.0, level[first:last])
     if time.size <= FEWEST:
         return None
     fall = -np.diff(level)
