@@ -216,11 +216,15 @@ def _proportions(level: Array, time: Array, notes: list[str]) -> Array:
 
 
 def _raised(time: Array, level: Array, notes: list[str]) -> Array:
-    """Levels without the offset of a curve that starts at time 0 off 1; a death at time 0 would leave a row at 1."""
+    """Levels without the offset of a curve that starts off 1: above it anywhere, below it at time 0.
+
+    Survival is never above 1, so that a curve which starts there is offset. Below 1 the first row may be a death, but one
+    at time 0 would leave a row at 1.
+    """
     start = middle(level[: min(_flat_start(level), 10)])
     offset = float(1 - start)
     if (
-        time[0] > 0.002 * time[-1]
+        (offset > 0 and time[0] > 0.002 * time[-1])
         or not CAREFUL < abs(offset) <= TOLERANCE
         or abs(float(level.max()) - start) > CAREFUL
     ):
