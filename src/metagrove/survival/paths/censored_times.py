@@ -125,9 +125,7 @@ def censored_patients(
     if marks is not None:
         draw, o, at = _at_marks(plan, marks)
         start, stop = gaps.start[draw, o], gaps.stop[draw, o]
-        # Off its stretch only by the side of a drop: just before the death, which it was still to see.
-        at = np.where(at >= stop, stop - 1e-6 * (stop - start), np.maximum(at, start))
-        who, time = [draw], [_on_grid(at, start, stop, lattice)]
+        who, time = [draw], [_on_grid(_within(at, start, stop), start, stop, lattice)]
         np.subtract.at(counts, (draw, o), 1)
         counts = np.maximum(counts, 0)
     owners = owners_placed(counts)
@@ -144,6 +142,11 @@ def censored_patients(
     who.append(draw)
     time.append(at)
     return np.concatenate(who), np.concatenate(time)
+
+
+def _within(at: Array, start: Array, stop: Array) -> Array:
+    """Times in their stretch: those off its end lie just before the death there, at which they are no longer at risk."""
+    return np.where(at >= stop, stop - 1e-6 * (stop - start), np.maximum(at, start))
 
 
 def _at_marks(plan: Plan, marks: PlacedMarks) -> tuple[Whole, Whole, Array]:
@@ -197,7 +200,7 @@ def _under_marks(
         outer = marks.time[draw, _hiding(marks, draw, (wide, past), rng.random(o.size))]
         outer = outer + _beside(marks, draw, lattice, rng)
         inner = np.where((outer >= start) & (outer < stop), outer, inner)
-    return np.where(none & (off > reach), even, np.clip(inner, start, stop))
+    return np.where(none & (off > reach), even, _within(inner, start, stop))
 
 
 def _hiding(marks: PlacedMarks, draw: Whole, span: tuple[Whole, Whole], part: Array) -> Whole:
