@@ -124,3 +124,20 @@ def test_a_large_arm_known_by_n_alone_is_open_and_says_so_in_its_draws():
     counts = made.sampled.event.sum(axis=1)
     assert len(counts) == 100
     assert np.quantile(counts, 0.975) - np.quantile(counts, 0.025) > 0.1 * event.sum()
+
+
+def test_who_hides_under_a_mark_past_a_death_left_before_it():
+    """Marks written in tenths lie beyond deaths that they came before; at the death their patients are gone."""
+    worst = []
+    for seed in range(40):
+        rng = np.random.default_rng([seed, 60])
+        died, left = 10 * rng.weibull(1.2, 100), rng.uniform(0.5, 6, 100)
+        time, event = np.minimum(died, left), died <= left
+        when = np.sort(time[event])
+        level = np.cumprod([1 - 1 / np.sum(time >= t) for t in when])
+        rows = np.column_stack((when, level)) + [0.009, 0.002] * rng.standard_normal((when.size, 2))
+        rows = np.vstack(([0, 1], rows[np.argsort(rows[:, 0])], [time.max(), level[-1]]))
+        marks = np.unique(np.round(time[~event], 1))
+        rebuilt = mg.reconstruct(np.clip(rows, 0, [7, 1]), n=100, events=int(event.sum()), marks=marks)
+        worst.append(rebuilt.fit[0]["difference"])
+    assert max(worst) < 0.009

@@ -124,3 +124,17 @@ def test_on_a_monthly_grid_patients_leave_at_its_times_after_the_deaths_there(se
     late = (months > 9) & (months < months.max())
     told = np.array([np.sum(found.time >= t - 0.05) for t in months])
     assert np.all(np.abs(told - risk)[late] <= 0.25 * risk[late])
+
+
+def test_marks_written_in_tenths_are_no_grid_of_the_deaths():
+    """Rounding says how marks were written; only the deaths' own times say that they lie on tenths."""
+    rng = np.random.default_rng(0)
+    marks = np.unique(np.round(rng.uniform(0.5, 6, 40), 1))
+    for _ in range(200):
+        time = np.sort(rng.uniform(0.2, 6, 4))
+        drops = Reading(time, 1 - 0.02 * np.arange(1, 5), time, np.full(4, 0.002), False, 0.002, 0.009, 6.1)
+        assert lattice_of(drops, 6, marks=(marks, 0.009)) is None
+    for _ in range(20):
+        time = np.sort(rng.choice(np.arange(2, 60), 30, replace=False)) / 10
+        drops = Reading(time, 1 - 0.02 * np.arange(1, 31), time, np.full(30, 0.002), False, 0.002, 0.009, 6.1)
+        assert lattice_of(drops, 6, marks=(marks, 0.009)).step == 0.1

@@ -60,6 +60,15 @@ def test_a_curve_that_starts_off_one_is_raised_and_says_so(source):
     assert abs(curve_error(time, event, rebuilt) - curve_error(time, event, plain)) < 0.001
 
 
+@pytest.mark.parametrize("late", [0.003, 0.02])
+def test_survival_above_one_is_an_offset_wherever_the_rows_begin(late):
+    time, event = simulated(11)
+    rows = clicked(time, event) + [late * time.max(), 0]
+    plain, high = (mg.reconstruct(rows + [0, off], n=60, events=int(event.sum())) for off in (0, 0.012))
+    assert "all values were moved by -0.012" in high.curve.notes[0]
+    assert abs(curve_error(time, event, high) - curve_error(time, event, plain)) < 0.001
+
+
 def test_a_curve_that_starts_before_zero_is_moved_and_says_so():
     time, event = simulated(12)
     rows = np.column_stack(corners(time, event)) - [0.4, 0]

@@ -15,7 +15,7 @@ from metagrove.core.values import Array, SurvivalCurve
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CurveLike", "DigitizedCurve", "Kind", "column", "digitized_curve", "middle", "two_columns"]
+__all__ = ["CurveLike", "DigitizedCurve", "Kind", "column", "digitized_curve", "is_corners", "middle", "two_columns"]
 
 Kind: TypeAlias = Literal["exact", "digitized", "clicks", "steps", "points", "trace"]
 CurveLike: TypeAlias = "SurvivalCurve | pd.DataFrame | Mapping[str, Any] | NDArray[Any] | Sequence[Any]"
@@ -119,7 +119,7 @@ def _paired(left: Array, right: Array, what: str) -> tuple[Array, Array]:
 
 
 def digitized_curve(curve: CurveLike | DigitizedCurve) -> DigitizedCurve:
-    """The curve as survival proportions, with the kind of input recognised from its rows.
+    """The curve as survival proportions, with the kind of input as far as its rows alone tell: see row_kinds.recognised.
 
     Percent scales, cumulative incidence, rows out of order, slightly rising noise and small offsets are accepted and
     noted. Missing, infinite, impossible or truly rising values raise DataError.
@@ -219,11 +219,15 @@ def _proportions(level: Array, time: Array, notes: list[str]) -> Array:
 
 
 def _raised(time: Array, level: Array, notes: list[str]) -> Array:
-    """Levels without the offset of a curve that starts at time 0 off 1; a death at time 0 would leave a row at 1."""
+    """Levels without the offset of a curve that starts off 1: above it anywhere, below it at time 0.
+
+    Survival is never above 1, so that a curve which starts there is offset. Below 1 the first row may be a death, but one
+    at time 0 would leave a row at 1.
+    """
     start = middle(level[: min(_flat_start(level), 10)])
     offset = float(1 - start)
     if (
-        time[0] > 0.002 * time[-1]
+        (offset > 0 and time[0] > 0.002 * time[-1])
         or not CAREFUL < abs(offset) <= TOLERANCE
         or abs(float(level.max()) - start) > CAREFUL
     ):
@@ -267,7 +271,7 @@ def _decimals(level: Array) -> int:
 
 
 def _kind(time: Array, level: Array) -> Kind:
-    if _is_corners(time, level):
+    if is_corners(time, level):
         return "exact"
     if _is_digitized(time, level):
         return "digitized"
@@ -278,10 +282,10 @@ def _kind(time: Array, level: Array) -> Kind:
         # Drops recorded week by week, clicked one by one, are nearly as regular; but then nearly every row falls.
         if even >= 0.8 or (nearly >= 0.8 and np.mean(np.diff(level) > -QUIET) >= 0.35):
             return "trace"
-    return "points" if _has_flats(time, level) or _is_corners_by_hand(time, level) else "clicks"
+    return "clicks"
 
 
-def _is_corners(time: Array, level: Array) -> bool:
+def is_corners(time: Array, level: Array) -> bool:
     """Vertical edges at equal times, horizontal edges at equal levels, no rise."""
     step, gap = np.diff(level), np.diff(time)
     if np.any(step > 0):
@@ -297,26 +301,3 @@ def _is_digitized(time: Array, level: Array) -> bool:
     if time.size < 4 or time[0] != 0 or level[0] != 1 or level[-1] != level[-2]:
         return False
     return bool(np.all(np.diff(level[:-1]) < 0) and np.all(np.diff(time) > 0))
-
-
-def _is_corners_by_hand(time: Array, level: Array) -> bool:
-    """Whether both corners of the steps were clicked: long moves in time alternate with falls in survival."""
-    gap, step = np.diff(np.sort(time)), -np.diff(np.sort(level)[::-1])
-    along, down = gap > 0.004 * time[-1], step > 0.007
-    both, only_along, only_down = along & down, along & ~down, ~along & down
-    # Where drops crowd, single clicks also lie below one another; but then moves along do not take turns with them.
-    turns = (only_along[:-1] & only_down[1:]) | (only_down[:-1] & only_along[1:])
-    if gap.size < 6 or np.mean(turns) < 0.4:
-        return False
-    return bool(both.sum() < 0.35 * (both.sum() + only_along.sum()) and only_down.sum() >= 0.25 * gap.size)
-
-
-def _has_flats(time: Array, level: Array) -> bool:
-    """Whether many rows repeat the level of their neighbour, so that rows are not one per drop."""
-    if level.size < 6:
-        return False
-    step = -np.diff(np.sort(level)[::-1])[:-1]
-    gap = np.diff(np.sort(time))[:-1]
-    typical = middle(step[step > 0]) if np.any(step > 0) else 0.0
-    quiet = step <= 0.12 * max(typical, 1e-9)
-    return bool(np.sum(quiet & (gap > 0)) >= 0.3 * step.size)

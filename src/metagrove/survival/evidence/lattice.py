@@ -12,7 +12,7 @@ from metagrove.survival.evidence.curve_input import middle
 from metagrove.survival.evidence.printed_facts import Facts
 from metagrove.survival.evidence.steps import CLICK_T, Reading
 
-__all__ = ["DIGITS", "GRIDS", "Lattice", "lattice_of", "recorded_grid"]
+__all__ = ["DIGITS", "GRIDS", "Lattice", "lattice_of", "recorded_grid", "rounding_of"]
 
 #: Grids by their step in the unit of the axis.
 GRIDS = (
@@ -134,8 +134,17 @@ def lattice_of(
 
 
 def _marks_rows(marks: Array, sigma: float, end: float) -> _Within | _Scattered:
-    """What is known of the times of the marks."""
-    return _Scattered(marks, sigma) if sigma > 0 else _Within(marks, np.full(marks.size, 0.006 + 1e-7 * end))
+    """What is known of the times of the marks: those written with few digits may lie anywhere within the last of them."""
+    if sigma <= 0:
+        return _Within(marks, np.full(marks.size, 0.006 + 1e-7 * end))
+    half = rounding_of(marks)
+    return _Within(marks, np.full(marks.size, half)) if half > 2 * sigma else _Scattered(marks, sigma)
+
+
+def rounding_of(marks: Array) -> float:
+    """Half a unit of the last digit with which times are written."""
+    digits = next((d for d in range(DIGITS) if np.all(np.abs(marks - np.round(marks, d)) < 1e-9)), DIGITS)
+    return 0.5 * 10.0**-digits
 
 
 def _marks_near(marked: _Within | _Scattered) -> NDArray[np.int64]:

@@ -122,6 +122,9 @@ def _columns(curve: DigitizedCurve, axis: float, sigma: float | None) -> Reading
     since = np.concatenate(([0.0], time[:-1]))
     keep = time > 0
     sigma_t = CLICK_T / CLICK_S * noise * axis
+    ended = int(np.sum(level > 2.5 * noise))
+    if ended < time.size:  # where a curve falls to 0 it ends: the death is there, not on the way to it
+        since[ended] = max(since[ended], time[ended] - 2 * sigma_t)
     error = np.full(int(keep.sum()), noise)
     return Reading(time[keep], np.array(level[keep]), since[keep], error, True, noise, sigma_t, curve.end)
 

@@ -64,6 +64,12 @@ SETTLED = 0.1
 FEWEST = 60
 #: Patients from whose number on the total of events is met after the paths are drawn.
 COUNTED = 3000
+#: Standard error of levels that are written in full.
+FULL = 1e-7
+#: Rounding error of levels in patients from which on it is asked whether they are written in full.
+COARSE_ROUNDING = 0.1
+#: Digits to which levels are rounded about as often as they are written in full, and log odds by which each digit less is rarer.
+WRITTEN, RARER = 3, 5.0
 #: Paths drawn for each one kept where they serve only to find the mean path.
 FEW = 2
 
@@ -123,6 +129,7 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
     """
     wanted = Wanted(time_decimals(curve), max(draws, DRAWS), draws > 0)
     facts = replace(facts, counted=facts.n < COUNTED)
+    first = _as_written(curve, facts, first, wanted, rng)
     large = _large(curve, facts, first, wanted, rng)
     if large is not None:
         return large
@@ -147,6 +154,27 @@ def solve(curve: DigitizedCurve, facts: Facts, draws: int, rng: np.random.Genera
             paths = replace(_finished(found, wanted, rng), fallback=label)
             return _widened(paths, spread, wanted, rng) if wanted.uncertain else paths
     return None
+
+
+def _as_written(
+    curve: DigitizedCurve, facts: Facts, first: Reading, wanted: Wanted, rng: np.random.Generator
+) -> Reading:
+    """The reading of exact corners with levels as they are written, where these are likelier in full than rounded.
+
+    Levels of 0.9 and 0.8 are products of 1 - d / n as often as rounded ones; one with fewer digits than anybody prints is
+    hardly rounded. With totals or numbers at risk, rounded levels are hardly ever products that agree with them.
+    """
+    if curve.kind != "exact" or first.sigma_s * facts.n < COARSE_ROUNDING:
+        return first
+    full = steps_of(curve, facts, sigma=FULL)
+    known = _settled(curve, facts, full, _usual_beam(full, facts), wanted, rng)
+    if known is None:
+        return first
+    rounded = _settled(curve, facts, first, _usual_beam(first, facts), wanted, rng)
+    if rounded is None:
+        return full
+    gain = known[0].evidence - rounded[0].evidence
+    return full if gain + RARER * (WRITTEN - curve.decimals) > 0 else first
 
 
 def _large(

@@ -23,14 +23,15 @@ class _Range:
     """The lowest and highest survival that the curve allows just before a time."""
 
     def __init__(self, reading: Reading) -> None:
-        self.time = reading.time.tolist()
+        # Between two places on a curve the fall may have come just after the first or just before the second.
+        self.since, self.time = reading.since.tolist(), reading.time.tolist()
         self.level = [1.0, *mean_levels(reading).tolist()]
         self.slack = 3 * reading.sigma_s
         self.shift = max(3 * reading.sigma_t, 0.003 * reading.end)
         self.end = reading.end
 
     def low(self, t: float) -> float:
-        return max(self.level[bisect_right(self.time, t + self.shift)] - self.slack, 0.0) if t > 0 else 1.0
+        return max(self.level[bisect_right(self.since, t + self.shift)] - self.slack, 0.0) if t > 0 else 1.0
 
     def high(self, t: float) -> float:
         return min(self.level[bisect_left(self.time, t - self.shift)] + self.slack, 1.0) if t > 0 else 1.0

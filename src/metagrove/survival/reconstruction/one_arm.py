@@ -12,6 +12,7 @@ from metagrove.core.registry import Registry
 from metagrove.survival.evidence.arguments import draws_wanted, random_generator
 from metagrove.survival.evidence.curve_input import CurveLike, DigitizedCurve, digitized_curve
 from metagrove.survival.evidence.printed_facts import Facts, printed_facts
+from metagrove.survival.evidence.row_kinds import RowKind, recognised
 from metagrove.survival.reconstruction.conflicts import conflicts
 from metagrove.survival.reconstruction.guyot import guyot_patients
 from metagrove.survival.reconstruction.papers import GUYOT, LIU, PATHS
@@ -89,6 +90,7 @@ def reconstruct(
     rates: Any = None,
     axis: float | None = None,
     time_error: float | None = None,
+    kind: RowKind | None = None,
     method: str = "likelihood",
     draws: int = 0,
     rng: np.random.Generator | int | None = None,
@@ -105,6 +107,8 @@ def reconstruct(
     axis : where the figure's time axis ends, if beyond the curve and the numbers at risk; clicks err in proportion to it.
     time_error : half-width of the error with which times were read off the figure, where its reading says so; else it is
         inferred from the kind of input. Times that all lie within it of whole days, weeks, months or tenths are put there.
+    kind : what the rows are: "drops" (one for each), "corners" (both of every step), "places" (anywhere on the curve) or
+        "trace" (one row per pixel column); else it is found from the rows and what is printed, see `row_kinds.recognised`.
     method : "likelihood" (every fact together, with uncertainty), or "guyot" and "bounded" (iterative).
     draws : plausible patient sets wanted besides the best one.
     rng : generator or seed for the draws; default seed 1.
@@ -132,4 +136,5 @@ def reconstruct(
         axis=axis,
         time_error=time_error,
     )
+    read = recognised(read, facts, kind, known=isinstance(curve, DigitizedCurve))
     return RECONSTRUCTIONS[method](read, facts, wanted, generator)

@@ -14,6 +14,7 @@ from metagrove.core.values import Array, PatientTimes
 from metagrove.survival.evidence.curve_input import DigitizedCurve
 from metagrove.survival.evidence.lattice import Lattice
 from metagrove.survival.evidence.printed_facts import Contradiction, Facts
+from metagrove.survival.evidence.steps import CLICK_S
 from metagrove.survival.kaplan_meier import step_quantile
 from metagrove.survival.reconstruction.printed_limits import shown_limits
 
@@ -259,8 +260,7 @@ def _curve_fit(
     plain = levels_at(steps, curve.time) - curve.survival
     plain = np.where(np.abs(plain) > gap, np.sign(plain) * gap, plain)
     worst = int(np.argmax(gap))
-    noise = sigma if np.isfinite(sigma) else 0.002
-    slack = 4.5 * noise + 0.5 / max(time.size, 1)
+    slack = _reading_slack(curve, sigma if np.isfinite(sigma) else CLICK_S, time.size)
     where = f"largest difference from the curve (at {curve.time[worst]:.4g})"
     return [
         _row(where, 0.0, float(gap[worst]), slack),
@@ -268,6 +268,14 @@ def _curve_fit(
         _row("end of follow-up", curve.end, float(time.max()), 0.005 * curve.end),
         _row("survival at the end", float(curve.survival[-1]), float(levels_at(steps, time.max())), slack),
     ]
+
+
+def _reading_slack(curve: DigitizedCurve, sigma: float, n: int) -> float:
+    """How far a row may lie from the rebuilt curve by its reading alone, whatever error it took to find a path."""
+    if curve.kind == "exact":
+        return min(sigma, 0.6 * 10.0**-curve.decimals) + 1e-6
+    careful = sigma if curve.kind == "trace" else min(sigma, 2 * CLICK_S)
+    return 4.5 * careful + min(0.5 / max(n, 1), 0.01)
 
 
 def _fact_fit(facts: Facts, steps: tuple[Array, Array], rebuilt: RebuiltPatients) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from metagrove.core.errors import DataError
 from metagrove.core.values import Array
 from metagrove.survival.evidence.arguments import arm_arguments, draws_wanted, random_generator
-from metagrove.survival.evidence.curve_input import digitized_curve
+from metagrove.survival.evidence.curve_input import DigitizedCurve, digitized_curve
 from metagrove.survival.evidence.printed_comparison import (
     HR,
     LIMITS,
@@ -24,6 +24,7 @@ from metagrove.survival.evidence.printed_comparison import (
     printed_ratio,
 )
 from metagrove.survival.evidence.printed_facts import Contradiction, printed_facts
+from metagrove.survival.evidence.row_kinds import recognised
 from metagrove.survival.reconstruction.rebuilt import Draws, RebuiltPatients
 from metagrove.survival.reconstruction.rebuilt_arms import Z95, PrintedArms, RebuiltArms, two_sided
 
@@ -93,8 +94,11 @@ def _solved(given: Mapping[str, Any], rng: np.random.Generator) -> Any:
     known = {key: value for key, value in given.items() if key not in ("curve", "method", "draws", "rng")}
     if given.get("method", "likelihood") != "likelihood":
         raise DataError(f"two arms are rebuilt together with method='likelihood', not '{given['method']}'")
-    curve = digitized_curve(given["curve"])
-    return solved_arm(curve, printed_facts(curve, known.pop("at_risk", None), **known), POOL, rng)
+    curve, kind = digitized_curve(given["curve"]), known.pop("kind", None)
+    facts = printed_facts(curve, known.pop("at_risk", None), **known)
+    return solved_arm(
+        recognised(curve, facts, kind, known=isinstance(given["curve"], DigitizedCurve)), facts, POOL, rng
+    )
 
 
 def _unmatched(control: RebuiltPatients, treated: RebuiltPatients, printed: PrintedComparison) -> RebuiltArms:
