@@ -42,7 +42,7 @@ def test_places_anywhere_are_not_taken_for_drops(form, n, many, known):
     assert rebuilt.curve.kind == "points" and rebuilt.contradictions == ()
     at = np.linspace(0, 0.8 * time.max(), 1000)
     true, ours = survival(time, event, at), survival(rebuilt.time, rebuilt.event, at)
-    assert ours.mean() == pytest.approx(true.mean(), rel=0.02)
+    assert ours.mean() == pytest.approx(true.mean(), rel=0.025)
 
 
 def test_readings_of_a_smooth_curve_are_places():

@@ -13,7 +13,7 @@ __all__ = ["arm_arguments", "draws_wanted", "random_generator", "real_number"]
 
 #: What `reconstruct` takes for one arm.
 OF_AN_ARM = (
-    "curve", "at_risk", "n", "events", "marks", "median", "rates", "axis", "time_error", "method", "draws", "rng"
+    "curve", "at_risk", "n", "events", "marks", "median", "rates", "axis", "time_error", "kind", "method", "draws", "rng"
 )  # fmt: skip
 
 
