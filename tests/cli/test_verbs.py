@@ -196,6 +196,19 @@ def test_reconstruct_keeps_the_totals(tmp_path, method):
     assert {"fit", "contradictions", "guesses"} <= set(report)
 
 
+def test_reconstruct_takes_rows_for_what_it_is_told_they_are(tmp_path):
+    (tmp_path / "c.csv").write_text("0,1\n2,0.75\n5,0.5\n9,0.5\n")
+    (tmp_path / "t.csv").write_text("n\n40\n")
+    given = ["reconstruct", tmp_path / "c.csv", "--totals", tmp_path / "t.csv", "--out"]
+    assert metagrove(*given, tmp_path / "drops", "--kind", "drops").exit_code == 0
+    assert metagrove(*given, tmp_path / "places", "--kind", "places").exit_code == 0
+    deaths = {
+        name: [row["time"] for row in rows(tmp_path / name / "patients.csv") if row["event"] == "1"]
+        for name in ("drops", "places")
+    }
+    assert len(set(deaths["drops"])) == 2 < len(set(deaths["places"]))
+
+
 def two_arms(folder):
     """Files of two arms: their arguments for the command."""
     control = [(0, 100), (2, 80), (5, 60), (7, 40), (12, 20), (15, 20)]

@@ -119,3 +119,14 @@ def test_a_last_fall_to_zero_says_nothing_about_the_rows():
         rebuilt = mg.reconstruct(TO_ZERO, n=100, kind=kind)
         assert rebuilt.curve.kind == ("clicks" if kind is None else "points")
         assert rebuilt.time.max() == pytest.approx(5.976, abs=0.02) and rebuilt.event[-1]
+
+
+def test_deaths_between_two_places_are_spread_between_them():
+    rows = [[0, 1], [4, 0.7], [8, 0.5], [13, 0.36], [20, 0.3]]
+    rebuilt = mg.reconstruct(rows, n=100, events=65, kind="places", draws=20)
+    deaths = rebuilt.time[rebuilt.event]
+    assert np.unique(deaths).size > 40
+    assert survival(rebuilt.time, rebuilt.event, np.array(rows)[:, 0]) == pytest.approx(np.array(rows)[:, 1], abs=0.008)
+    assert survival(rebuilt.time, rebuilt.event, np.array([2.0, 6.0])) == pytest.approx([0.85, 0.6], abs=0.02)
+    drawn = [np.unique(t[e]).size for t, e in zip(rebuilt.sampled.time, rebuilt.sampled.event, strict=True)]
+    assert min(drawn) > 40

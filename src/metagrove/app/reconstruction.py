@@ -180,7 +180,9 @@ def _together(
     return {arm: pair.control if arm == control else pair.treated for arm in given}
 
 
-def _given(inputs: ReconstructInputs, curves: Mapping[str, ArmCurve], method: str) -> dict[str, dict[str, Any]]:
+def _given(
+    inputs: ReconstructInputs, curves: Mapping[str, ArmCurve], method: str, kind: str | None
+) -> dict[str, dict[str, Any]]:
     """What `reconstruct` takes for each arm."""
     facts = arm_facts(curves, at_risk=inputs.at_risk, totals=inputs.totals, marks=inputs.marks)
     # arms of one file were drawn on one axis; readings err in proportion to it
@@ -203,6 +205,7 @@ def _given(inputs: ReconstructInputs, curves: Mapping[str, ArmCurve], method: st
             "rates": known.rates,
             "axis": axis,
             "method": method,
+            "kind": kind,
         }
     return given
 
@@ -223,12 +226,14 @@ def reconstruct_curves(
     method: str,
     draws: int,
     seed: int,
+    kind: str | None = None,
     difference: PrintedDifference | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
     """The report of every arm's reconstruction, after patients.csv, draws.csv and report.json stand in `out`.
 
-    Two arms of which a hazard ratio or a log-rank p is printed (`difference`) are rebuilt together.
+    Two arms of which a hazard ratio or a log-rank p is printed (`difference`) are rebuilt together. `kind` says what the rows
+    of the curves are, as for `reconstruct`; None where that is to be found.
 
     Raises
     ------
@@ -240,7 +245,7 @@ def reconstruct_curves(
     if difference is not None:
         difference.check()
     curves = curve_table(inputs.curves)
-    given = _given(inputs, curves, method)
+    given = _given(inputs, curves, method, kind)
     report: dict[str, Any] = {"method": method, "draws": draws, "seed": seed}
     report |= {part: [] for part in ("arms", "fit", "contradictions", "guesses", "notes")}
     if difference is None:

@@ -77,6 +77,10 @@ def reconstruct(
     method: Annotated[
         Literal["likelihood", "guyot", "bounded"], typer.Option(help="How patients are rebuilt.")
     ] = "likelihood",
+    kind: Annotated[
+        Literal["found", "drops", "corners", "places", "trace"],
+        typer.Option(help="What the rows are: one for each drop, both corners, anywhere on the curve, pixel columns."),
+    ] = "found",
     draws: Annotated[int, typer.Option(help="How many plausible patient sets to draw as well.", min=0)] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the draws; printed in report.json.", min=0)] = 20120209,
     as_json: Json = False,
@@ -93,7 +97,14 @@ def reconstruct(
         inputs = ReconstructInputs(curves, at_risk, totals, marks)
         told = PrintedDifference(hr, p, control, adjusted) if hr or p or control or adjusted else None
         made = reconstruct_curves(
-            inputs, out, method=method, draws=draws, seed=seed, difference=told, progress=progress
+            inputs,
+            out,
+            method=method,
+            kind=None if kind == "found" else kind,
+            draws=draws,
+            seed=seed,
+            difference=told,
+            progress=progress,
         )
     if as_json:
         print_json(made)

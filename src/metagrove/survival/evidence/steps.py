@@ -17,6 +17,8 @@ __all__ = ["Reading", "falling", "steps_of"]
 CLICK_S, CLICK_T = 0.002, 0.0015
 #: A reading that falls less than this many standard errors below its neighbour is no drop of its own.
 DROP = 3.5
+#: Share of follow-up between two places on a curve from which on they are far apart.
+SPARSE = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +50,13 @@ class Reading:
     def ends_at_zero(self) -> bool:
         """Whether the curve falls to 0, as far as the precision tells."""
         return bool(self.level.size) and float(self.level[-1]) <= max(2.5 * self.sigma_s, 1e-9)
+
+    @property
+    def sparse(self) -> bool:
+        """Whether rows are places so far apart that deaths between two of them are none of one time."""
+        if not self.columns or not self.time.size:
+            return False
+        return float(np.median(self.time - self.since)) >= SPARSE * self.end
 
     @property
     def usual_error(self) -> float:

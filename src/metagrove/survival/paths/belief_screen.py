@@ -29,8 +29,6 @@ MOST, MARKED, FAR = 4, 5, 6.0
 #: Beliefs that are gone through where the normal law of the states has put all in order, and the reading error up to which it
 #: does not: there single paths tell it all, as do marks.
 SIFTED, STEPS, SHARP = 7, 20, 1e-5
-#: Share of follow-up between two places on a curve from which on deaths between them are none of one time.
-APART = 0.01
 #: To tell which beliefs are far behind; where it finds no path, `NARROW` decides.
 SCREEN = Beam(keep=80, cut=1e-4, bins=0.7)
 NARROW = Beam(keep=80, cut=1e-5, bins=0.5)
@@ -48,7 +46,7 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts, weigh: Weigh | Non
     weigh : what finds their evidence; if left out, `evidence_of`, of those whose normal law has not put them far behind.
     """
     beliefs, blind = all_shapes(reading, facts)
-    free = facts.events is None and facts.marks is None and facts.n < HUGE and _parted(reading)
+    free = facts.events is None and facts.marks is None and facts.n < HUGE and not reading.sparse
     if len(beliefs) <= 2 and not blind and not free:
         return [(0.0, shape) for shape in beliefs]
     sifted = weigh is None and len(beliefs) > SIFTED and lawful(reading, facts)
@@ -63,13 +61,6 @@ def likely_shapes(plan: Plan, reading: Reading, facts: Facts, weigh: Weigh | Non
         known.sort(key=lambda pair: -pair[0])
     kept = [(evidence, shape) for evidence, shape in known if evidence > known[0][0] - FAR]
     return kept[: most if facts.n < HUGE else 2] or [(0.0, shape) for shape in beliefs]
-
-
-def _parted(reading: Reading) -> bool:
-    """Whether deaths of one row are a tie: those of a click are, those between places far apart on the curve are not."""
-    if not reading.columns or not reading.time.size:
-        return True
-    return float(np.median(reading.time - reading.since)) < APART * reading.end
 
 
 def lawful(reading: Reading, facts: Facts) -> bool:

@@ -75,7 +75,31 @@ def patients_of(
     within = np.argsort(times, axis=1, kind="stable")
     times, order = np.take_along_axis(times, within, axis=1), np.take_along_axis(order, within, axis=1)
     event = np.asarray(order < draw.size)
+    if reading.sparse and lattice is None and facts.median is None and not facts.rates:
+        times = _apart(times, event, reading, rng)
     return in_order(times, event, facts, reading.end), event
+
+
+def _apart(times: Array, event: NDArray[np.bool_], reading: Reading, rng: np.random.Generator | None) -> Array:
+    """Times with the deaths seen between two places spread over the time between them, each path's order kept.
+
+    Parameters
+    ----------
+    times, event : sorted rows, shape (paths, n); deaths between two places are all at one time.
+    """
+    tied = event[:, 1:] & event[:, :-1] & (times[:, 1:] == times[:, :-1])
+    first = ~np.pad(tied, ((0, 0), (1, 0)))
+    place = np.arange(times.shape[1])
+    begin = np.maximum.accumulate(np.where(first, place, 0), axis=1)
+    size = np.bincount((np.cumsum(first.ravel()) - 1), minlength=1)[np.cumsum(first.ravel()) - 1].reshape(times.shape)
+    edged = np.pad(times, ((0, 0), (1, 1)), constant_values=((0, 0), (0.0, reading.end)))
+    row = np.minimum(np.searchsorted(reading.time, times), reading.time.size - 1)
+    low = np.maximum(np.take_along_axis(edged, begin, axis=1), reading.since[row])
+    high = np.minimum(np.take_along_axis(edged, begin + size + 1, axis=1), reading.time[row])
+    share = (place - begin + (0.5 if rng is None else rng.random(times.shape))) / size
+    # As far to either side: a patient who left close by on one would else draw all deaths to the other.
+    half = np.minimum(times - low, high - times)
+    return np.where(event & (size > 1) & (half > 0), times + half * (2 * share - 1), times)
 
 
 def _as_printed(when: Array, level: Array, reading: Reading, facts: Facts) -> Array:
