@@ -99,7 +99,9 @@ def test_arms_have_censoring_marks_bands_and_medians():
     arms = {"A": mg.survival_curve([1, 2, 3, 4, 5], [1, 1, 0, 1, 0]), "B": mg.survival_curve([2, 3, 8], [0, 1, 1])}
     drawing = draw(arms_panel(arms))
     words = drawing.svg().decode()
-    assert "median 4.0 months" in words and "Number at risk" in words
+    assert "median 4.0 (95% CI" in words and ">Time<" in words and "Number at risk" in words
+    words = draw(arms_panel(arms, unit="weeks")).svg().decode()
+    assert "median 4.0 weeks" in words and "Time (weeks)" in words
     marks = drawing.page().marks
     upright = [m for m in marks if isinstance(m, Line) and len(m.points) == 2 and m.width == 0.8 and not m.dash]
     assert len(upright) == 3

@@ -76,7 +76,7 @@ def pool_curves(table: Path, out: Path, *, model: str, correction: str, compat: 
     files = {
         "summary.csv": csv_bytes(names, lines),
         "summary.json": (json.dumps(plain(result), indent=2, ensure_ascii=False) + "\n").encode(),
-        "curve.svg": draw(pooled_panel(pooled, unit="as in the table")).svg(),
+        "curve.svg": draw(pooled_panel(pooled)).svg(),
     }
     write_folder(out, files)
     return {"result": result, "summary": pooled.summary(), "files": sorted(files)}

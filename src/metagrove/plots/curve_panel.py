@@ -12,7 +12,7 @@ import numpy as np
 from metagrove.core.errors import DataError
 from metagrove.core.values import Array
 
-__all__ = ["CurvePanel", "CurveTrack", "median_words", "round_times"]
+__all__ = ["CurvePanel", "CurveTrack", "median_words", "round_times", "time_words"]
 
 KINDS = ("pooled", "study", "arm", "points", "shade")
 
@@ -73,7 +73,7 @@ class CurvePanel:
 
     Parameters
     ----------
-    unit : of time, over the axis.
+    unit : of time, over the axis; empty where it is not known.
     outcome : over the vertical axis, such as "Overall survival".
     percent : whether the vertical axis counts in percent.
     horizon : where the time axis ends; None takes the last time of all tracks.
@@ -83,7 +83,7 @@ class CurvePanel:
     """
 
     tracks: tuple[CurveTrack, ...]
-    unit: str = "months"
+    unit: str = ""
     outcome: str = "Survival"
     title: str = ""
     level: float = 0.95
@@ -125,9 +125,15 @@ def median_words(track: CurveTrack, unit: str, level: float) -> str:
     if not any(isfinite(v) for v in values):
         return ""
     word = [f"{v:.1f}" if isfinite(v) else "not reached" for v in values]
+    of = f" {unit}" if unit else ""
     if not isfinite(track.median_lower) and not isfinite(track.median_upper):
-        return f"median {word[0]} {unit}"
-    return f"median {word[0]} {unit} ({level * 100:g}% CI {word[1]} to {word[2]})"
+        return f"median {word[0]}{of}"
+    return f"median {word[0]}{of} ({level * 100:g}% CI {word[1]} to {word[2]})"
+
+
+def time_words(unit: str) -> str:
+    """What stands over the axis of time; `unit` is empty where it is not known."""
+    return f"Time ({unit})" if unit else "Time"
 
 
 def round_times(panel: CurvePanel, steps: Sequence[float]) -> list[list[float]]:

@@ -32,7 +32,7 @@ def survival_plot(
     style: Style | str | None = None,
     *,
     outcome: str = "Survival",
-    unit: str = "months",
+    unit: str = "",
     studies: bool = True,
     prediction: bool | None = None,
     synthetic: str = "",
@@ -48,7 +48,7 @@ def survival_plot(
         Kaplan-Meier curve, a mapping from the names of arms to Kaplan-Meier curves, rebuilt patients of one arm or two, one
         parametric fit or a table of families, also with a frailty between trials, survival pooled at several times, a
         log-rank test, a difference of restricted means, or Cox's model of two groups.
-    outcome, unit : over the axes.
+    outcome, unit : over the axes; no unit where it is not given.
     studies, prediction : of a pooled curve: the studies' own curves, and the band for a new trial, by default drawn for
         random effects of three studies or more.
     synthetic : words of warning where the data are not real; the plot is then marked SYNTHETIC.
@@ -93,7 +93,7 @@ def pooled_panel(
     result: PooledCurve,
     *,
     outcome: str = "Survival",
-    unit: str = "months",
+    unit: str = "",
     studies: bool = True,
     prediction: bool | None = None,
     synthetic: str = "",
@@ -167,7 +167,7 @@ def arms_panel(
     arms: Mapping[str, KaplanMeier],
     *,
     outcome: str = "Survival",
-    unit: str = "months",
+    unit: str = "",
     band: bool = True,
     synthetic: str = "",
 ) -> CurvePanel:

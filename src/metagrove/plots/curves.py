@@ -14,7 +14,7 @@ import numpy as np
 from metagrove.core.values import Array
 from metagrove.plots.axes import Axis, tick_texts
 from metagrove.plots.canvas import Drawing
-from metagrove.plots.curve_panel import CurvePanel, CurveTrack, median_words, round_times
+from metagrove.plots.curve_panel import CurvePanel, CurveTrack, median_words, round_times, time_words
 from metagrove.plots.frame import Frame, KeyEntry, Side, foot_lines, framed, key_rows, title_lines
 from metagrove.plots.marks import (
     CAPITAL,
@@ -177,7 +177,7 @@ _CALENDAR = {
 
 def _time_side(panel: CurvePanel, style: Style, room: float) -> Side:
     """The time axis; its ticks stand where people count (quarters, half years) and numbers at risk are known."""
-    side = Side(0.0, panel.last, f"Time ({panel.unit})")
+    side = Side(0.0, panel.last, time_words(panel.unit))
     scale = 10.0 ** np.floor(np.log10(panel.last / 10))
     general = [m * scale * power for power in (0.1, 1.0, 10.0) for m in (1, 2, 2.5, 3, 4, 5, 6)]
     axis = Axis(0.0, panel.last, 0.0, room)

@@ -10,6 +10,7 @@ import numpy as np
 from metagrove.core.values import Array
 from metagrove.plots.canvas import Drawing
 from metagrove.plots.comparison_panels import covariates_forest
+from metagrove.plots.curve_panel import time_words
 from metagrove.plots.curve_source import survival_plot
 from metagrove.plots.frame import KeyEntry, Side, foot_lines, framed, key_rows, title_lines
 from metagrove.plots.marks import Disc, Line, Mark, Page, Shape, tidy
@@ -29,7 +30,7 @@ def hazard_ratio_plot(result: Cox, style: Style | str | None = None) -> Drawing:
 
 
 def proportionality_plot(
-    result: ProportionalityTest, style: Style | str | None = None, *, title: str = "", unit: str = "months"
+    result: ProportionalityTest, style: Style | str | None = None, *, title: str = "", unit: str = ""
 ) -> Drawing:
     """The scaled Schoenfeld residuals of each covariate over time with a smooth course, which is level where hazards are proportional.
 
@@ -110,7 +111,7 @@ def _panel(
     low, high = min(reach) - slack, max(reach) + slack
     frame = framed(
         style,
-        Side(0.0, 1.03 * float(time.max()), f"Time ({unit})"),
+        Side(0.0, 1.03 * float(time.max()), time_words(unit)),
         Side(low, high, name),
         box=box,
     )
