@@ -130,3 +130,34 @@ def test_deaths_between_two_places_are_spread_between_them():
     assert survival(rebuilt.time, rebuilt.event, np.array([2.0, 6.0])) == pytest.approx([0.85, 0.6], abs=0.02)
     drawn = [np.unique(t[e]).size for t, e in zip(rebuilt.sampled.time, rebuilt.sampled.event, strict=True)]
     assert min(drawn) > 40
+
+
+def staircase(n, seed, pixels):
+    """Steps as a program reads them off a picture: levels to a part of a pixel, steep stretches cut into single columns."""
+    rng = np.random.default_rng([n, seed])
+    time, event = patients(n, seed)
+    column = time.max() / 600
+    rows, level = [(0.0, 1.0)], 1.0
+    for t in np.arange(column, time.max(), column):
+        seen = float(survival(time, event, np.array([t]))[0]) + rng.uniform(-0.1, 0.1) / pixels
+        if level - seen > 0.35 / pixels:
+            if level - seen > 2 / pixels and rng.random() < 0.7:  # the edge of a thick line, read as a step of its own
+                rows.append((t - rng.uniform(0.1, 0.5) * column, level - rng.uniform(0.3, 1.0) / pixels))
+            rows.append((t + rng.uniform(0, 0.3) * column, seen))
+            level = seen
+    return time, event, np.array([*rows, (0.99 * time.max(), level), (time.max(), level)])
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("n", [60, 120, 200])
+def test_the_steps_that_a_program_reads_are_no_places(n, seed):
+    time, event, rows = staircase(n, seed, 400)
+    ticks = np.arange(0, time.max(), 5)
+    table = [(t, int(np.sum(time >= t))) for t in ticks]
+    assert mg.reconstruct(rows, at_risk=table).curve.kind == "digitized"
+    rebuilt = mg.reconstruct(
+        rows[:-2], at_risk=table[: int(np.sum(ticks < rows[-3, 0]))]
+    )  # without the end of the line
+    assert rebuilt.curve.kind in ("digitized", "clicks")
+    at = np.linspace(0, 0.99 * rows[-3, 0], 500)
+    assert np.mean(np.abs(survival(rebuilt.time, rebuilt.event, at) - survival(time, event, at))) < 0.004

@@ -297,7 +297,8 @@ def is_corners(time: Array, level: Array) -> bool:
 
 
 def _is_digitized(time: Array, level: Array) -> bool:
-    """From (0, 1) on a strict fall in every row, and a last row that only says where the line ends."""
+    """From (0, 1) on a strict fall in every row, and last rows that only say where the line ends."""
     if time.size < 4 or time[0] != 0 or level[0] != 1 or level[-1] != level[-2]:
         return False
-    return bool(np.all(np.diff(level[:-1]) < 0) and np.all(np.diff(time) > 0))
+    falls = int(np.sum(level > level[-1])) + 1
+    return bool(np.all(np.diff(level[:falls]) < 0) and np.all(level[falls:] == level[-1]) and np.all(np.diff(time) > 0))

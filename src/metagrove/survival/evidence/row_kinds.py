@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import erfc
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -31,6 +32,8 @@ LEAVING = ((1.0, 1.0), (0.0, 1.0), (2.5, 1.0), (4.5, 1.0), (2.0, 3.0), (1.5, 0.4
 WINDOW = 3
 #: Fewest moves that are weighed; log likelihood by which rows must be likelier as no drops; as drops, so that no more is tried.
 FEWEST, MARGIN, CLEAR = 4, 12.0, 25.0
+#: Rises expected of a hand from which on rows without any are none of a hand's.
+RISES = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,13 +77,24 @@ def recognised(
         return replace(
             curve, kind="points" if stated == "corners" and not is_corners(curve.time, curve.survival) else kind
         )
-    if known or curve.kind != "clicks":
+    if known or curve.kind != "clicks" or _stepped(curve):
         return curve
     weight = row_weights(curve, facts)
     if not weight:
         return curve
     anywhere = max(weight["places"], weight["corners"])
     return replace(curve, kind="points") if anywhere > max(weight["drops"], weight["grid"]) + MARGIN else curve
+
+
+def _stepped(curve: DigitizedCurve) -> bool:
+    """Whether the rows are the steps of a staircase that a program has read: each falls, however little.
+
+    A hand that errs by more than many of the falls would at times have clicked the later row higher, and places anywhere
+    lie on flats too.
+    """
+    fall = -np.diff(curve.survival)
+    fall = fall[: int(np.max(np.flatnonzero(fall), initial=-1)) + 1]  # the last rows may say where the line ends
+    return bool(np.all(fall > 0)) and sum(0.5 * erfc(f / (2 * CLICK_S)) for f in fall.tolist()) > RISES
 
 
 def row_weights(curve: DigitizedCurve, facts: Facts) -> dict[str, float]:
