@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from colorsys import hls_to_rgb, rgb_to_hls
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -139,8 +140,6 @@ def _places(reading: FigureReading, time: Any, survival: Any) -> tuple[Any, Any]
 
 def _key(names: list[str], inks: list[RGB], width: int, pen: int) -> Any:
     """A white strip with the names of the arms, as many rows as they need; shape (rows, width, 3)."""
-    from pathlib import Path
-
     import matplotlib
     from PIL import Image, ImageDraw, ImageFont
 

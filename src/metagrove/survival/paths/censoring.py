@@ -15,7 +15,7 @@ from metagrove.survival.evidence.steps import Reading, falling
 __all__ = ["Shape", "hidden_share", "mean_levels", "shape_from_marks", "shapes", "solved_for_events"]
 
 #: Deaths that a course of censoring may be off those printed: this many, and this share of them; the steepest trend tried.
-ASTRAY, STEEPEST = (1.0, 0.01), 20.0
+MISSED, STEEPEST = (1.0, 0.01), 20.0
 #: Share of the time up to the first number at risk in which such a wave leaves.
 WAVE = 0.1
 #: Log weight of a curve that is cut where many are still followed, with the normalisation of its wide distribution.
@@ -135,15 +135,22 @@ def _from_risk_table(reading: Reading, level: Array, facts: Facts) -> Shape:
     )
 
 
+def _missed(shape: Shape, reading: Reading, level: Array, facts: Facts) -> float:
+    """Deaths that a course of censoring expects beyond those printed; 0 where none are printed or it is near enough."""
+    if facts.events is None:
+        return 0.0
+    fall = facts.n * -np.diff(np.concatenate(([1.0], level)))
+    more = float(np.exp(-shape.at(reading.time)) @ fall) - facts.events
+    return more if abs(more) > MISSED[0] + MISSED[1] * facts.events else 0.0
+
+
 def _counted(shape: Shape, reading: Reading, level: Array, facts: Facts) -> Shape:
     """The shape, or, where its deaths are far from those printed, one of which more leave early or late between its times.
 
     The number at risk at either end of a stretch does not say when in it patients left; the deaths do: the more of them,
     the later.
     """
-    fall = facts.n * -np.diff(np.concatenate(([1.0], level)))
-    deaths = float(np.exp(-shape.at(reading.time)) @ fall)
-    if facts.events is None or abs(deaths - facts.events) <= ASTRAY[0] + ASTRAY[1] * facts.events:
+    if not _missed(shape, reading, level, facts):
         return shape
     return solved_for_events(lambda x: _trending(shape, STEEPEST * (1 - x / 6)), reading, level, facts)
 
@@ -153,9 +160,7 @@ def _waves(shape: Shape, reading: Reading, level: Array, facts: Facts) -> list[S
 
     As where those without any assessment after the first are taken to have left at once.
     """
-    fall = facts.n * -np.diff(np.concatenate(([1.0], level)))
-    deaths = float(np.exp(-shape.at(reading.time)) @ fall)
-    if facts.events is None or deaths - facts.events <= ASTRAY[0] + ASTRAY[1] * facts.events or shape.time.size < 2:
+    if _missed(shape, reading, level, facts) <= 0 or shape.time.size < 2:
         return []
     first = float(shape.hazard[1])
     time = np.insert(shape.time, 1, WAVE * float(shape.time[1]))
